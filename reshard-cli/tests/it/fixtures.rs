@@ -58,3 +58,17 @@ pub(crate) fn unpack_production_ring(ring: &Path) {
         .unwrap();
     assert!(status.success(), "tar cannot unpack {}", archive.display());
 }
+
+/// Whether `ours` goes on where node-fash stopped after 100 items, and has as many as it says there are.
+pub(crate) fn is_whole_list(cut: &str, ours: &str) -> bool {
+    let Some((shown, rest)) = cut.rsplit_once("  ... ") else { return false };
+    let left_out: usize = rest.split(' ').next().unwrap().parse().unwrap();
+    ours.starts_with(shown)
+        && ours.ends_with(" ]\n")
+        && ours.lines().count() == shown.lines().count() + left_out
+}
+
+/// The lines as one text, each with its end.
+pub(crate) fn lines(lines: impl Iterator<Item = String>) -> String {
+    lines.fold(String::new(), |text, line| text + &line + "\n")
+}

@@ -20,7 +20,10 @@ pub(super) struct Case {
 
 /// A line of preparation in `cmd.txt`.
 enum Step {
-    WriteFile { path: String, text: String },
+    WriteFile {
+        path: String,
+        text: String,
+    },
     UnpackProductionRing,
     /// Holds LevelDB's lock of the ring `r`, as a running electric-moray does.
     HoldLock,
@@ -29,12 +32,23 @@ enum Step {
     Shell(String),
 }
 
-/// What a run left behind.
+/// What a run of node-fash left behind.
+pub(super) struct Recorded {
+    pub(super) rc: i32,
+    /// On Node.js 10.
+    pub(super) stdout: String,
+    /// On Node.js 6, which Triton ships, where it differs.
+    pub(super) stdout_node6: Option<String>,
+    /// The ring's keys and values; none where they were not recorded.
+    pub(super) ring: Option<String>,
+}
+
+/// What a run of our command left behind.
 pub(super) struct Outcome {
     pub(super) rc: i32,
     pub(super) stdout: String,
     pub(super) stderr: String,
-    /// The ring's keys and values as in the recorded dump; none where nothing was recorded.
+    /// As in the recording; none where nothing was recorded.
     pub(super) ring: Option<String>,
 }
 
@@ -57,19 +71,14 @@ impl Case {
         self.setup.iter().any(|step| matches!(step, Step::UnpackProductionRing))
     }
 
-    /// What node-fash did, once on each version of Node.js where they differ; Node.js 6, which Triton ships, comes first.
-    pub(super) fn recorded(&self) -> Vec<Outcome> {
+    pub(super) fn recorded(&self) -> Recorded {
         let read = |name: &str| fs::read_to_string(self.golden.join(name)).ok();
-        ["stdout.node6", "stdout"]
-            .into_iter()
-            .filter_map(read)
-            .map(|stdout| Outcome {
-                rc: read("rc").unwrap().trim().parse().unwrap(),
-                stdout,
-                stderr: String::new(),
-                ring: self.dumped_ring().and_then(|ring| read(&format!("{ring}.dump"))),
-            })
-            .collect()
+        Recorded {
+            rc: read("rc").unwrap().trim().parse().unwrap(),
+            stdout: read("stdout").unwrap(),
+            stdout_node6: read("stdout.node6"),
+            ring: self.dumped_ring().and_then(|ring| read(&format!("{ring}.dump"))),
+        }
     }
 
     /// The dump that was recorded for the case with this number, which lies beside this one.
@@ -85,9 +94,9 @@ impl Case {
     /// Prepares an empty directory as the recording did and runs the command in it.
     pub(super) fn run(&self) -> Outcome {
         let dir = tempfile::tempdir().unwrap();
-        let locks: Vec<File> =
-            self.setup.iter().filter_map(|step| step.take(dir.path())).collect();
-        let stdin = File::open(self.golden.join("stdin")).map_or_else(|_| Stdio::null(), Stdio::from);
+        let locks: Vec<File> = self.setup.iter().filter_map(|step| step.take(dir.path())).collect();
+        let stdin =
+            File::open(self.golden.join("stdin")).map_or_else(|_| Stdio::null(), Stdio::from);
         let output = bash(&self.command, dir.path()).stdin(stdin).output().unwrap();
         drop(locks);
         Outcome {
@@ -150,7 +159,8 @@ fn parse_edits(edits: &str) -> Vec<(String, Option<String>)> {
 
 /// Through a LevelDB that is not ours, since ours does not make damaged rings.
 fn edit_keys(ring: &Path, edits: &[(String, Option<String>)]) {
-    let mut db = DB::open(ring, Options { create_if_missing: false, ..Options::default() }).unwrap();
+    let mut db =
+        DB::open(ring, Options { create_if_missing: false, ..Options::default() }).unwrap();
     for (key, value) in edits {
         match value {
             Some(value) => db.put(key.as_bytes(), value.as_bytes()).unwrap(),
