@@ -57,7 +57,9 @@ impl Case {
         let name = golden.file_name().unwrap().to_string_lossy().into_owned();
         let number = name[..3].parse().unwrap();
         let (mut setup, mut command) = (Vec::new(), Vec::new());
-        for line in fs::read_to_string(golden.join("cmd.txt")).unwrap().lines() {
+        let recorded = fs::read_to_string(golden.join("cmd.txt")).unwrap();
+        // Not `lines()`: a carriage return belongs to a key.
+        for line in recorded.trim_end_matches('\n').split('\n') {
             if let Some(step) = line.strip_prefix("# setup: ") {
                 setup.push(Step::parse(step));
             } else if !line.starts_with("# ") {
