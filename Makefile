@@ -26,7 +26,7 @@ check: ## formatting, lints, licences: the quick part of `make test`
 
 bench: setup ## the benchmarks, and the table of goals beside node-fash
 	cargo bench --locked --workspace
-	cargo build --locked --release --package reshard-cli
+	cargo build --locked --release --package reshard-cli --package benches
 	scripts/bench-table.py
 
 fuzz: ## every fuzz target for a minute: make fuzz SECONDS=60
