@@ -1,12 +1,8 @@
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use fash::{Pnode, Ring, Vnode};
-use serde_json::{Map, Value};
+use fash::Ring;
 
-use super::edit::numbers;
 use super::error::{Error, Result};
-use super::inspect::array_index;
 use super::source::{self, Backend, LiveArgs};
 use crate::output::Output;
 
@@ -54,10 +50,11 @@ impl DiffArgs {
         }
         let older = self.load(first, &self.older)?;
         let newer = self.load(second, &self.newer)?;
+        let diff = older.diff(&newer);
         if self.json {
-            return Ok(out.json(&older.diff(&newer))?);
+            return Ok(out.json(&diff)?);
         }
-        let moves = moves(&older, &newer);
+        let moves = diff.node_fash();
         if moves.is_empty() { Ok(()) } else { Ok(out.json(&moves)?) }
     }
 
@@ -66,35 +63,4 @@ impl DiffArgs {
         let live = LiveArgs { live: self.live.live && backend == Backend::Leveldb };
         source::open(backend, location, live)?.load()
     }
-}
-
-/// The vnodes that each pnode lost and got, in node-fash's shape. A pnode in one ring only is listed though it be empty.
-fn moves(older: &Ring, newer: &Ring) -> Map<String, Value> {
-    let known: HashSet<&Pnode> = older.pnodes().iter().collect();
-    let added = newer.pnodes().iter().filter(|pnode| !known.contains(pnode));
-    let mut pnodes: Vec<&Pnode> = older.pnodes().iter().chain(added).collect();
-    pnodes.sort_by_key(|pnode| array_index(pnode.as_str()).map_or(u64::MAX, u64::from));
-
-    let mut moves = Map::new();
-    for pnode in pnodes {
-        let (before, after) = (older.vnodes_of(pnode).ok(), newer.vnodes_of(pnode).ok());
-        let mut changes = Map::new();
-        let lists = [("removed", &before, &after), ("added", &after, &before)];
-        for (name, from, other) in lists {
-            let Some(vnodes) = from else { continue };
-            let missing = without(vnodes, other.as_deref().unwrap_or_default());
-            if other.is_none() || !missing.is_empty() {
-                changes.insert(name.to_owned(), numbers(&missing));
-            }
-        }
-        if !changes.is_empty() {
-            moves.insert(pnode.to_string(), changes.into());
-        }
-    }
-    moves
-}
-
-fn without(vnodes: &[Vnode], other: &[Vnode]) -> Vec<Vnode> {
-    let other: HashSet<&Vnode> = other.iter().collect();
-    vnodes.iter().filter(|vnode| !other.contains(vnode)).copied().collect()
 }

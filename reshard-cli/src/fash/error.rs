@@ -3,7 +3,7 @@
 use std::io;
 
 use fash::{
-    CreateError, EditError, HashOutOfRange, ImageError, StoreError, TopologyError,
+    CreateError, EditError, HashOutOfRange, ImageError, SelectError, StoreError, TopologyError,
     UnknownAlgorithm, UnknownPnode, UnknownVnode,
 };
 
@@ -38,8 +38,12 @@ pub(crate) enum Error {
     UnknownPnode(#[from] UnknownPnode),
     #[error(transparent)]
     HashOutOfRange(#[from] HashOutOfRange),
+    #[error("cannot choose the vnodes")]
+    Select(#[from] SelectError),
     #[error("cannot use the weights in {from}")]
     Weights { from: String, source: super::weights::InvalidWeights },
+    #[error("cannot make a snapshot beside {image}")]
+    Snapshot { image: String, source: io::Error },
     #[error("cannot write man pages to {dir}")]
     Man { dir: String, source: io::Error },
     #[error("cannot write to standard output")]

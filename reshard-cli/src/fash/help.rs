@@ -25,6 +25,6 @@ impl HelpArgs {
                 None => return Err(Error::Usage(format!("unknown command: {name:?}"))),
             },
         };
-        Ok(write!(out, "{help}")?)
+        Ok(writeln!(out, "{}", help.to_string().trim_end())?)
     }
 }

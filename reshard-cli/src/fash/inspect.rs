@@ -88,7 +88,7 @@ fn in_property_order(members: &Map<String, Value>) -> Vec<(&String, &Value)> {
 }
 
 /// The number of an integer-like key: decimal, no leading zeros, below 2³² - 1.
-pub(crate) fn array_index(key: &str) -> Option<u32> {
+fn array_index(key: &str) -> Option<u32> {
     let number = key.parse::<u32>().ok()?;
     (number != u32::MAX && number.to_string() == key).then_some(number)
 }

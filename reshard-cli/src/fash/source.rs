@@ -26,12 +26,6 @@ pub(crate) struct RingArgs {
     #[arg(short, long, value_name = "BACKEND", allow_hyphen_values = true)]
     backend: Backend,
 
-    #[command(flatten)]
-    location: LocationArgs,
-}
-
-#[derive(clap::Args, Debug)]
-struct LocationArgs {
     /// Where the ring is: the LevelDB directory, or the file with the topology JSON [memory default: standard input]
     #[arg(short, long, value_name = "PATH", allow_hyphen_values = true)]
     location: Option<PathBuf>,
@@ -66,7 +60,16 @@ pub(crate) enum Source {
 
 impl RingArgs {
     pub(crate) fn open(&self) -> Result<Source> {
-        open(self.backend, self.location.location.as_deref(), self.location.live)
+        open(self.backend, self.location.as_deref(), self.live)
+    }
+
+    /// The LevelDB directory, for an option that changes the ring.
+    pub(crate) fn directory_to_change(&self, option: &str) -> Result<&Path> {
+        if self.backend == Backend::Memory || self.live.live {
+            let why = format!("{option} needs the leveldb backend and does not go with --live");
+            return Err(Error::Usage(why));
+        }
+        store_location(self.location.as_deref())
     }
 }
 

@@ -1,8 +1,16 @@
+use std::io::Write;
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+use fash::Statistics;
+
 use super::error::Result;
 use super::source::RingArgs;
 use crate::output::Output;
 
-/// Show how evenly a ring is spread over its pnodes
+/// Show how evenly a ring's vnodes are spread over its pnodes
+///
+/// The skew is the number of vnodes of the fullest pnode over the mean: 1 is perfectly even.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:
   fash stats -b leveldb -l ring")]
@@ -18,6 +26,36 @@ pub(crate) struct StatsArgs {
 impl StatsArgs {
     pub(crate) fn run(self, out: &mut Output) -> Result<()> {
         let statistics = self.ring.open()?.load()?.statistics();
-        Ok(out.json(&statistics)?)
+        if self.json {
+            return Ok(out.json(&statistics)?);
+        }
+        Ok(write!(out, "{}", table(&statistics))?)
     }
+}
+
+fn table(statistics: &Statistics) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(["PNODE", "VNODES", "SHARE", "DATA", "READ-ONLY"]);
+    for of in &statistics.pnodes {
+        table.add_row([
+            of.pnode.to_string(),
+            of.vnodes.to_string(),
+            format!("{:.2}%", 100.0 * of.share),
+            of.with_data.to_string(),
+            of.read_only.to_string(),
+        ]);
+    }
+    let Statistics { vnodes, with_data, read_only, skew, algorithm, .. } = statistics;
+    table.add_row([
+        "total".to_owned(),
+        vnodes.to_string(),
+        "100.00%".to_owned(),
+        with_data.to_string(),
+        read_only.to_string(),
+    ]);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let rows: String = table.trim_fmt().lines().map(|row| format!("{}\n", row.trim())).collect();
+    format!("{rows}\nskew {skew:.3}, hashed with {algorithm}\n")
 }

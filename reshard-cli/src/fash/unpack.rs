@@ -40,7 +40,12 @@ pub(crate) struct UnpackArgs {
 
 impl UnpackArgs {
     pub(crate) fn run(self, out: &mut Output) -> Result<()> {
-        let options = UnpackOptions { sha1: self.sha1, size: self.size, max_bytes: self.max_bytes };
+        let options = UnpackOptions {
+            expected_sha1: self.sha1,
+            expected_size: self.size,
+            max_bytes: self.max_bytes,
+            ..UnpackOptions::default()
+        };
         let what = format!("unpacking {}", self.image.display());
         let digest = while_working(what, || fash::unpack(&self.image, &self.ring, &options))?;
         if self.json {

@@ -34,8 +34,16 @@ pub(crate) enum VnodeListError {
 
 /// The options with which a command is told its vnodes; exactly one of the two.
 #[derive(clap::Args, Debug)]
-#[group(required = true, multiple = false)]
+#[command(group = clap::ArgGroup::new("list").required(true).args(["vnode", "vnode_file"]))]
 pub(crate) struct VnodeArgs {
+    #[command(flatten)]
+    list: OptionalVnodeArgs,
+}
+
+/// The same options for a command that has other ways to choose vnodes.
+#[derive(clap::Args, Debug)]
+#[group(skip)]
+pub(crate) struct OptionalVnodeArgs {
     /// The vnodes, separated by commas or spaces
     ///
     /// Decimal numbers, as in `-v 1,5,8` or `-v '1 5 8'`; the brackets of a pasted list are ignored. Linux takes no more
@@ -52,6 +60,13 @@ pub(crate) struct VnodeArgs {
 }
 
 impl VnodeArgs {
+    /// The vnodes in the order given.
+    pub(crate) fn read(&self) -> Result<Vec<Vnode>, VnodeListError> {
+        self.list.read()
+    }
+}
+
+impl OptionalVnodeArgs {
     /// The vnodes in the order given.
     pub(crate) fn read(&self) -> Result<Vec<Vnode>, VnodeListError> {
         let (from, text) = match (&self.vnode, &self.vnode_file) {

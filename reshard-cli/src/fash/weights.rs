@@ -32,6 +32,10 @@ impl Weights {
         self.0.get(&vnode).copied().unwrap_or(0)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Vnode, u64)> {
+        self.0.iter().map(|(&vnode, &weight)| (vnode, weight))
+    }
+
     /// Reads lines of a vnode and its weight, or a JSON object such as `{"0":120,"1":80}`.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let from = path.display().to_string();
