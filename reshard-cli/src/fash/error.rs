@@ -57,13 +57,12 @@ impl Error {
     }
 
     /// What to do about it, where we know.
-    pub(crate) fn hint(&self) -> Option<String> {
-        match self {
-            Self::Store(StoreError::InUse { .. }) => Some(
-                "a command that only reads the ring can do so with --live; to change it, stop that process first"
-                    .to_owned(),
-            ),
-            _ => None,
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        if let Self::Store(StoreError::InUse { .. }) = self {
+            return Some(
+                "stop that process to change the ring; a command that only reads can do so with --live",
+            );
         }
+        None
     }
 }

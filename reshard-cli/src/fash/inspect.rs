@@ -25,12 +25,13 @@ fn inspect(value: &Value) -> String {
         Value::String(text) => quoted(text),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::Array(items) => {
-            let entries = items.iter().map(|item| inspect(item).replace('\n', "\n  ")).collect();
-            bracketed('[', entries, ']')
+            let entries: Vec<_> =
+                items.iter().map(|item| inspect(item).replace('\n', "\n  ")).collect();
+            bracketed('[', &entries, ']')
         }
         Value::Object(members) => {
-            let entries = in_property_order(members).into_iter().map(property).collect();
-            bracketed('{', entries, '}')
+            let entries: Vec<_> = in_property_order(members).into_iter().map(property).collect();
+            bracketed('{', &entries, '}')
         }
     }
 }
@@ -43,7 +44,7 @@ fn property((key, value): (&String, &Value)) -> String {
     format!("{}: {text}", if is_identifier(key) { key.clone() } else { quoted(key) })
 }
 
-fn bracketed(open: char, entries: Vec<String>, close: char) -> String {
+fn bracketed(open: char, entries: &[String], close: char) -> String {
     if entries.is_empty() {
         return format!("{open}{close}");
     }
@@ -55,23 +56,9 @@ fn bracketed(open: char, entries: Vec<String>, close: char) -> String {
 
 /// JSON's escapes, but within single quotes.
 fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('\'');
-    for c in text.chars() {
-        match c {
-            '\'' => quoted.push_str("\\'"),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            '\u{8}' => quoted.push_str("\\b"),
-            '\u{c}' => quoted.push_str("\\f"),
-            '\0'..='\u{1f}' => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
-            _ => quoted.push(c),
-        }
-    }
-    quoted.push('\'');
-    quoted
+    let json = Value::from(text).to_string();
+    let inner = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&json);
+    format!("'{}'", inner.replace('\'', r"\'").replace(r#"\""#, "\""))
 }
 
 fn is_identifier(key: &str) -> bool {
@@ -99,25 +86,26 @@ mod tests {
     use serde_json::json;
 
     #[track_caller]
-    fn check(value: Value, expected: &str) {
-        assert_eq!(Inspect(&value).to_string(), expected);
+    fn check(value: &Value, expected: &str) {
+        assert_eq!(Inspect(value).to_string(), expected);
     }
 
     #[test]
     fn short_values_stay_on_one_line() {
-        check(json!([]), "[]");
-        check(json!({}), "{}");
-        check(json!(["a", "b"]), "[ 'a', 'b' ]");
-        check(json!({"pnode": "c", "vnode": 83, "data": 1}), "{ pnode: 'c', vnode: 83, data: 1 }");
+        check(&json!([]), "[]");
+        check(&json!({}), "{}");
+        check(&json!(["a", "b"]), "[ 'a', 'b' ]");
+        check(&json!({"pnode": "c", "vnode": 83, "data": 1}), "{ pnode: 'c', vnode: 83, data: 1 }");
     }
 
     #[test]
     fn text_is_in_single_quotes() {
         check(
-            json!(["back\\slash", "it's", "say\"hi\""]),
+            &json!(["back\\slash", "it's", "say\"hi\""]),
             r#"[ 'back\\slash', 'it\'s', 'say"hi"' ]"#,
         );
-        check(json!("a\nb\t\u{1}\u{8}\u{c}\r é😀"), r"'a\nb\t\u0001\b\f\r é😀'");
+        check(&json!("end\\\""), r#"'end\\"'"#);
+        check(&json!("a\nb\t\u{1}\u{8}\u{c}\r é😀"), r"'a\nb\t\u0001\b\f\r é😀'");
     }
 
     #[test]
@@ -126,20 +114,21 @@ mod tests {
         assert_eq!(Inspect(&items(30)).to_string().lines().count(), 1);
         assert_eq!(Inspect(&items(31)).to_string().lines().count(), 31);
         check(
-            json!([1111111111, "a".repeat(46)]),
+            &json!([1_111_111_111, "a".repeat(46)]),
             &format!("[ 1111111111, '{}' ]", "a".repeat(46)),
         );
         check(
-            json!([1111111111, "a".repeat(47)]),
+            &json!([1_111_111_111, "a".repeat(47)]),
             &format!("[ 1111111111,\n  '{}' ]", "a".repeat(47)),
         );
     }
 
     #[test]
     fn width_is_counted_in_utf_16_units() {
-        check(json!(["😀".repeat(14), "é".repeat(27)]), &{
-            format!("[ '{}',\n  '{}' ]", "😀".repeat(14), "é".repeat(27))
-        });
+        check(
+            &json!(["😀".repeat(14), "é".repeat(27)]),
+            &format!("[ '{}',\n  '{}' ]", "😀".repeat(14), "é".repeat(27)),
+        );
     }
 
     #[test]
@@ -152,7 +141,7 @@ mod tests {
     #[test]
     fn integer_like_keys_come_first_and_quoted() {
         check(
-            json!({"b": 1, "10": 1, "9": 1, "01": 1, "a-b": 1, "_x1": 1}),
+            &json!({"b": 1, "10": 1, "9": 1, "01": 1, "a-b": 1, "_x1": 1}),
             "{ '9': 1, '10': 1, b: 1, '01': 1, 'a-b': 1, _x1: 1 }",
         );
     }
@@ -162,14 +151,14 @@ mod tests {
         let node = |pnode: &str| json!({"pnode": pnode, "vnodeData": 1});
         let short = "tcp://1.moray.lab.example.com:2020";
         check(
-            json!({"0": node(short), "1": node(short)}),
+            &json!({"0": node(short), "1": node(short)}),
             &format!(
                 "{{ '0': {{ pnode: '{short}', vnodeData: 1 }},\n  '1': {{ pnode: '{short}', vnodeData: 1 }} }}"
             ),
         );
         let long = "tcp://1.moray.us-east.lab.example.com:2020";
         check(
-            json!({"0": node(long)}),
+            &json!({"0": node(long)}),
             &format!("{{ '0': \n   {{ pnode: '{long}',\n     vnodeData: 1 }} }}"),
         );
     }

@@ -67,12 +67,14 @@ impl PackArgs {
     fn pack(&self, stamp: Option<&Stamp>) -> Result<ImageDigest> {
         if !self.live {
             // Refuses what is no ring, or is held by a process that may write to it.
-            drop(RingReader::open(&self.ring)?);
+            RingReader::open(&self.ring)?;
             return Ok(fash::pack(&self.ring, &self.image, stamp)?);
         }
         let beside = self.image.parent().filter(|dir| !dir.as_os_str().is_empty());
-        let snapshot = tempfile::tempdir_in(beside.unwrap_or(Path::new(".")))
-            .map_err(|source| Error::Snapshot { image: self.image.display().to_string(), source })?;
+        let snapshot =
+            tempfile::tempdir_in(beside.unwrap_or(Path::new("."))).map_err(|source| {
+                Error::Snapshot { image: self.image.display().to_string(), source }
+            })?;
         let copy = snapshot.path().join("hash_ring");
         fash::copy_ring(&self.ring, &copy)?;
         Ok(fash::pack(&copy, &self.image, stamp)?)

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::create::pnodes;
 use super::edit::warn_if_node_fash_cannot_read;
-use super::error::{Error, Result};
+use super::error::Result;
 use super::source::{RingArgs, load};
 use super::vnode_list::OptionalVnodeArgs;
 use super::weights::Weights;
@@ -36,7 +36,7 @@ pub(crate) struct SplitArgs {
     #[arg(long, value_name = "LIST")]
     to: String,
 
-    /// Take every NUMth vnode, beginning with the first: 2 takes half, as manta-reshard does
+    /// Take one of every NUM vnodes, beginning with the first: 2 takes half, as manta-reshard does
     #[arg(long, value_name = "NUM")]
     every: Option<usize>,
 

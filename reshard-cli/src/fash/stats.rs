@@ -56,6 +56,7 @@ fn table(statistics: &Statistics) -> String {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let rows: String = table.trim_fmt().lines().map(|row| format!("{}\n", row.trim())).collect();
-    format!("{rows}\nskew {skew:.3}, hashed with {algorithm}\n")
+    let table = table.trim_fmt();
+    let rows: Vec<&str> = table.lines().map(str::trim).collect();
+    format!("{}\n\nskew {skew:.3}, hashed with {algorithm}\n", rows.join("\n"))
 }

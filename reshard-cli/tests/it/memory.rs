@@ -28,7 +28,10 @@ fn edits_are_printed_and_the_file_stays() {
 fn a_list_with_one_bad_vnode_changes_nothing() {
     let sealed = sealed_with_ring();
     let stderr = sealed.fash("remap-vnode -v 0,99 -p b -b memory -l ring.json -o").refused();
-    assert!(stderr.starts_with("fash: cannot change the ring: vnode 99 does not exist"), "{stderr}");
+    assert!(
+        stderr.starts_with("fash: cannot change the ring: vnode 99 does not exist"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -69,7 +72,8 @@ fn keys_can_be_hashed_as_old_nodes_did() {
     let sealed = Sealed::new();
     sealed.bash("fash create -v 1000 -p a -o > ring.json").quiet();
     for (encoding, vnode) in [("utf8", 84), ("latin1", 408)] {
-        let line = format!("get-node -b memory -l ring.json --json --key-encoding {encoding} /é/日本");
+        let line =
+            format!("get-node -b memory -l ring.json --json --key-encoding {encoding} /é/日本");
         assert_eq!(sealed.fash(&line).json()["vnode"], json!(vnode), "{encoding}");
     }
 }
@@ -77,7 +81,9 @@ fn keys_can_be_hashed_as_old_nodes_did() {
 #[test]
 fn statistics_are_a_table() {
     let sealed = Sealed::new();
-    sealed.bash("fash create -v 3 -p a,bb -o | fash add-data -v 1 -d ro -b memory -o > ring.json").quiet();
+    sealed
+        .bash("fash create -v 3 -p a,bb -o | fash add-data -v 1 -d ro -b memory -o > ring.json")
+        .quiet();
     let table = sealed.fash("stats -b memory -l ring.json").quiet();
     let rows: Vec<Vec<&str>> = table.lines().map(|row| row.split_whitespace().collect()).collect();
     assert_eq!(rows[0], ["PNODE", "VNODES", "SHARE", "DATA", "READ-ONLY"]);

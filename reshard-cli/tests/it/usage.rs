@@ -30,7 +30,10 @@ fn a_wrong_command_line_has_status_1_and_says_why_on_standard_error() {
         ("remap-vnode -v 1,0x3 -p a -b memory", "\"0x3\" is not a vnode number"),
         ("remap-vnode -v 1,2,01 -p a -b memory", "vnode 1 is in the list more than once"),
         ("remap-vnode -v , -p a -b memory", "no vnodes in the list"),
-        ("remap-vnode --vnode-file none -p a -b memory", "cannot read the vnodes from none: No such"),
+        (
+            "remap-vnode --vnode-file none -p a -b memory",
+            "cannot read the vnodes from none: No such",
+        ),
         ("diff - -", "only one of the rings"),
         ("diff a.json none.json", "cannot read a ring from a.json: No such file"),
         ("completions tcsh", "[possible values: bash"),
@@ -58,10 +61,7 @@ fn help_and_version_are_data() {
     assert_eq!(help, sealed.fash("--help").quiet());
     assert!(help.contains("Exit status:"), "{help}");
     assert_eq!(sealed.fash("help create").quiet(), sealed.fash("create --help").quiet());
-    assert_eq!(
-        sealed.fash("--version").quiet(),
-        format!("fash {}\n", env!("CARGO_PKG_VERSION"))
-    );
+    assert_eq!(sealed.fash("--version").quiet(), format!("fash {}\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]

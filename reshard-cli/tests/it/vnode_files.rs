@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use serde_json::{Value, json};
+use serde_json::{Map, json};
 
 use crate::sealed::Sealed;
 
@@ -21,7 +21,7 @@ fn what_get_vnodes_prints_can_be_read_again() {
         let remap = "remap-vnode --vnode-file - -p b -b memory -l ring.json -o";
         let ring = sealed.fash_with(&list, remap).json();
         assert_eq!(ring["pnodeToVnodeMap"]["a"], json!({}));
-        assert_eq!(ring["pnodeToVnodeMap"]["b"].as_object().map(|b| b.len()), Some(300));
+        assert_eq!(ring["pnodeToVnodeMap"]["b"].as_object().map(Map::len), Some(300));
     }
 }
 
@@ -31,13 +31,11 @@ fn a_quarter_of_a_million_vnodes_move_in_one_go() {
     let mut list = String::new();
     (0..500_000).step_by(2).for_each(|vnode| writeln!(list, "{vnode}").unwrap());
     let path = sealed.write("vnodes", &list);
-    let remap = format!(
-        "remap-vnode --vnode-file {} -p c -b memory -l ring.json -o",
-        path.display()
-    );
+    let remap =
+        format!("remap-vnode --vnode-file {} -p c -b memory -l ring.json -o", path.display());
     let ring = sealed.fash(&remap).json();
-    assert_eq!(ring["pnodeToVnodeMap"]["c"].as_object().map(|c| c.len()), Some(250_000));
-    assert_eq!(ring["pnodeToVnodeMap"]["a"], Value::from(serde_json::Map::new()));
+    assert_eq!(ring["pnodeToVnodeMap"]["c"].as_object().map(Map::len), Some(250_000));
+    assert_eq!(ring["pnodeToVnodeMap"]["a"], json!({}));
 }
 
 #[test]
@@ -46,7 +44,10 @@ fn a_mistake_in_a_file_names_the_file_and_the_token() {
     sealed.write("vnodes", "[ 0,\n  2,\n  ... 50 more items ]\n");
     let stderr =
         sealed.fash("add-data -d ro --vnode-file vnodes -b memory -l ring.json -o").refused();
-    assert!(stderr.starts_with("fash: cannot use the vnodes from vnodes: \"...\" is not"), "{stderr}");
+    assert!(
+        stderr.starts_with("fash: cannot use the vnodes from vnodes: \"...\" is not"),
+        "{stderr}"
+    );
 }
 
 #[test]
