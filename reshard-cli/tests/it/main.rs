@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod guide;
 mod leveldb;
 mod memory;
 mod pipes;
