@@ -48,6 +48,8 @@ mod pnode_names;
 mod ring;
 mod select;
 mod skew;
+#[cfg(feature = "leveldb")]
+mod store;
 mod topology;
 mod uint256;
 mod version;
@@ -60,16 +62,21 @@ pub use image::{
     DEFAULT_LEVEL, ImageDigest, ImageError, Refusal, Stamp, UnpackOptions, VerifyRing, pack,
     pack_at_level, unpack,
 };
-#[cfg(feature = "leveldb")]
-pub use leveldb::{DatabaseError, Holder};
 pub use interval::{HashOutOfRange, Interval, IntervalProblem, InvalidInterval};
 pub use key_encoding::KeyEncoding;
+#[cfg(feature = "leveldb")]
+pub use leveldb::{DatabaseError, Holder};
 pub use ring::{
     Changed, CreateError, DataChange, Diff, EditError, Move, Node, NodeFashDiff, OwnedVnode,
     OwnerChange, PnodeStatistics, Ring, Statistics, UnknownPnode, UnknownVnode,
 };
 pub use select::{
     Part, SelectError, Split, choose_every, choose_first, choose_listed, split_by_weight,
+};
+#[cfg(feature = "leveldb")]
+pub use store::{
+    Audit, Finding, Keys, Notice, OwnedNode, Repair, RepairAction, RepairMode, RingEditor,
+    RingReader, Severity, StoreError, Vnodes, copy_ring, create_ring, repair_ring,
 };
 pub use topology::TopologyError;
 pub use version::{UnsupportedVersion, VERSION, check_version};

@@ -19,7 +19,7 @@ pub(super) enum Kind {
 /// The names are those of LevelDB's `filename.cc`.
 pub(super) fn kind(name: &str) -> Option<Kind> {
     match name {
-        "CURRENT" | super::stamp::FILE => return Some(Kind::Ring),
+        "CURRENT" | super::Stamp::FILE_NAME => return Some(Kind::Ring),
         "LOCK" | "LOG" | "LOG.old" => return Some(Kind::Scratch),
         _ => {}
     }

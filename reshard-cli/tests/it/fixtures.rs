@@ -1,4 +1,4 @@
-//! What the tests of this crate share: running commands, dumping rings, the ring of a real deployment.
+//! What the tests of this crate share: dumping rings, the ring of a real deployment.
 
 use std::env;
 use std::fmt::Write as _;
@@ -8,15 +8,6 @@ use std::process::Command;
 
 use fash::RingReader;
 use rustix::fs::{FlockOperation, fcntl_lock};
-
-/// A line for bash in `dir`, where the command `fash` is the one under test.
-pub(crate) fn bash(line: &str, dir: &Path) -> Command {
-    let ours = Path::new(env!("CARGO_BIN_EXE_fash")).parent().unwrap();
-    let path = format!("{}:{}", ours.display(), env::var("PATH").unwrap());
-    let mut command = Command::new("bash");
-    command.arg("-c").arg(line).current_dir(dir).env("PATH", path).env_remove("LOG_LEVEL");
-    command
-}
 
 /// Every key and value of a ring, a line each: key, tab, value. Says so where there is no ring directory.
 pub(crate) fn dump(ring: &Path) -> String {

@@ -2,11 +2,12 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use rusty_leveldb::{DB, Options};
 
-use crate::fixtures::{bash, dump, hold_lock, unpack_production_ring};
+use crate::fixtures::{dump, hold_lock, unpack_production_ring};
+use crate::sealed::Sealed;
 
 /// A directory of `testdata/node-fash/cases`.
 pub(super) struct Case {
@@ -95,17 +96,17 @@ impl Case {
 
     /// Prepares an empty directory as the recording did and runs the command in it.
     pub(super) fn run(&self) -> Outcome {
-        let dir = tempfile::tempdir().unwrap();
-        let locks: Vec<File> = self.setup.iter().filter_map(|step| step.take(dir.path())).collect();
+        let sealed = Sealed::new();
+        let locks: Vec<File> = self.setup.iter().filter_map(|step| step.take(&sealed)).collect();
         let stdin =
             File::open(self.golden.join("stdin")).map_or_else(|_| Stdio::null(), Stdio::from);
-        let output = bash(&self.command, dir.path()).stdin(stdin).output().unwrap();
+        let output = bash(&sealed, &self.command).stdin(stdin).output().unwrap();
         drop(locks);
         Outcome {
             rc: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            ring: self.dumped_ring().map(|ring| dump(&dir.path().join(ring))),
+            ring: self.dumped_ring().map(|ring| dump(&sealed.path().join(ring))),
         }
     }
 
@@ -130,8 +131,9 @@ impl Step {
         }
     }
 
-    /// Carries the step out in `dir`; gives the lock it holds, if that is what it does.
-    fn take(&self, dir: &Path) -> Option<File> {
+    /// Carries the step out; gives the lock it holds, if that is what it does.
+    fn take(&self, sealed: &Sealed) -> Option<File> {
+        let dir = sealed.path();
         match self {
             Step::WriteFile { path, text } => fs::write(dir.join(path), text).unwrap(),
             Step::UnpackProductionRing => unpack_production_ring(&dir.join("r")),
@@ -142,10 +144,16 @@ impl Step {
                 return Some(hold_lock(&dir.join("r")));
             }
             // Its exit code is of no interest: some steps of the recordings find nothing to do.
-            Step::Shell(line) => drop(bash(line, dir).output().unwrap()),
+            Step::Shell(line) => drop(bash(sealed, line).output().unwrap()),
         }
         None
     }
+}
+
+fn bash(sealed: &Sealed, line: &str) -> Command {
+    let mut command = sealed.command("bash");
+    command.arg("-c").arg(line);
+    command
 }
 
 /// `del KEY` and `put KEY VALUE`, any number of them; keys and values are without spaces, values may be quoted.
