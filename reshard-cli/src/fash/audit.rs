@@ -79,7 +79,7 @@ impl AuditArgs {
         let verdict = if report.sound { "sound" } else { "damaged" };
         let count = report.findings.len();
         say(format_args!(
-            "fash: {} keys checked, {count} findings: the ring is {verdict}",
+            "fash: the ring is {verdict}; keys checked: {}, findings: {count}",
             report.keys
         ));
         Ok(if report.sound { exit::SUCCESS } else { exit::DAMAGED })

@@ -44,8 +44,8 @@ impl RepairArgs {
         let count = repair.actions.len();
         say(match (count, mode) {
             (0, _) => "fash: there is nothing to repair".to_owned(),
-            (_, RepairMode::DryRun) => format!("fash: {count} repairs to make"),
-            (_, RepairMode::Apply) => format!("fash: {count} repairs made"),
+            (_, RepairMode::DryRun) => format!("fash: repairs to make: {count}"),
+            (_, RepairMode::Apply) => format!("fash: repairs made: {count}"),
         });
         Ok(())
     }
