@@ -60,14 +60,18 @@ impl EditArgs {
             }
             Backend::Leveldb => {
                 let mut ring = RingEditor::open(source::store_location(location)?)?;
-                edit.in_store(&mut ring)?;
+                let edited = edit.in_store(&mut ring);
+                let after =
+                    if edited.is_ok() && self.output { Some(ring.reader().load()) } else { None };
+                ring.reader().notices().iter().for_each(notice);
+                edited?;
                 if !self.output {
                     warn_if_node_fash_cannot_read(ring.reader().algorithm());
                 }
                 if !self.json {
                     edit.print_changes(out)?;
                 }
-                self.output.then(|| source::load(ring.reader())).transpose()?
+                after.transpose()?
             }
         };
         match changed.filter(|_| self.output) {

@@ -58,11 +58,15 @@ impl Error {
 
     /// What to do about it, where we know.
     pub(crate) fn hint(&self) -> Option<&'static str> {
-        if let Self::Store(StoreError::InUse { .. }) = self {
-            return Some(
+        let Self::Store(error) = self else { return None };
+        if error.holder().is_some() {
+            Some(
                 "stop that process to change the ring; a command that only reads can do so with --live",
-            );
+            )
+        } else if error.is_damage() {
+            Some("fash audit shows all the damage, fash repair mends what can be mended")
+        } else {
+            None
         }
-        None
     }
 }

@@ -1,7 +1,7 @@
 use std::io::Write;
 
-use fash::RingReader;
-use serde_json::json;
+use fash::{RingReader, StoreError};
+use serde_json::{Value, json};
 
 use super::edit::numbers;
 use super::error::Result;
@@ -34,10 +34,7 @@ pub(crate) struct GetDataVnodesArgs {
 impl GetDataVnodesArgs {
     pub(crate) fn run(self, out: &mut Output) -> Result<()> {
         self.ignored.say();
-        let ring = self.ring.open()?;
-        let vnodes = noticing(&ring, RingReader::vnodes_with_data)?;
-        let list = numbers(&vnodes);
-        let details = self.verbose.then(|| describe(&ring, &vnodes)).transpose()?;
+        let (list, details) = noticing(&self.ring.open()?, |ring| self.read(ring))?;
         if self.json {
             let mut document = json!({ "vnodeArray": list });
             if let (Some(details), Some(members)) = (details, document.as_object_mut()) {
@@ -50,5 +47,12 @@ impl GetDataVnodesArgs {
             writeln!(out, "vnodes:  {}", Inspect(&details))?;
         }
         Ok(())
+    }
+
+    /// The list and, if asked for, the details.
+    fn read(&self, ring: &RingReader) -> std::result::Result<(Value, Option<Value>), StoreError> {
+        let vnodes = ring.vnodes_with_data()?;
+        let details = self.verbose.then(|| describe(ring, &vnodes)).transpose()?;
+        Ok((numbers(&vnodes), details))
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use fash::{RingReader, Vnode};
+use fash::{RingReader, StoreError, Vnode};
 use serde_json::{Value, json};
 
 use super::error::Result;
@@ -33,7 +33,7 @@ impl GetVnodePnodeAndDataArgs {
     pub(crate) fn run(self, out: &mut Output) -> Result<()> {
         self.ignored.say();
         let vnodes = self.vnodes.read()?;
-        let nodes = describe(&self.ring.open()?, &vnodes)?;
+        let nodes = noticing(&self.ring.open()?, |ring| describe(ring, &vnodes))?;
         if !self.json {
             out.write_all(b"vnodes:  ")?;
         }
@@ -42,12 +42,15 @@ impl GetVnodePnodeAndDataArgs {
 }
 
 /// The vnodes, ascending, with their pnodes and data.
-pub(crate) fn describe(ring: &RingReader, vnodes: &[Vnode]) -> Result<Value> {
+pub(crate) fn describe(
+    ring: &RingReader,
+    vnodes: &[Vnode],
+) -> std::result::Result<Value, StoreError> {
     let describe_one = |&vnode| {
         let node = ring.node(vnode)?;
         Ok((vnode, json!({ "pnode": node.pnode.as_str(), "vnodeData": node.data.to_json() })))
     };
     let nodes: BTreeMap<Vnode, Value> =
-        noticing(ring, |_| vnodes.iter().map(describe_one).collect::<Result<_>>())?;
+        vnodes.iter().map(describe_one).collect::<std::result::Result<_, StoreError>>()?;
     Ok(nodes.into_iter().map(|(vnode, node)| (vnode.to_string(), node)).collect())
 }

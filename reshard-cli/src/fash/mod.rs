@@ -134,13 +134,31 @@ impl Command {
 fn explain(error: &clap::Error, out: &mut Output) -> Result<u8> {
     let text = error.render().to_string();
     if error.use_stderr() {
-        let text = text.strip_prefix("error:").map_or(text.clone(), |text| format!("fash:{text}"));
-        say(text.trim_end());
+        say(text.strip_prefix("error:").map_or_else(|| text.trim_end().to_owned(), condense));
         Ok(exit::FAILURE)
     } else {
         out.write_all(text.as_bytes())?;
         Ok(exit::SUCCESS)
     }
+}
+
+/// Brings a message of clap into the form of our own: what is wrong on one line, then perhaps a hint.
+fn condense(message: &str) -> String {
+    let mut condensed = "fash:".to_owned();
+    for line in message.lines().filter(|line| !line.is_empty()) {
+        if let Some(tip) = line.trim().strip_prefix("tip: ") {
+            condensed.push_str("\nhint: ");
+            condensed.push_str(tip);
+        } else if line.starts_with("Usage:") || line.starts_with("For more") {
+            condensed.push('\n');
+            condensed.push_str(line);
+        } else {
+            // The rest of the sentence, such as the options that are missing, indented by clap.
+            condensed.push(' ');
+            condensed.push_str(line.trim());
+        }
+    }
+    condensed
 }
 
 /// Reports a failure, once; that nobody reads our output any more is none.

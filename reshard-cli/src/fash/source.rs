@@ -55,7 +55,7 @@ pub(crate) struct LiveArgs {
 /// A ring that is open for reading.
 pub(crate) enum Source {
     Memory(Box<Ring>),
-    Store(RingReader),
+    Store(Box<RingReader>),
 }
 
 impl RingArgs {
@@ -86,7 +86,9 @@ pub(crate) fn open(backend: Backend, location: Option<&Path>, live: LiveArgs) ->
             Err(Error::Usage("--live needs the leveldb backend".to_owned()))
         }
         Backend::Memory => Ok(Source::Memory(Box::new(read_topology(location)?.canonical()))),
-        Backend::Leveldb => Ok(Source::Store(open_store(store_location(location)?, live)?)),
+        Backend::Leveldb => {
+            Ok(Source::Store(Box::new(open_store(store_location(location)?, live)?)))
+        }
     }
 }
 
@@ -117,7 +119,7 @@ impl Source {
     pub(crate) fn load(self) -> Result<Ring> {
         match self {
             Self::Memory(ring) => Ok(*ring),
-            Self::Store(reader) => load(&reader),
+            Self::Store(reader) => noticing(&reader, RingReader::load),
         }
     }
 
@@ -152,12 +154,7 @@ impl Source {
     }
 }
 
-/// The whole ring of a LevelDB directory, in memory.
-pub(crate) fn load(reader: &RingReader) -> Result<Ring> {
-    noticing(reader, RingReader::load)
-}
-
-/// Reads from a LevelDB ring and then says what was unusual about it.
+/// Reads from a LevelDB ring and then says what was unusual about it. To be called once for a ring.
 pub(crate) fn noticing<T, E>(
     reader: &RingReader,
     read: impl FnOnce(&RingReader) -> std::result::Result<T, E>,
@@ -166,8 +163,6 @@ where
     Error: From<E>,
 {
     let result = read(reader);
-    for unusual in reader.notices() {
-        notice(unusual);
-    }
+    reader.notices().iter().for_each(notice);
     Ok(result?)
 }

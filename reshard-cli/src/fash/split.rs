@@ -1,13 +1,15 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use fash::{Move, Pnode, Ring, RingEditor, Vnode, choose_every, choose_first, choose_listed};
+use fash::{
+    Move, Pnode, Ring, RingEditor, RingReader, Vnode, choose_every, choose_first, choose_listed,
+};
 use serde::Serialize;
 
 use super::create::pnodes;
 use super::edit::warn_if_node_fash_cannot_read;
 use super::error::Result;
-use super::source::{RingArgs, load};
+use super::source::{RingArgs, noticing};
 use super::vnode_list::OptionalVnodeArgs;
 use super::weights::Weights;
 use crate::output::{Output, say};
@@ -93,7 +95,7 @@ impl SplitArgs {
         let plan = if self.apply {
             // The ring is locked from the choice to the move.
             let mut editor = RingEditor::open(self.ring.directory_to_change("--apply")?)?;
-            let (plan, moves) = self.choose(&load(editor.reader())?)?;
+            let (plan, moves) = self.choose(&noticing(editor.reader(), RingReader::load)?)?;
             warn_if_node_fash_cannot_read(editor.reader().algorithm());
             let what = format!("moving vnodes of {}", self.from);
             while_working(what, || editor.remap(&moves))?;
@@ -113,6 +115,7 @@ impl SplitArgs {
                 }
             }
         }
+        out.flush()?;
         plan.summarize();
         Ok(())
     }

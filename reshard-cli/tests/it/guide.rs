@@ -30,5 +30,8 @@ fn every_command_of_the_guide_prints_what_the_guide_says() {
     if std::env::var_os("UPDATE_GUIDE").is_some() {
         fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/fash.md"), &actual).unwrap();
     }
-    assert_eq!(actual, guide);
+    for (number, (actual, expected)) in (1..).zip(actual.lines().zip(guide.lines())) {
+        assert_eq!(actual, expected, "docs/fash.md, line {number}");
+    }
+    assert_eq!(actual.lines().count(), guide.lines().count());
 }

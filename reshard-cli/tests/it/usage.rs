@@ -54,6 +54,24 @@ fn an_error_is_one_line_with_its_causes() {
 }
 
 #[test]
+fn a_usage_error_is_short() {
+    let sealed = Sealed::new();
+    assert_eq!(
+        sealed.fash("remove-pnode -l r").refused(),
+        "fash: the following required arguments were not provided: --pnode <PNODE> --backend <BACKEND>\n\
+         Usage: fash remove-pnode --pnode <PNODE> --backend <BACKEND> --location <PATH>\n\
+         For more information, try '--help'.\n"
+    );
+    assert_eq!(
+        sealed.fash("get-pnodes -b x").refused(),
+        "fash: invalid value 'x' for '--backend <BACKEND>' [possible values: memory, leveldb]\n\
+         For more information, try '--help'.\n"
+    );
+    let stderr = sealed.fash("remap").refused();
+    assert!(stderr.contains("\nhint: ") && stderr.contains("'remap-vnode'"), "{stderr}");
+}
+
+#[test]
 fn help_and_version_are_data() {
     let sealed = Sealed::new();
     let help = sealed.fash("help").quiet();
