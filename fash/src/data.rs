@@ -8,7 +8,7 @@ use serde_json::Value;
 /// A vnode's data: nothing (which node-fash writes as the number `1`) or any other JSON value.
 ///
 /// The value that matters to Manta is the string `"ro"`: electric-moray refuses writes to such a vnode.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct VnodeData(Option<Arc<Value>>);
 
 impl VnodeData {
@@ -48,6 +48,16 @@ impl VnodeData {
     /// The JSON value as node-fash writes it: the number `1` where there is no data.
     pub fn to_json(&self) -> Value {
         self.0.as_deref().cloned().unwrap_or_else(|| Value::from(1))
+    }
+}
+
+/// Serializes as node-fash does: the number `1` where there is no data.
+impl serde::Serialize for VnodeData {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.as_deref() {
+            None => serializer.serialize_u8(1),
+            Some(value) => value.serialize(serializer),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// A virtual node: one slot of the ring, numbered from 0 to the ring's vnode count minus one.
 ///
 /// A `Vnode` is only a number; whether it exists depends on the ring that it is used with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Vnode(u32);
 
 impl Vnode {
@@ -76,6 +76,12 @@ impl FromStr for Pnode {
 
     fn from_str(name: &str) -> Result<Self, EmptyPnode> {
         if name.is_empty() { Err(EmptyPnode) } else { Ok(Self(name.into())) }
+    }
+}
+
+impl serde::Serialize for Pnode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

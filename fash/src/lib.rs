@@ -1,14 +1,58 @@
 //! Consistent-hash rings, compatible with node-fash.
+//!
+//! A ring divides the range of a hash function into equal slots, the *vnodes*, and gives each to a *pnode*, which is
+//! the address of a shard. A key's hash says which vnode the key belongs to, and the vnode's owner where it is kept.
+//! node-fash, the library that Triton's Manta uses, writes rings as JSON and as LevelDB directories. [`Ring`] is a ring
+//! in memory and reads and writes the JSON.
+//!
+//! ```
+//! use fash::{Algorithm, Move, Pnode, Ring, choose_every};
+//!
+//! let shards = ["tcp://1.moray.example.com:2020", "tcp://2.moray.example.com:2020"];
+//! let shards: Vec<Pnode> = shards.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
+//! let mut ring = Ring::create(Algorithm::Sha256, 1_000_000, shards.clone())?;
+//!
+//! let node = ring.lookup(b"/a1b2/stor/pictures")?;
+//! println!("vnode {} on {}", node.vnode, node.pnode);
+//!
+//! // Split the first shard: half of its vnodes go to a third one.
+//! let third: Pnode = "tcp://3.moray.example.com:2020".parse()?;
+//! let moving = choose_every(&ring.vnodes_of(&shards[0])?, 2)?;
+//! let before = ring.clone();
+//! ring.remap(&[Move { vnodes: moving, to: third.clone() }])?;
+//! assert_eq!(ring.vnodes_of(&third)?.len(), 250_000);
+//! assert_eq!(before.diff(&ring).pnodes_added, [third]);
+//!
+//! let mut json = Vec::new();
+//! ring.write_json(&mut json)?;
+//! assert_eq!(Ring::from_json(&json)?, ring);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! * `leveldb` (default): rings in LevelDB directories, and ring images. Without it there is only the ring in memory.
 
+mod algorithm;
 mod data;
 #[cfg(feature = "leveldb")]
 mod durable;
 mod id;
 #[cfg(feature = "leveldb")]
 mod image;
+mod interval;
+mod key_encoding;
 #[cfg(feature = "leveldb")]
 mod leveldb;
+mod pnode_names;
+mod ring;
+mod select;
+mod skew;
+mod topology;
+mod uint256;
+mod version;
 
+pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use data::VnodeData;
 pub use id::{EmptyPnode, InvalidVnode, Pnode, Vnode};
 #[cfg(feature = "leveldb")]
@@ -16,5 +60,16 @@ pub use image::{
     DEFAULT_LEVEL, ImageDigest, ImageError, Refusal, Stamp, UnpackOptions, VerifyRing, pack,
     pack_at_level, unpack,
 };
+pub use interval::{HashOutOfRange, Interval, IntervalProblem, InvalidInterval};
+pub use key_encoding::KeyEncoding;
 #[cfg(feature = "leveldb")]
 pub use leveldb::{DatabaseError, Holder};
+pub use ring::{
+    Changed, CreateError, DataChange, Diff, EditError, Move, Node, NodeFashDiff, OwnedVnode,
+    OwnerChange, PnodeStatistics, Ring, Statistics, UnknownPnode, UnknownVnode,
+};
+pub use select::{
+    Part, SelectError, Split, choose_every, choose_first, choose_listed, split_by_weight,
+};
+pub use topology::TopologyError;
+pub use version::{UnsupportedVersion, VERSION, check_version};

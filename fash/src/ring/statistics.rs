@@ -1,0 +1,68 @@
+//! How a ring's vnodes are spread over its pnodes.
+
+use crate::algorithm::Algorithm;
+use crate::id::Pnode;
+use crate::skew::skew;
+
+use super::{Ring, count};
+
+/// How a ring's vnodes are spread over its pnodes.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Statistics {
+    /// The ring's hash function.
+    pub algorithm: Algorithm,
+    /// How many vnodes the ring has.
+    pub vnodes: u32,
+    /// How many of them have data.
+    pub with_data: u32,
+    /// How many of them have the data `"ro"`, which makes electric-moray refuse writes.
+    pub read_only: u32,
+    /// How many vnodes the fullest pnode has, over the mean: 1 is perfectly even.
+    pub skew: f64,
+    /// The same of each pnode, in ring order.
+    pub pnodes: Vec<PnodeStatistics>,
+}
+
+/// A pnode's part in the [`Statistics`] of its ring.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct PnodeStatistics {
+    /// The pnode.
+    pub pnode: Pnode,
+    /// How many vnodes it owns.
+    pub vnodes: u32,
+    /// Its share of the ring's vnodes, from 0 to 1.
+    pub share: f64,
+    /// How many of its vnodes have data.
+    pub with_data: u32,
+    /// How many of its vnodes have the data `"ro"`.
+    pub read_only: u32,
+}
+
+impl Ring {
+    /// Counts vnodes, a pnode at a time.
+    pub fn statistics(&self) -> Statistics {
+        let pnodes: Vec<PnodeStatistics> = self
+            .pnodes
+            .iter()
+            .zip(self.vnodes_by_pnode())
+            .map(|(pnode, vnodes)| {
+                let data = || vnodes.iter().map(|vnode| self.data.get(*vnode));
+                PnodeStatistics {
+                    pnode: pnode.clone(),
+                    vnodes: count(vnodes.len()),
+                    share: f64::from(count(vnodes.len())) / f64::from(self.vnode_count()),
+                    with_data: count(data().filter(|data| !data.is_none()).count()),
+                    read_only: count(data().filter(|data| data.is_read_only()).count()),
+                }
+            })
+            .collect();
+        Statistics {
+            algorithm: self.algorithm(),
+            vnodes: self.vnode_count(),
+            with_data: pnodes.iter().map(|pnode| pnode.with_data).sum(),
+            read_only: pnodes.iter().map(|pnode| pnode.read_only).sum(),
+            skew: skew(pnodes.iter().map(|pnode| u64::from(pnode.vnodes))),
+            pnodes,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Choosing which of a pnode's vnodes go elsewhere when it is split.
+
+mod balance;
+
+use std::collections::HashSet;
+
+use crate::id::Vnode;
+
+pub use balance::{Part, Split, split_by_weight};
+
+/// The vnodes cannot be chosen as asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SelectError {
+    /// Taking every vnode, or every vnode but none, is not a selection.
+    #[error("every {step}th vnode cannot be chosen: the step must be at least 2")]
+    StepTooSmall {
+        /// The step.
+        step: usize,
+    },
+    /// More vnodes or parts are asked for than there are vnodes.
+    #[error("{wanted} cannot be taken from {available} vnodes")]
+    TooFewVnodes {
+        /// How many are asked for.
+        wanted: usize,
+        /// How many vnodes there are.
+        available: usize,
+    },
+    /// Nothing is left to be chosen.
+    #[error("no vnodes are chosen")]
+    NoVnodes,
+    /// A vnode is given twice.
+    #[error("vnode {vnode} is given more than once")]
+    DuplicateVnode {
+        /// The vnode.
+        vnode: Vnode,
+    },
+    /// A vnode that is asked for is not among those to choose from.
+    #[error("vnode {vnode} is not among the vnodes to choose from")]
+    NotAmongThem {
+        /// The vnode.
+        vnode: Vnode,
+    },
+    /// A split has at least two parts.
+    #[error("vnodes cannot be split into {parts} parts: there must be at least 2")]
+    TooFewParts {
+        /// The number of parts.
+        parts: usize,
+    },
+    /// The weights add up to more than can be counted.
+    #[error("the weights add up to more than {max}: use a larger unit", max = u64::MAX)]
+    WeightsTooLarge,
+}
+
+/// Every `step`th of the vnodes, beginning with the first. manta-reshard takes every second one.
+///
+/// # Errors
+///
+/// [`SelectError`] if the step is below 2 or there are no vnodes.
+pub fn choose_every(vnodes: &[Vnode], step: usize) -> Result<Vec<Vnode>, SelectError> {
+    if step < 2 {
+        return Err(SelectError::StepTooSmall { step });
+    }
+    if vnodes.is_empty() {
+        return Err(SelectError::NoVnodes);
+    }
+    Ok(vnodes.iter().copied().step_by(step).collect())
+}
+
+/// The first `wanted` of the vnodes.
+///
+/// # Errors
+///
+/// [`SelectError`] if none is wanted or there are fewer.
+pub fn choose_first(vnodes: &[Vnode], wanted: usize) -> Result<Vec<Vnode>, SelectError> {
+    match vnodes.get(..wanted) {
+        None => Err(SelectError::TooFewVnodes { wanted, available: vnodes.len() }),
+        Some([]) => Err(SelectError::NoVnodes),
+        Some(first) => Ok(first.to_vec()),
+    }
+}
+
+/// The `wanted` vnodes, in their order, if all of them are among the vnodes.
+///
+/// # Errors
+///
+/// [`SelectError`] if none is wanted, or one is wanted twice or not among the vnodes.
+pub fn choose_listed(vnodes: &[Vnode], wanted: &[Vnode]) -> Result<Vec<Vnode>, SelectError> {
+    if wanted.is_empty() {
+        return Err(SelectError::NoVnodes);
+    }
+    let available: HashSet<Vnode> = vnodes.iter().copied().collect();
+    let mut seen = HashSet::new();
+    for &vnode in wanted {
+        if !available.contains(&vnode) {
+            return Err(SelectError::NotAmongThem { vnode });
+        }
+        if !seen.insert(vnode) {
+            return Err(SelectError::DuplicateVnode { vnode });
+        }
+    }
+    Ok(wanted.to_vec())
+}
