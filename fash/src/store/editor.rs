@@ -15,6 +15,7 @@ use crate::{EditError, Move, Pnode, Vnode, VnodeData};
 ///
 /// It holds LevelDB's lock while it lives: no other process, be it ours or node-fash, can open the ring. Each change
 /// is one atomic write that is on disk when the call returns; a change that fails has changed nothing.
+#[derive(Debug)]
 pub struct RingEditor {
     reader: RingReader,
     lock: DirectoryLock,

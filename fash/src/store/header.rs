@@ -59,6 +59,13 @@ impl Header {
         if vnode_count == 0 {
             return Err(bad_value(path, layout::VNODE_COUNT, "a ring has at least one vnode"));
         }
+        // Every vnode has two keys, which no compression makes smaller than a byte. A count that cannot be true must
+        // not make us allocate memory for it.
+        if u64::from(vnode_count) > view.size() {
+            let problem =
+                format!("it says {vnode_count}, for which the ring's files are too small");
+            return Err(bad_value(path, layout::VNODE_COUNT, problem));
+        }
         let json =
             view.get(layout::ALGORITHM.as_bytes())?.ok_or_else(|| missing(layout::ALGORITHM))?;
         let value: AlgorithmValue = parse(&json, path, layout::ALGORITHM)?;
