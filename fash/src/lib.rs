@@ -51,6 +51,7 @@ pub use data::VnodeData;
 pub use id::{EmptyPnode, InvalidVnode, Pnode, Vnode};
 pub use interval::{HashOutOfRange, Interval, IntervalProblem, InvalidInterval};
 pub use key_encoding::KeyEncoding;
+pub use pnode_names::CollidingPnodes;
 pub use ring::{
     Changed, CreateError, DataChange, Diff, EditError, Move, Node, NodeFashDiff, OwnedVnode,
     OwnerChange, PnodeStatistics, Ring, Statistics, UnknownPnode, UnknownVnode,
