@@ -60,4 +60,4 @@ pub use select::{
     Part, SelectError, Split, choose_every, choose_first, choose_listed, split_by_weight,
 };
 pub use topology::TopologyError;
-pub use version::{UnsupportedVersion, VERSION, check_version};
+pub use version::{RING_VERSION, UnsupportedVersion, check_version};
