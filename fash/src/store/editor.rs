@@ -8,7 +8,7 @@ use super::layout;
 use super::load::Lists;
 use super::reader::{OwnedNode, RingReader};
 use crate::leveldb::{Batch, DirectoryLock, Getter, LostTail, open_for_writing};
-use crate::pnode_names::colliding_pnodes;
+use crate::pnode_names::check_collisions;
 use crate::{EditError, Move, Pnode, Vnode, VnodeData};
 
 /// A ring in a LevelDB directory, open for changes.
@@ -193,10 +193,8 @@ impl RingEditor {
                 lists.lists.push(Vec::new());
             }
         }
-        match colliding_pnodes(&lists.pnodes).map(|pair| pair.map(Pnode::clone)) {
-            Some([pnode, owner]) => Err(self.refuse(EditError::CollidingPnodes { pnode, owner })),
-            None => Ok(targets),
-        }
+        check_collisions(&lists.pnodes).map_err(|error| self.refuse(error.into()))?;
+        Ok(targets)
     }
 
     fn put_if_changed(&self, batch: &mut Batch, key: &str, json: &str) -> Result<(), StoreError> {

@@ -48,7 +48,7 @@ impl Header {
         let version = match view.get(layout::VERSION.as_bytes())? {
             Some(json) => parse(&json, path, layout::VERSION)?,
             None if required => return Err(missing(layout::VERSION)),
-            None => crate::VERSION.to_owned(),
+            None => crate::RING_VERSION.to_owned(),
         };
         check_version(&version)
             .map_err(|source| StoreError::Version { path: path.to_owned(), source })?;

@@ -12,3 +12,5 @@ mod fixtures;
 mod image;
 #[cfg(feature = "leveldb")]
 mod support;
+mod model;
+mod vectors;
