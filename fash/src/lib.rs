@@ -48,6 +48,8 @@ mod pnode_names;
 mod ring;
 mod select;
 mod skew;
+#[cfg(feature = "leveldb")]
+mod store;
 mod topology;
 mod uint256;
 mod version;
@@ -70,6 +72,11 @@ pub use ring::{
 };
 pub use select::{
     Part, SelectError, Split, choose_every, choose_first, choose_listed, split_by_weight,
+};
+#[cfg(feature = "leveldb")]
+pub use store::{
+    Audit, Finding, Keys, Notice, OwnedNode, Repair, RepairAction, RepairMode, RingEditor,
+    RingReader, Severity, StoreError, Vnodes, copy_ring, create_ring, repair_ring,
 };
 pub use topology::TopologyError;
 pub use version::{UnsupportedVersion, VERSION, check_version};

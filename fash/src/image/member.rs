@@ -1,6 +1,6 @@
 //! Which names an image may hold, and where.
 
-use super::{Refusal, stamp};
+use super::{Refusal, Stamp};
 use crate::leveldb::FileKind;
 
 /// The one directory at the root of an image.
@@ -17,7 +17,7 @@ pub(super) enum Kind {
 
 /// The kind of the file, if a ring's directory has such files.
 pub(super) fn kind(name: &str) -> Option<Kind> {
-    if name == stamp::FILE {
+    if name == Stamp::FILE_NAME {
         return Some(Kind::Ring);
     }
     FileKind::of(name).map(|kind| match kind {
@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn names_of_a_ring_are_known_and_others_are_not() {
-        for name in ["CURRENT", "MANIFEST-000002", "000003.log", "1.ldb", "000005.sst", stamp::FILE]
+        for name in
+            ["CURRENT", "MANIFEST-000002", "000003.log", "1.ldb", "000005.sst", Stamp::FILE_NAME]
         {
             assert_eq!(kind(name), Some(Kind::Ring), "{name}");
         }

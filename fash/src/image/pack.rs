@@ -13,7 +13,7 @@ use tar::{EntryType, Header};
 
 use super::digest::Digested;
 use super::member::{self, Kind};
-use super::{ImageDigest, ImageError, Stamp, stamp};
+use super::{ImageDigest, ImageError, Stamp};
 use crate::durable;
 
 /// The compression level of [`pack`], which is gzip's default.
@@ -72,13 +72,13 @@ pub fn pack_at_level(
     };
     add("", 0, &mut io::empty())?;
     for (name, seen) in &before {
-        if stamp.is_none() || name != stamp::FILE {
+        if stamp.is_none() || name != Stamp::FILE_NAME {
             add(name, seen.size, &mut open(ring, name, seen)?.take(seen.size))?;
         }
     }
     if let Some(stamp) = stamp {
         let json = stamp.to_json();
-        add(stamp::FILE, json.len() as u64, &mut json.as_bytes())?;
+        add(Stamp::FILE_NAME, json.len() as u64, &mut json.as_bytes())?;
     }
     require_unchanged(ring, &before)?;
 
@@ -193,7 +193,7 @@ mod tests {
             ("LOG.old", "old talk"),
             ("000004.dbtmp", "temporary"),
             ("notes.txt", "mine"),
-            (stamp::FILE, "{}"),
+            (Stamp::FILE_NAME, "{}"),
         ] {
             fs::write(ring.path().join(name), contents).unwrap();
         }
@@ -235,8 +235,10 @@ mod tests {
         let stamp =
             Stamp { image_uuid: "i".to_owned(), date: "d".to_owned(), source_zone: "z".to_owned() };
         pack(ring.path(), &image, Some(&stamp)).unwrap();
-        let stamps: Vec<_> =
-            members(&image).into_iter().filter(|(name, _)| name.ends_with(stamp::FILE)).collect();
+        let stamps: Vec<_> = members(&image)
+            .into_iter()
+            .filter(|(name, _)| name.ends_with(Stamp::FILE_NAME))
+            .collect();
         assert_eq!(stamps.len(), 1);
         assert_eq!(stamps[0].1, stamp.to_json().into_bytes());
     }

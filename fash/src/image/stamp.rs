@@ -9,9 +9,6 @@ use serde_json::Value;
 
 use super::ImageError;
 
-/// The stamp's name in the ring's directory, where manta-reshard looks for it. LevelDB ignores the file.
-pub(super) const FILE: &str = "manta_hash_ring_stamp.json";
-
 /// A stamp has some 150 bytes; what is far longer is none.
 const MAX_BYTES: u64 = 64 * 1024;
 
@@ -29,12 +26,15 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    /// The stamp's name in the ring's directory, where manta-reshard looks for it. LevelDB ignores the file.
+    pub const FILE_NAME: &'static str = "manta_hash_ring_stamp.json";
+
     /// Reads the stamp of the ring in this directory, if it has one.
     ///
     /// # Errors
     /// The file cannot be read, or is no stamp.
     pub fn read(ring: &Path) -> Result<Option<Self>, ImageError> {
-        let path = ring.join(FILE);
+        let path = ring.join(Self::FILE_NAME);
         let mut json = Vec::new();
         match File::open(&path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut json)) {
             Ok(_) => {}
@@ -71,9 +71,9 @@ mod tests {
 
         let ring = tempfile::tempdir().unwrap();
         assert_eq!(Stamp::read(ring.path()).unwrap(), None);
-        std::fs::write(ring.path().join(FILE), json).unwrap();
+        std::fs::write(ring.path().join(Stamp::FILE_NAME), json).unwrap();
         assert_eq!(Stamp::read(ring.path()).unwrap(), Some(stamp));
-        std::fs::write(ring.path().join(FILE), "{}").unwrap();
+        std::fs::write(ring.path().join(Stamp::FILE_NAME), "{}").unwrap();
         assert!(matches!(Stamp::read(ring.path()), Err(ImageError::Stamp { .. })));
     }
 }

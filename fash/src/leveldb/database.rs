@@ -6,13 +6,12 @@
 //! error leaves the database as it was, with at most some files that nothing names and that the next write, ours
 //! or LevelDB's, removes. Everything is on disk before the rename.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::batch::Batch;
 use super::error::DatabaseError;
 use super::lock::DirectoryLock;
-use super::manifest::{LEVELS, TableFile};
+use super::manifest::{LEVELS, Levels, TableFile};
 use super::new_files::{NewFiles, TableWriter};
 use super::view::{LostTail, View, manifest_in_force};
 
@@ -25,69 +24,77 @@ const MAX_LEVEL0_TABLES: usize = 4;
 /// A smaller database is written anew on every write, instead of growing by a table each time.
 const SMALL_DATABASE: u64 = 4 << 20;
 
-/// A database that this process alone has open.
-pub(crate) struct Database {
-    view: View,
-    _lock: DirectoryLock,
+/// Opens the database in `directory` for writing: nobody else can open it while the lock is held.
+pub(crate) fn open_for_writing(
+    directory: &Path,
+    lost_tail: LostTail,
+) -> Result<(DirectoryLock, View), DatabaseError> {
+    // Taking the lock makes a file LOCK; not where there is no database.
+    manifest_in_force(directory)?;
+    let lock = DirectoryLock::acquire(directory)?;
+    let view = View::open(directory, lost_tail)?;
+    Ok((lock, view))
 }
 
-impl Database {
-    /// Opens the database in `directory` for writing. Fails if a process has it open.
-    pub(crate) fn open(directory: &Path, lost_tail: LostTail) -> Result<Self, DatabaseError> {
-        // Taking the lock makes a file LOCK; not where there is no database.
-        manifest_in_force(directory)?;
-        let lock = DirectoryLock::acquire(directory)?;
-        let view = View::open(directory, lost_tail)?;
-        Ok(Self { view, _lock: lock })
-    }
-
-    /// The database as it is now.
-    pub(crate) fn view(&self) -> &View {
-        &self.view
-    }
-
-    /// Applies all changes of a batch, or none. They are on disk when this returns.
-    pub(crate) fn write(&mut self, batch: Batch) -> Result<(), DatabaseError> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let directory = self.view.directory.clone();
+impl View {
+    /// Applies all changes of a batch, or none. They are on disk when this returns, and the view shows them.
+    ///
+    /// Also an empty batch is written: it leaves a database whose logs are whole.
+    pub(crate) fn write(
+        &mut self,
+        _lock: &DirectoryLock,
+        batch: Batch,
+    ) -> Result<(), DatabaseError> {
+        let directory = self.directory.clone();
         let written = self.write_tables(batch);
         // Whatever became of the write, go on from what is in force.
-        self.view = View::open(&directory, LostTail::Refuse)?;
+        *self = Self::open(&directory, LostTail::Tolerate)?;
         written
     }
 
     fn write_tables(&mut self, batch: Batch) -> Result<(), DatabaseError> {
-        let sequence = self.view.last_sequence() + 1;
-        let memory = &mut self.view.memory;
-        memory
+        let sequence = self.last_sequence() + 1;
+        self.memory
             .add(batch.encode(sequence))
-            .map_err(|what| DatabaseError::corrupt(&self.view.directory, 0, what))?;
-        memory.sort();
+            .map_err(|what| DatabaseError::corrupt(&self.directory, 0, what))?;
+        self.memory.sort();
 
-        let view = &self.view;
-        let [level0, ..] = &view.manifest.levels;
-        let size: u64 = view.groups.iter().flatten().map(|table| table.meta.size).sum();
-        let mut files = NewFiles::new(&view.directory, view.manifest.next_file_number)?;
+        let [level0, ..] = &self.manifest.levels;
+        let size: u64 = self.groups.iter().flatten().map(|table| table.meta.size).sum();
+        let mut files = NewFiles::new(&self.directory, self.manifest.next_file_number)?;
         let levels = if size < SMALL_DATABASE || level0.len() >= MAX_LEVEL0_TABLES {
             let mut tables = TableWriter::new(&mut files, TABLE_SIZE);
-            let mut scan = view.scan(b"")?;
+            let mut scan = self.scan(b"")?;
             while let Some((key, value)) = scan.next()? {
                 tables.add(key, sequence, Some(value))?;
             }
             levels_of(tables.finish()?)
         } else {
-            let mut tables = TableWriter::new(&mut files, u64::MAX);
-            for entry in (0..view.memory.len()).filter_map(|index| view.memory.entry(index)) {
-                tables.add(entry.key, entry.sequence, entry.value)?;
-            }
-            let mut levels = view.manifest.levels.clone();
-            let [level0, ..] = &mut levels;
-            level0.extend(tables.finish()?.into_iter().map(|table| (table.number, table)));
-            levels
+            self.flush_memory(&mut files)?
         };
-        files.put_in_force(levels, view.last_sequence())
+        files.put_in_force(levels, self.last_sequence())
+    }
+
+    /// Writes what is in memory as a new table; returns the tables that then make up the database.
+    fn flush_memory(&self, files: &mut NewFiles) -> Result<Levels, DatabaseError> {
+        let mut tables = TableWriter::new(files, u64::MAX);
+        for entry in (0..self.memory.len()).filter_map(|index| self.memory.entry(index)) {
+            tables.add(entry.key, entry.sequence, entry.value)?;
+        }
+        let mut levels = self.manifest.levels.clone();
+        let [level0, ..] = &mut levels;
+        level0.extend(tables.finish()?.into_iter().map(|table| (table.number, table)));
+        Ok(levels)
+    }
+
+    /// Writes this moment of the database into an empty directory: tables byte for byte, logs as a table.
+    pub(crate) fn copy_to(&self, directory: &Path) -> Result<(), DatabaseError> {
+        for table in self.groups.iter().flatten() {
+            table.copy_to(directory)?;
+        }
+        let mut files = NewFiles::new(directory, self.manifest.next_file_number)?;
+        let levels = self.flush_memory(&mut files)?;
+        files.put_in_force(levels, self.last_sequence())
     }
 }
 
@@ -107,7 +114,7 @@ pub(crate) fn create<E: From<DatabaseError>>(
 
 /// Puts tables that do not overlap on the first level that LevelDB would not find too full: 10 MB on level 1, and
 /// ten times as much on each one after it. At most half of that, so that there is room for changes.
-fn levels_of(tables: Vec<TableFile>) -> [BTreeMap<u64, TableFile>; LEVELS] {
+fn levels_of(tables: Vec<TableFile>) -> Levels {
     let size: u64 = tables.iter().map(|table| table.size).sum();
     let mut level = 1;
     let mut room = 5 << 20;
@@ -115,7 +122,7 @@ fn levels_of(tables: Vec<TableFile>) -> [BTreeMap<u64, TableFile>; LEVELS] {
         level += 1;
         room *= 10;
     }
-    let mut levels: [BTreeMap<u64, TableFile>; LEVELS] = Default::default();
+    let mut levels = Levels::default();
     if let Some(tables_of_level) = levels.get_mut(level) {
         tables_of_level.extend(tables.into_iter().map(|table| (table.number, table)));
     }

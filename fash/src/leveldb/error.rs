@@ -106,7 +106,7 @@ impl fmt::Display for Holder {
 }
 
 impl DatabaseError {
-    pub(super) fn io(
+    pub(crate) fn io(
         action: &'static str,
         path: impl AsRef<Path>,
     ) -> impl FnOnce(io::Error) -> Self {

@@ -22,6 +22,9 @@ const BYTEWISE: &[u8] = b"leveldb.BytewiseComparator";
 /// LevelDB has the levels 0 to 6. Tables of level 0 may overlap, the newest first; those of the others do not.
 pub(super) const LEVELS: usize = 7;
 
+/// The tables of each level, by number.
+pub(super) type Levels = [BTreeMap<u64, TableFile>; LEVELS];
+
 /// A table as the MANIFEST names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TableFile {
@@ -43,8 +46,7 @@ pub(super) struct Manifest {
     pub(super) previous_log_number: u64,
     pub(super) next_file_number: u64,
     pub(super) last_sequence: u64,
-    /// Level to table number to table.
-    pub(super) levels: [BTreeMap<u64, TableFile>; LEVELS],
+    pub(super) levels: Levels,
 }
 
 /// Collects the edits of a MANIFEST.

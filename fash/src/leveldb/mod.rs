@@ -21,7 +21,7 @@ mod tests;
 mod view;
 
 pub(crate) use batch::Batch;
-pub(crate) use database::{Database, create};
+pub(crate) use database::{create, open_for_writing};
 pub use error::{DatabaseError, Holder};
 pub(crate) use file_name::FileKind;
 pub(crate) use lock::DirectoryLock;

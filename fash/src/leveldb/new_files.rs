@@ -1,12 +1,11 @@
 //! The files of a database that is not in force yet.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::DatabaseError;
 use super::file_name::{self, CURRENT, FileKind};
-use super::manifest::{LEVELS, Manifest, TableFile};
+use super::manifest::{Levels, Manifest, TableFile};
 use super::table_builder::TableBuilder;
 use super::view::files_in;
 use crate::durable;
@@ -41,7 +40,7 @@ impl NewFiles {
     /// Makes these tables the database, with no changes in logs, and removes what is in force no longer.
     pub(super) fn put_in_force(
         mut self,
-        levels: [BTreeMap<u64, TableFile>; LEVELS],
+        levels: Levels,
         last_sequence: u64,
     ) -> Result<(), DatabaseError> {
         let log_number = self.take_number();

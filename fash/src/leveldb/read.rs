@@ -37,11 +37,14 @@ impl View {
     }
 }
 
-/// Looks up many keys. Keeps the last block of each table: keys that come in order cost little.
+/// How many blocks of a table a [`Getter`] keeps: enough for keys of two or three kinds in turn, each in order.
+const KEPT_BLOCKS: usize = 4;
+
+/// Looks up many keys. Keeps the last blocks of each table: keys that come in order cost little.
 pub(crate) struct Getter<'a> {
     view: &'a View,
-    /// Group and table to the number of a block, and the block.
-    blocks: HashMap<(usize, usize), (usize, Block)>,
+    /// Group and table to the numbers of blocks and the blocks, the latest first.
+    blocks: HashMap<(usize, usize), Vec<(usize, Block)>>,
 }
 
 impl<'a> Getter<'a> {
@@ -77,22 +80,27 @@ impl<'a> Getter<'a> {
         target: &[u8],
     ) -> Result<Option<Option<Vec<u8>>>, DatabaseError> {
         let Some(number) = table.block_for(target)? else { return Ok(None) };
-        let block = match self.blocks.remove(&place) {
-            Some((cached, block)) if cached == number => Some(block),
-            _ => table.read_block(number)?,
-        };
-        let Some(block) = block else { return Ok(None) };
+        let kept = self.blocks.entry(place).or_default();
+        match kept.iter().position(|(kept, _)| *kept == number) {
+            Some(position) => {
+                if let Some(recent) = kept.get_mut(..=position) {
+                    recent.rotate_right(1);
+                }
+            }
+            None => {
+                let Some(block) = table.read_block(number)? else { return Ok(None) };
+                kept.truncate(KEPT_BLOCKS - 1);
+                kept.insert(0, (number, block));
+            }
+        }
+        let Some((_, block)) = kept.first() else { return Ok(None) };
         let mut cursor = Cursor::default();
-        let found = cursor.seek(&block, target).map_err(|what| table.corrupt(number, what))?;
-        let answer = if found {
-            let parsed = parse(table, number, cursor.key())?;
-            (parsed.user_key == user_key)
-                .then(|| (!parsed.is_deletion).then(|| block.value(&cursor).to_vec()))
-        } else {
-            None
-        };
-        self.blocks.insert(place, (number, block));
-        Ok(answer)
+        if !cursor.seek(block, target).map_err(|what| table.corrupt(number, what))? {
+            return Ok(None);
+        }
+        let parsed = parse(table, number, cursor.key())?;
+        let found = parsed.user_key == user_key;
+        Ok(found.then(|| (!parsed.is_deletion).then(|| block.value(&cursor).to_vec())))
     }
 }
 

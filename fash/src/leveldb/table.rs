@@ -5,7 +5,7 @@
 //! checksum is verified on every read: LevelDB does not, and gives wrong answers from damaged blocks.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -71,8 +71,21 @@ impl Table {
         Ok(Self { meta, path, file, index: OnceLock::new() })
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// Copies the table's file, under its name, into another directory.
+    pub(super) fn copy_to(&self, directory: &Path) -> Result<(), DatabaseError> {
+        let path = directory.join(self.path.file_name().unwrap_or_default());
+        let mut copy = File::create_new(&path).map_err(DatabaseError::io("create", &path))?;
+        let mut offset = 0;
+        while offset < self.meta.size {
+            let length = usize::try_from(self.meta.size - offset).unwrap_or(usize::MAX);
+            let mut bytes = vec![0; length.min(1 << 20)];
+            self.file
+                .read_exact_at(&mut bytes, offset)
+                .map_err(DatabaseError::io("read", &self.path))?;
+            copy.write_all(&bytes).map_err(DatabaseError::io("write", &path))?;
+            offset += bytes.len() as u64;
+        }
+        copy.sync_all().map_err(DatabaseError::io("write", &path))
     }
 
     /// Whether the table's range of keys holds this user's key.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rusty_leveldb::{DB, LdbIterator, Options};
 
 use super::new_files::{NewFiles, TableWriter};
-use super::{Batch, Database, DatabaseError, Getter, LostTail, View, create};
+use super::{Batch, DatabaseError, Getter, LostTail, View, create, open_for_writing};
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -68,12 +68,12 @@ fn rusty_leveldb_reads_what_we_write_and_we_read_what_it_writes() {
     let directory = tempfile::tempdir().unwrap();
     let mut model = large_model();
     create_from(directory.path(), &model);
-    let mut database = Database::open(directory.path(), LostTail::Refuse).unwrap();
+    let (lock, mut view) = open_for_writing(directory.path(), LostTail::Refuse).unwrap();
     let mut batch = Batch::new();
     batch.put(b"/VNODE/7", b"changed");
     batch.delete(b"/VNODE/8");
-    database.write(batch).unwrap();
-    drop(database);
+    view.write(&lock, batch).unwrap();
+    drop(lock);
     model.insert(b"/VNODE/7".to_vec(), b"changed".to_vec());
     model.remove(&b"/VNODE/8"[..]);
     assert_eq!(read_all_with_rusty_leveldb(directory.path()), model);
@@ -88,15 +88,15 @@ fn a_small_database_stays_one_table_and_a_large_one_gathers_few() {
     {
         let directory = tempfile::tempdir().unwrap();
         create_from(directory.path(), &model);
-        let mut database = Database::open(directory.path(), LostTail::Refuse).unwrap();
+        let (lock, mut view) = open_for_writing(directory.path(), LostTail::Refuse).unwrap();
         for round in 0..12u32 {
             let mut batch = Batch::new();
             batch.put(b"round", &round.to_le_bytes());
-            database.write(batch).unwrap();
+            view.write(&lock, batch).unwrap();
             model.insert(b"round".to_vec(), round.to_le_bytes().to_vec());
-            assert!(database.view().groups.iter().flatten().count() <= most);
+            assert!(view.groups.iter().flatten().count() <= most);
         }
-        drop(database);
+        drop(lock);
         assert_eq!(read_all(directory.path()).unwrap(), model);
     }
 }
@@ -190,7 +190,7 @@ proptest! {
         let directory = tempfile::tempdir().unwrap();
         let mut model = Model::from([(vec![7], vec![1])]);
         create_from(directory.path(), &model);
-        let mut database = Database::open(directory.path(), LostTail::Refuse).unwrap();
+        let (lock, mut view) = open_for_writing(directory.path(), LostTail::Refuse).unwrap();
         for changes in batches {
             let mut batch = Batch::new();
             for (key, value) in changes {
@@ -205,10 +205,10 @@ proptest! {
                     }
                 }
             }
-            database.write(batch).unwrap();
+            view.write(&lock, batch).unwrap();
             for key in 0..=255 {
                 let expected = model.get(&[key][..]).cloned();
-                prop_assert_eq!(database.view().get(&[key]).unwrap(), expected);
+                prop_assert_eq!(view.get(&[key]).unwrap(), expected);
             }
             prop_assert_eq!(read_all(directory.path()).unwrap(), model.clone());
         }

@@ -80,6 +80,12 @@ impl Ring {
         Self { interval: Interval::new(self.algorithm(), self.vnode_count()), ..self }
     }
 
+    /// The position of a vnode's owner in [`pnodes`](Self::pnodes).
+    #[cfg(feature = "leveldb")]
+    pub(crate) fn owner_index(&self, vnode: Vnode) -> Option<usize> {
+        self.owners.get(vnode.index()).and_then(|&index| usize::try_from(index).ok())
+    }
+
     /// The data of a vnode.
     pub(crate) fn data(&self, vnode: Vnode) -> &VnodeData {
         self.data.get(vnode)

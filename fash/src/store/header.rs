@@ -1,0 +1,101 @@
+//! What a ring says about itself as a whole, and the checks that every opening makes.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::StoreError;
+use super::layout;
+use crate::leveldb::View;
+use crate::{Algorithm, Interval, Ring, Vnode, check_version};
+
+/// The values that are there once in a ring.
+#[derive(Clone, Debug)]
+pub(super) struct Header {
+    pub(super) vnode_count: u32,
+    pub(super) algorithm: Algorithm,
+    pub(super) interval: Interval,
+    pub(super) version: String,
+}
+
+/// The value of the key `ALGORITHM`, its members in node-fash's order.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+struct AlgorithmValue {
+    name: String,
+    max: String,
+    vnode_hash_interval: String,
+}
+
+/// What to make of a missing `COMPLETE` or `VERSION`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Marks {
+    Required,
+    /// A repair puts them back.
+    Optional,
+}
+
+impl Header {
+    /// Reads the header and makes node-fash's checks: the ring is complete, its version known, and its last vnode
+    /// there.
+    pub(super) fn read(view: &View, path: &Path, marks: Marks) -> Result<Self, StoreError> {
+        let missing =
+            |key: &str| StoreError::MissingKey { path: path.to_owned(), key: key.to_owned() };
+        let required = marks == Marks::Required;
+        if required && view.get(layout::COMPLETE.as_bytes())?.is_none() {
+            return Err(StoreError::Incomplete { path: path.to_owned() });
+        }
+        let version = match view.get(layout::VERSION.as_bytes())? {
+            Some(json) => parse(&json, path, layout::VERSION)?,
+            None if required => return Err(missing(layout::VERSION)),
+            None => crate::VERSION.to_owned(),
+        };
+        check_version(&version)
+            .map_err(|source| StoreError::Version { path: path.to_owned(), source })?;
+        let json = view
+            .get(layout::VNODE_COUNT.as_bytes())?
+            .ok_or_else(|| missing(layout::VNODE_COUNT))?;
+        let vnode_count: u32 = parse(&json, path, layout::VNODE_COUNT)?;
+        if vnode_count == 0 {
+            return Err(bad_value(path, layout::VNODE_COUNT, "a ring has at least one vnode"));
+        }
+        let json =
+            view.get(layout::ALGORITHM.as_bytes())?.ok_or_else(|| missing(layout::ALGORITHM))?;
+        let value: AlgorithmValue = parse(&json, path, layout::ALGORITHM)?;
+        let algorithm: Algorithm =
+            value.name.parse().map_err(|error| bad_value(path, layout::ALGORITHM, error))?;
+        let interval = Interval::parse(algorithm, &value.vnode_hash_interval)
+            .map_err(|source| StoreError::Interval { path: path.to_owned(), source })?;
+        let last = layout::owner_key(Vnode::new(vnode_count - 1));
+        if required && view.get(last.as_bytes())?.is_none() {
+            return Err(missing(&last));
+        }
+        Ok(Self { vnode_count, algorithm, interval, version })
+    }
+}
+
+/// The value of the key `ALGORITHM` of a ring.
+pub(super) fn algorithm_value(ring: &Ring) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&AlgorithmValue {
+        name: ring.algorithm().to_string(),
+        max: ring.algorithm().max().to_owned(),
+        vnode_hash_interval: ring.interval().to_string(),
+    })
+}
+
+/// Reads the JSON value of a key.
+pub(super) fn parse<'a, T: Deserialize<'a>>(
+    json: &'a [u8],
+    path: &Path,
+    key: &str,
+) -> Result<T, StoreError> {
+    serde_json::from_slice(json).map_err(|error| bad_value(path, key, error))
+}
+
+pub(super) fn bad_value(path: &Path, key: &str, problem: impl ToString) -> StoreError {
+    StoreError::BadValue {
+        path: path.to_owned(),
+        key: key.to_owned(),
+        problem: problem.to_string(),
+    }
+}
