@@ -29,7 +29,7 @@ pub enum EditError {
         /// How many vnodes the ring has.
         vnode_count: u32,
     },
-    /// A vnode is to move twice.
+    /// A vnode is given twice.
     #[error("vnode {vnode} is given more than once")]
     DuplicateVnode {
         /// The vnode.
@@ -78,18 +78,21 @@ impl From<UnknownPnode> for EditError {
 }
 
 impl Ring {
-    /// Gives data to vnodes, in place of what they had; [`VnodeData::NONE`] takes it away. A vnode may be given more
-    /// than once.
+    /// Gives data to vnodes, in place of what they had; [`VnodeData::NONE`] takes it away.
     ///
     /// # Errors
     ///
-    /// [`EditError`] if there is no vnode or one that the ring does not have; then nothing has changed.
+    /// [`EditError`] if there is no vnode, one that the ring does not have, or one twice; then nothing has changed.
     pub fn set_data(&mut self, vnodes: &[Vnode], data: VnodeData) -> Result<(), EditError> {
         if vnodes.is_empty() {
             return Err(EditError::NoVnodes);
         }
+        let mut seen = HashSet::new();
         for &vnode in vnodes {
             self.node(vnode)?;
+            if !seen.insert(vnode) {
+                return Err(EditError::DuplicateVnode { vnode });
+            }
         }
         self.data.set(vnodes, data, self.owners.len());
         Ok(())
@@ -222,7 +225,10 @@ mod tests {
         assert_eq!(ring.set_data(&vnodes(&[0, 6]), VnodeData::read_only()), Err(unknown));
         assert_eq!(ring.set_data(&[], VnodeData::read_only()), Err(EditError::NoVnodes));
         assert_eq!(ring, before);
-        ring.set_data(&vnodes(&[5, 1, 5]), VnodeData::from_text("x")).unwrap();
+        let twice = EditError::DuplicateVnode { vnode: Vnode::new(5) };
+        assert_eq!(ring.set_data(&vnodes(&[5, 1, 5]), VnodeData::read_only()), Err(twice));
+        assert_eq!(ring, before);
+        ring.set_data(&vnodes(&[5, 1]), VnodeData::from_text("x")).unwrap();
         assert_eq!(ring.vnodes_with_data().collect::<Vec<_>>(), vnodes(&[1, 5]));
     }
 
