@@ -11,7 +11,7 @@ seconds=${2:?usage: run.sh TARGET SECONDS}
 # What cargo-fuzz asks of the compiler, without the sanitizers that need a nightly one. Naming the platform keeps
 # build scripts and macros from being instrumented.
 platform=$(rustc --print host-tuple)
-flags="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"
+flags="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"
 flags+=" -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table"
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 RUSTFLAGS=$flags cargo build --locked --release --quiet --target "$platform" --bin "$target"

@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn names_of_a_ring_are_known_and_others_are_not() {
-        for name in ["CURRENT", "MANIFEST-000002", "000003.log", "1.ldb", "000005.sst", Stamp::FILE_NAME]
+        for name in
+            ["CURRENT", "MANIFEST-000002", "000003.log", "1.ldb", "000005.sst", Stamp::FILE_NAME]
         {
             assert_eq!(kind(name), Some(Kind::Ring), "{name}");
         }

@@ -70,6 +70,26 @@ fn images_of_node_fash_unpack_as_tar_unpacks_them_and_survive_a_round_trip() {
 }
 
 #[test]
+fn only_sound_rings_appear_unless_the_caller_knows_better() {
+    for (image, sound) in [
+        ("01-created", true),
+        ("03-remapped.sdc-manta-style", true),
+        ("09-tables-snappy", true),
+        ("10-no-VNODE_DATA-v2.0.0", true),
+        ("11-missing-PNODE-key", false),
+        ("12-no-COMPLETE", false),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = rings().join(format!("{image}.tar.gz"));
+        let result = unpack(&path, &directory.path().join("ring"), &UnpackOptions::default());
+        assert_eq!(result.is_ok(), sound, "{image}: {result:?}");
+        assert!(sound || matches!(result, Err(ImageError::Unsound { .. })), "{image}");
+        let left = fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(left, usize::from(sound), "{image}");
+    }
+}
+
+#[test]
 fn a_stamp_of_manta_reshard_is_read_and_kept() {
     let directory = tempfile::tempdir().unwrap();
     let ring = directory.path().join("ring");
