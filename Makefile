@@ -1,0 +1,36 @@
+# `make demo` shows what the ring command does, `make test` runs every check. Both build what they need.
+
+export CARGO_TERM_COLOR ?= auto
+# The real node-fash, which the tests and the benchmarks run side by side with ours. `make setup` installs it.
+NODE_FASH_DIR ?= $(CURDIR)/target/node-fash
+export NODE_FASH ?= $(NODE_FASH_DIR)/node-fash
+# A ring of a real deployment. It is not part of the repository; without it its tests say that they were skipped.
+RING_2014 := $(wildcard $(CURDIR)/../shared/rings/production-2014.tar.xz)
+ifneq ($(RING_2014),)
+export FASH_PRODUCTION_RING ?= $(RING_2014)
+endif
+
+.PHONY: help demo test bench fuzz setup check
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## a million-vnode ring: create, split, audit, pack, unpack
+	@scripts/demo.sh
+
+test: setup ## every check there is; installs what is missing first
+	@scripts/test.sh
+
+check: ## formatting, lints, licences: the quick part of `make test`
+	@scripts/test.sh check
+
+bench: setup ## the benchmarks, and the table of goals beside node-fash
+	cargo bench --locked --workspace
+	cargo build --locked --release --package reshard-cli --package benches
+	scripts/bench-table.py
+
+fuzz: ## every fuzz target for a minute: make fuzz SECONDS=60
+	@scripts/fuzz.sh $(or $(SECONDS),60)
+
+setup: ## install what the tests need: packages, cargo tools, node-fash
+	@scripts/setup.sh "$(NODE_FASH_DIR)"

@@ -1,0 +1,10 @@
+//! Exit statuses, as `--help` and docs/fash.md document them.
+
+/// The command did what it was asked to do.
+pub const SUCCESS: u8 = 0;
+
+/// The command failed, or was called wrongly; standard error says why. A failed edit has changed nothing.
+pub const FAILURE: u8 = 1;
+
+/// `fash audit` worked and found damage.
+pub const DAMAGED: u8 = 2;

@@ -1,0 +1,72 @@
+//! Why a command failed, and what to do about it.
+
+use std::io;
+
+use fash::{
+    CreateError, EditError, HashOutOfRange, ImageError, SelectError, StoreError, TopologyError,
+    UnknownAlgorithm, UnknownPnode, UnknownVnode,
+};
+
+use super::vnode_list::VnodeListError;
+
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The command line was understood but asks for something that does not go together.
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    VnodeList(#[from] VnodeListError),
+    #[error("cannot read {what} from {from}")]
+    Read { what: &'static str, from: String, source: io::Error },
+    #[error("cannot read a ring from {from}")]
+    Topology { from: String, source: TopologyError },
+    #[error(transparent)]
+    Algorithm(#[from] UnknownAlgorithm),
+    #[error("cannot create the ring")]
+    Create(#[from] CreateError),
+    #[error("cannot change the ring")]
+    Edit(#[from] EditError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    #[error(transparent)]
+    UnknownVnode(#[from] UnknownVnode),
+    #[error(transparent)]
+    UnknownPnode(#[from] UnknownPnode),
+    #[error(transparent)]
+    HashOutOfRange(#[from] HashOutOfRange),
+    #[error("cannot choose the vnodes")]
+    Select(#[from] SelectError),
+    #[error("cannot use the weights in {from}")]
+    Weights { from: String, source: super::weights::InvalidWeights },
+    #[error("cannot make a snapshot beside {image}")]
+    Snapshot { image: String, source: io::Error },
+    #[error("cannot write man pages to {dir}")]
+    Man { dir: String, source: io::Error },
+    #[error("cannot write to standard output")]
+    Stdout(#[from] io::Error),
+}
+
+impl Error {
+    /// Whether whoever reads our output has read enough, as `head` does.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// What to do about it, where we know.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        let Self::Store(error) = self else { return None };
+        if error.holder().is_some() {
+            Some(
+                "stop that process to change the ring; a command that only reads can do so with --live",
+            )
+        } else if error.is_damage() {
+            Some("fash audit shows all the damage, fash repair mends what can be mended")
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The commands of this project. Each binary is a few lines over a module here.
+
+mod chain;
+pub mod exit;
+pub mod fash;
+mod output;
+mod progress;
+
+pub use chain::Chain;

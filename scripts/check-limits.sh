@@ -1,0 +1,21 @@
+#!/bin/bash
+# Two limits that only grow unnoticed: packages in Cargo.lock, and lines of a Rust file.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+max_packages=350
+max_lines=400
+failed=0
+
+packages=$(grep -c '^\[\[package\]\]' Cargo.lock)
+if ((packages > max_packages)); then
+    echo "Cargo.lock has $packages packages, more than $max_packages: drop a dependency" >&2
+    failed=1
+fi
+while IFS= read -r file; do
+    lines=$(wc -l <"$file")
+    if ((lines > max_lines)); then
+        echo "$file has $lines lines, more than $max_lines: split it by idea" >&2
+        failed=1
+    fi
+done < <(find . -name '*.rs' -not -path '*/target/*')
+exit "$failed"

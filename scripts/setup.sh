@@ -1,0 +1,47 @@
+#!/bin/bash
+# Installs whatever `make test` needs and the machine lacks: Debian packages, two cargo tools, the real node-fash.
+#   usage: setup.sh NODE_FASH_DIR
+set -euo pipefail
+node_fash_dir=${1:?usage: setup.sh NODE_FASH_DIR}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+# command:package
+wanted=(g++:g++ make:make python3:python3 node:nodejs npm:npm xz:xz-utils tar:tar git:git)
+missing=()
+for pair in "${wanted[@]}"; do
+    command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+done
+if ((${#missing[@]})); then
+    sudo=()
+    if ((EUID != 0)); then
+        if ! command -v sudo >/dev/null; then
+            echo "missing: ${missing[*]}. Install them, or run this as root or where sudo is installed." >&2
+            exit 1
+        fi
+        sudo=(sudo)
+    fi
+    if ! command -v apt-get >/dev/null; then
+        echo "missing: ${missing[*]} (Debian's names). This machine has no apt-get; install them by hand." >&2
+        exit 1
+    fi
+    echo "installing ${missing[*]}"
+    "${sudo[@]}" apt-get update -qq
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+        "${missing[@]}" >/dev/null
+fi
+
+if ! command -v cargo >/dev/null; then
+    echo "missing: cargo. Install Rust 1.95 or newer from https://rustup.rs." >&2
+    exit 1
+fi
+for component in fmt clippy; do
+    if ! cargo "$component" --version >/dev/null 2>&1; then
+        echo "missing: cargo $component. Run: rustup component add rustfmt clippy" >&2
+        exit 1
+    fi
+done
+# Built from source with their own lock files, so that a new release of a dependency cannot break the tests.
+cargo nextest --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-nextest@0.9.143
+cargo deny --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-deny@0.20.2
+
+"$here/node-fash-setup.sh" "$node_fash_dir"

@@ -1,0 +1,41 @@
+#!/bin/bash
+# Every check, in order, stopping at the first that fails; one line each with its duration.
+#   usage: test.sh [check]        with "check", only the ones that need no build of the tests
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export CARGO_TERM_PROGRESS_WHEN=never
+
+step() {
+    local name=$1 start=$SECONDS
+    shift
+    if ! "$@"; then
+        echo "FAILED ${name} after $((SECONDS - start)) s: $*" >&2
+        exit 1
+    fi
+    echo "ok     ${name} ($((SECONDS - start)) s)"
+}
+
+run_examples() {
+    local example
+    for example in examples/*.rs; do
+        echo "example $(basename "$example" .rs)"
+        cargo run --locked --quiet --package examples --example "$(basename "$example" .rs)" || return
+    done
+}
+
+step "formatting" cargo fmt --all --check
+step "lints" cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+step "licences, sources and banned packages" cargo deny --locked --log-level error check bans licenses sources
+step "limits" scripts/check-limits.sh
+[[ ${1:-} == check ]] && exit 0
+
+step "tests" cargo nextest run --workspace --locked --profile "${NEXTEST_PROFILE:-ci}"
+step "doctests" cargo test --doc --workspace --locked
+step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+step "the library without LevelDB" cargo check --package fash --no-default-features --locked --quiet
+step "examples" run_examples
+step "benchmarks build" cargo bench --workspace --locked --no-run --quiet
+if [[ -d fuzz ]]; then
+    step "fuzzing, shortly" scripts/fuzz.sh 10
+fi
+step "the package of the library" cargo publish --dry-run --package fash --allow-dirty --locked --quiet
