@@ -42,8 +42,10 @@ impl Model {
     fn apply(&mut self, edit: &Edit) -> bool {
         match edit {
             Edit::SetData { vnodes, data } => {
+                let mut seen = BTreeSet::new();
                 let mut set = |vnode| self.vnodes.get_mut(vnode).map(|node| node.1 = data.clone());
-                !vnodes.is_empty() && vnodes.iter().all(|vnode| set(vnode).is_some())
+                !vnodes.is_empty()
+                    && vnodes.iter().all(|vnode| seen.insert(vnode) && set(vnode).is_some())
             }
             Edit::Remap(moves) => {
                 let mut seen = BTreeSet::new();
