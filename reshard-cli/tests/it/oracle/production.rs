@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fash::{Move, Pnode, RingEditor, RingReader, UnpackOptions, pack, repair_ring, unpack};
+use fash::{Move, Pnode, RepairMode, RingEditor, RingReader, UnpackOptions, pack, repair_ring, unpack};
 
 use super::Fash;
 use crate::fixtures::{production_ring, unpack_production_ring};
@@ -27,7 +27,7 @@ fn the_ring_of_2014_is_repaired_split_and_read_by_node_fash() {
     assert!(reader.lookup(b"yunong").unwrap().pnode == broken);
     drop(reader);
 
-    repair_ring(&ring).unwrap();
+    repair_ring(&ring, RepairMode::Apply).unwrap();
     let mut editor = RingEditor::open(&ring).unwrap();
     let half: Vec<_> = editor.reader().vnodes_of(&broken).unwrap().into_iter().step_by(2).collect();
     // The vnode of the known key stays, so that its answer stays known.
