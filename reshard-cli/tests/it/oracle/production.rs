@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use fash::{Move, Pnode, RepairMode, RingEditor, RingReader, UnpackOptions, pack, repair_ring, unpack};
+use fash::{
+    Move, Pnode, RepairMode, RingEditor, RingReader, UnpackOptions, pack, repair_ring, unpack,
+};
 
 use super::Fash;
 use crate::fixtures::{production_ring, unpack_production_ring};
