@@ -90,4 +90,11 @@ mod tests {
         assert!(!VnodeData::from_text("RO").is_read_only());
         assert!(!VnodeData::NONE.is_read_only());
     }
+
+    #[test]
+    fn a_number_is_the_same_after_being_written_and_read() {
+        let read = |text: &str| VnodeData::from_json(serde_json::from_str(text).unwrap());
+        let data = read("9999999999609999999991");
+        assert_eq!(read(&data.to_string()), data);
+    }
 }

@@ -15,9 +15,9 @@ const STAGED: &str = ".fash-partial";
 /// How many random characters stand before [`STAGED`].
 const RANDOM: usize = 6;
 
-/// Makes the directory's entries durable: what was created, renamed or removed in it survives a crash.
-pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+/// Makes the names in a directory durable: a file that was created or renamed there survives a crash.
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
 }
 
 /// Writes a new file and waits until its bytes are on disk. Fails if there is one by this name.

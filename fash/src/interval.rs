@@ -111,8 +111,8 @@ impl Interval {
 
     /// Two vnodes between which the digest's vnode lies, and which are nearly always the same.
     ///
-    /// With top for the digest's upper 64 bits, top · 2^192 ≤ digest < (top + 1) · 2^192. Times a bound of
-    /// 2^288 ÷ width that is 2^480 times the vnode, or after leaving out 2^192 on the way, 2^96 times a vnode.
+    /// With top for the digest's upper 64 bits, top ≤ digest ÷ 2^192 < top + 1. Multiplied by 2^288 ÷ width, the
+    /// middle of that is 2^96 · (digest ÷ width).
     fn bounds(&self, digest: Uint256, vnode_count: u64) -> [u64; 2] {
         let Some([low, high]) = self.reciprocal else { return [0, vnode_count] };
         let (top, low, high) = (u128::from(digest.top()), u128::from(low), u128::from(high));

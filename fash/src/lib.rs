@@ -66,6 +66,7 @@ pub use interval::{HashOutOfRange, Interval, IntervalProblem, InvalidInterval};
 pub use key_encoding::KeyEncoding;
 #[cfg(feature = "leveldb")]
 pub use leveldb::{DatabaseError, Holder};
+pub use pnode_names::CollidingPnodes;
 pub use ring::{
     Changed, CreateError, DataChange, Diff, EditError, Move, Node, NodeFashDiff, OwnedVnode,
     OwnerChange, PnodeStatistics, Ring, Statistics, UnknownPnode, UnknownVnode,
@@ -79,4 +80,4 @@ pub use store::{
     RingReader, Severity, StoreError, Vnodes, copy_ring, create_ring, repair_ring,
 };
 pub use topology::TopologyError;
-pub use version::{UnsupportedVersion, VERSION, check_version};
+pub use version::{RING_VERSION, UnsupportedVersion, check_version};

@@ -1,6 +1,6 @@
 //! The order in which node-fash lists pnodes, and the names that its LevelDB keys cannot tell apart.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use crate::id::Pnode;
 
@@ -16,19 +16,32 @@ pub(crate) fn object_key_rank(name: &str) -> u64 {
     index.filter(|index| *index < u32::MAX && index.to_string() == name).map_or(u64::MAX, u64::from)
 }
 
-/// A pnode whose name is another's followed by `/` and digits, and that other one.
+/// Two pnodes cannot be in one ring: the name of the one is the other's followed by `/` and digits.
 ///
 /// node-fash keeps the vnode list of pnode `x/7` and the data of vnode 7 of pnode `x` under the same LevelDB key.
-pub(crate) fn colliding_pnodes(pnodes: &[Pnode]) -> Option<[&Pnode; 2]> {
-    let names: HashSet<&str> = pnodes.iter().map(Pnode::as_str).collect();
-    pnodes.iter().find_map(|pnode| {
-        let (owner, digits) = pnode.as_str().rsplit_once('/')?;
-        let is_vnode = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        if !is_vnode || !names.contains(owner) {
-            return None;
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "pnodes {pnode} and {owner} cannot be in one ring: in LevelDB the vnode list of the one would have the same key \
+     as a vnode of the other"
+)]
+pub struct CollidingPnodes {
+    /// The pnode with the longer name.
+    pub pnode: Pnode,
+    /// The other pnode.
+    pub owner: Pnode,
+}
+
+/// Refuses pnodes whose names collide.
+pub(crate) fn check_collisions(pnodes: &[Pnode]) -> Result<(), CollidingPnodes> {
+    let names: HashMap<&str, &Pnode> = pnodes.iter().map(|pnode| (pnode.as_str(), pnode)).collect();
+    for pnode in pnodes {
+        let Some((owner, digits)) = pnode.as_str().rsplit_once('/') else { continue };
+        let is_vnode = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if let Some(&owner) = names.get(owner).filter(|_| is_vnode) {
+            return Err(CollidingPnodes { pnode: pnode.clone(), owner: owner.clone() });
         }
-        pnodes.iter().find(|pnode| pnode.as_str() == owner).map(|owner| [pnode, owner])
-    })
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -59,8 +72,9 @@ mod tests {
 
     #[test]
     fn names_collide_when_one_is_the_other_and_a_number() {
+        let [pnode, owner] = ["x/0", "x"].map(|name| name.parse().unwrap());
         let colliding = pnodes(&["y", "x/0", "x"]);
-        assert_eq!(colliding_pnodes(&colliding).unwrap().map(Pnode::as_str), ["x/0", "x"]);
-        assert_eq!(colliding_pnodes(&pnodes(&["x", "y/0", "x/", "x/a", "tcp://h:1"])), None);
+        assert_eq!(check_collisions(&colliding), Err(CollidingPnodes { pnode, owner }));
+        assert_eq!(check_collisions(&pnodes(&["x", "y/0", "x/", "x/a", "tcp://h:1"])), Ok(()));
     }
 }

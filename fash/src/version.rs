@@ -1,14 +1,14 @@
 //! Which versions of the ring format can be read.
 
 /// The version that this crate writes, the same as every node-fash since September 2013.
-pub const VERSION: &str = "2.1.0";
+pub const RING_VERSION: &str = "2.1.0";
 
-/// [`VERSION`], a component at a time.
+/// [`RING_VERSION`], a component at a time.
 const COMPONENTS: [u64; 3] = [2, 1, 0];
 
 /// A ring states a version that neither node-fash nor this crate reads.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("ring version {version:?} is not compatible with version {VERSION}, the newest known")]
+#[error("ring version {version:?} is not compatible with version {RING_VERSION}, the newest known")]
 pub struct UnsupportedVersion {
     /// The version that the ring states.
     pub version: String,

@@ -68,6 +68,11 @@ impl Tar {
     }
 }
 
+/// The files are not looked into here: they hold nothing.
+fn options() -> UnpackOptions<'static> {
+    UnpackOptions { verify: &|_| Ok(()), ..UnpackOptions::default() }
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(bytes).unwrap();
@@ -86,7 +91,7 @@ fn try_unpack(image: &[u8], options: &UnpackOptions<'_>) -> Result<TempDir, Imag
 }
 
 fn error(tar: Tar) -> ImageError {
-    try_unpack(&gzip(&tar.end()), &UnpackOptions::default()).unwrap_err()
+    try_unpack(&gzip(&tar.end()), &options()).unwrap_err()
 }
 
 fn names(directory: &TempDir) -> Vec<String> {
@@ -105,7 +110,7 @@ fn a_ring_is_unpacked_without_locks_and_logs() {
         .file("hash_ring/LOG.old", b"talk")
         .file("hash_ring/000004.dbtmp", b"temporary")
         .file("./hash_ring/000003.log", b"log");
-    let directory = try_unpack(&gzip(&tar.end()), &UnpackOptions::default()).unwrap();
+    let directory = try_unpack(&gzip(&tar.end()), &options()).unwrap();
     assert_eq!(names(&directory), ["000003.log", "CURRENT", "MANIFEST-000002"]);
     assert_eq!(fs::read(directory.path().join("ring/000003.log")).unwrap(), b"log");
     let modes = fs::metadata(directory.path().join("ring/CURRENT")).unwrap().permissions();
@@ -117,7 +122,7 @@ fn the_root_directory_needs_no_entry() {
     let tar = Tar::default()
         .file("hash_ring/CURRENT", b"MANIFEST-000002\n")
         .file("hash_ring/MANIFEST-000002", b"manifest");
-    try_unpack(&gzip(&tar.end()), &UnpackOptions::default()).unwrap();
+    try_unpack(&gzip(&tar.end()), &options()).unwrap();
 }
 
 #[test]
@@ -186,7 +191,7 @@ fn extended_headers_may_name_but_not_reshape() {
         .file("short", b"log")
         .extended(&[("mtime", "1.5"), ("path", "hash_ring/000004.log"), ("comment", "x")])
         .file("short", b"log");
-    let directory = try_unpack(&gzip(&long.end()), &UnpackOptions::default()).unwrap();
+    let directory = try_unpack(&gzip(&long.end()), &options()).unwrap();
     assert_eq!(names(&directory), ["000003.log", "000004.log", "CURRENT", "MANIFEST-000002"]);
 
     for records in [[("size", "0")], [("GNU.sparse.major", "1")]] {
@@ -206,7 +211,7 @@ fn extended_headers_may_name_but_not_reshape() {
 
 #[test]
 fn a_bomb_is_stopped_by_what_it_really_unpacks_to() {
-    let options = UnpackOptions { max_bytes: 1 << 20, ..UnpackOptions::default() };
+    let options = UnpackOptions { max_bytes: 1 << 20, ..options() };
     let zeros = vec![0; 8 << 20];
     let bombs = [
         Tar::ring().file("hash_ring/000003.log", &zeros).end(),
@@ -226,7 +231,7 @@ fn a_bomb_is_stopped_by_what_it_really_unpacks_to() {
 
 #[test]
 fn entries_are_counted() {
-    let options = UnpackOptions { max_entries: 3, ..UnpackOptions::default() };
+    let options = UnpackOptions { max_entries: 3, ..options() };
     try_unpack(&gzip(&Tar::ring().end()), &options).unwrap();
     let tar = Tar::ring().file("hash_ring/LOG", b"");
     let err = try_unpack(&gzip(&tar.end()), &options).unwrap_err();
@@ -238,12 +243,12 @@ fn an_image_cut_off_anywhere_is_damaged() {
     let tar = Tar::ring().file("hash_ring/000003.log", b"log").end();
     let image = gzip(&tar);
     for length in 2..image.len() {
-        let err = try_unpack(&image[..length], &UnpackOptions::default()).unwrap_err();
+        let err = try_unpack(&image[..length], &options()).unwrap_err();
         assert!(matches!(err, ImageError::Damaged { .. }), "{length}: {err}");
     }
     // A whole gzip file of half a tar file, down to one end block of two.
     for length in (0..tar.len()).step_by(256) {
-        let err = try_unpack(&gzip(&tar[..length]), &UnpackOptions::default()).unwrap_err();
+        let err = try_unpack(&gzip(&tar[..length]), &options()).unwrap_err();
         assert!(matches!(err, ImageError::Damaged { .. }), "{length}: {err}");
     }
 }
@@ -255,7 +260,7 @@ fn a_flipped_bit_is_noticed_or_without_effect() {
         let mut image = image.clone();
         image[index] ^= 1;
         // Gzip's own header has bytes that mean nothing, and the compressed data ends in the middle of a byte.
-        if let Ok(directory) = try_unpack(&image, &UnpackOptions::default()) {
+        if let Ok(directory) = try_unpack(&image, &options()) {
             assert_eq!(names(&directory), ["CURRENT", "MANIFEST-000002"], "{index}");
             let manifest = fs::read(directory.path().join("ring/MANIFEST-000002")).unwrap();
             assert_eq!(manifest, b"manifest", "{index}");
@@ -266,14 +271,14 @@ fn a_flipped_bit_is_noticed_or_without_effect() {
 #[test]
 fn nothing_may_follow_the_end() {
     let more = [Tar::ring().end(), b"more".to_vec()].concat();
-    let err = try_unpack(&gzip(&more), &UnpackOptions::default()).unwrap_err();
+    let err = try_unpack(&gzip(&more), &options()).unwrap_err();
     assert!(
         matches!(&err, ImageError::TrailingData { entry, .. } if entry.contains("MANIFEST")),
         "{err}"
     );
     for garbage in [&b"x"[..], b"garbage and more garbage"] {
         let image = [gzip(&Tar::ring().end()), garbage.to_vec()].concat();
-        let err = try_unpack(&image, &UnpackOptions::default()).unwrap_err();
+        let err = try_unpack(&image, &options()).unwrap_err();
         assert!(matches!(err, ImageError::Damaged { .. }), "{err}");
     }
 }
@@ -282,13 +287,13 @@ fn nothing_may_follow_the_end() {
 fn gzip_files_may_have_several_members() {
     let tar = Tar::ring().end();
     let image = [gzip(&tar[..700]), gzip(&tar[700..])].concat();
-    try_unpack(&image, &UnpackOptions::default()).unwrap();
+    try_unpack(&image, &options()).unwrap();
 }
 
 #[test]
 fn what_is_no_image_is_told_so() {
     for bytes in [&b""[..], b"\x1f", b"{\"vnodes\":1}", &Tar::ring().end()] {
-        let err = try_unpack(bytes, &UnpackOptions::default()).unwrap_err();
+        let err = try_unpack(bytes, &options()).unwrap_err();
         assert!(matches!(err, ImageError::NotGzip { .. }), "{err}");
     }
     let err = error(Tar::default().entry(EntryType::Directory, b"hash_ring/", b""));
@@ -299,9 +304,9 @@ fn what_is_no_image_is_told_so() {
 fn the_expected_checksum_and_size_come_first() {
     let image = b"not even gzip";
     let sha1 = "2d0c8af807ef45ac17cafb2973d866ba8f38caa9".to_owned();
-    let wrong = UnpackOptions { expected_sha1: Some(sha1), ..UnpackOptions::default() };
+    let wrong = UnpackOptions { expected_sha1: Some(sha1), ..options() };
     assert!(matches!(try_unpack(image, &wrong), Err(ImageError::WrongSha1 { .. })));
-    let wrong = UnpackOptions { expected_size: Some(1), ..UnpackOptions::default() };
+    let wrong = UnpackOptions { expected_size: Some(1), ..options() };
     assert!(matches!(try_unpack(image, &wrong), Err(ImageError::WrongSize { actual: 13, .. })));
 
     let image = gzip(&Tar::ring().end());
@@ -309,7 +314,7 @@ fn the_expected_checksum_and_size_come_first() {
     let right = UnpackOptions {
         expected_sha1: Some(digest.sha1.to_uppercase()),
         expected_size: Some(digest.size),
-        ..UnpackOptions::default()
+        ..options()
     };
     try_unpack(&image, &right).unwrap();
 }
@@ -322,7 +327,7 @@ fn the_check_sees_the_ring_before_it_appears() {
         ring.clone_into(&mut seen.borrow_mut());
         Err("no".into())
     };
-    let options = UnpackOptions { verify: &verify, ..UnpackOptions::default() };
+    let options = UnpackOptions { verify: &verify, ..options() };
     let err = try_unpack(&gzip(&Tar::ring().end()), &options).unwrap_err();
     assert!(matches!(err, ImageError::Unsound { source, .. } if source.to_string() == "no"));
     assert!(seen.borrow().to_string_lossy().ends_with(".fash-partial"));
@@ -335,9 +340,9 @@ fn a_ring_takes_the_place_of_an_empty_directory_only() {
     fs::write(&path, gzip(&Tar::ring().end())).unwrap();
     let ring = directory.path().join("ring");
     fs::create_dir(&ring).unwrap();
-    unpack(&path, &ring, &UnpackOptions::default()).unwrap();
+    unpack(&path, &ring, &options()).unwrap();
     for occupied in [&ring, &path] {
-        let err = unpack(&path, occupied, &UnpackOptions::default()).unwrap_err();
+        let err = unpack(&path, occupied, &options()).unwrap_err();
         assert!(matches!(err, ImageError::Exists { .. }), "{err}");
     }
 }

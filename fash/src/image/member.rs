@@ -1,6 +1,7 @@
 //! Which names an image may hold, and where.
 
-use super::Refusal;
+use super::{Refusal, Stamp};
+use crate::leveldb::FileKind;
 
 /// The one directory at the root of an image.
 pub(super) const ROOT: &str = "hash_ring";
@@ -15,26 +16,16 @@ pub(super) enum Kind {
 }
 
 /// The kind of the file, if a ring's directory has such files.
-///
-/// The names are those of LevelDB's `filename.cc`.
 pub(super) fn kind(name: &str) -> Option<Kind> {
-    match name {
-        "CURRENT" | super::Stamp::FILE_NAME => return Some(Kind::Ring),
-        "LOCK" | "LOG" | "LOG.old" => return Some(Kind::Scratch),
-        _ => {}
-    }
-    if name.strip_prefix("MANIFEST-").is_some_and(is_number) {
+    if name == Stamp::FILE_NAME {
         return Some(Kind::Ring);
     }
-    match name.split_once('.') {
-        Some((number, "log" | "ldb" | "sst")) if is_number(number) => Some(Kind::Ring),
-        Some((number, "dbtmp")) if is_number(number) => Some(Kind::Scratch),
-        _ => None,
-    }
-}
-
-fn is_number(text: &str) -> bool {
-    text.len() <= 20 && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+    FileKind::of(name).map(|kind| match kind {
+        FileKind::Current | FileKind::Manifest(_) | FileKind::Log(_) | FileKind::Table(_) => {
+            Kind::Ring
+        }
+        FileKind::Lock | FileKind::InfoLog | FileKind::Temporary(_) => Kind::Scratch,
+    })
 }
 
 /// A path in an image that obeys the rules.
@@ -75,23 +66,15 @@ mod tests {
 
     #[test]
     fn names_of_a_ring_are_known_and_others_are_not() {
-        for name in ["CURRENT", "MANIFEST-000002", "000003.log", "1.ldb", "000005.sst"] {
+        for name in
+            ["CURRENT", "MANIFEST-000002", "000003.log", "1.ldb", "000005.sst", Stamp::FILE_NAME]
+        {
             assert_eq!(kind(name), Some(Kind::Ring), "{name}");
         }
         for name in ["LOCK", "LOG", "LOG.old", "000007.dbtmp"] {
             assert_eq!(kind(name), Some(Kind::Scratch), "{name}");
         }
-        let unknown = [
-            "",
-            "current",
-            "MANIFEST-",
-            "MANIFEST-1a",
-            ".log",
-            "+1.log",
-            "1.log.old",
-            "123456789012345678901.log",
-        ];
-        for name in unknown {
+        for name in ["", "current", "MANIFEST-", "MANIFEST-1a", ".log", "+1.log", "1.log.old"] {
             assert_eq!(kind(name), None, "{name}");
         }
     }

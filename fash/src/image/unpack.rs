@@ -8,6 +8,7 @@ use std::path::Path;
 use super::digest::Digested;
 use super::{ImageDigest, ImageError, extract};
 use crate::durable::StagedDirectory;
+use crate::{RingReader, Severity};
 
 /// A check of the ring in a directory.
 pub type VerifyRing<'a> = dyn Fn(&Path) -> Result<(), Box<dyn Error + Send + Sync>> + 'a;
@@ -24,7 +25,7 @@ pub struct UnpackOptions<'a> {
     /// How many entries the image may have. Default: 100 000.
     pub max_entries: usize,
     /// Called with the unpacked directory before it appears under its name; an error keeps it from that.
-    /// Default: the directory must hold a sound ring.
+    /// Default: the directory must hold a ring in which an audit finds no [damage](Severity::Damage).
     pub verify: &'a VerifyRing<'a>,
 }
 
@@ -81,13 +82,14 @@ pub fn unpack(
     Ok(digest)
 }
 
-/// The default check.
+/// The default check: every key is read, and nothing is missing or contradicts the rest.
 fn sound_ring(ring: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let manifest = fs::read_to_string(ring.join("CURRENT"))?;
-    if ring.join(manifest.trim_end()).is_file() {
-        Ok(())
-    } else {
-        Err("CURRENT names no file".into())
+    let audit = RingReader::open_live(ring)?.audit()?;
+    let mut damage = audit.findings.iter().filter(|finding| finding.severity() == Severity::Damage);
+    match (damage.next(), damage.count()) {
+        (None, _) => Ok(()),
+        (Some(finding), 0) => Err(finding.to_string().into()),
+        (Some(finding), more) => Err(format!("{finding} (and {more} more findings)").into()),
     }
 }
 

@@ -60,7 +60,7 @@ impl View {
         self.memory.sort();
 
         let [level0, ..] = &self.manifest.levels;
-        let size: u64 = self.groups.iter().flatten().map(|table| table.meta.size).sum();
+        let size = self.table_size();
         let mut files = NewFiles::new(&self.directory, self.manifest.next_file_number)?;
         let levels = if size < SMALL_DATABASE || level0.len() >= MAX_LEVEL0_TABLES {
             let mut tables = TableWriter::new(&mut files, TABLE_SIZE);

@@ -51,6 +51,11 @@ impl Memory {
         self.slots.len()
     }
 
+    /// In bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.batches.iter().map(|batch| batch.len() as u64).sum()
+    }
+
     pub(super) fn entry(&self, index: usize) -> Option<MemoryEntry<'_>> {
         self.slots.get(index).map(|slot| MemoryEntry {
             key: self.key(slot),

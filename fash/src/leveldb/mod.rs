@@ -23,6 +23,7 @@ mod view;
 pub(crate) use batch::Batch;
 pub(crate) use database::{create, open_for_writing};
 pub use error::{DatabaseError, Holder};
+pub(crate) use file_name::FileKind;
 pub(crate) use lock::DirectoryLock;
 pub(crate) use read::Getter;
 pub(crate) use view::{LostTail, View};

@@ -9,7 +9,7 @@
 
 use std::borrow::Cow;
 
-use super::coding::{Decoder, masked_checksum};
+use super::coding::{Decoder, checksum_matches, masked_checksum};
 
 const BLOCK_SIZE: usize = 32 * 1024;
 const HEADER_SIZE: usize = 7;
@@ -87,7 +87,7 @@ impl<'a> RecordReader<'a> {
             return Err(corrupt(start, "a fragment that reaches over the end of its block"));
         }
         let bytes = decoder.bytes(length).ok_or(torn)?;
-        if checksum != masked_checksum([&[kind], bytes]) {
+        if !checksum_matches(checksum, [&[kind], bytes]) {
             return Err(corrupt(start, "the checksum of a fragment does not match its bytes"));
         }
         self.position = start + HEADER_SIZE + length;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::block::{Block, Cursor};
-use super::coding::{Decoder, masked_checksum};
+use super::coding::{Decoder, checksum_matches};
 use super::error::DatabaseError;
 use super::file_name;
 use super::key;
@@ -166,7 +166,7 @@ impl Table {
         let mut trailer = Decoder::new(trailer);
         let (compression, checksum) = (trailer.byte(), trailer.fixed32());
         let kind = compression.unwrap_or_default();
-        if checksum != Some(crc_of(contents, kind)) {
+        if !checksum.is_some_and(|checksum| checksum_matches(checksum, [contents, &[kind]])) {
             return Err(corrupt("the checksum of a block does not match its bytes"));
         }
         match kind {
@@ -201,11 +201,6 @@ impl Table {
             .map_err(DatabaseError::io("read", &self.path))?;
         Ok(bytes)
     }
-}
-
-/// The checksum behind a block: of its bytes and of the number of its compression.
-pub(super) fn crc_of(contents: &[u8], compression: u8) -> u32 {
-    masked_checksum([contents, &[compression]])
 }
 
 fn open_either(directory: &Path, number: u64) -> Result<(PathBuf, File), DatabaseError> {

@@ -7,17 +7,18 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::block::BlockBuilder;
-use super::coding::put_varint;
+use super::coding::{masked_checksum, put_varint};
 use super::error::DatabaseError;
 use super::file_name;
 use super::key;
 use super::manifest::TableFile;
-use super::table::{BLOCK_TRAILER_SIZE, FOOTER_SIZE, MAGIC, crc_of};
+use super::table::{BLOCK_TRAILER_SIZE, FOOTER_SIZE, MAGIC};
 
 /// A data block is finished once it is larger; LevelDB's default.
 const BLOCK_SIZE: usize = 4 * 1024;
 const DATA_RESTART_INTERVAL: usize = 16;
 const INDEX_RESTART_INTERVAL: usize = 1;
+const NO_COMPRESSION: u8 = 0;
 
 /// A table in the making.
 pub(super) struct TableBuilder {
@@ -110,7 +111,7 @@ impl TableBuilder {
         put_varint(&mut handle, block.len() as u64);
         let mut trailer = [0; BLOCK_TRAILER_SIZE];
         if let Some(checksum) = trailer.last_chunk_mut() {
-            *checksum = crc_of(block, 0).to_le_bytes();
+            *checksum = masked_checksum([block, &[NO_COMPRESSION]]).to_le_bytes();
         }
         self.write(block)?;
         self.write(&trailer)?;

@@ -71,6 +71,16 @@ impl View {
         &self.losses
     }
 
+    /// How many bytes the database's entries take: its tables, and what is in memory of its logs.
+    pub(crate) fn size(&self) -> u64 {
+        self.table_size() + self.memory.size()
+    }
+
+    /// How many bytes the tables take.
+    pub(super) fn table_size(&self) -> u64 {
+        self.groups.iter().flatten().map(|table| table.meta.size).sum()
+    }
+
     /// The highest sequence number in use.
     pub(super) fn last_sequence(&self) -> u64 {
         self.manifest.last_sequence.max(self.memory.last_sequence())

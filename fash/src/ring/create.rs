@@ -3,7 +3,7 @@
 use crate::algorithm::Algorithm;
 use crate::id::Pnode;
 use crate::interval::Interval;
-use crate::pnode_names::{colliding_pnodes, object_key_rank, sort_by_utf16};
+use crate::pnode_names::{CollidingPnodes, check_collisions, object_key_rank, sort_by_utf16};
 
 use super::{Ring, count};
 
@@ -23,16 +23,8 @@ pub enum CreateError {
         pnode: Pnode,
     },
     /// A LevelDB ring could not tell the pnodes apart.
-    #[error(
-        "pnodes {pnode} and {owner} cannot be in one ring: in LevelDB the vnode list of the one has the same key as \
-         a vnode of the other"
-    )]
-    CollidingPnodes {
-        /// The pnode whose name is the other's followed by `/` and digits.
-        pnode: Pnode,
-        /// The other pnode.
-        owner: Pnode,
-    },
+    #[error(transparent)]
+    CollidingPnodes(#[from] CollidingPnodes),
 }
 
 impl Ring {
@@ -54,11 +46,7 @@ impl Ring {
         if let Some([pnode, _]) = allocated.array_windows().find(|[a, b]| a == b) {
             return Err(CreateError::DuplicatePnode { pnode: pnode.clone() });
         }
-        if let Some([pnode, owner]) =
-            colliding_pnodes(&allocated).map(|pair| pair.map(Pnode::clone))
-        {
-            return Err(CreateError::CollidingPnodes { pnode, owner });
-        }
+        check_collisions(&allocated)?;
         if allocated.is_empty() {
             return Err(CreateError::NoPnodes);
         }
@@ -78,5 +66,35 @@ impl Ring {
         let pnodes = listed.iter().filter_map(|&i| allocated.get(i).cloned()).collect();
         let owners = position.into_iter().cycle().take(vnode_count as usize).collect();
         Ok(Self::from_parts(Interval::new(algorithm, vnode_count), pnodes, owners, []))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_ring;
+    use super::*;
+    use crate::id::Vnode;
+
+    /// What node-fash 3.0.1 allocated for these names.
+    #[test]
+    fn allocation_goes_by_utf_16_order_and_the_list_by_object_key_order() {
+        let ring = test_ring(8, "b,B,a,10,9,é,Z,ﬁ,😀");
+        let names: Vec<&str> = ring.pnodes().iter().map(Pnode::as_str).collect();
+        assert_eq!(names, ["9", "10", "B", "Z", "a", "b", "é", "😀", "ﬁ"]);
+        let owners = (0..8).map(|vnode| ring.node(Vnode::new(vnode)).unwrap().pnode.as_str());
+        assert_eq!(owners.collect::<Vec<_>>(), ["10", "9", "B", "Z", "a", "b", "é", "😀"]);
+    }
+
+    #[test]
+    fn a_ring_needs_vnodes_and_distinct_pnodes() {
+        let create = |vnodes, names: &[&str]| {
+            Ring::create(Algorithm::Sha1, vnodes, names.iter().map(|name| name.parse().unwrap()))
+        };
+        assert_eq!(create(0, &["a"]), Err(CreateError::NoVnodes));
+        assert_eq!(create(4, &[]), Err(CreateError::NoPnodes));
+        let pnode = "b".parse().unwrap();
+        assert_eq!(create(4, &["b", "a", "b"]), Err(CreateError::DuplicatePnode { pnode }));
+        let collision = create(6, &["x", "x/0"]).unwrap_err();
+        assert!(collision.to_string().starts_with("pnodes x/0 and x cannot"), "{collision}");
     }
 }

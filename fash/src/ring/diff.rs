@@ -198,3 +198,83 @@ impl Serialize for NodeFashDiff {
         map.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Move, test_ring};
+    use super::*;
+
+    fn remapped(ring: &Ring, vnodes: &[u32], to: &str) -> Ring {
+        let mut ring = ring.clone();
+        let vnodes = vnodes.iter().copied().map(Vnode::new).collect();
+        ring.remap(&[Move { vnodes, to: to.parse().unwrap() }]).unwrap();
+        ring
+    }
+
+    fn node_fash(older: &Ring, newer: &Ring) -> String {
+        serde_json::to_string(&older.diff(newer).node_fash()).unwrap()
+    }
+
+    /// What node-fash 3.0.1 printed for the same rings.
+    #[test]
+    fn the_shape_is_that_of_node_fash() {
+        let ring = test_ring(10, "a,b");
+        let to_b = remapped(&ring, &[0, 4], "b");
+        assert_eq!(node_fash(&ring, &to_b), r#"{"a":{"removed":[0,4]},"b":{"added":[0,4]}}"#);
+        let to_z = remapped(&ring, &[4, 0], "z");
+        assert_eq!(node_fash(&ring, &to_z), r#"{"a":{"removed":[0,4]},"z":{"added":[0,4]}}"#);
+        assert_eq!(node_fash(&to_z, &ring), r#"{"a":{"added":[0,4]},"z":{"removed":[0,4]}}"#);
+        let (two, three) = (test_ring(2, "a,b"), test_ring(2, "a,b,c"));
+        assert_eq!(node_fash(&two, &three), r#"{"c":{"added":[]}}"#);
+        assert_eq!(node_fash(&three, &two), r#"{"c":{"removed":[]}}"#);
+        let exchanged = remapped(&remapped(&test_ring(4, "a,b"), &[0, 2], "b"), &[1, 3], "a");
+        assert_eq!(
+            node_fash(&test_ring(4, "a,b"), &exchanged),
+            r#"{"a":{"removed":[0,2],"added":[1,3]},"b":{"removed":[1,3],"added":[0,2]}}"#
+        );
+    }
+
+    #[test]
+    fn pnodes_are_in_the_order_in_which_node_fash_lists_them() {
+        let ring = remapped(&test_ring(10, "x,b"), &[0], "c");
+        let newer = remapped(&remapped(&ring, &[0, 1, 2], "a"), &[4], "5");
+        let pnodes = [
+            r#""5":{"added":[4]}"#,
+            r#""b":{"removed":[2,4]}"#,
+            r#""c":{"removed":[0]}"#,
+            r#""x":{"removed":[1]}"#,
+            r#""a":{"added":[0,1,2]}"#,
+        ];
+        assert_eq!(node_fash(&ring, &newer), format!("{{{}}}", pnodes.join(",")));
+    }
+
+    #[test]
+    fn vnodes_that_went_away_and_came_back_are_no_difference() {
+        let ring = test_ring(10, "a,b");
+        let back = remapped(&remapped(&ring, &[2], "b"), &[2], "a");
+        let diff = ring.diff(&back);
+        assert!(diff.is_empty() && diff.node_fash().is_empty());
+    }
+
+    #[test]
+    fn data_is_compared_but_not_shown_to_users_of_node_fash() {
+        let ring = test_ring(4, "a,b");
+        let mut newer = ring.clone();
+        newer.set_data(&[Vnode::new(2)], VnodeData::read_only()).unwrap();
+        let diff = ring.diff(&newer);
+        let (vnode, from, to) = (Vnode::new(2), VnodeData::NONE, VnodeData::read_only());
+        assert_eq!(diff.data_changed, [DataChange { vnode, from, to }]);
+        assert!(!diff.is_empty() && diff.node_fash().is_empty());
+    }
+
+    #[test]
+    fn rings_of_different_sizes_differ_in_their_last_vnodes() {
+        let (small, large) = (test_ring(2, "a,b"), test_ring(4, "a,b"));
+        let diff = small.diff(&large);
+        assert_eq!(diff.vnode_count, Some(Changed { from: 2, to: 4 }));
+        assert!(diff.interval.is_some() && diff.algorithm.is_none() && diff.moved.is_empty());
+        assert_eq!(diff.vnodes_added.len(), 2);
+        assert_eq!(node_fash(&small, &large), r#"{"a":{"added":[2]},"b":{"added":[3]}}"#);
+        assert_eq!(large.diff(&small).vnodes_removed, diff.vnodes_added);
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::data::VnodeData;
 use crate::id::{Pnode, Vnode};
-use crate::pnode_names::colliding_pnodes;
+use crate::pnode_names::{CollidingPnodes, check_collisions};
 
 use super::lookup::{UnknownPnode, UnknownVnode};
 use super::{Ring, count};
@@ -29,7 +29,7 @@ pub enum EditError {
         /// How many vnodes the ring has.
         vnode_count: u32,
     },
-    /// A vnode is to move twice.
+    /// A vnode is given twice.
     #[error("vnode {vnode} is given more than once")]
     DuplicateVnode {
         /// The vnode.
@@ -57,17 +57,9 @@ pub enum EditError {
         /// How many vnodes it owns.
         vnodes: u32,
     },
-    /// A LevelDB ring could not tell a new pnode from another one.
-    #[error(
-        "pnodes {pnode} and {owner} cannot be in one ring: in LevelDB the vnode list of the one has the same key as \
-         a vnode of the other"
-    )]
-    CollidingPnodes {
-        /// The pnode whose name is the other's followed by `/` and digits.
-        pnode: Pnode,
-        /// The other pnode.
-        owner: Pnode,
-    },
+    /// A LevelDB ring could not tell the pnodes apart.
+    #[error(transparent)]
+    CollidingPnodes(#[from] CollidingPnodes),
     /// There are no vnodes to change.
     #[error("no vnodes are given")]
     NoVnodes,
@@ -86,18 +78,21 @@ impl From<UnknownPnode> for EditError {
 }
 
 impl Ring {
-    /// Gives data to vnodes, in place of what they had; [`VnodeData::NONE`] takes it away. A vnode may be given more
-    /// than once.
+    /// Gives data to vnodes, in place of what they had; [`VnodeData::NONE`] takes it away.
     ///
     /// # Errors
     ///
-    /// [`EditError`] if there is no vnode or one that the ring does not have; then nothing has changed.
+    /// [`EditError`] if there is no vnode, one that the ring does not have, or one twice; then nothing has changed.
     pub fn set_data(&mut self, vnodes: &[Vnode], data: VnodeData) -> Result<(), EditError> {
         if vnodes.is_empty() {
             return Err(EditError::NoVnodes);
         }
+        let mut seen = HashSet::new();
         for &vnode in vnodes {
             self.node(vnode)?;
+            if !seen.insert(vnode) {
+                return Err(EditError::DuplicateVnode { vnode });
+            }
         }
         self.data.set(vnodes, data, self.owners.len());
         Ok(())
@@ -147,10 +142,8 @@ impl Ring {
                 pnodes.push(step.to.clone());
             }
         }
-        match colliding_pnodes(&pnodes).map(|pair| pair.map(Pnode::clone)) {
-            Some([pnode, owner]) => Err(EditError::CollidingPnodes { pnode, owner }),
-            None => Ok(pnodes),
-        }
+        check_collisions(&pnodes)?;
+        Ok(pnodes)
     }
 
     /// Removes a pnode that owns no vnodes.
@@ -170,5 +163,85 @@ impl Ring {
             *owner -= u32::from(*owner > position);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_ring;
+    use super::*;
+
+    fn vnodes(numbers: &[u32]) -> Vec<Vnode> {
+        numbers.iter().copied().map(Vnode::new).collect()
+    }
+
+    fn pnode(name: &str) -> Pnode {
+        name.parse().unwrap()
+    }
+
+    fn to(name: &str, numbers: &[u32]) -> Move {
+        Move { vnodes: vnodes(numbers), to: pnode(name) }
+    }
+
+    #[test]
+    fn vnodes_move_with_their_data_and_new_pnodes_come_last() {
+        let mut ring = test_ring(6, "b,c");
+        ring.set_data(&vnodes(&[0, 1]), VnodeData::read_only()).unwrap();
+        ring.remap(&[to("a", &[0]), to("b", &[1]), to("a", &[3])]).unwrap();
+        assert_eq!(ring.pnodes(), [pnode("b"), pnode("c"), pnode("a")]);
+        assert_eq!(ring.vnodes_of(&pnode("a")), Ok(vnodes(&[0, 3])));
+        assert_eq!(ring.vnodes_of(&pnode("b")), Ok(vnodes(&[1, 2, 4])));
+        assert!(ring.node(Vnode::new(0)).unwrap().data.is_read_only());
+        assert_eq!(ring.vnodes_with_data().collect::<Vec<_>>(), vnodes(&[0, 1]));
+    }
+
+    #[test]
+    fn a_refused_remap_changes_nothing() {
+        let mut ring = test_ring(6, "a,b");
+        let before = ring.clone();
+        let unknown = EditError::UnknownVnode { vnode: Vnode::new(6), vnode_count: 6 };
+        let twice = EditError::DuplicateVnode { vnode: Vnode::new(0) };
+        let there = EditError::AlreadyThere { vnode: Vnode::new(1), pnode: pnode("b") };
+        for (moves, error) in [
+            (vec![], EditError::NoVnodes),
+            (vec![to("b", &[0]), to("c", &[])], EditError::NoVnodes),
+            (vec![to("b", &[0, 6])], unknown),
+            (vec![to("b", &[0, 2, 0])], twice.clone()),
+            (vec![to("b", &[0]), to("c", &[0])], twice),
+            (vec![to("b", &[0, 1])], there),
+        ] {
+            assert_eq!(ring.remap(&moves), Err(error), "{moves:?}");
+        }
+        let collision = ring.remap(&[to("a/7", &[0])]);
+        assert!(matches!(collision, Err(EditError::CollidingPnodes(_))));
+        assert_eq!((ring.pnodes(), &ring), (before.pnodes(), &before));
+    }
+
+    #[test]
+    fn data_is_set_on_all_vnodes_or_none() {
+        let mut ring = test_ring(6, "a,b");
+        let before = ring.clone();
+        let unknown = EditError::UnknownVnode { vnode: Vnode::new(6), vnode_count: 6 };
+        assert_eq!(ring.set_data(&vnodes(&[0, 6]), VnodeData::read_only()), Err(unknown));
+        assert_eq!(ring.set_data(&[], VnodeData::read_only()), Err(EditError::NoVnodes));
+        assert_eq!(ring, before);
+        let twice = EditError::DuplicateVnode { vnode: Vnode::new(5) };
+        assert_eq!(ring.set_data(&vnodes(&[5, 1, 5]), VnodeData::read_only()), Err(twice));
+        assert_eq!(ring, before);
+        ring.set_data(&vnodes(&[5, 1]), VnodeData::from_text("x")).unwrap();
+        assert_eq!(ring.vnodes_with_data().collect::<Vec<_>>(), vnodes(&[1, 5]));
+    }
+
+    #[test]
+    fn only_empty_pnodes_can_be_removed() {
+        let mut ring = test_ring(6, "a,b,c");
+        let full = EditError::PnodeNotEmpty { pnode: pnode("b"), vnodes: 2 };
+        assert_eq!(ring.remove_pnode(&pnode("b")), Err(full));
+        let unknown = EditError::UnknownPnode { pnode: pnode("zz") };
+        assert_eq!(ring.remove_pnode(&pnode("zz")), Err(unknown));
+        ring.remap(&[to("c", &[1, 4])]).unwrap();
+        ring.remove_pnode(&pnode("b")).unwrap();
+        assert_eq!(ring.pnodes(), [pnode("a"), pnode("c")]);
+        assert_eq!(ring.vnodes_of(&pnode("c")), Ok(vnodes(&[1, 2, 4, 5])));
     }
 }

@@ -166,3 +166,46 @@ impl fmt::Debug for Ring {
 fn count(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
+
+/// A ring of MD5 with the pnodes of a list with commas.
+#[cfg(test)]
+pub(crate) fn test_ring(vnode_count: u32, pnodes: &str) -> Ring {
+    let pnodes = pnodes.split(',').map(|name| name.parse().unwrap());
+    Ring::create(Algorithm::Md5, vnode_count, pnodes).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rings_are_equal_whatever_the_order_of_their_pnodes() {
+        let ring = test_ring(4, "a,b");
+        let [a, b] = ["a", "b"].map(|name| name.parse().unwrap());
+        let swapped = Ring::from_parts(ring.interval.clone(), vec![b, a], vec![1, 0, 1, 0], []);
+        assert_eq!(ring, swapped);
+        assert_ne!(ring, test_ring(5, "a,b"));
+        assert_ne!(ring, test_ring(4, "a,c"));
+        assert_ne!(test_ring(2, "a,b,c"), test_ring(2, "a,b"));
+    }
+
+    #[test]
+    fn data_counts_for_equality() {
+        let mut ring = test_ring(4, "a,b");
+        let plain = ring.clone();
+        ring.set_data(&[Vnode::new(3)], VnodeData::read_only()).unwrap();
+        assert_ne!(ring, plain);
+        ring.set_data(&[Vnode::new(3)], VnodeData::NONE).unwrap();
+        assert_eq!(ring, plain);
+        assert!(ring.data.is_empty());
+    }
+
+    #[test]
+    fn canonical_rings_have_the_interval_of_their_vnode_count() {
+        let ring = test_ring(4, "a,b");
+        let narrow = Interval::parse(Algorithm::Md5, "1f").unwrap();
+        let odd = Ring { interval: narrow, ..ring.clone() };
+        assert_ne!(odd, ring);
+        assert_eq!(odd.canonical(), ring);
+    }
+}

@@ -66,3 +66,25 @@ impl Ring {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_ring;
+    use crate::data::VnodeData;
+    use crate::id::Vnode;
+
+    #[test]
+    fn vnodes_and_data_are_counted_a_pnode_at_a_time() {
+        let mut ring = test_ring(5, "a,b");
+        ring.set_data(&[Vnode::new(0), Vnode::new(1)], VnodeData::read_only()).unwrap();
+        ring.set_data(&[Vnode::new(2)], VnodeData::from_text("x")).unwrap();
+        let json = serde_json::to_string(&ring.statistics()).unwrap();
+        assert_eq!(
+            json,
+            r#"{"algorithm":"md5","vnodes":5,"with_data":3,"read_only":2,"skew":1.2,"pnodes":["#
+                .to_owned()
+                + r#"{"pnode":"a","vnodes":3,"share":0.6,"with_data":2,"read_only":1},"#
+                + r#"{"pnode":"b","vnodes":2,"share":0.4,"with_data":1,"read_only":1}]}"#
+        );
+    }
+}

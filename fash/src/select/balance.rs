@@ -182,14 +182,11 @@ impl Share {
 
 /// Gives the items without weight to the shares with the fewest items.
 fn add_weightless(shares: &mut [Share], items: Vec<Item>) {
-    let mut emptiest: BinaryHeap<_> = shares
-        .iter_mut()
-        .enumerate()
-        .map(|(index, share)| (Reverse(share.items.len()), Reverse(index)))
-        .collect();
+    let counts = shares.iter().map(|share| share.items.len());
+    let mut emptiest: BinaryHeap<_> = counts.zip(0..).map(Reverse).collect();
     for item in items {
         let Some(mut top) = emptiest.peek_mut() else { break };
-        let (Reverse(count), Reverse(index)) = &mut *top;
+        let Reverse((count, index)) = &mut *top;
         *count += 1;
         if let Some(share) = shares.get_mut(*index) {
             share.items.push(item);
@@ -210,4 +207,103 @@ fn split(shares: Vec<Share>) -> Split {
         (Reverse(part.weight), Reverse(part.vnodes.len()), part.vnodes.first().copied())
     });
     Split { skew: skew(parts.iter().map(|part| part.weight)), parts }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn numbered(weights: &[u64]) -> (Vec<Vnode>, Vec<(Vnode, u64)>) {
+        let weights: Vec<_> = (0..).map(Vnode::new).zip(weights.iter().copied()).collect();
+        (weights.iter().map(|(vnode, _)| *vnode).collect(), weights)
+    }
+
+    fn parts_of(weights: &[u64], parts: usize) -> Vec<Part> {
+        let (vnodes, weights) = numbered(weights);
+        split_by_weight(&vnodes, weights, parts).unwrap().parts
+    }
+
+    #[test]
+    fn an_even_split_is_found_where_the_greedy_one_is_not_even() {
+        // Greedy: 8 + 5 + 4 against 7 + 6.
+        let parts = parts_of(&[8, 7, 6, 5, 4], 2);
+        assert_eq!(parts.iter().map(|part| part.weight).collect::<Vec<_>>(), [15, 15]);
+        let parts = parts_of(&[3, 3, 2, 2, 2], 2);
+        assert_eq!(parts.iter().map(|part| part.weight).collect::<Vec<_>>(), [6, 6]);
+    }
+
+    #[test]
+    fn vnodes_without_weight_even_out_the_counts() {
+        let mut weights = vec![0; 1000];
+        weights[500] = 7;
+        let parts = parts_of(&weights, 3);
+        let [first, ..] = &*parts else { panic!("no parts") };
+        assert!(first.weight == 7 && first.vnodes.contains(&Vnode::new(500)));
+        let mut counts: Vec<usize> = parts.iter().map(|part| part.vnodes.len()).collect();
+        counts.sort_unstable();
+        assert_eq!(counts, [333, 333, 334]);
+    }
+
+    #[test]
+    fn several_weights_of_a_vnode_add_up_and_foreign_ones_do_not_count() {
+        let vnodes = [3, 5].map(Vnode::new);
+        let weights = [(vnodes[0], 2), (Vnode::new(9), u64::MAX), (vnodes[0], 3), (vnodes[1], 4)];
+        let split = split_by_weight(&vnodes, weights, 2).unwrap();
+        assert_eq!(split.parts[0], Part { weight: 5, vnodes: vec![vnodes[0]] });
+        assert!((split.skew - 5.0 / 4.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn impossible_splits_are_refused() {
+        let (vnodes, weights) = numbered(&[u64::MAX, 1]);
+        let split = |vnodes: &[Vnode], parts| split_by_weight(vnodes, weights.clone(), parts);
+        assert_eq!(split(&vnodes, 1), Err(SelectError::TooFewParts { parts: 1 }));
+        let too_few = SelectError::TooFewVnodes { wanted: 3, available: 2 };
+        assert_eq!(split(&vnodes, 3), Err(too_few));
+        assert_eq!(split(&vnodes, 2), Err(SelectError::WeightsTooLarge));
+        let vnode = vnodes[0];
+        assert_eq!(split(&[vnode, vnode], 2), Err(SelectError::DuplicateVnode { vnode }));
+    }
+
+    proptest! {
+        #[test]
+        fn parts_hold_every_vnode_once_and_differ_by_one_vnode_at_most(
+            weights in prop::collection::vec(prop_oneof![0..10_u64, 0..1_000_000_u64], 5..200),
+            parts in 2..=5_usize,
+        ) {
+            let (vnodes, mut given) = numbered(&weights);
+            let split = split_by_weight(&vnodes, given.clone(), parts).unwrap();
+            prop_assert_eq!(split.parts.len(), parts);
+            let mut all: Vec<Vnode> = split.parts.iter().flat_map(|part| part.vnodes.clone()).collect();
+            all.sort_unstable();
+            prop_assert_eq!(&all, &vnodes);
+            for part in &split.parts {
+                let sum = part.vnodes.iter().map(|vnode| weights[vnode.index()]).sum::<u64>();
+                prop_assert_eq!(part.weight, sum);
+                prop_assert!(part.vnodes.is_sorted());
+            }
+            prop_assert!(split.parts.is_sorted_by_key(|part| Reverse(part.weight)));
+            let [first, .., last] = &*split.parts else { panic!("fewer than two parts") };
+            prop_assert!(first.weight - last.weight <= weights.iter().copied().max().unwrap());
+            given.reverse();
+            let mut reversed = vnodes;
+            reversed.reverse();
+            prop_assert_eq!(split_by_weight(&reversed, given, parts).unwrap(), split);
+        }
+
+        /// Longest job first is never more than a sixth above the best two parts.
+        #[test]
+        fn two_parts_are_close_to_the_best(weights in prop::collection::vec(0..100_u64, 2..10)) {
+            let heaviest = parts_of(&weights, 2)[0].weight;
+            let total: u64 = weights.iter().sum();
+            let best = (0..1_u32 << weights.len()).map(|chosen| {
+                let in_part = weights.iter().zip(0..).filter(|(_, bit)| chosen >> bit & 1 == 1);
+                let part: u64 = in_part.map(|(weight, _)| weight).sum();
+                part.max(total - part)
+            });
+            prop_assert!(6 * heaviest <= 7 * best.min().unwrap());
+        }
+    }
 }

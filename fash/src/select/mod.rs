@@ -11,8 +11,8 @@ pub use balance::{Part, Split, split_by_weight};
 /// The vnodes cannot be chosen as asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
-    /// Taking every vnode, or every vnode but none, is not a selection.
-    #[error("every {step}th vnode cannot be chosen: the step must be at least 2")]
+    /// The step would choose every vnode.
+    #[error("a step of {step} chooses every vnode: it must be at least 2")]
     StepTooSmall {
         /// The step.
         step: usize,
@@ -25,7 +25,7 @@ pub enum SelectError {
         /// How many vnodes there are.
         available: usize,
     },
-    /// Nothing is left to be chosen.
+    /// Nothing would be chosen.
     #[error("no vnodes are chosen")]
     NoVnodes,
     /// A vnode is given twice.
@@ -99,4 +99,43 @@ pub fn choose_listed(vnodes: &[Vnode], wanted: &[Vnode]) -> Result<Vec<Vnode>, S
         }
     }
     Ok(wanted.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vnodes(numbers: &[u32]) -> Vec<Vnode> {
+        numbers.iter().copied().map(Vnode::new).collect()
+    }
+
+    #[test]
+    fn every_second_vnode_begins_with_the_first() {
+        let all = vnodes(&[1, 4, 7, 10, 13]);
+        assert_eq!(choose_every(&all, 2), Ok(vnodes(&[1, 7, 13])));
+        assert_eq!(choose_every(&all, 9), Ok(vnodes(&[1])));
+        assert_eq!(choose_every(&all, 1), Err(SelectError::StepTooSmall { step: 1 }));
+        assert_eq!(choose_every(&[], 2), Err(SelectError::NoVnodes));
+    }
+
+    #[test]
+    fn the_first_vnodes_must_exist() {
+        let all = vnodes(&[1, 4, 7]);
+        assert_eq!(choose_first(&all, 2), Ok(vnodes(&[1, 4])));
+        let too_few = SelectError::TooFewVnodes { wanted: 4, available: 3 };
+        assert_eq!(choose_first(&all, 4), Err(too_few));
+        assert_eq!(choose_first(&all, 0), Err(SelectError::NoVnodes));
+    }
+
+    #[test]
+    fn listed_vnodes_must_be_there_once() {
+        let all = vnodes(&[1, 4, 7]);
+        assert_eq!(choose_listed(&all, &vnodes(&[7, 1])), Ok(vnodes(&[7, 1])));
+        let vnode = Vnode::new(2);
+        assert_eq!(choose_listed(&all, &[vnode]), Err(SelectError::NotAmongThem { vnode }));
+        let vnode = Vnode::new(1);
+        let twice = choose_listed(&all, &[vnode, vnode]);
+        assert_eq!(twice, Err(SelectError::DuplicateVnode { vnode }));
+        assert_eq!(choose_listed(&all, &[]), Err(SelectError::NoVnodes));
+    }
 }

@@ -86,7 +86,7 @@ fn fill(ring: &Ring, add: &mut Add<'_>) -> Result<(), StoreError> {
     })?;
     add(layout::ALGORITHM, &algorithm)?;
     add(layout::COMPLETE, "1")?;
-    add(layout::VERSION, &layout::json_text(crate::VERSION))?;
+    add(layout::VERSION, &layout::json_text(crate::RING_VERSION))?;
     add(layout::VNODE_COUNT, &ring.vnode_count().to_string())?;
     // As node-fash's deserialize-ring has it: by pnode in the ring's order, then ascending.
     let with_data =

@@ -8,13 +8,14 @@ use super::layout;
 use super::load::Lists;
 use super::reader::{OwnedNode, RingReader};
 use crate::leveldb::{Batch, DirectoryLock, Getter, LostTail, open_for_writing};
-use crate::pnode_names::colliding_pnodes;
+use crate::pnode_names::check_collisions;
 use crate::{EditError, Move, Pnode, Vnode, VnodeData};
 
 /// A ring in a LevelDB directory, open for changes.
 ///
 /// It holds LevelDB's lock while it lives: no other process, be it ours or node-fash, can open the ring. Each change
 /// is one atomic write that is on disk when the call returns; a change that fails has changed nothing.
+#[derive(Debug)]
 pub struct RingEditor {
     reader: RingReader,
     lock: DirectoryLock,
@@ -192,10 +193,8 @@ impl RingEditor {
                 lists.lists.push(Vec::new());
             }
         }
-        match colliding_pnodes(&lists.pnodes).map(|pair| pair.map(Pnode::clone)) {
-            Some([pnode, owner]) => Err(self.refuse(EditError::CollidingPnodes { pnode, owner })),
-            None => Ok(targets),
-        }
+        check_collisions(&lists.pnodes).map_err(|error| self.refuse(error.into()))?;
+        Ok(targets)
     }
 
     fn put_if_changed(&self, batch: &mut Batch, key: &str, json: &str) -> Result<(), StoreError> {

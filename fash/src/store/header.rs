@@ -48,7 +48,7 @@ impl Header {
         let version = match view.get(layout::VERSION.as_bytes())? {
             Some(json) => parse(&json, path, layout::VERSION)?,
             None if required => return Err(missing(layout::VERSION)),
-            None => crate::VERSION.to_owned(),
+            None => crate::RING_VERSION.to_owned(),
         };
         check_version(&version)
             .map_err(|source| StoreError::Version { path: path.to_owned(), source })?;
@@ -58,6 +58,13 @@ impl Header {
         let vnode_count: u32 = parse(&json, path, layout::VNODE_COUNT)?;
         if vnode_count == 0 {
             return Err(bad_value(path, layout::VNODE_COUNT, "a ring has at least one vnode"));
+        }
+        // Every vnode has two keys, which no compression makes smaller than a byte. A count that cannot be true must
+        // not make us allocate memory for it.
+        if u64::from(vnode_count) > view.size() {
+            let problem =
+                format!("it says {vnode_count}, for which the ring's files are too small");
+            return Err(bad_value(path, layout::VNODE_COUNT, problem));
         }
         let json =
             view.get(layout::ALGORITHM.as_bytes())?.ok_or_else(|| missing(layout::ALGORITHM))?;

@@ -12,6 +12,7 @@ use super::layout::{self, VnodeList};
 use super::notice::Notice;
 use super::reader::RingReader;
 use crate::leveldb::Getter;
+use crate::pnode_names::check_collisions;
 use crate::{Pnode, Ring, Vnode, VnodeData};
 
 /// In a table of owners: none yet.
@@ -56,6 +57,10 @@ impl RingReader {
                 self.data_of_every_vnode(&pnodes, &owners)?
             }
         };
+        check_collisions(&pnodes).map_err(|error| StoreError::Damaged {
+            path: self.path().to_owned(),
+            problem: error.to_string(),
+        })?;
         let header = self.header();
         Ok(Ring::from_parts(header.interval.clone(), pnodes, owners, data))
     }

@@ -283,7 +283,7 @@ impl Planner {
 
     fn marks(&mut self, census: &Census) {
         for (key, there, json) in [
-            (layout::VERSION, census.has_version, layout::json_text(crate::VERSION)),
+            (layout::VERSION, census.has_version, layout::json_text(crate::RING_VERSION)),
             (layout::COMPLETE, census.has_complete, "1".to_owned()),
         ] {
             if !there {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::algorithm::Algorithm;
 use crate::id::{Pnode, Vnode};
 use crate::interval::Interval;
-use crate::pnode_names::{colliding_pnodes, object_key_rank};
+use crate::pnode_names::{check_collisions, object_key_rank};
 use crate::ring::Ring;
 use crate::version::check_version;
 
@@ -23,9 +23,7 @@ impl Topology {
         pnodes.sort_by_key(|(pnode, _)| object_key_rank(pnode.as_str()));
         let owners = owners(self.vnodes, &pnodes, &vnodes)?;
         let pnodes: Vec<Pnode> = pnodes.into_iter().map(|(pnode, _)| pnode).collect();
-        if let Some([pnode, owner]) = colliding_pnodes(&pnodes).map(|pair| pair.map(Pnode::clone)) {
-            return Err(TopologyError::CollidingPnodes { pnode, owner });
-        }
+        check_collisions(&pnodes)?;
         Ok(Ring::from_parts(interval, pnodes, owners, data))
     }
 }

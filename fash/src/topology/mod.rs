@@ -2,17 +2,21 @@
 //!
 //! ```json
 //! {"vnodes":2,"pnodeToVnodeMap":{"a":{"0":1},"b":{"1":"ro"}},
-//!  "algorithm":{"NAME":"md5","MAX":"FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF","VNODE_HASH_INTERVAL":"7fffffffffffffffffffffffffffffff"},
+//!  "algorithm":{"NAME":"md5","MAX":"FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF",
+//!               "VNODE_HASH_INTERVAL":"7fffffffffffffffffffffffffffffff"},
 //!  "version":"2.1.0"}
 //! ```
 
 mod assemble;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use crate::algorithm::{Algorithm, UnknownAlgorithm};
 use crate::id::{Pnode, Vnode};
 use crate::interval::InvalidInterval;
+use crate::pnode_names::CollidingPnodes;
 use crate::version::UnsupportedVersion;
 
 /// A text is not the topology of a ring that can be used.
@@ -66,16 +70,8 @@ pub enum TopologyError {
         pnode: Pnode,
     },
     /// A LevelDB ring could not tell the pnodes apart.
-    #[error(
-        "pnodes {pnode} and {owner} cannot be in one ring: in LevelDB the vnode list of the one has the same key as \
-         a vnode of the other"
-    )]
-    CollidingPnodes {
-        /// The pnode whose name is the other's followed by `/` and digits.
-        pnode: Pnode,
-        /// The other pnode.
-        owner: Pnode,
-    },
+    #[error(transparent)]
+    CollidingPnodes(#[from] CollidingPnodes),
     /// A vnode's key is not a number as JavaScript prints it.
     #[error("pnode {pnode} has {key:?} among its vnodes, which is not a vnode number")]
     VnodeKey {

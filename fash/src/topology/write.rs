@@ -8,11 +8,11 @@ use serde::ser::{SerializeMap, SerializeStruct, Serializer};
 use crate::id::{Pnode, Vnode};
 use crate::pnode_names::object_key_rank;
 use crate::ring::Ring;
-use crate::version::VERSION;
+use crate::version::RING_VERSION;
 
 impl Ring {
     /// Writes the ring as node-fash prints it: one line of JSON, without a newline at its end. The version is always
-    /// [`VERSION`], whatever was read.
+    /// [`RING_VERSION`], whatever was read.
     ///
     /// # Errors
     ///
@@ -31,7 +31,7 @@ impl Serialize for Ring {
         topology.serialize_field("vnodes", &self.vnode_count())?;
         topology.serialize_field("pnodeToVnodeMap", &Pnodes(self))?;
         topology.serialize_field("algorithm", &Algorithm(self))?;
-        topology.serialize_field("version", VERSION)?;
+        topology.serialize_field("version", RING_VERSION)?;
         topology.end()
     }
 }

@@ -56,7 +56,8 @@ enum What {
 impl AuditArgs {
     pub(crate) fn run(self, out: &mut Output) -> Result<u8> {
         let what = format!("checking {}", self.ring.location.display());
-        let report = match while_working(what, || noticing(&self.ring.open()?, RingReader::audit)) {
+        let check = |ring: &RingReader| while_working(what, || ring.audit());
+        let report = match self.ring.open().and_then(|ring| noticing(&ring, check)) {
             Ok(audit) => Report::from(audit),
             Err(Error::Store(error)) if is_about_the_ring(&error) => Report::unreadable(&error),
             Err(error) => return Err(error),

@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
+use crate::fixtures::hold_lock;
 use crate::sealed::Sealed;
 
 fn sealed_with_ring() -> Sealed {
@@ -76,6 +77,36 @@ fn reading_what_is_not_there_leaves_nothing_behind() {
         sealed.fash(line).refused();
     }
     assert_eq!(fs::read_dir(sealed.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_ring_that_a_process_holds_is_read_live_only() {
+    let sealed = sealed_with_ring();
+    let lock = hold_lock(&sealed.path().join("r"));
+    for line in ["get-pnodes -b leveldb -l r", "remap-vnode -v 0 -p b -b leveldb -l r"] {
+        let stderr = sealed.fash(line).refused();
+        assert!(stderr.contains("r is in use: process "), "{stderr}");
+        assert!(stderr.contains("\nhint: ") && stderr.contains("--live"), "{stderr}");
+    }
+    for live in [
+        "get-pnodes -b leveldb -l r --live",
+        "get-vnodes -b leveldb -l r --live a",
+        "get-vnode-pnode-and-data -l r --live -v 1",
+        "get-data-vnodes -l r --live",
+        "get-node -b leveldb -l r --live key",
+        "print-hash -b leveldb -l r --live",
+        "diff -b leveldb --live r r",
+        "stats -b leveldb -l r --live",
+        "split -b leveldb -l r --live --from a --to c --every 2",
+        "audit -l r --live",
+        "pack --live r image",
+        "copy r copy",
+    ] {
+        let run = sealed.fash(live);
+        assert_eq!(run.status, 0, "fash {live}: {}", run.stderr);
+    }
+    drop(lock);
+    assert_eq!(sealed.fash("diff -b leveldb r copy").quiet(), "");
 }
 
 #[test]
