@@ -28,13 +28,8 @@ pub(crate) fn dump(ring: &Path) -> String {
 
 /// Holds LevelDB's lock of a ring directory until the file is dropped. Other processes see it; this one does not.
 pub(crate) fn hold_lock(ring: &Path) -> File {
-    let lock = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(ring.join("LOCK"))
-        .unwrap();
+    let mut options = File::options();
+    let lock = options.create(true).write(true).truncate(false).open(ring.join("LOCK")).unwrap();
     fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
     lock
 }

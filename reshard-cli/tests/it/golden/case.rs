@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use fash::RingReader;
 use rusty_leveldb::{DB, Options};
 
 use crate::fixtures::{dump, hold_lock, unpack_production_ring};
@@ -42,6 +43,13 @@ pub(super) struct Recorded {
     pub(super) stdout_node6: Option<String>,
     /// The ring's keys and values; none where they were not recorded.
     pub(super) ring: Option<String>,
+}
+
+impl Recorded {
+    /// The help texts have a line "Usage:" or "usage:".
+    pub(super) fn is_help(&self) -> bool {
+        self.stdout.contains("sage:\n")
+    }
 }
 
 /// What a run of our command left behind.
@@ -143,8 +151,13 @@ impl Step {
                 fs::write(dir.join("r.locked"), "").unwrap();
                 return Some(hold_lock(&dir.join("r")));
             }
-            // Its exit code is of no interest: some steps of the recordings find nothing to do.
-            Step::Shell(line) => drop(bash(sealed, line).output().unwrap()),
+            Step::Shell(line) => {
+                if line.contains(".log") {
+                    move_into_log(&dir.join("r"));
+                }
+                // Its exit code is of no interest: some steps of the recordings find nothing to do.
+                drop(bash(sealed, line).output().unwrap());
+            }
         }
         None
     }
@@ -176,6 +189,21 @@ fn edit_keys(ring: &Path, edits: &[(String, Option<String>)]) {
             Some(value) => db.put(key.as_bytes(), value.as_bytes()).unwrap(),
             None => db.delete(key.as_bytes()).unwrap(),
         }
+    }
+    db.close().unwrap();
+}
+
+/// Writes the ring anew with all of it in the log, as node-fash leaves a small ring. The recordings damage the log; ours
+/// is empty, since our rings are written as tables.
+fn move_into_log(ring: &Path) {
+    let mut entries = Vec::new();
+    let reader = RingReader::open_live(ring).unwrap();
+    reader.for_each(|key, value| entries.push((key.to_vec(), value.to_vec()))).unwrap();
+    drop(reader);
+    fs::remove_dir_all(ring).unwrap();
+    let mut db = DB::open(ring, Options::default()).unwrap();
+    for (key, value) in entries {
+        db.put(&key, &value).unwrap();
     }
     db.close().unwrap();
 }
