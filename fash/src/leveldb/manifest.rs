@@ -2,7 +2,7 @@
 //!
 //! A record file of edits. Each is a run of tagged fields; applied in order they give the state in force.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::coding::{Decoder, put_length_prefixed, put_varint};
 use super::record_log::append_record;
@@ -53,10 +53,8 @@ pub(super) struct Manifest {
 #[derive(Default)]
 pub(super) struct ManifestReader {
     manifest: Manifest,
-    seen_comparator: bool,
-    seen_log_number: bool,
-    seen_next_file_number: bool,
-    seen_last_sequence: bool,
+    /// The tags of the fields seen so far.
+    seen: BTreeSet<u64>,
 }
 
 impl ManifestReader {
@@ -66,27 +64,25 @@ impl ManifestReader {
         let mut decoder = Decoder::new(edit);
         let mut added = Vec::new();
         while !decoder.is_empty() {
-            match decoder.varint().ok_or(CUT)? {
+            let tag = decoder.varint().ok_or(CUT)?;
+            self.seen.insert(tag);
+            match tag {
                 COMPARATOR => {
                     if decoder.length_prefixed().ok_or(CUT)? != BYTEWISE {
                         return Err("the database's keys are not in bytewise order");
                     }
-                    self.seen_comparator = true;
                 }
                 LOG_NUMBER => {
                     self.manifest.log_number = decoder.varint().ok_or(CUT)?;
-                    self.seen_log_number = true;
                 }
                 PREVIOUS_LOG_NUMBER => {
                     self.manifest.previous_log_number = decoder.varint().ok_or(CUT)?;
                 }
                 NEXT_FILE_NUMBER => {
                     self.manifest.next_file_number = decoder.varint().ok_or(CUT)?;
-                    self.seen_next_file_number = true;
                 }
                 LAST_SEQUENCE => {
                     self.manifest.last_sequence = decoder.varint().ok_or(CUT)?;
-                    self.seen_last_sequence = true;
                 }
                 COMPACT_POINTER => {
                     // Where LevelDB's next compaction of a level begins: of no interest to a reader.
@@ -124,16 +120,15 @@ impl ManifestReader {
 
     /// The state after the last edit; the error says what no edit has set.
     pub(super) fn finish(self) -> Result<Manifest, &'static str> {
-        if !self.seen_comparator {
-            Err("no edit names the order of the keys")
-        } else if !self.seen_next_file_number {
-            Err("no edit sets the next file number")
-        } else if !self.seen_log_number {
-            Err("no edit sets the log number")
-        } else if !self.seen_last_sequence {
-            Err("no edit sets the last sequence number")
-        } else {
-            Ok(self.manifest)
+        let required = [
+            (COMPARATOR, "no edit names the order of the keys"),
+            (NEXT_FILE_NUMBER, "no edit sets the next file number"),
+            (LOG_NUMBER, "no edit sets the log number"),
+            (LAST_SEQUENCE, "no edit sets the last sequence number"),
+        ];
+        match required.iter().find(|(tag, _)| !self.seen.contains(tag)) {
+            Some((_, missing)) => Err(missing),
+            None => Ok(self.manifest),
         }
     }
 }
@@ -181,8 +176,8 @@ mod tests {
     fn decode(file: &[u8]) -> Result<Manifest, &'static str> {
         let mut reader = ManifestReader::default();
         let mut records = RecordReader::new(file);
-        while let Some((_, edit)) = records.next().map_err(|_| "bad record")? {
-            reader.apply(&edit)?;
+        while let Some(edit) = records.next().map_err(|_| "bad record")? {
+            reader.apply(&edit.bytes)?;
         }
         reader.finish()
     }
@@ -196,14 +191,15 @@ mod tests {
             last_sequence: 1 << 40,
             ..Manifest::default()
         };
-        for number in 3..300 {
+        for number in 3..300_u64 {
             let table = TableFile {
                 number,
                 size: number * 1000,
                 smallest: b"smallest".to_vec(),
                 largest: b"z-largest".to_vec(),
             };
-            manifest.levels[number as usize % LEVELS].insert(number, table);
+            let level = usize::try_from(number).unwrap() % LEVELS;
+            manifest.levels[level].insert(number, table);
         }
         assert_eq!(decode(&manifest.encode()), Ok(manifest));
     }

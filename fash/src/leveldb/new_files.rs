@@ -32,9 +32,9 @@ impl NewFiles {
         number
     }
 
-    fn write(&mut self, path: PathBuf, bytes: &[u8]) -> Result<(), DatabaseError> {
-        self.created.push(path.clone());
-        durable::write_new(&path, bytes).map_err(DatabaseError::io("write", &path))
+    fn write(&mut self, path: &Path, bytes: &[u8]) -> Result<(), DatabaseError> {
+        self.created.push(path.to_owned());
+        durable::write_new(path, bytes).map_err(DatabaseError::io("write", path))
     }
 
     /// Makes these tables the database, with no changes in logs, and removes what is in force no longer.
@@ -45,7 +45,7 @@ impl NewFiles {
     ) -> Result<(), DatabaseError> {
         let log_number = self.take_number();
         let manifest_number = self.take_number();
-        self.write(file_name::log_path(&self.directory, log_number), b"")?;
+        self.write(&file_name::log_path(&self.directory, log_number), b"")?;
         let manifest = Manifest {
             log_number,
             previous_log_number: 0,
@@ -54,9 +54,9 @@ impl NewFiles {
             levels,
         };
         let name = file_name::manifest_name(manifest_number);
-        self.write(self.directory.join(&name), &manifest.encode())?;
+        self.write(&self.directory.join(&name), &manifest.encode())?;
         let temporary = file_name::temporary_path(&self.directory, manifest_number);
-        self.write(temporary.clone(), format!("{name}\n").as_bytes())?;
+        self.write(&temporary, format!("{name}\n").as_bytes())?;
         self.sync_directory()?;
         let current = self.directory.join(CURRENT);
         fs::rename(&temporary, &current).map_err(DatabaseError::io("replace", &current))?;

@@ -37,6 +37,13 @@ impl View {
     }
 }
 
+/// What a table says of a key.
+enum Found {
+    Nothing,
+    Deletion,
+    Value(Vec<u8>),
+}
+
 /// How many blocks of a table a [`Getter`] keeps: enough for keys of two or three kinds in turn, each in order.
 const KEPT_BLOCKS: usize = 4;
 
@@ -64,22 +71,23 @@ impl<'a> Getter<'a> {
             let Some(table) = tables.get(number).filter(|table| table.covers(user_key)) else {
                 continue;
             };
-            if let Some(found) = self.get_in_table((group, number), table, user_key, &target)? {
-                return Ok(found);
+            match self.get_in_table((group, number), table, user_key, &target)? {
+                Found::Nothing => {}
+                Found::Deletion => return Ok(None),
+                Found::Value(value) => return Ok(Some(value)),
             }
         }
         Ok(None)
     }
 
-    /// `None`: the table says nothing of the key; `Some(None)`: it says that the key was deleted.
     fn get_in_table(
         &mut self,
         place: (usize, usize),
         table: &Table,
         user_key: &[u8],
         target: &[u8],
-    ) -> Result<Option<Option<Vec<u8>>>, DatabaseError> {
-        let Some(number) = table.block_for(target)? else { return Ok(None) };
+    ) -> Result<Found, DatabaseError> {
+        let Some(number) = table.block_for(target)? else { return Ok(Found::Nothing) };
         let kept = self.blocks.entry(place).or_default();
         match kept.iter().position(|(kept, _)| *kept == number) {
             Some(position) => {
@@ -88,19 +96,22 @@ impl<'a> Getter<'a> {
                 }
             }
             None => {
-                let Some(block) = table.read_block(number)? else { return Ok(None) };
+                let Some(block) = table.read_block(number)? else { return Ok(Found::Nothing) };
                 kept.truncate(KEPT_BLOCKS - 1);
                 kept.insert(0, (number, block));
             }
         }
-        let Some((_, block)) = kept.first() else { return Ok(None) };
+        let Some((_, block)) = kept.first() else { return Ok(Found::Nothing) };
         let mut cursor = Cursor::default();
         if !cursor.seek(block, target).map_err(|what| table.corrupt(number, what))? {
-            return Ok(None);
+            return Ok(Found::Nothing);
         }
         let parsed = parse(table, number, cursor.key())?;
-        let found = parsed.user_key == user_key;
-        Ok(found.then(|| (!parsed.is_deletion).then(|| block.value(&cursor).to_vec())))
+        Ok(match (parsed.user_key == user_key, parsed.is_deletion) {
+            (false, _) => Found::Nothing,
+            (true, true) => Found::Deletion,
+            (true, false) => Found::Value(block.value(&cursor).to_vec()),
+        })
     }
 }
 
@@ -111,6 +122,9 @@ fn parse<'a>(
 ) -> Result<ParsedKey<'a>, DatabaseError> {
     key::parse(internal).ok_or_else(|| table.corrupt(block, "a key without a sequence number"))
 }
+
+/// A key and its value.
+pub(crate) type Entry<'a> = (&'a [u8], &'a [u8]);
 
 /// Walks the keys of a view in order.
 pub(crate) struct Scan<'a> {
@@ -147,7 +161,7 @@ impl<'a> Scan<'a> {
     }
 
     /// The next key and its value, or `None` after the last.
-    pub(crate) fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, DatabaseError> {
+    pub(crate) fn next(&mut self) -> Result<Option<Entry<'_>>, DatabaseError> {
         loop {
             match self.given.take() {
                 None => {}

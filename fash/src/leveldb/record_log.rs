@@ -28,6 +28,18 @@ pub(super) enum RecordError {
     Corrupt { offset: usize, what: &'static str },
 }
 
+/// A record, and where in the file it begins.
+pub(super) struct Record<'a> {
+    pub(super) offset: usize,
+    pub(super) bytes: Cow<'a, [u8]>,
+}
+
+struct Fragment<'a> {
+    offset: usize,
+    kind: u8,
+    bytes: &'a [u8],
+}
+
 /// Reads the records of a whole file in order.
 pub(super) struct RecordReader<'a> {
     file: &'a [u8],
@@ -39,29 +51,33 @@ impl<'a> RecordReader<'a> {
         Self { file, position: 0 }
     }
 
-    /// The next record and the offset at which it begins, or `None` at the end of the file.
-    pub(super) fn next(&mut self) -> Result<Option<(usize, Cow<'a, [u8]>)>, RecordError> {
-        let Some((start, kind, bytes)) = self.fragment()? else { return Ok(None) };
-        match kind {
-            FULL => return Ok(Some((start, Cow::Borrowed(bytes)))),
+    /// The next record, or `None` at the end of the file.
+    pub(super) fn next(&mut self) -> Result<Option<Record<'a>>, RecordError> {
+        let Some(first) = self.fragment()? else { return Ok(None) };
+        let offset = first.offset;
+        match first.kind {
+            FULL => return Ok(Some(Record { offset, bytes: Cow::Borrowed(first.bytes) })),
             FIRST => {}
-            _ => return Err(corrupt(start, "a fragment of a record that has no beginning")),
+            _ => return Err(corrupt(offset, "a fragment of a record that has no beginning")),
         }
-        let mut record = bytes.to_vec();
+        let mut bytes = first.bytes.to_vec();
         loop {
-            let Some((offset, kind, bytes)) = self.fragment()? else {
-                return Err(RecordError::Torn { offset: start });
+            let Some(fragment) = self.fragment()? else {
+                return Err(RecordError::Torn { offset });
             };
-            record.extend_from_slice(bytes);
-            match kind {
+            bytes.extend_from_slice(fragment.bytes);
+            match fragment.kind {
                 MIDDLE => {}
-                LAST => return Ok(Some((start, Cow::Owned(record)))),
-                _ => return Err(corrupt(offset, "a record begins before the one before it ends")),
+                LAST => return Ok(Some(Record { offset, bytes: Cow::Owned(bytes) })),
+                _ => {
+                    let what = "a record begins before the one before it ends";
+                    return Err(corrupt(fragment.offset, what));
+                }
             }
         }
     }
 
-    fn fragment(&mut self) -> Result<Option<(usize, u8, &'a [u8])>, RecordError> {
+    fn fragment(&mut self) -> Result<Option<Fragment<'a>>, RecordError> {
         let left_in_block = BLOCK_SIZE - self.position % BLOCK_SIZE;
         if left_in_block < HEADER_SIZE {
             self.position += left_in_block;
@@ -91,7 +107,7 @@ impl<'a> RecordReader<'a> {
             return Err(corrupt(start, "the checksum of a fragment does not match its bytes"));
         }
         self.position = start + HEADER_SIZE + length;
-        Ok(Some((start, kind, bytes)))
+        Ok(Some(Fragment { offset: start, kind, bytes }))
     }
 }
 
@@ -134,15 +150,17 @@ mod tests {
 
     fn file_of(records: &[Vec<u8>]) -> Vec<u8> {
         let mut file = Vec::new();
-        records.iter().for_each(|record| append_record(&mut file, record));
+        for record in records {
+            append_record(&mut file, record);
+        }
         file
     }
 
     fn read(file: &[u8]) -> Result<Vec<Vec<u8>>, RecordError> {
         let mut reader = RecordReader::new(file);
         let mut records = Vec::new();
-        while let Some((_, record)) = reader.next()? {
-            records.push(record.into_owned());
+        while let Some(record) = reader.next()? {
+            records.push(record.bytes.into_owned());
         }
         Ok(records)
     }
@@ -151,7 +169,7 @@ mod tests {
     fn records() -> Vec<Vec<u8>> {
         let mut lengths = vec![0, 1, 100_000];
         lengths.extend(BLOCK_SIZE - 20..BLOCK_SIZE + 20);
-        lengths.iter().enumerate().map(|(i, &length)| vec![i as u8 + 1; length]).collect()
+        (1..).zip(lengths).map(|(filler, length)| vec![filler; length]).collect()
     }
 
     #[test]

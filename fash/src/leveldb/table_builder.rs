@@ -3,7 +3,7 @@
 //! No compression (node-fash has it off) and no filter: every key of a ring that is asked for is there.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IntoInnerError, Write};
 use std::path::{Path, PathBuf};
 
 use super::block::BlockBuilder;
@@ -85,7 +85,7 @@ impl TableBuilder {
         footer.resize(FOOTER_SIZE - MAGIC.to_le_bytes().len(), 0);
         footer.extend_from_slice(&MAGIC.to_le_bytes());
         self.write(&footer)?;
-        let file = self.out.into_inner().map_err(|error| error.into_error());
+        let file = self.out.into_inner().map_err(IntoInnerError::into_error);
         file.and_then(|file| file.sync_all()).map_err(DatabaseError::io("write", &self.path))?;
         Ok(TableFile {
             number: self.number,

@@ -33,7 +33,7 @@ fn read_all_with_rusty_leveldb(directory: &Path) -> Model {
     let mut iterator = database.new_iter().unwrap();
     let mut model = Model::new();
     while let Some((key, value)) = iterator.next() {
-        model.insert(key.to_vec(), value.to_vec());
+        model.insert(key, value);
     }
     model
 }

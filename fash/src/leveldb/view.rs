@@ -159,8 +159,8 @@ fn for_each_record(
     loop {
         match reader.next() {
             Ok(None) => return Ok(()),
-            Ok(Some((offset, record))) => take(record.into_owned())
-                .map_err(|what| DatabaseError::corrupt(path, offset, what))?,
+            Ok(Some(record)) => take(record.bytes.into_owned())
+                .map_err(|what| DatabaseError::corrupt(path, record.offset, what))?,
             Err(RecordError::Corrupt { offset, what }) => {
                 return Err(DatabaseError::corrupt(path, offset, what));
             }
@@ -173,9 +173,12 @@ fn for_each_record(
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, DatabaseError> {
-    fs::read(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => DatabaseError::MissingFile { path: path.to_owned() },
-        _ => DatabaseError::io("read", path)(error),
+    fs::read(path).map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            DatabaseError::MissingFile { path: path.to_owned() }
+        } else {
+            DatabaseError::io("read", path)(error)
+        }
     })
 }
 
@@ -190,10 +193,9 @@ impl FileSet {
         };
         let logs = files_in(directory)?
             .into_iter()
-            .filter_map(|(kind, _)| match kind {
-                FileKind::Log(number) => Some(number),
-                _ => None,
-            })
+            .filter_map(
+                |(kind, _)| if let FileKind::Log(number) = kind { Some(number) } else { None },
+            )
             .collect();
         Ok(Self { manifest_name, manifest_length, logs })
     }

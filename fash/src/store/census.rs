@@ -121,7 +121,7 @@ impl Census {
         for name in names {
             match name.parse::<Pnode>() {
                 Ok(pnode) if self.index_of(name.as_bytes()).is_some() => {
-                    self.named_twice.push(pnode)
+                    self.named_twice.push(pnode);
                 }
                 Ok(pnode) => {
                     self.add(pnode);

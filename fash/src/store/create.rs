@@ -79,12 +79,7 @@ fn fill(ring: &Ring, add: &mut Add<'_>) -> Result<(), StoreError> {
         add(&layout::owner_key(vnode), name.map_or("", String::as_str))?;
     }
 
-    let algorithm = algorithm_value(ring).map_err(|error| StoreError::BadValue {
-        path: "".into(),
-        key: layout::ALGORITHM.to_owned(),
-        problem: error.to_string(),
-    })?;
-    add(layout::ALGORITHM, &algorithm)?;
+    add(layout::ALGORITHM, &algorithm_value(ring))?;
     add(layout::COMPLETE, "1")?;
     add(layout::VERSION, &layout::json_text(crate::RING_VERSION))?;
     add(layout::VNODE_COUNT, &ring.vnode_count().to_string())?;

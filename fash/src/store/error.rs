@@ -1,5 +1,6 @@
 //! What can go wrong with a ring in LevelDB.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use crate::leveldb::{DatabaseError, Holder};
@@ -27,14 +28,15 @@ pub enum StoreError {
         key: String,
     },
     /// The value of a key is not what a ring has there.
-    #[error("the ring {path} has a bad value at key {key}: {problem}")]
+    #[error("the ring {path} has a bad value at key {key}")]
     BadValue {
         /// The ring's directory.
         path: PathBuf,
         /// The key.
         key: String,
         /// What is wrong with the value.
-        problem: String,
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The ring states a version that is not known.
     #[error("the ring {path} cannot be read")]
@@ -110,9 +112,10 @@ pub enum StoreError {
 impl StoreError {
     /// Who has the ring open, if that is why the call failed.
     pub fn holder(&self) -> Option<Holder> {
-        match self {
-            Self::Database(DatabaseError::InUse { holder, .. }) => Some(*holder),
-            _ => None,
+        if let Self::Database(DatabaseError::InUse { holder, .. }) = self {
+            Some(*holder)
+        } else {
+            None
         }
     }
 
@@ -124,7 +127,13 @@ impl StoreError {
             | Self::BadValue { .. }
             | Self::Damaged { .. } => true,
             Self::Database(error) => matches!(error, DatabaseError::TornLog { .. }),
-            _ => false,
+            Self::Version { .. }
+            | Self::Interval { .. }
+            | Self::UnknownVnode { .. }
+            | Self::UnknownPnode { .. }
+            | Self::Hash { .. }
+            | Self::Edit { .. }
+            | Self::Unrepairable { .. } => false,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What a ring says about itself as a whole, and the checks that every opening makes.
 
+use std::error::Error;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::error::StoreError;
 use super::layout;
@@ -18,12 +19,11 @@ pub(super) struct Header {
     pub(super) version: String,
 }
 
-/// The value of the key `ALGORITHM`, its members in node-fash's order.
-#[derive(Deserialize, Serialize)]
+/// The value of the key `ALGORITHM`. Its third member, `MAX`, follows from the name.
+#[derive(Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 struct AlgorithmValue {
     name: String,
-    max: String,
     vnode_hash_interval: String,
 }
 
@@ -82,12 +82,14 @@ impl Header {
 }
 
 /// The value of the key `ALGORITHM` of a ring.
-pub(super) fn algorithm_value(ring: &Ring) -> Result<String, serde_json::Error> {
-    serde_json::to_string(&AlgorithmValue {
-        name: ring.algorithm().to_string(),
-        max: ring.algorithm().max().to_owned(),
-        vnode_hash_interval: ring.interval().to_string(),
+pub(super) fn algorithm_value(ring: &Ring) -> String {
+    let interval = ring.interval().to_string();
+    serde_json::json!({
+        "NAME": ring.algorithm().name(),
+        "MAX": ring.algorithm().max(),
+        "VNODE_HASH_INTERVAL": interval,
     })
+    .to_string()
 }
 
 /// Reads the JSON value of a key.
@@ -99,10 +101,10 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(
     serde_json::from_slice(json).map_err(|error| bad_value(path, key, error))
 }
 
-pub(super) fn bad_value(path: &Path, key: &str, problem: impl ToString) -> StoreError {
-    StoreError::BadValue {
-        path: path.to_owned(),
-        key: key.to_owned(),
-        problem: problem.to_string(),
-    }
+pub(super) fn bad_value(
+    path: &Path,
+    key: &str,
+    problem: impl Into<Box<dyn Error + Send + Sync>>,
+) -> StoreError {
+    StoreError::BadValue { path: path.to_owned(), key: key.to_owned(), source: problem.into() }
 }

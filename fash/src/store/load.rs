@@ -23,7 +23,7 @@ pub(super) struct Lists {
     /// The pnodes, in the ring's order.
     pub(super) pnodes: Vec<Pnode>,
     /// The list of each pnode, in the order in which it is stored.
-    pub(super) lists: Vec<Vec<Vnode>>,
+    pub(super) vnodes: Vec<Vec<Vnode>>,
     /// For every vnode the index of its owner.
     pub(super) owners: Vec<u32>,
 }
@@ -72,13 +72,13 @@ impl RingReader {
             Err(StoreError::MissingKey { key, .. }) => {
                 return Ok(Err(format!("it has no key {key}")));
             }
-            Err(StoreError::BadValue { key, problem, .. }) => {
-                return Ok(Err(format!("the value of {key} is bad: {problem}")));
+            Err(StoreError::BadValue { key, source, .. }) => {
+                return Ok(Err(format!("the value of {key} is bad: {source}")));
             }
             Err(error) => return Err(error),
         };
         let mut owners = vec![NO_OWNER; self.vnode_count() as usize];
-        let mut lists = Vec::with_capacity(pnodes.len());
+        let mut vnodes = Vec::with_capacity(pnodes.len());
         for (index, pnode) in (0..).zip(&pnodes) {
             let Some(json) = self.view().get(layout::list_key(pnode).as_bytes())? else {
                 return Ok(Err(format!("the list of the vnodes of {pnode} is missing")));
@@ -102,7 +102,7 @@ impl RingReader {
                     }
                 }
             }
-            lists.push(list);
+            vnodes.push(list);
         }
         if let Some(vnode) = owners.iter().position(|&owner| owner == NO_OWNER) {
             return Ok(Err(format!("no pnode lists vnode {vnode}")));
@@ -115,7 +115,7 @@ impl RingReader {
         if listed != Some(&owner) {
             return Ok(Err(format!("vnode {last} belongs to {owner}, which does not list it")));
         }
-        Ok(Ok(Lists { pnodes, lists, owners }))
+        Ok(Ok(Lists { pnodes, vnodes, owners }))
     }
 
     /// Reads the owner of every vnode. Pnodes that own none are kept as far as the ring names them.

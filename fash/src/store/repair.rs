@@ -124,9 +124,12 @@ pub fn repair_ring(path: impl AsRef<Path>, mode: RepairMode) -> Result<Repair, S
 fn plan(view: &View, path: &Path) -> Result<(Repair, Batch), StoreError> {
     let unrepairable =
         |problem: String| StoreError::Unrepairable { path: path.to_owned(), problem };
-    let header = Header::read(view, path, Marks::Optional).map_err(|error| match error {
-        StoreError::MissingKey { key, .. } => unrepairable(format!("it has no key {key}")),
-        other => other,
+    let header = Header::read(view, path, Marks::Optional).map_err(|error| {
+        if let StoreError::MissingKey { key, .. } = error {
+            unrepairable(format!("it has no key {key}"))
+        } else {
+            error
+        }
     })?;
     let mut census = Census::take(view, header.vnode_count)?;
     let mut findings = compare(&census);

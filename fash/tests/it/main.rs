@@ -1,6 +1,6 @@
 //! The library from outside: against rings that node-fash made, and against system tools.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 #[cfg(feature = "leveldb")]
 mod editing;
@@ -10,7 +10,7 @@ mod engine;
 mod fixtures;
 #[cfg(feature = "leveldb")]
 mod image;
+mod model;
 #[cfg(feature = "leveldb")]
 mod support;
-mod model;
 mod vectors;
