@@ -76,8 +76,9 @@ pub use select::{
 };
 #[cfg(feature = "leveldb")]
 pub use store::{
-    Audit, Finding, Keys, Notice, OwnedNode, Repair, RepairAction, RepairMode, RingEditor,
-    RingReader, Severity, StoreError, Vnodes, copy_ring, create_ring, repair_ring,
+    Audit, Finding, Keys, Notice, OwnedNode, Progress, Repair, RepairAction, RepairMode,
+    RingEditor, RingReader, Severity, StoreError, Vnodes, copy_ring, create_ring,
+    create_ring_with_progress, repair_ring,
 };
 pub use topology::TopologyError;
 pub use version::{RING_VERSION, UnsupportedVersion, check_version};

@@ -2,16 +2,32 @@
 
 use std::time::Duration;
 
+use fash::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Runs `work` with a spinner and the elapsed time on standard error; silent unless that is a terminal.
 pub(crate) fn while_working<T>(what: String, work: impl FnOnce() -> T) -> T {
     let spinner = ProgressBar::new_spinner().with_message(what);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
-        spinner.set_style(style);
+    show(&spinner, "{spinner} {msg} {elapsed}", work)
+}
+
+/// Runs `work`, which tells how far it is, with a bar on standard error; silent unless that is a terminal.
+pub(crate) fn with_bar<T>(what: String, work: impl FnOnce(&mut dyn FnMut(Progress)) -> T) -> T {
+    let bar = ProgressBar::new(0).with_message(what);
+    show(&bar, "{msg} {wide_bar} {percent}% {elapsed}", || {
+        work(&mut |progress| {
+            bar.set_length(progress.total);
+            bar.set_position(progress.done);
+        })
+    })
+}
+
+fn show<T>(bar: &ProgressBar, template: &str, work: impl FnOnce() -> T) -> T {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
     }
-    spinner.enable_steady_tick(Duration::from_millis(200));
+    bar.enable_steady_tick(Duration::from_millis(200));
     let done = work();
-    spinner.finish_and_clear();
+    bar.finish_and_clear();
     done
 }

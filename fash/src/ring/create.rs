@@ -13,6 +13,12 @@ pub enum CreateError {
     /// The ring would have no vnodes.
     #[error("a ring needs at least one vnode")]
     NoVnodes,
+    /// The ring would have more vnodes than [`Ring::MAX_VNODES`].
+    #[error("a ring of {vnode_count} vnodes is too large: at most {max} are created", max = Ring::MAX_VNODES)]
+    TooManyVnodes {
+        /// How many were asked for.
+        vnode_count: u32,
+    },
     /// The ring would have no pnodes.
     #[error("a ring needs at least one pnode")]
     NoPnodes,
@@ -28,13 +34,17 @@ pub enum CreateError {
 }
 
 impl Ring {
+    /// The most vnodes that [`Ring::create`] gives a ring. The largest in use have some ten million; ten times
+    /// that takes 400 MB of memory.
+    pub const MAX_VNODES: u32 = 100_000_000;
+
     /// A new ring without data, with the owners that node-fash's `create` gives: the pnodes are sorted by UTF-16 code
     /// unit, and vnode *v* of a ring with *n* pnodes goes to pnode *v* mod *n*. There may be more pnodes than vnodes;
     /// the last ones then own none.
     ///
     /// # Errors
     ///
-    /// [`CreateError`] if there are no vnodes or no pnodes, or a pnode is given twice, or the names of two pnodes
+    /// [`CreateError`] if there are no vnodes, too many, or no pnodes, or a pnode is given twice, or the names of two pnodes
     /// would collide in LevelDB.
     pub fn create(
         algorithm: Algorithm,
@@ -52,6 +62,9 @@ impl Ring {
         }
         if vnode_count == 0 {
             return Err(CreateError::NoVnodes);
+        }
+        if vnode_count > Self::MAX_VNODES {
+            return Err(CreateError::TooManyVnodes { vnode_count });
         }
 
         // node-fash allocates in sorted order but lists pnodes in the order of a JavaScript object's keys.
@@ -76,6 +89,15 @@ mod tests {
     use crate::id::Vnode;
 
     /// What node-fash 3.0.1 allocated for these names.
+    #[test]
+    fn a_ring_that_would_take_all_memory_is_refused() {
+        let vnode_count = Ring::MAX_VNODES + 1;
+        assert_eq!(
+            Ring::create(crate::Algorithm::Sha256, vnode_count, ["a".parse().unwrap()]),
+            Err(CreateError::TooManyVnodes { vnode_count })
+        );
+    }
+
     #[test]
     fn allocation_goes_by_utf_16_order_and_the_list_by_object_key_order() {
         let ring = test_ring(8, "b,B,a,10,9,é,Z,ﬁ,😀");

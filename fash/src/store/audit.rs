@@ -6,6 +6,7 @@ use super::census::{Census, StoredList};
 use super::error::StoreError;
 use super::finding::{Audit, Finding, Vnodes};
 use super::load::NO_OWNER;
+use super::progress::{Counter, Progress};
 use super::reader::RingReader;
 use crate::leveldb::DatabaseError;
 use crate::{Interval, Pnode, Vnode};
@@ -18,7 +19,20 @@ impl RingReader {
     /// [`StoreError`] if the ring cannot be read to its end, as when a table is damaged. Contradictions within the
     /// ring are no errors but [findings](Audit::findings).
     pub fn audit(&self) -> Result<Audit, StoreError> {
-        let census = Census::take(self.view(), self.vnode_count())?;
+        self.audit_with_progress(&mut |_| ())
+    }
+
+    /// As [`Self::audit`], and calls `progress` now and then.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] as for [`Self::audit`].
+    pub fn audit_with_progress(
+        &self,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Audit, StoreError> {
+        let mut counter = Counter::new(self.vnode_count(), progress);
+        let census = Census::take(self.view(), self.vnode_count(), &mut || counter.count())?;
         let mut findings = compare(&census);
         findings.extend(self.view().losses().iter().map(lost_writes));
         let usual = Interval::new(self.algorithm(), self.vnode_count());

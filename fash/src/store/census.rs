@@ -68,8 +68,12 @@ pub(super) struct Census {
 }
 
 impl Census {
-    /// Walks every key of a ring of `vnode_count` vnodes.
-    pub(super) fn take(view: &View, vnode_count: u32) -> Result<Self, StoreError> {
+    /// Walks every key of a ring of `vnode_count` vnodes, and calls `each_key` once for each.
+    pub(super) fn take(
+        view: &View,
+        vnode_count: u32,
+        each_key: &mut dyn FnMut(),
+    ) -> Result<Self, StoreError> {
         let count = vnode_count as usize;
         let mut census = Self {
             keys: 0,
@@ -100,6 +104,7 @@ impl Census {
         let mut last = (Vec::new(), None);
         view.for_each_with_prefix(b"", |key, value| {
             census.keys += 1;
+            each_key();
             census.take_key(key, value, &mut last);
             Ok::<_, DatabaseError>(())
         })?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::error::StoreError;
 use super::header::algorithm_value;
 use super::layout;
+use super::progress::{Counter, Progress};
 use crate::durable::StagedDirectory;
 use crate::leveldb::{self, DatabaseError};
 use crate::{Pnode, Ring, Vnode};
@@ -18,9 +19,26 @@ use crate::{Pnode, Ring, Vnode};
 ///
 /// [`StoreError`] if there is something at `path`, or the ring cannot be written there.
 pub fn create_ring(path: impl AsRef<Path>, ring: &Ring) -> Result<(), StoreError> {
+    create_ring_with_progress(path, ring, &mut |_| ())
+}
+
+/// As [`create_ring`], and calls `progress` now and then.
+///
+/// # Errors
+///
+/// [`StoreError`] as for [`create_ring`].
+pub fn create_ring_with_progress(
+    path: impl AsRef<Path>,
+    ring: &Ring,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), StoreError> {
+    let mut counter = Counter::new(ring.vnode_count(), progress);
     write_beside(path.as_ref(), |directory| {
         leveldb::create(directory, |add| {
-            fill(ring, &mut |key, value| add(key.as_bytes(), value.as_bytes()))
+            fill(ring, &mut |key, value| {
+                counter.count();
+                add(key.as_bytes(), value.as_bytes())
+            })
         })
     })
 }

@@ -11,15 +11,17 @@ mod header;
 mod layout;
 mod load;
 mod notice;
+mod progress;
 mod reader;
 mod repair;
 
 pub use census::Keys;
 pub use copy::copy_ring;
-pub use create::create_ring;
+pub use create::{create_ring, create_ring_with_progress};
 pub use editor::RingEditor;
 pub use error::StoreError;
 pub use finding::{Audit, Finding, Severity, Vnodes};
 pub use notice::Notice;
+pub use progress::Progress;
 pub use reader::{OwnedNode, RingReader};
 pub use repair::{Repair, RepairAction, RepairMode, repair_ring};

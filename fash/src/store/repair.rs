@@ -131,7 +131,7 @@ fn plan(view: &View, path: &Path) -> Result<(Repair, Batch), StoreError> {
             error
         }
     })?;
-    let mut census = Census::take(view, header.vnode_count)?;
+    let mut census = Census::take(view, header.vnode_count, &mut || ())?;
     let mut findings = compare(&census);
     findings.extend(view.losses().iter().map(lost_writes));
     findings.sort_by_key(Finding::severity);

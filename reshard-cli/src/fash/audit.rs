@@ -8,7 +8,7 @@ use super::source::{StoreArgs, noticing};
 use crate::chain::Chain;
 use crate::exit;
 use crate::output::{Output, say};
-use crate::progress::while_working;
+use crate::progress::with_bar;
 
 /// Check every record of a LevelDB ring, changing nothing
 ///
@@ -56,7 +56,8 @@ enum What {
 impl AuditArgs {
     pub(crate) fn run(self, out: &mut Output) -> Result<u8> {
         let what = format!("checking {}", self.ring.location.display());
-        let check = |ring: &RingReader| while_working(what, || ring.audit());
+        let check =
+            |ring: &RingReader| with_bar(what, |progress| ring.audit_with_progress(progress));
         let report = match self.ring.open().and_then(|ring| noticing(&ring, check)) {
             Ok(audit) => Report::from(audit),
             Err(Error::Store(error)) if is_about_the_ring(&error) => Report::unreadable(&error),

@@ -8,7 +8,7 @@ use super::error::{Error, Result};
 use super::js_number::VnodeCount;
 use super::source::{self, Backend};
 use crate::output::{Output, notice};
-use crate::progress::while_working;
+use crate::progress::with_bar;
 
 /// node-fash reports each time it has written so many vnodes.
 const REPORT_EVERY: usize = 10_000;
@@ -67,7 +67,9 @@ impl CreateArgs {
             Backend::Leveldb => {
                 let directory = source::store_location(self.location.as_deref())?;
                 let what = format!("writing {count} vnodes to {}", directory.display());
-                while_working(what, || fash::create_ring(directory, &ring))?;
+                with_bar(what, |progress| {
+                    fash::create_ring_with_progress(directory, &ring, progress)
+                })?;
                 for reported in (REPORT_EVERY..ring.vnode_count() as usize).step_by(REPORT_EVERY) {
                     if !self.json {
                         writeln!(out, "working: processed {reported} vnodes")?;

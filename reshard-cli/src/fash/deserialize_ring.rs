@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use super::edit::warn_if_node_fash_cannot_read;
 use super::error::Result;
 use super::source;
-use crate::progress::while_working;
+use crate::progress::with_bar;
 
 /// Load topology JSON into a new LevelDB ring
 #[derive(clap::Args, Debug)]
@@ -25,7 +25,9 @@ impl DeserializeRingArgs {
         // Not canonical(): like node-fash, a ring's own interval is kept, since keys have been placed with it.
         let ring = source::read_topology(self.file.as_deref())?;
         let what = format!("writing {} vnodes to {}", ring.vnode_count(), self.location.display());
-        while_working(what, || fash::create_ring(&self.location, &ring))?;
+        with_bar(what, |progress| {
+            fash::create_ring_with_progress(&self.location, &ring, progress)
+        })?;
         warn_if_node_fash_cannot_read(ring.algorithm());
         Ok(())
     }

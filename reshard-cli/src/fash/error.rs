@@ -3,11 +3,13 @@
 use std::io;
 
 use fash::{
-    CreateError, EditError, HashOutOfRange, ImageError, SelectError, StoreError, TopologyError,
-    UnknownAlgorithm, UnknownPnode, UnknownVnode,
+    CreateError, DatabaseError, EditError, HashOutOfRange, ImageError, SelectError, StoreError,
+    TopologyError, UnknownAlgorithm, UnknownPnode, UnknownVnode,
 };
 
 use super::vnode_list::VnodeListError;
+
+const DAMAGED: &str = "fash audit shows all the damage, fash repair mends what can be mended";
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
@@ -42,6 +44,8 @@ pub(crate) enum Error {
     Select(#[from] SelectError),
     #[error("cannot use the weights in {from}")]
     Weights { from: String, source: super::weights::InvalidWeights },
+    #[error("the ring {ring} is damaged")]
+    Damaged { ring: String },
     #[error("cannot make a snapshot beside {image}")]
     Snapshot { image: String, source: io::Error },
     #[error("cannot write man pages to {dir}")]
@@ -58,13 +62,29 @@ impl Error {
 
     /// What to do about it, where we know.
     pub(crate) fn hint(&self) -> Option<&'static str> {
-        let Self::Store(error) = self else { return None };
+        let error = match self {
+            Self::Store(error) => error,
+            Self::Damaged { .. } => return Some(DAMAGED),
+            Self::Image(ImageError::Unsound { .. }) => {
+                return Some(
+                    "fash unpack --allow-damage unpacks it all the same: to look at it or to repair it",
+                );
+            }
+            _ => return None,
+        };
         if error.holder().is_some() {
             Some(
                 "stop that process to change the ring; a command that only reads can do so with --live",
             )
         } else if error.is_damage() {
-            Some("fash audit shows all the damage, fash repair mends what can be mended")
+            Some(DAMAGED)
+        } else if let StoreError::Database(
+            DatabaseError::Corrupt { .. } | DatabaseError::MissingFile { .. },
+        ) = error
+        {
+            Some(
+                "what a file held cannot be rebuilt: unpack the ring's image again, or copy another router's ring",
+            )
         } else {
             None
         }

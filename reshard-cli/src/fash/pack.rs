@@ -10,7 +10,7 @@ use crate::progress::while_working;
 
 /// Pack a LevelDB ring into an image, the gzipped tar that Manta's IMGAPI keeps
 ///
-/// Prints the image's SHA-1 and its size in bytes, which its manifest needs. The same ring and stamp give the same image.
+/// Audits the ring first. Prints the image's SHA-1 and its size in bytes, which its manifest needs. The same ring and stamp give the same image.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:
   fash pack ring ring.tar.gz")]
@@ -32,6 +32,10 @@ pub(crate) struct PackArgs {
     /// The snapshot takes the ring's size on disk, in the image's directory, until the image is done.
     #[arg(long)]
     live: bool,
+
+    /// Pack a ring that an audit finds damaged, too
+    #[arg(long)]
+    allow_damage: bool,
 
     /// Print a JSON object
     #[arg(long)]
@@ -67,7 +71,7 @@ impl PackArgs {
     fn pack(&self, stamp: Option<&Stamp>) -> Result<ImageDigest> {
         if !self.live {
             // Refuses what is no ring, or is held by a process that may write to it.
-            RingReader::open(&self.ring)?;
+            self.check(&RingReader::open(&self.ring)?)?;
             return Ok(fash::pack(&self.ring, &self.image, stamp)?);
         }
         let beside = self.image.parent().filter(|dir| !dir.as_os_str().is_empty());
@@ -77,6 +81,16 @@ impl PackArgs {
             })?;
         let copy = snapshot.path().join("hash_ring");
         fash::copy_ring(&self.ring, &copy)?;
+        self.check(&RingReader::open(&copy)?)?;
         Ok(fash::pack(&copy, &self.image, stamp)?)
+    }
+
+    /// An image goes to every router: it should hold no damaged ring.
+    fn check(&self, ring: &RingReader) -> Result<()> {
+        if self.allow_damage || ring.audit()?.is_sound() {
+            Ok(())
+        } else {
+            Err(Error::Damaged { ring: self.ring.display().to_string() })
+        }
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 #![expect(clippy::print_stdout, reason = "says what was skipped, and how to repeat what failed")]
 
+mod faults;
 mod fixtures;
 mod golden;
 mod guide;
