@@ -27,7 +27,7 @@ impl<'a> Counter<'a> {
 
     pub(super) fn count(&mut self) {
         self.progress.done += 1;
-        if self.progress.done % STEP == 0 {
+        if self.progress.done.is_multiple_of(STEP) {
             (self.report)(self.progress);
         }
     }

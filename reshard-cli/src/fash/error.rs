@@ -62,16 +62,15 @@ impl Error {
 
     /// What to do about it, where we know.
     pub(crate) fn hint(&self) -> Option<&'static str> {
-        let error = match self {
-            Self::Store(error) => error,
-            Self::Damaged { .. } => return Some(DAMAGED),
-            Self::Image(ImageError::Unsound { .. }) => {
-                return Some(
-                    "fash unpack --allow-damage unpacks it all the same: to look at it or to repair it",
-                );
-            }
-            _ => return None,
-        };
+        if let Self::Damaged { .. } = self {
+            return Some(DAMAGED);
+        }
+        if let Self::Image(ImageError::Unsound { .. }) = self {
+            return Some(
+                "fash unpack --allow-damage unpacks it all the same, to look at it or to repair it",
+            );
+        }
+        let Self::Store(error) = self else { return None };
         if error.holder().is_some() {
             Some(
                 "stop that process to change the ring; a command that only reads can do so with --live",
