@@ -29,6 +29,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Rings on disk
+//!
+//! With the feature `leveldb`:
+//!
+//! * [`create_ring`] writes a ring as a LevelDB directory, whole or not at all.
+//! * [`RingReader`] looks things up in such a directory, loads it, and audits it, without changing a byte of it; with
+//!   [`RingReader::open_live`] also while a process holds it.
+//! * [`RingEditor`] holds LevelDB's lock and changes the ring; each change is one atomic write that is on disk when the
+//!   call returns.
+//! * [`repair_ring`] rebuilds what a damaged ring lacks, [`copy_ring`] copies one that is in use.
+//! * [`pack`] and [`unpack`] make and open the images in which rings reach the routers. An image is not trusted.
+//!
 //! # Features
 //!
 //! * `leveldb` (default): rings in LevelDB directories, and ring images. Without it there is only the ring in memory.
@@ -82,3 +94,8 @@ pub use store::{
 };
 pub use topology::TopologyError;
 pub use version::{RING_VERSION, UnsupportedVersion, check_version};
+
+/// Compiles and runs the example of the README.
+#[cfg(all(doctest, feature = "leveldb"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
