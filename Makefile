@@ -25,7 +25,7 @@ check: ## formatting, lints, licences: the quick part of `make test`
 	@scripts/test.sh check
 
 bench: setup ## the benchmarks, and the table of goals beside node-fash
-	cargo bench --locked --workspace
+	cargo bench --locked --package benches
 	cargo build --locked --release --package reshard-cli --package benches
 	scripts/bench-table.py
 

@@ -34,7 +34,7 @@ step "doctests" cargo test --doc --workspace --locked
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 step "the library without LevelDB" cargo check --package fash --no-default-features --locked --quiet
 step "examples" run_examples
-step "benchmarks build" cargo bench --workspace --locked --no-run --quiet
+step "benchmarks build" cargo bench --package benches --locked --no-run --quiet
 if [[ -d fuzz ]]; then
     step "fuzzing, shortly" scripts/fuzz.sh 10
 fi

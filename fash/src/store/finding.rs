@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::census::Keys;
 use crate::{Pnode, Vnode};
 
-/// The result of [`RingReader::audit`].
+/// The result of [`RingReader::audit`](crate::RingReader::audit).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Audit {
     /// How many keys the ring's database has.
