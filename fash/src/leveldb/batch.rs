@@ -56,12 +56,15 @@ pub(super) struct Change {
     pub(super) value: Option<Range<usize>>,
 }
 
-/// Splits a batch into its changes, in order; the error says what is wrong with it.
-pub(super) fn changes(batch: &[u8]) -> Result<Vec<Change>, &'static str> {
+/// Calls `take` with every change of a batch, in order; the error says what is wrong with it.
+pub(super) fn for_each_change(
+    batch: &[u8],
+    mut take: impl FnMut(Change),
+) -> Result<(), &'static str> {
     let mut decoder = Decoder::new(batch);
     let first = decoder.fixed64().ok_or("a batch that is too short")?;
     let count = decoder.fixed32().ok_or("a batch that is too short")?;
-    let mut changes = Vec::new();
+    let mut changes = 0;
     while !decoder.is_empty() {
         let kind = decoder.byte();
         let key = prefixed_range(&mut decoder, batch.len()).ok_or("a batch with a cut key")?;
@@ -73,15 +76,16 @@ pub(super) fn changes(batch: &[u8]) -> Result<Vec<Change>, &'static str> {
             _ => return Err("a batch with a change of a type that does not exist"),
         };
         let sequence = first
-            .checked_add(changes.len() as u64)
+            .checked_add(changes)
             .filter(|&sequence| sequence <= super::key::MAX_SEQUENCE)
             .ok_or("a batch whose sequence number is out of range")?;
-        changes.push(Change { sequence, key, value });
+        take(Change { sequence, key, value });
+        changes += 1;
     }
-    if changes.len() as u64 != u64::from(count) {
+    if changes != u64::from(count) {
         return Err("a batch with another number of changes than it says");
     }
-    Ok(changes)
+    Ok(())
 }
 
 fn prefixed_range(decoder: &mut Decoder<'_>, end: usize) -> Option<Range<usize>> {
@@ -94,6 +98,12 @@ fn prefixed_range(decoder: &mut Decoder<'_>, end: usize) -> Option<Range<usize>>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn changes(batch: &[u8]) -> Result<Vec<Change>, &'static str> {
+        let mut changes = Vec::new();
+        for_each_change(batch, |change| changes.push(change))?;
+        Ok(changes)
+    }
 
     #[test]
     fn a_batch_is_split_into_its_changes() {

@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use super::batch;
 
-/// Where an entry is: in which batch, and there its key and its value (none: a deletion).
+/// Where an entry is: in which batch, and there its key and its value (none: a deletion). A log of a large edit has
+/// millions of these, so they are kept small; no batch has 4 GiB.
 struct Slot {
-    batch: usize,
     sequence: u64,
-    key: Range<usize>,
-    value: Option<Range<usize>>,
+    batch: u32,
+    key: Range<u32>,
+    value: Option<Range<u32>>,
 }
 
 /// An entry: the newest version of its key in the logs.
@@ -30,11 +31,19 @@ pub(super) struct Memory {
 impl Memory {
     /// Takes in a batch; the error says what is wrong with it. Call [`Self::sort`] after the last one.
     pub(super) fn add(&mut self, batch: Vec<u8>) -> Result<(), &'static str> {
-        let number = self.batches.len();
-        for change in batch::changes(&batch)? {
+        const TOO_LARGE: &str = "a batch of more than 4 GiB";
+        let number = u32::try_from(self.batches.len()).map_err(|_| TOO_LARGE)?;
+        u32::try_from(batch.len()).map_err(|_| TOO_LARGE)?;
+        let short = |range: Range<usize>| -> Range<u32> {
+            let [start, end] =
+                [range.start, range.end].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
+            start..end
+        };
+        batch::for_each_change(&batch, |change| {
             let batch::Change { sequence, key, value } = change;
-            self.slots.push(Slot { batch: number, sequence, key, value });
-        }
+            let (key, value) = (short(key), value.map(short));
+            self.slots.push(Slot { sequence, batch: number, key, value });
+        })?;
         self.batches.push(batch);
         Ok(())
     }
@@ -81,7 +90,8 @@ impl Memory {
         self.bytes(slot, slot.key.clone())
     }
 
-    fn bytes(&self, slot: &Slot, range: Range<usize>) -> &[u8] {
-        self.batches.get(slot.batch).and_then(|batch| batch.get(range)).unwrap_or_default()
+    fn bytes(&self, slot: &Slot, range: Range<u32>) -> &[u8] {
+        let range = range.start as usize..range.end as usize;
+        self.batches.get(slot.batch as usize).and_then(|batch| batch.get(range)).unwrap_or_default()
     }
 }

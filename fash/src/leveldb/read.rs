@@ -52,11 +52,13 @@ pub(crate) struct Getter<'a> {
     view: &'a View,
     /// Group and table to the numbers of blocks and the blocks, the latest first.
     blocks: HashMap<(usize, usize), Vec<(usize, Block)>>,
+    /// Kept for its buffer.
+    cursor: Cursor,
 }
 
 impl<'a> Getter<'a> {
     pub(crate) fn new(view: &'a View) -> Self {
-        Self { view, blocks: HashMap::new() }
+        Self { view, blocks: HashMap::new(), cursor: Cursor::default() }
     }
 
     /// The value of a key, or `None` if there is no such key.
@@ -102,7 +104,7 @@ impl<'a> Getter<'a> {
             }
         }
         let Some((_, block)) = kept.first() else { return Ok(Found::Nothing) };
-        let mut cursor = Cursor::default();
+        let cursor = &mut self.cursor;
         if !cursor.seek(block, target).map_err(|what| table.corrupt(number, what))? {
             return Ok(Found::Nothing);
         }
@@ -110,7 +112,7 @@ impl<'a> Getter<'a> {
         Ok(match (parsed.user_key == user_key, parsed.is_deletion) {
             (false, _) => Found::Nothing,
             (true, true) => Found::Deletion,
-            (true, false) => Found::Value(block.value(&cursor).to_vec()),
+            (true, false) => Found::Value(block.value(cursor).to_vec()),
         })
     }
 }

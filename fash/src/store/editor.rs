@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::layout;
 use super::load::Lists;
 use super::reader::{OwnedNode, RingReader};
-use crate::leveldb::{Batch, DirectoryLock, Getter, LostTail, open_for_writing};
+use crate::leveldb::{Batch, DirectoryLock, LostTail, open_for_writing};
 use crate::pnode_names::check_collisions;
 use crate::{EditError, Move, Pnode, Vnode, VnodeData};
 
@@ -178,8 +178,8 @@ impl RingEditor {
         if let Some((&vnode, _)) = sorted.iter().zip(sorted.iter().skip(1)).find(|(a, b)| a == b) {
             return Err(self.refuse(EditError::DuplicateVnode { vnode }));
         }
-        let mut getter = Getter::new(self.reader.view());
-        sorted.into_iter().map(|vnode| self.reader.node_with(&mut getter, vnode)).collect()
+        let mut nodes = self.reader.nodes();
+        sorted.into_iter().map(|vnode| nodes.read(vnode)).collect()
     }
 
     /// The lists of the pnodes, on which an edit can build.

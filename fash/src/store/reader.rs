@@ -137,27 +137,12 @@ impl RingReader {
     ///
     /// [`StoreError`] if the ring has no such vnode, or cannot be read.
     pub fn node(&self, vnode: Vnode) -> Result<OwnedNode, StoreError> {
-        self.node_with(&mut Getter::new(&self.view), vnode)
+        self.nodes().read(vnode)
     }
 
-    /// As [`Self::node`], for many vnodes, best in ascending order.
-    pub(super) fn node_with(
-        &self,
-        getter: &mut Getter<'_>,
-        vnode: Vnode,
-    ) -> Result<OwnedNode, StoreError> {
-        let vnode_count = self.header.vnode_count;
-        if vnode.number() >= vnode_count {
-            let source = UnknownVnode { vnode, vnode_count };
-            return Err(StoreError::UnknownVnode { path: self.path.clone(), source });
-        }
-        let key = layout::owner_key(vnode);
-        let json = getter.get(key.as_bytes())?.ok_or_else(|| self.missing(&key))?;
-        let pnode = self.parse_owner(&json, &key)?;
-        let key = layout::data_key(&pnode, vnode);
-        let json = getter.get(key.as_bytes())?.ok_or_else(|| self.missing(&key))?;
-        let data = layout::parse_data(&json).map_err(|error| bad_value(&self.path, &key, error))?;
-        Ok(OwnedNode { pnode, vnode, data })
+    /// As [`Self::node`], for many vnodes, best in the order of their keys.
+    pub(super) fn nodes(&self) -> Nodes<'_> {
+        Nodes { reader: self, getter: Getter::new(&self.view), owner: None }
     }
 
     /// The vnodes of a pnode, in the order in which the ring lists them.
@@ -298,5 +283,43 @@ impl std::fmt::Debug for RingReader {
             .field("algorithm", &self.header.algorithm)
             .field("vnode_count", &self.header.vnode_count)
             .finish_non_exhaustive()
+    }
+}
+
+/// Reads vnodes one after the other.
+pub(super) struct Nodes<'a> {
+    reader: &'a RingReader,
+    getter: Getter<'a>,
+    /// The owner read last: its JSON, and the pnode. Owners repeat, so one name serves many vnodes.
+    owner: Option<(Vec<u8>, Pnode)>,
+}
+
+impl Nodes<'_> {
+    /// A vnode with its owner and data.
+    pub(super) fn read(&mut self, vnode: Vnode) -> Result<OwnedNode, StoreError> {
+        let vnode_count = self.reader.header.vnode_count;
+        if vnode.number() >= vnode_count {
+            let (path, source) = (self.reader.path.clone(), UnknownVnode { vnode, vnode_count });
+            return Err(StoreError::UnknownVnode { path, source });
+        }
+        let key = layout::owner_key(vnode);
+        let json = self.required(&key)?;
+        let pnode = match &self.owner {
+            Some((known, pnode)) if *known == json => pnode.clone(),
+            _ => {
+                let pnode = self.reader.parse_owner(&json, &key)?;
+                self.owner = Some((json, pnode.clone()));
+                pnode
+            }
+        };
+        let key = layout::data_key(&pnode, vnode);
+        let json = self.required(&key)?;
+        let data =
+            layout::parse_data(&json).map_err(|error| bad_value(&self.reader.path, &key, error))?;
+        Ok(OwnedNode { pnode, vnode, data })
+    }
+
+    fn required(&mut self, key: &str) -> Result<Vec<u8>, StoreError> {
+        self.getter.get(key.as_bytes())?.ok_or_else(|| self.reader.missing(key))
     }
 }
