@@ -3,6 +3,7 @@
 //! The environment variable `NODE_FASH` names node-fash's command, as `scripts/node-fash-setup.sh` installs it. Without
 //! it these tests say that they were skipped; where `CI` is set they fail.
 
+mod live;
 mod locks;
 mod model;
 mod production;
