@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use fash::{ImageDigest, RingReader, Stamp};
 use serde_json::json;
 
+use super::edit::warn_if_node_fash_cannot_read;
 use super::error::{Error, Result};
 use crate::output::Output;
 use crate::progress::while_working;
@@ -87,6 +88,7 @@ impl PackArgs {
 
     /// An image goes to every router: it should hold no damaged ring.
     fn check(&self, ring: &RingReader) -> Result<()> {
+        warn_if_node_fash_cannot_read(ring.algorithm());
         if self.allow_damage || ring.audit()?.is_sound() {
             Ok(())
         } else {

@@ -165,6 +165,42 @@ fn images_go_out_and_in() {
 }
 
 #[test]
+fn damaged_rings_are_packed_and_unpacked_only_when_asked_for() {
+    let sealed = Sealed::new();
+    let fixture =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../fash/testdata/rings/11-missing-PNODE-key.tar.gz");
+    let refused = sealed.fash(&format!("unpack {fixture} r")).refused();
+    assert!(refused.contains("--allow-damage"), "{refused}");
+    assert!(!sealed.path().join("r").exists());
+    sealed.fash(&format!("unpack --allow-damage {fixture} r")).quiet();
+    assert!(sealed.fash("pack r r.tar.gz").refused().contains("fash repair"));
+    assert!(!sealed.path().join("r.tar.gz").exists());
+    sealed.fash("pack --allow-damage r r.tar.gz").quiet();
+    assert_eq!(sealed.fash("repair -l r").status, 0);
+    sealed.fash("pack r repaired.tar.gz").quiet();
+}
+
+#[test]
+fn rings_that_node_fash_cannot_read_are_never_handed_on_in_silence() {
+    let sealed = Sealed::new();
+    for line in [
+        "create -v 4 -p a,b -a murmur3 -b leveldb -l r",
+        "print-hash -b leveldb -l r",
+        "add-data -v 1 -d ro -b leveldb -l r",
+        "remap-vnode -v 1 -p a -b leveldb -l r",
+        "split --from a --to c --every 2 --apply -b leveldb -l r",
+        "pack r r.tar.gz",
+    ] {
+        let run = sealed.fash(line);
+        assert_eq!(run.status, 0, "{line}: {}", run.stderr);
+        assert!(
+            run.stderr.contains("node-fash, and with it electric-moray, cannot read"),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn a_pnode_is_split() {
     let sealed = Sealed::new();
     sealed.fash("create -v 12 -p a -b leveldb -l r").quiet();
