@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use super::error::DatabaseError;
 use super::file_name::{self, CURRENT, FileKind};
 use super::key;
+use super::lock::DirectoryLock;
 use super::manifest::{Manifest, ManifestReader, TableFile};
 use super::memory::Memory;
 use super::record_log::{RecordError, RecordReader};
@@ -53,6 +54,14 @@ struct FileSet {
 }
 
 impl View {
+    /// Reads the database in `directory`, unless a process has it open.
+    pub(crate) fn open_free(directory: &Path) -> Result<Self, DatabaseError> {
+        // First of all: a path that is no database should be called so, not a lock that cannot be looked at.
+        manifest_in_force(directory)?;
+        DirectoryLock::ensure_free(directory)?;
+        Self::open(directory, LostTail::Refuse)
+    }
+
     /// Reads the database in `directory`.
     pub(crate) fn open(directory: &Path, lost_tail: LostTail) -> Result<Self, DatabaseError> {
         for _ in 0..ATTEMPTS {

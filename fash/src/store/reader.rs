@@ -41,8 +41,7 @@ impl RingReader {
     /// where it was read, or in use (then [`StoreError::holder`] tells by whom: see [`Self::open_live`]).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        DirectoryLock::ensure_free(path)?;
-        Self::from_view(path, View::open(path, LostTail::Refuse)?)
+        Self::from_view(path, View::open_free(path)?)
     }
 
     /// Opens the ring in the directory `path` even if a process holds it, such as a running electric-moray.

@@ -106,6 +106,15 @@ fn opening_creates_nothing_where_there_is_no_ring() {
     }
     assert!(RingEditor::open(directory.path()).is_err());
     assert!(files(directory.path()).is_empty());
+
+    let file = directory.path().join("file");
+    fs::write(&file, "not a directory").unwrap();
+    for error in [RingReader::open(&file).unwrap_err(), RingEditor::open(&file).unwrap_err()] {
+        assert!(
+            matches!(error, StoreError::Database(DatabaseError::NotADatabase { .. })),
+            "{error}"
+        );
+    }
 }
 
 #[test]
