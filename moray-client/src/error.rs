@@ -40,7 +40,9 @@ pub enum Error {
         source: Arc<ConnectionError>,
     },
     /// The connection broke between the request and the end of its answer. It may have been carried out.
-    #[error("{method} was sent, but the connection to {address} broke before all of the answer was there")]
+    #[error(
+        "{method} was sent, but the connection to {address} broke before all of the answer was there"
+    )]
     Unanswered {
         /// The method.
         method: String,

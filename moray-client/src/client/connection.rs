@@ -169,11 +169,7 @@ async fn run(
 }
 
 /// Brings what is received to who waits for it, until something is wrong.
-async fn read(
-    mut reader: ReadHalf<'_>,
-    decoder: FrameDecoder,
-    shared: &Shared,
-) -> ConnectionError {
+async fn read(mut reader: ReadHalf<'_>, decoder: FrameDecoder, shared: &Shared) -> ConnectionError {
     let mut received = BytesMut::with_capacity(16 * 1024);
     loop {
         match reader.read_buf(&mut received).await {

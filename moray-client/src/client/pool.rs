@@ -52,13 +52,7 @@ impl Slot {
 impl Pool {
     pub(super) fn new(address: String, options: ClientOptions) -> Self {
         let slots = (0..options.connections.get()).map(|_| Slot::default()).collect();
-        Self {
-            address,
-            options,
-            slots,
-            turn: AtomicUsize::new(0),
-            last_error: Mutex::new(None),
-        }
+        Self { address, options, slots, turn: AtomicUsize::new(0), last_error: Mutex::new(None) }
     }
 
     pub(super) fn address(&self) -> &str {

@@ -27,8 +27,7 @@ impl Progress {
 
     /// No one waits for the answer any longer. True if nothing was or will be written.
     pub(super) fn cancel(&self) -> bool {
-        self.0.compare_exchange(QUEUED, CANCELLED, Ordering::AcqRel, Ordering::Acquire)
-            != Err(SENT)
+        self.0.compare_exchange(QUEUED, CANCELLED, Ordering::AcqRel, Ordering::Acquire) != Err(SENT)
     }
 
     /// Whether writing has begun.
@@ -89,12 +88,7 @@ pub(super) struct Requests {
 
 impl Requests {
     pub(super) fn new(max_waiting_bytes: usize) -> Self {
-        Self {
-            under_way: HashMap::new(),
-            next: MessageId::FIRST,
-            abandoned: 0,
-            max_waiting_bytes,
-        }
+        Self { under_way: HashMap::new(), next: MessageId::FIRST, abandoned: 0, max_waiting_bytes }
     }
 
     /// A number that no request has, for a new one.
@@ -131,7 +125,11 @@ impl Requests {
     }
 
     /// Brings a message of so many bytes to who waits for it.
-    pub(super) fn deliver(&mut self, message: Message, bytes: usize) -> Result<(), ConnectionError> {
+    pub(super) fn deliver(
+        &mut self,
+        message: Message,
+        bytes: usize,
+    ) -> Result<(), ConnectionError> {
         let Entry::Occupied(mut entry) = self.under_way.entry(message.id) else {
             return Err(ConnectionError::UnknownMessageId(message.id));
         };

@@ -176,7 +176,10 @@ impl Responses {
     fn timed_out(&self) -> Error {
         // A connection on which nothing at all comes is dead, or its server is: the next request should not use it.
         if self.connection.received() == self.received_before {
-            tracing::warn!(address = self.connection.address(), "nothing is received: giving up the connection");
+            tracing::warn!(
+                address = self.connection.address(),
+                "nothing is received: giving up the connection"
+            );
             self.connection.retire();
         }
         let sent = !self.progress.cancel();

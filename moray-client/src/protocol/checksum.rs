@@ -39,7 +39,11 @@ mod tests {
             if reflected {
                 crc ^= u16::from(byte);
                 for _ in 0..8 {
-                    crc = if crc & 1 == 1 { (crc >> 1) ^ 0x8005_u16.reverse_bits() } else { crc >> 1 };
+                    crc = if crc & 1 == 1 {
+                        (crc >> 1) ^ 0x8005_u16.reverse_bits()
+                    } else {
+                        crc >> 1
+                    };
                 }
             } else {
                 crc ^= u16::from(byte) << 8;

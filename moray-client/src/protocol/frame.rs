@@ -152,7 +152,9 @@ pub enum FrameError {
         id: MessageId,
     },
     /// The payload is not what was sent.
-    #[error("the payload of message {id} has checksum {actual:#06x}, its header says {expected:#06x}")]
+    #[error(
+        "the payload of message {id} has checksum {actual:#06x}, its header says {expected:#06x}"
+    )]
     Checksum {
         /// The message.
         id: MessageId,

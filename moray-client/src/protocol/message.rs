@@ -157,7 +157,10 @@ mod tests {
         }
         for d in ["null", "{}", "1", r#""[]""#, "true"] {
             let payload = format!(r#"{{"m":{{}},"d":{d}}}"#);
-            assert!(matches!(message(Status::Data, &payload), Err(MessageError::NotAnArray { .. })));
+            assert!(matches!(
+                message(Status::Data, &payload),
+                Err(MessageError::NotAnArray { .. })
+            ));
             assert!(matches!(message(Status::End, &payload), Err(MessageError::NotAnArray { .. })));
         }
         for d in ["null", r#"["E",""]"#, "{}", r#"{"name":"E"}"#, r#"{"name":1,"message":""}"#] {

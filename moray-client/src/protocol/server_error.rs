@@ -198,7 +198,8 @@ mod tests {
 
     #[test]
     fn properties_are_kept_and_absent_ones_stay_absent() {
-        let json = json!({"name": "EtagConflictError", "message": "m", "context": {"expected": "a"}});
+        let json =
+            json!({"name": "EtagConflictError", "message": "m", "context": {"expected": "a"}});
         let error: ServerError = serde_json::from_value(json.clone()).unwrap();
         assert_eq!(error.to_string(), "EtagConflictError: m");
         assert_eq!(error.context.as_ref().unwrap()["expected"], "a");
@@ -208,7 +209,8 @@ mod tests {
     #[test]
     fn an_unsupported_method_is_told_by_the_words() {
         assert!(ServerError::unsupported_method("ping").is_unsupported_method());
-        let of_moray = ServerError::new(ErrorName::Other("Error".into()), "Operation not supported");
+        let of_moray =
+            ServerError::new(ErrorName::Other("Error".into()), "Operation not supported");
         assert!(of_moray.is_unsupported_method());
         assert!(!ServerError::malformed_request().is_unsupported_method());
     }

@@ -2,9 +2,7 @@
 
 use serde::Serialize;
 
-use super::{
-    DeleteOptions, FindOptions, GetOptions, Object, Put, PutOptions, argument, call,
-};
+use super::{DeleteOptions, FindOptions, GetOptions, Object, Put, PutOptions, argument, call};
 use crate::client::{Client, Nulls, Responses};
 use crate::error::Error;
 

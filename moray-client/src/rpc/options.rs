@@ -161,7 +161,8 @@ mod tests {
 
     #[test]
     fn a_search_is_routed_by_key_or_by_token_or_not_at_all() {
-        let find = |route| serde_json::to_value(FindOptions { route, ..Default::default() }).unwrap();
+        let find =
+            |route| serde_json::to_value(FindOptions { route, ..Default::default() }).unwrap();
         assert_eq!(find(None), json!({"no_count": false}));
         let key = Some(Route::HashKey("/u/stor".to_owned()));
         assert_eq!(find(key), json!({"hashkey": "/u/stor", "no_count": false}));
