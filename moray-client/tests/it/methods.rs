@@ -20,7 +20,8 @@ async fn store() -> (Server, Client) {
 #[tokio::test]
 async fn an_object_is_put_got_and_deleted_under_conditions() {
     let (_server, client) = store().await;
-    let (bucket, key) = ("manta", "/a3829ca2-0966-60ce-9dc3-e4e9060f0950/stor/é/日本 😀.txt");
+    let (bucket, key) =
+        ("manta", "/a3829ca2-0966-60ce-9dc3-e4e9060f0950/stor/é/日本 😀\n\"a:b\u{0}'.txt");
     let value = json!({"s": "é😀", "n": u64::MAX, "f": 0.1});
     let missing = client.get_object(bucket, key, &GetOptions::default()).await.unwrap_err();
     assert!(missing.is_not_found());

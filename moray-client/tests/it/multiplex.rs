@@ -1,13 +1,13 @@
 //! Many requests at once on few connections.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use moray_client::{Body, Client, ClientOptions, Nulls, Reply, Request, Server};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::raw::{RawPeer, RawServer};
+use crate::raw::RawServer;
 
 /// A generator of numbers that look random, the same in every run.
 fn next(state: &mut u64) -> usize {
@@ -17,49 +17,47 @@ fn next(state: &mut u64) -> usize {
     usize::try_from(*state >> 33).unwrap()
 }
 
-async fn receive(peer: &mut RawPeer, count: usize) -> Vec<(moray_client::MessageId, Value)> {
-    let mut requests = Vec::new();
-    for _ in 0..count {
-        let message = peer.receive().await.unwrap();
-        let Body::Data(mut args) = message.body else { panic!("a request") };
-        requests.push((message.id, args.remove(0)));
-    }
-    requests
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_requests_are_answered_in_any_order_over_two_connections() {
-    const EACH: usize = 500;
+    const COUNT: usize = 1000;
     let server = RawServer::start().await;
     let client = Client::new(server.address(), ClientOptions::default());
     let mut requests = JoinSet::new();
-    for number in 0..2 * EACH {
+    for number in 0..COUNT {
         let client = client.clone();
         requests.spawn(async move {
             let answer = client.call("m", &[json!(number)], Nulls::Refuse).await.unwrap();
             (number, answer.all().await.unwrap())
         });
     }
+    let mut peers = [server.accept().await, server.accept().await];
+    // All of them are under way before any is answered.
+    let mut open = Vec::new();
+    while open.len() < COUNT {
+        let [one, two] = &mut peers;
+        let (peer, message) = tokio::select! {
+            message = one.receive() => (0, message.unwrap()),
+            message = two.receive() => (1, message.unwrap()),
+        };
+        let Body::Data(mut args) = message.body else { panic!("a request") };
+        open.push((peer, message.id, args.remove(0)));
+    }
+    assert_eq!(open.iter().map(|(peer, id, _)| (*peer, *id)).collect::<HashSet<_>>().len(), COUNT);
+    assert!((0..2).all(|peer| open.iter().any(|(of, ..)| *of == peer)), "both are used");
+
+    // Three parts of each answer, mixed with those of others.
     let mut state = 0x9E37_79B9_7F4A_7C15;
-    let (mut one, mut two) = (server.accept().await, server.accept().await);
-    // The connections take turns, so that each has half.
-    for peer in [&mut one, &mut two] {
-        let mut open = receive(peer, EACH).await;
-        let ids: HashSet<_> = open.iter().map(|(id, _)| *id).collect();
-        assert_eq!(ids.len(), EACH);
-        // Three parts of each answer, mixed with those of others.
-        let mut sent = std::collections::HashMap::new();
-        while !open.is_empty() {
-            let at = next(&mut state) % open.len();
-            let (id, value) = open[at].clone();
-            let parts = sent.entry(id).or_insert(0);
-            *parts += 1;
-            if *parts < 3 {
-                peer.send(id, Body::Data(vec![value, json!(*parts)])).await;
-            } else {
-                peer.send(id, Body::End(vec![])).await;
-                open.swap_remove(at);
-            }
+    let mut sent = HashMap::new();
+    while !open.is_empty() {
+        let at = next(&mut state) % open.len();
+        let (peer, id, value) = open[at].clone();
+        let parts = sent.entry((peer, id)).or_insert(0);
+        *parts += 1;
+        if *parts < 3 {
+            peers[peer].send(id, Body::Data(vec![value, json!(*parts)])).await;
+        } else {
+            peers[peer].send(id, Body::End(vec![])).await;
+            open.swap_remove(at);
         }
     }
     let mut answered = HashSet::new();
@@ -67,7 +65,7 @@ async fn a_thousand_requests_are_answered_in_any_order_over_two_connections() {
         assert_eq!(values, [json!(number), json!(1), json!(number), json!(2)]);
         answered.insert(number);
     }
-    assert_eq!(answered.len(), 2 * EACH);
+    assert_eq!(answered.len(), COUNT);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
