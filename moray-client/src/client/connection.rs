@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::requests::{Inbox, Progress, Requests};
-use crate::error::ConnectionError;
+use crate::error::{ConnectionError, with_causes};
 use crate::protocol::{FrameDecoder, Message, MessageId};
 
 /// Requests that wait to be written. More wait for room.
@@ -162,7 +162,8 @@ async fn run(
         | ConnectionError::Frame(_)
         | ConnectionError::Message(_)
         | ConnectionError::UnknownMessageId(_) => {
-            tracing::warn!(address = shared.address, %error, "connection broke");
+            let error = with_causes(&error);
+            tracing::warn!(address = shared.address, error, "connection broke");
         }
     }
     shared.fail(error);

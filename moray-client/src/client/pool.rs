@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::ClientOptions;
 use super::connection::Connection;
-use crate::error::ConnectError;
+use crate::error::{ConnectError, with_causes};
 use crate::protocol::FrameDecoder;
 
 /// The connections to one address.
@@ -135,7 +135,12 @@ impl Pool {
         });
         let delay = backoff.next().unwrap_or(self.options.backoff_max);
         attempts.not_before = Some(Instant::now() + delay);
-        tracing::warn!(address = self.address, %error, ?delay, "cannot connect");
+        tracing::warn!(
+            address = self.address,
+            error = with_causes(&*error),
+            ?delay,
+            "cannot connect"
+        );
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         Ok(None)
     }

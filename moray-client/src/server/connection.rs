@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::{Handler, Request};
+use crate::error::with_causes;
 use crate::protocol::{
     Body, FrameDecoder, FrameError, Message, MessageError, MessageId, ServerError, Version,
 };
@@ -78,9 +79,9 @@ impl Reply {
 enum Closed {
     #[error("reading or writing failed")]
     Io(#[from] io::Error),
-    #[error("the client does not speak the Fast protocol: {0}")]
+    #[error("the client does not speak the Fast protocol")]
     Frame(#[from] FrameError),
-    #[error("the client does not speak the Fast protocol: {0}")]
+    #[error("the client does not speak the Fast protocol")]
     Message(#[from] MessageError),
     #[error("the client sent the end of an answer, message {0}")]
     UnexpectedEnd(MessageId),
@@ -108,7 +109,7 @@ pub(super) async fn run<H: Handler>(
     };
     match result {
         Ok(()) => tracing::debug!(%peer, "client is gone"),
-        Err(error) => tracing::warn!(%peer, %error, "closing the connection"),
+        Err(error) => tracing::warn!(%peer, error = with_causes(&error), "closing the connection"),
     }
     drop(requests);
     drop(socket);
