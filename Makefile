@@ -4,6 +4,8 @@ export CARGO_TERM_COLOR ?= auto
 # The real node-fash, which the tests and the benchmarks run side by side with ours. `make setup` installs it.
 NODE_FASH_DIR ?= $(CURDIR)/target/node-fash
 export NODE_FASH ?= $(NODE_FASH_DIR)/node-fash
+# The real node-fast, which the tests of moray-client run on the other side.
+export NODE_FAST ?= $(CURDIR)/target/node-fast
 # A ring of a real deployment. It is not part of the repository; without it its tests say that they were skipped.
 RING_2014 := $(wildcard $(CURDIR)/../shared/rings/production-2014.tar.xz)
 ifneq ($(RING_2014),)
@@ -32,5 +34,5 @@ bench: setup ## the benchmarks, and the table of goals beside node-fash
 fuzz: ## every fuzz target for a minute: make fuzz SECONDS=60
 	@scripts/fuzz.sh $(or $(SECONDS),60)
 
-setup: ## install what the tests need: packages, cargo tools, node-fash
-	@scripts/setup.sh "$(NODE_FASH_DIR)"
+setup: ## install what the tests need: packages, cargo tools, node-fash, node-fast
+	@scripts/setup.sh "$(NODE_FASH_DIR)" "$(NODE_FAST)"

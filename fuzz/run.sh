@@ -1,6 +1,6 @@
 #!/bin/bash
 # Fuzzes one target for some seconds, with stable Rust and without cargo-fuzz.
-#   usage: run.sh TARGET SECONDS        targets: image, topology_json, leveldb_directory
+#   usage: run.sh TARGET SECONDS        targets: those in fuzz_targets
 # What it learns is kept in corpus/TARGET, an input that fails in artifacts/TARGET. To run such an input again:
 #   target/x86_64-unknown-linux-gnu/release/TARGET artifacts/TARGET/FILE
 set -euo pipefail
@@ -18,7 +18,7 @@ RUSTFLAGS=$flags cargo build --locked --release --quiet --target "$platform" --b
 
 if [[ ! -d corpus/$target ]]; then
     mkdir -p "corpus/$target"
-    python3 seed.py "$target" ../fash/testdata "corpus/$target"
+    python3 seed.py "$target" .. "corpus/$target"
 fi
 mkdir -p "artifacts/$target"
 # Thousands of runs a second wait for their files to be on disk: memory is faster.

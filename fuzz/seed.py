@@ -1,25 +1,32 @@
 #!/usr/bin/env python3
-"""Makes a fuzz target's first inputs of the library's fixtures: seed.py TARGET FIXTURES CORPUS"""
+"""Makes a fuzz target's first inputs of the crates' fixtures: seed.py TARGET REPOSITORY CORPUS"""
 
 import gzip
+import json
 import pathlib
 import struct
 import sys
 import tarfile
 
 
-def image(rings):
+RINGS = "fash/testdata/rings"
+
+
+def image(repository):
+    rings = repository / RINGS
     for path in rings.glob("*.tar.gz"):
         yield path.name, b"\0" + path.read_bytes()
         yield path.stem, b"\2" + gzip.decompress(path.read_bytes())
 
 
-def topology_json(rings):
+def topology_json(repository):
+    rings = repository / RINGS
     for path in rings.glob("*.json"):
         yield path.name, path.read_bytes()
 
 
-def leveldb_directory(rings):
+def leveldb_directory(repository):
+    rings = repository / RINGS
     for path in rings.glob("*.tar.gz"):
         files = b""
         with tarfile.open(path) as tar:
@@ -30,9 +37,17 @@ def leveldb_directory(rings):
         yield path.name, files
 
 
-target, fixtures, corpus = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
-seeds = {f.__name__: f for f in (image, topology_json, leveldb_directory)}[target]
-for name, contents in seeds(fixtures / "rings"):
+def fast_frame(repository):
+    frames = json.loads((repository / "moray-client/testdata/fast-frames.json").read_text())["frames"]
+    for number, frame in enumerate(frames):
+        yield f"payload-{number}", bytes([0x80 + frame["version"] - 1 + 2 * frame["status"]]) + frame["json"].encode()
+        yield f"frame-{number}", b"\x10" + bytes.fromhex(frame["frame_hex"])
+    yield "stream", b"\x07" + b"".join(bytes.fromhex(frame["frame_hex"]) for frame in frames)
+
+
+target, repository, corpus = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
+seeds = {f.__name__: f for f in (image, topology_json, leveldb_directory, fast_frame)}[target]
+for name, contents in seeds(repository):
     # The small ones find more: a run is as fast as its input is short.
     if len(contents) <= 64 * 1024:
         (corpus / name).write_bytes(contents)

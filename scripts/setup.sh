@@ -1,8 +1,10 @@
 #!/bin/bash
-# Installs whatever `make test` needs and the machine lacks: Debian packages, two cargo tools, the real node-fash.
-#   usage: setup.sh NODE_FASH_DIR
+# Installs whatever `make test` needs and the machine lacks: Debian packages, two cargo tools, the real node-fash, the
+# real node-fast.
+#   usage: setup.sh NODE_FASH_DIR NODE_FAST_DIR
 set -euo pipefail
-node_fash_dir=${1:?usage: setup.sh NODE_FASH_DIR}
+node_fash_dir=${1:?usage: setup.sh NODE_FASH_DIR NODE_FAST_DIR}
+node_fast_dir=${2:?usage: setup.sh NODE_FASH_DIR NODE_FAST_DIR}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # command:package
@@ -45,3 +47,4 @@ cargo nextest --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-
 cargo deny --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-deny@0.20.2
 
 "$here/node-fash-setup.sh" "$node_fash_dir"
+"$here/node-fast-setup.sh" "$node_fast_dir"

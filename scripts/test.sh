@@ -21,6 +21,10 @@ run_examples() {
         echo "example $(basename "$example" .rs)"
         cargo run --locked --quiet --package examples --example "$(basename "$example" .rs)" || return
     done
+    for example in moray-client/examples/*.rs; do
+        echo "example $(basename "$example" .rs) of moray-client"
+        cargo run --locked --quiet --package moray-client --example "$(basename "$example" .rs)" || return
+    done
 }
 
 step "formatting" cargo fmt --all --check
@@ -39,3 +43,4 @@ if [[ -d fuzz ]]; then
     step "fuzzing, shortly" scripts/fuzz.sh 10
 fi
 step "the package of the library" cargo publish --dry-run --package fash --allow-dirty --locked --quiet
+step "the package of moray-client" cargo publish --dry-run --package moray-client --allow-dirty --locked --quiet

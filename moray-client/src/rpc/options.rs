@@ -1,0 +1,177 @@
+//! What can be asked for beside a method's arguments.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::EtagCondition;
+
+/// The id that a request has in the logs of servers. Each request has one; by default it is a new one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId(Uuid);
+
+impl RequestId {
+    /// The id of this UUID, to find several requests, or those of another program, under one id.
+    pub const fn new(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// The UUID.
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl Default for RequestId {
+    /// A new one.
+    fn default() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestId({})", self.0)
+    }
+}
+
+/// Options of [`Client::get_object`](crate::Client::get_object).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GetOptions {
+    /// The request's id.
+    #[serde(skip)]
+    pub request_id: RequestId,
+    /// Whether Moray is to look into the database and not into its cache, which may be a minute old and is of one
+    /// process. Default: true, as of node-moray.
+    #[serde(rename = "noCache")]
+    pub no_cache: bool,
+}
+
+impl Default for GetOptions {
+    fn default() -> Self {
+        Self { request_id: RequestId::default(), no_cache: true }
+    }
+}
+
+/// Options of [`Client::put_object`](crate::Client::put_object).
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct PutOptions {
+    /// The request's id.
+    #[serde(skip)]
+    pub request_id: RequestId,
+    /// What must be there. Default: anything.
+    #[serde(skip_serializing_if = "EtagCondition::is_any")]
+    pub etag: EtagCondition,
+    /// For the triggers of the bucket. Default: none.
+    pub headers: Map<String, Value>,
+    /// The value as text, for Moray to store instead of a text that it makes of the value itself. Only with a Moray:
+    /// electric-moray adds the vnode to the value, which this text would lack. Default: none.
+    #[serde(rename = "_value", skip_serializing_if = "Option::is_none")]
+    pub value_text: Option<String>,
+}
+
+/// Options of [`Client::delete_object`](crate::Client::delete_object).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DeleteOptions {
+    /// The request's id.
+    #[serde(skip)]
+    pub request_id: RequestId,
+    /// What must be there. Default: anything.
+    #[serde(skip_serializing_if = "EtagCondition::is_any")]
+    pub etag: EtagCondition,
+}
+
+/// Options of [`Client::find_objects`](crate::Client::find_objects).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FindOptions {
+    /// The request's id.
+    #[serde(skip)]
+    pub request_id: RequestId,
+    /// Which shard is searched. electric-moray refuses a search without one. Default: none.
+    #[serde(flatten)]
+    pub route: Option<Route>,
+    /// How many objects at most. Default: the server's, which is 1000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// How many objects to pass over at first. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+    /// In which order. Default: any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sort: Option<Sort>,
+    /// Whether to leave out how many objects there are in all, which costs the database a second query. Default: false.
+    pub no_count: bool,
+}
+
+/// Which shard an electric-moray searches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Route {
+    /// The one that this text hashes to. It is hashed as it is: to find what is in a directory of Manta, give the
+    /// directory, not one of the keys in it.
+    HashKey(String),
+    /// This one: one of the texts that [`Client::tokens`](crate::Client::tokens) gives.
+    Token(String),
+}
+
+/// By what objects are ordered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sort {
+    /// An indexed attribute, or `_id`, `_mtime` and so on.
+    pub attribute: String,
+    /// Up or down.
+    pub order: Order,
+}
+
+/// Up or down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Order {
+    /// The smallest first.
+    #[serde(rename = "ASC")]
+    Ascending,
+    /// The greatest first.
+    #[serde(rename = "DESC")]
+    Descending,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_etag_is_absent_null_or_text() {
+        let put = |etag| serde_json::to_value(PutOptions { etag, ..Default::default() }).unwrap();
+        assert_eq!(put(EtagCondition::Any), json!({"headers": {}}));
+        assert_eq!(put(EtagCondition::Absent), json!({"etag": null, "headers": {}}));
+        let is = EtagCondition::Is("0BD4B551".to_owned());
+        assert_eq!(put(is.clone()), json!({"etag": "0BD4B551", "headers": {}}));
+        let delete = DeleteOptions { etag: is, ..Default::default() };
+        assert_eq!(serde_json::to_value(delete).unwrap(), json!({"etag": "0BD4B551"}));
+    }
+
+    #[test]
+    fn a_search_is_routed_by_key_or_by_token_or_not_at_all() {
+        let find =
+            |route| serde_json::to_value(FindOptions { route, ..Default::default() }).unwrap();
+        assert_eq!(find(None), json!({"no_count": false}));
+        let key = Some(Route::HashKey("/u/stor".to_owned()));
+        assert_eq!(find(key), json!({"hashkey": "/u/stor", "no_count": false}));
+        let token = Some(Route::Token("tcp://1:2020".to_owned()));
+        assert_eq!(find(token), json!({"token": "tcp://1:2020", "no_count": false}));
+        let sort = Some(Sort { attribute: "_id".to_owned(), order: Order::Descending });
+        let sorted = FindOptions { sort, limit: Some(3), offset: Some(1), ..Default::default() };
+        let expected = json!({"limit": 3, "offset": 1, "no_count": false,
+            "sort": {"attribute": "_id", "order": "DESC"}});
+        assert_eq!(serde_json::to_value(sorted).unwrap(), expected);
+    }
+}
