@@ -1,7 +1,6 @@
 //! A session with ZooKeeper. This is the only file that knows the ZooKeeper library.
 
 use std::fmt;
-use std::future::Future;
 use std::time::Duration;
 
 use zookeeper::{Acls, Client, CreateMode, CreateOptions, OneshotWatcher, SessionState, StateWatcher};

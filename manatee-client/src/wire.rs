@@ -7,7 +7,6 @@
 use crate::error::ZooKeeperError;
 
 const CREATE: i32 = 1;
-const DELETE: i32 = 2;
 const SET_DATA: i32 = 5;
 const CHECK: i32 = 13;
 const MULTI: i32 = 14;
@@ -24,8 +23,6 @@ pub(crate) enum Op {
     Create { path: String, data: Vec<u8>, sequential: bool },
     /// Data of a node at exactly this version.
     Set { path: String, data: Vec<u8>, version: i32 },
-    /// The node goes if it is at exactly this version.
-    Delete { path: String, version: i32 },
     /// Nothing happens unless the node is at exactly this version.
     Check { path: String, version: i32 },
 }
@@ -35,7 +32,6 @@ impl Op {
         match self {
             Self::Create { path, .. }
             | Self::Set { path, .. }
-            | Self::Delete { path, .. }
             | Self::Check { path, .. } => path,
         }
     }
@@ -44,7 +40,6 @@ impl Op {
         match &mut self {
             Self::Create { path, .. }
             | Self::Set { path, .. }
-            | Self::Delete { path, .. }
             | Self::Check { path, .. } => path.insert_str(0, root),
         }
         self
@@ -92,9 +87,6 @@ pub(crate) fn transaction_request(xid: i32, ops: &[Op]) -> Vec<u8> {
             Op::Set { path, data, version } => {
                 frame.header(SET_DATA).text(path).buffer(data).int(*version);
             }
-            Op::Delete { path, version } => {
-                frame.header(DELETE).text(path).int(*version);
-            }
             Op::Check { path, version } => {
                 frame.header(CHECK).text(path).int(*version);
             }
@@ -137,7 +129,7 @@ pub(crate) fn read_transaction_response(
                 0
             }
             SET_DATA => reader.stat_version()?,
-            DELETE | CHECK => -1,
+            CHECK => -1,
             ERROR => {
                 // Operations before the failed one report 0, those after it that they were not tried (-2).
                 let code = reader.int()?;
