@@ -24,6 +24,7 @@ mod testdata;
 mod transaction;
 mod transition;
 mod validate;
+mod views;
 mod wait_for_replay;
 mod wire;
 mod write;
@@ -49,5 +50,9 @@ pub use shard::{Shard, ShardError, StateWatch, StoredState};
 pub use state::{ClusterState, Generation, InitWal, Role, StateError};
 pub use transition::{IllegalTransition, Transition, check_transition};
 pub use validate::{Problem, Severity, problems};
+pub use views::{
+    ClusterView, Column, Columns, Issue, IssueLevel, Lag, Link, PeerView, PostgresView, UnsupportedColumn,
+    Verification, history_json, history_summaries, history_table,
+};
 pub use wait_for_replay::{ReplayError, ReplayProgress, ReplayWait};
 pub use write::Established;

@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn roles_follow_the_chain() {
-        let (_, document) = example_states().into_iter().find(|(name, _)| name == "e5").unwrap();
+        let (_, document) = example_states().into_iter().find(|(name, _)| *name == "e5").unwrap();
         let state = ClusterState::from_json(document.as_bytes()).unwrap();
         let roles: Vec<_> = state.peers().map(|(role, peer)| (role, peer.zone_id.label())).collect();
         let expected =
