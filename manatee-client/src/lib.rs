@@ -18,6 +18,7 @@ mod replication;
 mod servers;
 mod session;
 mod shard;
+mod show_text;
 mod state;
 #[cfg(test)]
 mod testdata;
@@ -47,11 +48,14 @@ pub use replication::{Downstream, ServerVersion, downstream_named};
 pub use servers::Servers;
 pub use session::{Session, SessionEvent, SessionEvents, SessionOptions};
 pub use shard::{Shard, ShardError, StateWatch, StoredState};
+pub use show_text::{
+    ShowText, ShowTextError, ShownDownstream, ShownFreeze, ShownPeer, ShownServer,
+};
 pub use state::{ClusterState, Generation, InitWal, Role, StateError};
 pub use transition::{IllegalTransition, Transition, check_transition};
 pub use validate::{Problem, Severity, problems};
 pub use views::{
-    ClusterView, Column, Columns, Issue, IssueLevel, Lag, Link, PeerView, PostgresView, UnsupportedColumn,
+    ClusterView, Column, Columns, Issue, IssueLevel, BadLag, Lag, Link, PeerView, PostgresView, UnsupportedColumn,
     Verification, history_json, history_summaries, history_table,
 };
 pub use wait_for_replay::{ReplayError, ReplayProgress, ReplayWait};

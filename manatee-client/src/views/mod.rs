@@ -10,6 +10,6 @@ mod table;
 pub use cluster::{ClusterView, Link, PeerView, PostgresView};
 pub use history::{history_json, history_summaries, history_table};
 pub use issue::{Issue, IssueLevel};
-pub use lag::Lag;
+pub use lag::{BadLag, Lag};
 pub use report::Verification;
 pub use table::{Column, Columns, UnsupportedColumn};
