@@ -1,0 +1,86 @@
+//! Sessions that are cut off, expire, or live through the absence of their servers.
+
+use std::time::Duration;
+
+use manatee_client::{Session, SessionEvent, SessionOptions, Unfrozen};
+use tokio::time::timeout;
+
+use crate::servers::proxy::Proxy;
+use crate::servers::zookeeper::ZooKeeper;
+use crate::support::{first_state, options, peer, session, session_at, shard};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_expired_session_is_told_everywhere() {
+    let server = ZooKeeper::start();
+    let proxy = Proxy::to(server.address()).await;
+    let victim = session_at(proxy.address(), &options(Duration::from_secs(1))).await;
+    let observer = session(&server).await;
+    let mine = shard(&victim, "x");
+    mine.establish(&first_state()).await.unwrap();
+    mine.announce(&peer(1)).await.unwrap();
+    let mut events = victim.events();
+    let mut watch = mine.watch();
+    watch.next().await.unwrap();
+    let waiting = tokio::spawn(async move { watch.next().await });
+    let mut candidates = shard(&observer, "x").watch_candidates();
+    assert_eq!(candidates.next().await.unwrap().len(), 1);
+
+    // A short break is none.
+    proxy.cut();
+    assert_eq!(timeout(PATIENCE, events.next()).await.unwrap(), Some(SessionEvent::Disconnected));
+    proxy.mend();
+    assert_eq!(timeout(PATIENCE, events.next()).await.unwrap(), Some(SessionEvent::Reconnected));
+    assert!(mine.read().await.unwrap().is_some());
+    assert!(!waiting.is_finished());
+
+    proxy.cut();
+    assert_eq!(timeout(PATIENCE, events.next()).await.unwrap(), Some(SessionEvent::Disconnected));
+    let gone = timeout(PATIENCE, candidates.next()).await.unwrap().unwrap();
+    assert_eq!(gone, [], "the servers end the session on their own");
+    proxy.mend();
+    assert_eq!(timeout(PATIENCE, events.next()).await.unwrap(), Some(SessionEvent::Expired));
+    assert_eq!(events.next().await, None);
+    assert!(victim.is_over());
+    assert!(timeout(PATIENCE, waiting).await.unwrap().unwrap().unwrap_err().is_expired());
+    assert!(mine.read().await.unwrap_err().is_expired());
+    assert!(mine.unfreeze("setup").await.unwrap_err().is_expired());
+    let anew = session_at(proxy.address(), &options(Duration::from_secs(1))).await;
+    assert_eq!(shard(&anew, "x").unfreeze("setup").await.unwrap(), Unfrozen::Now);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_lives_through_the_absence_of_its_servers() {
+    let mut server = ZooKeeper::start();
+    let hasty = SessionOptions {
+        session_timeout: Duration::from_secs(30),
+        operation_timeout: Duration::from_millis(500),
+    };
+    let hasty = session_at(&server.address(), &hasty).await;
+    let patient = session_at(&server.address(), &options(Duration::from_secs(30))).await;
+    let mine = shard(&patient, "x");
+    mine.establish(&first_state()).await.unwrap();
+    mine.announce(&peer(1)).await.unwrap();
+    let mut events = patient.events();
+
+    server.stop();
+    assert_eq!(timeout(PATIENCE, events.next()).await.unwrap(), Some(SessionEvent::Disconnected));
+    let error = shard(&hasty, "x").read().await.unwrap_err();
+    assert!(error.is_retryable() && !error.is_expired(), "{error:?}");
+    let options =
+        SessionOptions { operation_timeout: Duration::from_millis(500), ..SessionOptions::default() };
+    let refused = Session::connect(&server.address().parse().unwrap(), &options).await;
+    assert!(refused.unwrap_err().is_retryable());
+    // A change begun meanwhile waits for the servers.
+    let waiting = {
+        let mine = mine.clone();
+        tokio::spawn(async move { mine.unfreeze("setup").await })
+    };
+    server.resume();
+    assert_eq!(timeout(PATIENCE, events.next()).await.unwrap(), Some(SessionEvent::Reconnected));
+    assert_eq!(timeout(PATIENCE, waiting).await.unwrap().unwrap().unwrap(), Unfrozen::Now);
+    let candidates = mine.candidates().await.unwrap();
+    assert_eq!(candidates[0].session, patient.id(), "the same session, and what is ephemeral in it");
+    assert!(!mine.read_existing().await.unwrap().state.is_frozen());
+}
