@@ -122,7 +122,10 @@ impl DumpLock {
         Err(DumpLockError::Contention { attempts: ATTEMPTS })
     }
 
-    async fn try_change(&self, change: impl Fn(&mut Vec<DumpLockHolder>)) -> Result<(), DumpLockError> {
+    async fn try_change(
+        &self,
+        change: impl Fn(&mut Vec<DumpLockHolder>),
+    ) -> Result<(), DumpLockError> {
         let node = self.session.read(PATH).await.map_err(DumpLockError::ZooKeeper)?;
         let (mut content, version) = match &node {
             None => (Content { holders: Vec::new(), other: Map::new() }, None),
@@ -157,7 +160,9 @@ impl DumpLock {
 #[derive(Debug, thiserror::Error)]
 pub enum DumpLockError {
     /// Somebody made it by hand.
-    #[error("{PATH} was made by hand ({content:?}): ask who made it, and delete it when it is not needed any more")]
+    #[error(
+        "{PATH} was made by hand ({content:?}): ask who made it, and delete it when it is not needed any more"
+    )]
     Foreign {
         /// Its content.
         content: String,

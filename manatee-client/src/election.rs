@@ -118,7 +118,9 @@ impl Shard {
         // A child whose name is none of a sitter's is invisible to the sitters as well.
         let named: Vec<_> = names
             .into_iter()
-            .filter_map(|name| parse_name(&name).map(|parts| (self.path(&format!("/election/{name}")), parts)))
+            .filter_map(|name| {
+                parse_name(&name).map(|parts| (self.path(&format!("/election/{name}")), parts))
+            })
             .collect();
         let paths: Vec<String> = named.iter().map(|(path, _)| path.clone()).collect();
         let nodes = self.session.read_all(&paths).await.map_err(|error| self.fail(error))?;
@@ -126,9 +128,8 @@ impl Shard {
         for ((path, (id, sequence)), node) in named.into_iter().zip(nodes) {
             // Gone since the list was read.
             let Some(node) = node else { continue };
-            let announced = serde_json::from_slice(&node.data).map_err(|source| {
-                ShardError::BadNode { shard: self.name.clone(), path, source }
-            })?;
+            let announced = serde_json::from_slice(&node.data)
+                .map_err(|source| ShardError::BadNode { shard: self.name.clone(), path, source })?;
             candidates.push(Candidate { id, sequence, session: node.owner, announced });
         }
         candidates.sort_by_key(|candidate| candidate.sequence);
@@ -191,7 +192,12 @@ mod tests {
 
     #[test]
     fn the_newest_of_an_id_counts_and_ids_sort_as_text() {
-        let all = [candidate("b", 7), candidate("10.0.0.9", 3), candidate("10.0.0.10", 4), candidate("b", 5)];
+        let all = [
+            candidate("b", 7),
+            candidate("10.0.0.9", 3),
+            candidate("10.0.0.10", 4),
+            candidate("b", 5),
+        ];
         let active: Vec<_> = active(&all).iter().map(|c| (c.id.as_str(), c.sequence)).collect();
         assert_eq!(active, [("10.0.0.10", 4), ("10.0.0.9", 3), ("b", 7)]);
     }

@@ -10,13 +10,17 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 #[non_exhaustive]
 pub enum ZooKeeperError {
     /// The list of servers cannot be read.
-    #[error("{text:?} is not a list of ZooKeeper servers; one looks like 10.0.0.1:2181,10.0.0.2:2181")]
+    #[error(
+        "{text:?} is not a list of ZooKeeper servers; one looks like 10.0.0.1:2181,10.0.0.2:2181"
+    )]
     BadServers {
         /// What was given.
         text: String,
     },
     /// No session could be made in time.
-    #[error("no session with the ZooKeeper servers {servers}: check that they run and have a leader")]
+    #[error(
+        "no session with the ZooKeeper servers {servers}: check that they run and have a leader"
+    )]
     Connect {
         /// The list of servers.
         servers: String,

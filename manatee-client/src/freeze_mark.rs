@@ -15,7 +15,8 @@ impl Freeze {
     /// `date` is written in milliseconds. `owner` names whoever alone may lift the freeze, e.g. a plan's UUID. manatee-adm
     /// shows only the reason, so operators should find the owner there too.
     pub fn new(date: jiff::Timestamp, reason: &str, owner: &str) -> Self {
-        let members = [("date", to_iso(date)), ("reason", reason.to_owned()), ("owner", owner.to_owned())];
+        let members =
+            [("date", to_iso(date)), ("reason", reason.to_owned()), ("owner", owner.to_owned())];
         let members: Map<_, _> =
             members.into_iter().map(|(name, text)| (name.to_owned(), Value::from(text))).collect();
         Self(Value::Object(members))

@@ -83,12 +83,18 @@ impl Shard {
         for name in names {
             match parse_name(&name) {
                 Some(Name::Version1 { sequence, time, event }) => {
-                    entries.push(HistoryEntry { sequence, time, event: HistoryEvent::Version1(event) });
+                    entries.push(HistoryEntry {
+                        sequence,
+                        time,
+                        event: HistoryEvent::Version1(event),
+                    });
                 }
                 Some(Name::Version2 { sequence }) => {
                     stored.push((sequence, self.path(&format!("/history/{name}"))));
                 }
-                None => tracing::warn!(shard = %self.name, %name, "an entry of the history has a strange name"),
+                None => {
+                    tracing::warn!(shard = %self.name, %name, "an entry of the history has a strange name");
+                }
             }
         }
         let paths: Vec<String> = stored.iter().map(|(_, path)| path.clone()).collect();

@@ -38,7 +38,10 @@ pub fn founding_state(mut active: Vec<Peer>) -> Result<ClusterState, InitialStat
 /// # Errors
 ///
 /// [`InitialStateError::Unsafe`] if the sitter would die of the state.
-pub fn singleton_state(peer: Peer, date: jiff::Timestamp) -> Result<ClusterState, InitialStateError> {
+pub fn singleton_state(
+    peer: Peer,
+    date: jiff::Timestamp,
+) -> Result<ClusterState, InitialStateError> {
     let freeze = Freeze::without_owner(date, "manatee setup: one node write mode");
     checked(ClusterState {
         generation: Generation::new(1),
@@ -145,7 +148,10 @@ mod tests {
         assert!(matches!(twice, Err(InitialStateError::Unsafe { .. })));
         let mut silent = peer(1);
         silent.backup_url = None;
-        assert!(matches!(founding_state(vec![silent, peer(2)]), Err(InitialStateError::Unsafe { .. })));
+        assert!(matches!(
+            founding_state(vec![silent, peer(2)]),
+            Err(InitialStateError::Unsafe { .. })
+        ));
     }
 
     #[test]

@@ -1,4 +1,45 @@
-//! Manatee.
+//! A typed client of Manatee shards.
+//!
+//! Manatee keeps a chain of PostgreSQL servers replicating: a primary, its synchronous standby, and asyncs behind that. Which
+//! server has which role is written in ZooKeeper, and every server's sitter follows what is written there. This crate reads and
+//! writes that state directly, asks the PostgreSQL servers themselves how far they are, and shows both as `manatee-adm` does.
+//! It is made for programs that change shards: one invalid write to a shard's state kills all of its sitters, so none is sent
+//! that they could not live with or that must not follow the state before.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use manatee_client::{Postgres, ReplayWait, Session, SessionOptions, Shard};
+//!
+//! let session = Session::connect(&"10.99.4.2:2181".parse()?, &SessionOptions::default()).await?;
+//! let shard = Shard::new(session, "9.moray.lab.example.net".parse()?);
+//!
+//! // No takeover from here on, and nobody but this owner lifts the freeze.
+//! shard.freeze("2024-05-06T07:08:09Z".parse()?, "plan 7 waits for the tail", "plan-7").await?;
+//!
+//! // Wait until the last server of the chain has replayed what the first has written.
+//! let state = shard.read_existing().await?.state;
+//! let second = Duration::from_secs(1);
+//! let written = Postgres::new(state.primary.endpoint()?, second).current_position().await?;
+//! if let Some(tail) = state.asyncs.last() {
+//!     let tail = Postgres::new(tail.endpoint()?, second);
+//!     let wait = ReplayWait::up_to(Duration::from_secs(60));
+//!     tail.wait_for_replay(written, wait, |step| println!("{:?} bytes missing", step.missing)).await?;
+//! }
+//! shard.unfreeze("plan-7").await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! * **State**: [`ClusterState`], [`problems`] (what kills a sitter), [`check_transition`], [`initial_state`].
+//! * **ZooKeeper**: [`Session`] and its [`SessionEvents`], [`Shard`] (read, watch, election, compare-and-set writes with history,
+//!   freezes), [`Lock`] with fencing tokens, [`DumpLock`].
+//! * **PostgreSQL**: [`Postgres`], [`Lsn`], [`Downstream`], [`running_dump`].
+//! * **Views**: [`ClusterView`] (`show`, `peers`, `pg-status`, `verify`), [`history_table`], and [`ShowText`], which reads what
+//!   `manatee-adm show` printed.
+//!
+//! What is known of Manatee is taken from its sources, version 2.1.1 of manatee-adm and the sitters of that time. `TRAPS.md` in
+//! the package lists where a client can go wrong, and what keeps this one from it.
 
 mod dump_lock;
 mod dumps;
@@ -55,8 +96,8 @@ pub use state::{ClusterState, Generation, InitWal, Role, StateError};
 pub use transition::{IllegalTransition, Transition, check_transition};
 pub use validate::{Problem, Severity, problems};
 pub use views::{
-    ClusterView, Column, Columns, Issue, IssueLevel, BadLag, Lag, Link, PeerView, PostgresView, UnsupportedColumn,
-    Verification, history_json, history_summaries, history_table,
+    BadLag, ClusterView, Column, Columns, Issue, IssueLevel, Lag, Link, PeerView, PostgresView,
+    UnsupportedColumn, Verification, history_json, history_summaries, history_table,
 };
 pub use wait_for_replay::{ReplayError, ReplayProgress, ReplayWait};
 pub use write::Established;

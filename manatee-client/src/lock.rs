@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::ZooKeeperError;
 use crate::freeze_mark::to_iso;
-use crate::session::Session;
+use crate::session::{Node, Session};
 
 const ATTEMPTS: u32 = 100;
 
@@ -50,6 +50,12 @@ pub enum Takeover {
     Own,
     /// Whoever the dead holder was.
     Anyone,
+}
+
+struct Seen {
+    record: LockRecord,
+    version: i32,
+    alive: Option<Node>,
 }
 
 /// A named lock.
@@ -88,13 +94,30 @@ impl Lock {
     ///
     /// [`LockError::BadRecord`], [`LockError::ZooKeeper`].
     pub async fn state(&self) -> Result<LockState, LockError> {
-        let Some((record, _)) = self.record().await? else { return Ok(LockState::Free) };
-        let alive = self.session.read(&self.alive_path()).await.map_err(|error| self.fail(error))?;
+        let Some(Seen { record, alive, .. }) = self.look().await? else {
+            return Ok(LockState::Free);
+        };
         Ok(match (alive, &record.owner) {
             (Some(_), _) => LockState::Held(record),
             (None, Some(_)) => LockState::Abandoned(record),
             (None, None) => LockState::Free,
         })
+    }
+
+    /// The record and whether its holder lives. Reading both takes two steps, and a holder that releases the lock in between
+    /// looks dead; but a release writes the record before it deletes `alive`, so an unchanged record tells them apart.
+    async fn look(&self) -> Result<Option<Seen>, LockError> {
+        loop {
+            let Some((record, version)) = self.record().await? else { return Ok(None) };
+            let alive = self.session.read(&self.alive_path()).await;
+            let alive = alive.map_err(|error| self.fail(error))?;
+            if alive.is_some() || record.owner.is_none() {
+                return Ok(Some(Seen { record, version, alive }));
+            }
+            if self.record().await?.is_some_and(|(_, now)| now == version) {
+                return Ok(Some(Seen { record, version, alive }));
+            }
+        }
     }
 
     async fn record(&self) -> Result<Option<(LockRecord, i32)>, LockError> {
@@ -121,24 +144,25 @@ impl Lock {
         takeover: Takeover,
     ) -> Result<HeldLock, LockError> {
         for _ in 0..ATTEMPTS {
-            let Some((record, version)) = self.record().await? else {
+            let Some(Seen { record, version, alive }) = self.look().await? else {
                 self.session.make_directory(&self.path).await.map_err(|error| self.fail(error))?;
                 continue;
             };
+            if let Some(alive) = alive {
+                if !self.is_mine(&alive, owner) {
+                    return Err(LockError::Held { lock: self.path.clone(), record });
+                }
+                if record.owner.as_deref() == Some(owner) {
+                    return Ok(HeldLock { lock: self.clone(), record, version });
+                }
+            }
             let may_take = match (&record.owner, takeover) {
                 (None, _) | (_, Takeover::Anyone) => true,
                 (Some(before), Takeover::Own) => before == owner,
                 (Some(_), Takeover::Never) => false,
             };
-            match self.state().await? {
-                LockState::Held(_) if self.is_mine(owner, &record).await? => {
-                    return Ok(HeldLock { lock: self.clone(), record, version });
-                }
-                LockState::Held(record) => return Err(self.held(record)),
-                LockState::Abandoned(record) if !may_take => {
-                    return Err(LockError::Abandoned { lock: self.path.clone(), record });
-                }
-                LockState::Free | LockState::Abandoned(_) => {}
+            if !may_take {
+                return Err(LockError::Abandoned { lock: self.path.clone(), record });
             }
             if let Some(held) = self.take(owner, since, &record, version).await? {
                 return Ok(held);
@@ -147,11 +171,10 @@ impl Lock {
         Err(LockError::Contention { lock: self.path.clone(), attempts: ATTEMPTS })
     }
 
-    /// Whether an earlier attempt of this very session and owner holds the lock.
-    async fn is_mine(&self, owner: &str, record: &LockRecord) -> Result<bool, LockError> {
-        let alive = self.session.read(&self.alive_path()).await.map_err(|error| self.fail(error))?;
-        Ok(alive.is_some_and(|alive| alive.owner == self.session.id() && alive.data == owner.as_bytes())
-            && record.owner.as_deref() == Some(owner))
+    /// Whether this session created `alive` for this owner: it holds the lock, or an attempt with an unknown outcome was cut
+    /// short before the record was written.
+    fn is_mine(&self, alive: &Node, owner: &str) -> bool {
+        alive.owner == self.session.id() && alive.data == owner.as_bytes()
     }
 
     /// First `alive`, which only one can create, then the record. `None` if somebody else was faster.
@@ -165,13 +188,9 @@ impl Lock {
         let alive = self.alive_path();
         match self.session.create_ephemeral(&alive, owner.as_bytes()).await {
             Ok(()) => {}
-            // A node of this session may be left from an attempt whose outcome was unknown, before the record was written.
             Err(error) if error.is_node_exists() => {
                 let found = self.session.read(&alive).await.map_err(|error| self.fail(error))?;
-                let leftover = found.is_some_and(|node| {
-                    node.owner == self.session.id() && node.data == owner.as_bytes()
-                });
-                if !leftover {
+                if !found.is_some_and(|found| self.is_mine(&found, owner)) {
                     return Ok(None);
                 }
             }
@@ -203,10 +222,6 @@ impl Lock {
             Err(error) if error.is_no_node() => Ok(()),
             Err(error) => Err(self.fail(error)),
         }
-    }
-
-    fn held(&self, record: LockRecord) -> LockError {
-        LockError::Held { lock: self.path.clone(), record }
     }
 
     /// As [`Lock::try_acquire`], and waits while somebody holds the lock: for its release, or for the end of its holder's

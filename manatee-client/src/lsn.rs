@@ -57,7 +57,7 @@ fn leading_hex(text: &str) -> Option<u64> {
     let text = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
     let end = text.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(text.len());
     let number = u64::from_str_radix(text.get(..end)?, 16).ok()?;
-    (number <= u64::from(u32::MAX)).then_some(number)
+    u32::try_from(number).ok().map(u64::from)
 }
 
 impl fmt::Display for Lsn {
@@ -71,7 +71,8 @@ impl FromStr for Lsn {
 
     fn from_str(text: &str) -> Result<Self, BadLsn> {
         let half = |half: &str| {
-            let plain = (1..=8).contains(&half.len()) && half.bytes().all(|b| b.is_ascii_hexdigit());
+            let plain =
+                (1..=8).contains(&half.len()) && half.bytes().all(|b| b.is_ascii_hexdigit());
             plain.then(|| u64::from_str_radix(half, 16).ok()).flatten()
         };
         text.split_once('/')
@@ -102,7 +103,9 @@ mod tests {
 
     #[test]
     fn refuses_what_postgresql_never_writes() {
-        for text in ["", "/", "1", "1/", "/1", "1/zz", "foo", "1/2/3", "-1/0", "1/123456789", "1/ 2"] {
+        for text in
+            ["", "/", "1", "1/", "/1", "1/zz", "foo", "1/2/3", "-1/0", "1/123456789", "1/ 2"]
+        {
             assert!(text.parse::<Lsn>().is_err(), "{text:?}");
         }
     }

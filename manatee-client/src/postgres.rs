@@ -106,7 +106,10 @@ impl Postgres {
         self.position(ServerVersion::receive_position_query).await
     }
 
-    async fn position(&self, query: fn(ServerVersion) -> &'static str) -> Result<Option<Lsn>, PostgresError> {
+    async fn position(
+        &self,
+        query: fn(ServerVersion) -> &'static str,
+    ) -> Result<Option<Lsn>, PostgresError> {
         self.ask(async |connection| {
             let version = connection.version().await?;
             let row = connection.row(query(version)).await?;
@@ -127,7 +130,8 @@ impl Postgres {
                 .row("SELECT extract(epoch FROM now() - pg_last_xact_replay_timestamp()) AS age")
                 .await?;
             let Some(age) = row.get("age") else { return Ok(None) };
-            let age = age.parse().map_err(|_| PostgresError::Answer { what: format!("age {age:?}") })?;
+            let age =
+                age.parse().map_err(|_| PostgresError::Answer { what: format!("age {age:?}") })?;
             Ok(Some(age))
         })
         .await
@@ -162,7 +166,10 @@ impl Postgres {
     /// # Errors
     ///
     /// [`PostgresError`].
-    pub async fn settings(&self, names: &[&str]) -> Result<BTreeMap<String, String>, PostgresError> {
+    pub async fn settings(
+        &self,
+        names: &[&str],
+    ) -> Result<BTreeMap<String, String>, PostgresError> {
         self.ask(async |connection| {
             let rows = connection
                 .rows("SELECT name, current_setting(name) AS value FROM pg_settings")
@@ -231,7 +238,9 @@ impl Connection {
         let messages = self.client.simple_query(query).await.map_err(classify)?;
         Ok(messages
             .into_iter()
-            .filter_map(|message| if let SimpleQueryMessage::Row(row) = message { Some(row) } else { None })
+            .filter_map(
+                |message| if let SimpleQueryMessage::Row(row) = message { Some(row) } else { None },
+            )
             .collect())
     }
 
@@ -266,7 +275,8 @@ fn classify(error: tokio_postgres::Error) -> PostgresError {
         return PostgresError::Refused { code, message };
     }
     let source: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(&error);
-    let kind = source.and_then(|source| source.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
+    let kind =
+        source.and_then(|source| source.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
     PostgresError::Connection { kind, source: error.into() }
 }
 

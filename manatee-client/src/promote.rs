@@ -116,7 +116,10 @@ mod tests {
             let mut request = request();
             request[member] = value.clone();
             let verdict = verdict(request);
-            assert!(matches!(verdict, PromoteVerdict::Rejected(_)), "{member} {value}: {verdict:?}");
+            assert!(
+                matches!(verdict, PromoteVerdict::Rejected(_)),
+                "{member} {value}: {verdict:?}"
+            );
         }
         assert!(matches!(verdict(json!("junk")), PromoteVerdict::Rejected(_)));
     }

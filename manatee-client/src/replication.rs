@@ -134,9 +134,12 @@ mod tests {
 
     #[test]
     fn names_follow_the_version() {
-        for (number, shown, lsn) in
-            [(90204, "9.2.4", false), (90603, "9.6.3", false), (120_000, "12.0", true), (150_018, "15.18", true)]
-        {
+        for (number, shown, lsn) in [
+            (90204, "9.2.4", false),
+            (90603, "9.6.3", false),
+            (120_000, "12.0", true),
+            (150_018, "15.18", true),
+        ] {
             let version = ServerVersion::new(number);
             assert_eq!(version.to_string(), shown);
             assert_eq!(version.replication_query().contains("sent_lsn"), lsn);

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use zookeeper::{Acls, Client, CreateMode, CreateOptions, OneshotWatcher, SessionState, StateWatcher};
+use zookeeper::{
+    Acls, Client, CreateMode, CreateOptions, OneshotWatcher, SessionState, StateWatcher,
+};
 
 use crate::error::ZooKeeperError;
 use crate::servers::Servers;
@@ -34,7 +36,10 @@ pub struct SessionOptions {
 
 impl Default for SessionOptions {
     fn default() -> Self {
-        Self { session_timeout: Duration::from_secs(30), operation_timeout: Duration::from_secs(10) }
+        Self {
+            session_timeout: Duration::from_secs(30),
+            operation_timeout: Duration::from_secs(10),
+        }
     }
 }
 
@@ -66,7 +71,10 @@ pub struct Session {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = format_args!("{:#x}", self.id());
-        f.debug_struct("Session").field("id", &id).field("servers", &self.servers.to_string()).finish()
+        f.debug_struct("Session")
+            .field("id", &id)
+            .field("servers", &self.servers.to_string())
+            .finish_non_exhaustive()
     }
 }
 
@@ -83,7 +91,10 @@ impl Session {
     /// # Errors
     ///
     /// [`ZooKeeperError::Connect`] if no server opens one within the operation timeout.
-    pub async fn connect(servers: &Servers, options: &SessionOptions) -> Result<Self, ZooKeeperError> {
+    pub async fn connect(
+        servers: &Servers,
+        options: &SessionOptions,
+    ) -> Result<Self, ZooKeeperError> {
         let failed = |source| ZooKeeperError::Connect { servers: servers.to_string(), source };
         let (major, minor, patch) = OLDEST_SERVER;
         let text = servers.to_string();
@@ -144,7 +155,10 @@ impl Session {
     }
 
     /// The nodes at these paths, asked for all at once. Those that are gone are `None`.
-    pub(crate) async fn read_all(&self, paths: &[String]) -> Result<Vec<Option<Node>>, ZooKeeperError> {
+    pub(crate) async fn read_all(
+        &self,
+        paths: &[String],
+    ) -> Result<Vec<Option<Node>>, ZooKeeperError> {
         let answers: Vec<_> = paths.iter().map(|path| (path, self.client.get_data(path))).collect();
         let mut nodes = Vec::with_capacity(answers.len());
         for (path, answer) in answers {
@@ -158,7 +172,10 @@ impl Session {
     }
 
     /// The node, and a watch on its data, its deletion, or, while it is not there, its creation.
-    pub(crate) async fn read_and_watch(&self, path: &str) -> Result<(Option<Node>, Watch), ZooKeeperError> {
+    pub(crate) async fn read_and_watch(
+        &self,
+        path: &str,
+    ) -> Result<(Option<Node>, Watch), ZooKeeperError> {
         loop {
             match self.run(path, self.client.get_and_watch_data(path)).await {
                 Ok((data, stat, watcher)) => {
@@ -197,7 +214,11 @@ impl Session {
         self.run(path, self.client.create(path, data, &options)).await.map(drop)
     }
 
-    pub(crate) async fn create_ephemeral(&self, path: &str, data: &[u8]) -> Result<(), ZooKeeperError> {
+    pub(crate) async fn create_ephemeral(
+        &self,
+        path: &str,
+        data: &[u8],
+    ) -> Result<(), ZooKeeperError> {
         let options = options(CreateMode::Ephemeral);
         self.run(path, self.client.create(path, data, &options)).await.map(drop)
     }
@@ -214,12 +235,21 @@ impl Session {
     }
 
     /// Returns the version after.
-    pub(crate) async fn set(&self, path: &str, data: &[u8], version: i32) -> Result<i32, ZooKeeperError> {
+    pub(crate) async fn set(
+        &self,
+        path: &str,
+        data: &[u8],
+        version: i32,
+    ) -> Result<i32, ZooKeeperError> {
         let stat = self.run(path, self.client.set_data(path, data, Some(version))).await?;
         Ok(stat.version)
     }
 
-    pub(crate) async fn delete(&self, path: &str, version: Option<i32>) -> Result<(), ZooKeeperError> {
+    pub(crate) async fn delete(
+        &self,
+        path: &str,
+        version: Option<i32>,
+    ) -> Result<(), ZooKeeperError> {
         self.run(path, self.client.delete(path, version)).await
     }
 
@@ -228,7 +258,13 @@ impl Session {
         if self.is_over() {
             return Err(ZooKeeperError::SessionExpired);
         }
-        transaction::run(&self.servers, ops, self.operation_timeout).await
+        let result = transaction::run(&self.servers, ops, self.operation_timeout).await;
+        // The transaction may have gone to another server than this session's, which can be a moment behind: what is read
+        // after it has to be at least as new.
+        if let Err(error) = self.sync().await {
+            tracing::debug!(%error, "could not sync after a transaction");
+        }
+        result
     }
 
     async fn run<T>(
@@ -238,9 +274,10 @@ impl Session {
     ) -> Result<T, ZooKeeperError> {
         match tokio::time::timeout(self.operation_timeout, operation).await {
             Ok(result) => result.map_err(|error| translate(error, path)),
-            Err(_) => {
-                Err(ZooKeeperError::Timeout { path: path.to_owned(), after: self.operation_timeout })
-            }
+            Err(_) => Err(ZooKeeperError::Timeout {
+                path: path.to_owned(),
+                after: self.operation_timeout,
+            }),
         }
     }
 }
@@ -257,6 +294,10 @@ fn absent<T>(result: Result<T, ZooKeeperError>) -> Result<Option<T>, ZooKeeperEr
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library may add kinds; all that are not told apart here are refusals"
+)]
 fn translate(error: zookeeper::Error, path: &str) -> ZooKeeperError {
     let path = path.to_owned();
     match error {
@@ -289,7 +330,9 @@ impl SessionEvents {
         }
         let event = match self.watcher.changed().await {
             SessionState::Disconnected => SessionEvent::Disconnected,
-            SessionState::SyncConnected | SessionState::ConnectedReadOnly => SessionEvent::Reconnected,
+            SessionState::SyncConnected | SessionState::ConnectedReadOnly => {
+                SessionEvent::Reconnected
+            }
             SessionState::Expired => SessionEvent::Expired,
             SessionState::AuthFailed | SessionState::Closed => SessionEvent::Closed,
         };
@@ -307,7 +350,8 @@ impl Watch {
     /// Waits for the change. A change during a broken connection is told after it.
     pub(crate) async fn fired(self) -> Result<(), ZooKeeperError> {
         let event = self.0.changed().await;
-        if event.event_type == zookeeper::EventType::Session && event.session_state.is_terminated() {
+        if event.event_type == zookeeper::EventType::Session && event.session_state.is_terminated()
+        {
             return Err(ZooKeeperError::SessionExpired);
         }
         Ok(())

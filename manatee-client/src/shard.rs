@@ -189,7 +189,9 @@ pub enum ShardError {
         source: crate::transition::IllegalTransition,
     },
     /// Somebody else wrote the state meanwhile.
-    #[error("the state of shard {shard} is not at version {expected} any more: somebody else wrote it")]
+    #[error(
+        "the state of shard {shard} is not at version {expected} any more: somebody else wrote it"
+    )]
     Conflict {
         /// The shard.
         shard: ShardName,
@@ -203,7 +205,9 @@ pub enum ShardError {
         shard: ShardName,
     },
     /// The lock that the writes were fenced with is somebody else's.
-    #[error("nothing was written to shard {shard}: the lock {lock} was taken over by somebody else")]
+    #[error(
+        "nothing was written to shard {shard}: the lock {lock} was taken over by somebody else"
+    )]
     LockLost {
         /// The shard.
         shard: ShardName,
@@ -221,7 +225,9 @@ pub enum ShardError {
         reason: String,
     },
     /// The change was tried for a long time, and somebody else always wrote first.
-    #[error("the state of shard {shard} changes too fast: {attempts} attempts to write it lost to others")]
+    #[error(
+        "the state of shard {shard} changes too fast: {attempts} attempts to write it lost to others"
+    )]
     Contention {
         /// The shard.
         shard: ShardName,

@@ -267,7 +267,8 @@ mod tests {
     fn roles_follow_the_chain() {
         let (_, document) = example_states().into_iter().find(|(name, _)| *name == "e5").unwrap();
         let state = ClusterState::from_json(document.as_bytes()).unwrap();
-        let roles: Vec<_> = state.peers().map(|(role, peer)| (role, peer.zone_id.label())).collect();
+        let roles: Vec<_> =
+            state.peers().map(|(role, peer)| (role, peer.zone_id.label())).collect();
         let expected =
             [(Role::Primary, "ab20c0de"), (Role::Sync, "ac30c0de"), (Role::Deposed, "aa10c0de")];
         assert_eq!(roles, expected);

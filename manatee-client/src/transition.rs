@@ -69,7 +69,9 @@ pub enum IllegalTransition {
         id: PeerId,
     },
     /// A deposed peer has to be reaped before it joins again.
-    #[error("{id} was lost: it is not among the deposed any more, which only an edit of its own may do")]
+    #[error(
+        "{id} was lost: it is not among the deposed any more, which only an edit of its own may do"
+    )]
     LostDeposed {
         /// The peer.
         id: PeerId,
@@ -86,7 +88,9 @@ pub enum IllegalTransition {
     #[error("a shard of several peers cannot enter one-node-write mode")]
     IntoOneNodeWriteMode,
     /// One-node-write mode ends with a new generation and its first sync.
-    #[error("one-node-write mode ends by adding a sync in a new generation, and not by switching it off")]
+    #[error(
+        "one-node-write mode ends by adding a sync in a new generation, and not by switching it off"
+    )]
     OutOfOneNodeWriteMode,
 }
 
@@ -217,7 +221,10 @@ mod tests {
         state.deposed.push(deposed);
     }
 
-    fn changed(name: &str, change: impl FnOnce(&mut ClusterState)) -> Result<Transition, IllegalTransition> {
+    fn changed(
+        name: &str,
+        change: impl FnOnce(&mut ClusterState),
+    ) -> Result<Transition, IllegalTransition> {
         let old = example(name);
         let mut new = old.clone();
         change(&mut new);

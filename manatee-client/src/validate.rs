@@ -148,7 +148,9 @@ impl Check {
                 "is absent: the validator accepts that, and the sitters then read a member of it",
             ),
             Some(Value::Null) if singleton => {}
-            Some(Value::Null) => self.fatal("sync", "is null, which only one-node-write mode allows"),
+            Some(Value::Null) => {
+                self.fatal("sync", "is null, which only one-node-write mode allows");
+            }
             sync => self.peer("sync", sync),
         }
     }
@@ -182,7 +184,10 @@ impl Check {
             self.doubtful("promote.asyncIndex", "is null, on which every peer throws");
         }
         if role == Some("sync") && state.get("sync").is_none_or(Value::is_null) {
-            self.doubtful("promote.role", "is sync while there is none, on which every peer throws");
+            self.doubtful(
+                "promote.role",
+                "is sync while there is none, on which every peer throws",
+            );
         }
     }
 }
@@ -239,7 +244,11 @@ mod tests {
         ("deposed null", |s| s["deposed"] = json!(null), Some(Severity::Fatal)),
         ("one-node-write mode on", |s| s["oneNodeWriteMode"] = json!(true), None),
         ("oneNodeWriteMode null", |s| s["oneNodeWriteMode"] = json!(null), Some(Severity::Fatal)),
-        ("oneNodeWriteMode \"true\"", |s| s["oneNodeWriteMode"] = json!("true"), Some(Severity::Fatal)),
+        (
+            "oneNodeWriteMode \"true\"",
+            |s| s["oneNodeWriteMode"] = json!("true"),
+            Some(Severity::Fatal),
+        ),
         ("unknown top-level member", |s| s["rack"] = json!([1]), None),
         ("unknown member of a peer", |s| s["sync"]["rack"] = json!(1), None),
         ("no zoneId", |s| remove(&mut s["async"][0], "zoneId"), Some(Severity::Fatal)),

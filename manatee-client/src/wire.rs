@@ -30,17 +30,15 @@ pub(crate) enum Op {
 impl Op {
     pub(crate) fn path(&self) -> &str {
         match self {
-            Self::Create { path, .. }
-            | Self::Set { path, .. }
-            | Self::Check { path, .. } => path,
+            Self::Create { path, .. } | Self::Set { path, .. } | Self::Check { path, .. } => path,
         }
     }
 
     pub(crate) fn below(mut self, root: &str) -> Self {
         match &mut self {
-            Self::Create { path, .. }
-            | Self::Set { path, .. }
-            | Self::Check { path, .. } => path.insert_str(0, root),
+            Self::Create { path, .. } | Self::Set { path, .. } | Self::Check { path, .. } => {
+                path.insert_str(0, root);
+            }
         }
         self
     }
@@ -104,10 +102,7 @@ pub(crate) fn close_request(xid: i32) -> Vec<u8> {
 }
 
 /// What a frame that arrived is.
-pub(crate) fn read_transaction_response(
-    xid: i32,
-    body: &[u8],
-) -> Result<Outcome, ZooKeeperError> {
+pub(crate) fn read_transaction_response(xid: i32, body: &[u8]) -> Result<Outcome, ZooKeeperError> {
     let mut reader = Reader(body);
     let (answered, _zxid, code) = (reader.int()?, reader.long()?, reader.int()?);
     if answered != xid {
@@ -197,8 +192,10 @@ struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     fn take<const N: usize>(&mut self) -> Result<[u8; N], ZooKeeperError> {
-        let (taken, rest) =
-            self.0.split_first_chunk().ok_or(ZooKeeperError::Protocol { what: "it is cut short" })?;
+        let (taken, rest) = self
+            .0
+            .split_first_chunk()
+            .ok_or(ZooKeeperError::Protocol { what: "it is cut short" })?;
         self.0 = rest;
         Ok(*taken)
     }
@@ -251,7 +248,8 @@ mod tests {
         expected.extend([0, 0, 0, 5, 0, 255, 255, 255, 255, 0, 0, 0, 2]);
         expected.extend(b"/a\0\0\0\x01x\0\0\0\0");
         expected.extend([0, 0, 0, 1, 0, 255, 255, 255, 255, 0, 0, 0, 5]);
-        expected.extend(b"/h/0-\0\0\0\0\0\0\0\x01\0\0\0\x1f\0\0\0\x05world\0\0\0\x06anyone\0\0\0\x02");
+        expected
+            .extend(b"/h/0-\0\0\0\0\0\0\0\x01\0\0\0\x1f\0\0\0\x05world\0\0\0\x06anyone\0\0\0\x02");
         expected.extend([255, 255, 255, 255, 1, 255, 255, 255, 255]);
         expected[3] = u8::try_from(expected.len() - 4).unwrap();
         assert_eq!(transaction_request(7, &ops), expected);

@@ -49,9 +49,7 @@ impl Shard {
                 self.session.sync().await.map_err(|error| self.fail(error))?;
                 match self.read().await? {
                     Some(found) if found.state == *state => Ok(Established::AlreadyThere),
-                    Some(_) => {
-                        Err(ShardError::AlreadyEstablished { shard: self.name.clone() })
-                    }
+                    Some(_) => Err(ShardError::AlreadyEstablished { shard: self.name.clone() }),
                     None => Err(self.fail(error)),
                 }
             }
@@ -66,7 +64,11 @@ impl Shard {
     /// [`ShardError::Illegal`] and [`ShardError::Unsafe`] before anything is sent; [`ShardError::Conflict`] if somebody wrote
     /// meanwhile; [`ShardError::LockLost`]; [`ShardError::ZooKeeper`], of which
     /// [`outcome_unknown`](ShardError::outcome_unknown) tells whether the write may have happened.
-    pub async fn replace(&self, old: &StoredState, new: &ClusterState) -> Result<StoredState, ShardError> {
+    pub async fn replace(
+        &self,
+        old: &StoredState,
+        new: &ClusterState,
+    ) -> Result<StoredState, ShardError> {
         check_transition(&old.state, new)
             .map_err(|source| ShardError::Illegal { shard: self.name.clone(), source })?;
         let data = self.checked(new)?;
@@ -170,9 +172,10 @@ impl Shard {
     }
 
     fn is_fence(&self, error: &ZooKeeperError) -> bool {
-        let failed = match error {
-            ZooKeeperError::BadVersion { path } | ZooKeeperError::NoNode { path } => path,
-            _ => return false,
+        let (ZooKeeperError::BadVersion { path: failed } | ZooKeeperError::NoNode { path: failed }) =
+            error
+        else {
+            return false;
         };
         self.fence.as_ref().is_some_and(|(path, _)| path == failed)
     }

@@ -1,5 +1,6 @@
 //! A shard and what its PostgreSQL servers say.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -119,7 +120,11 @@ impl ClusterView {
     pub(crate) fn without_answers(shard: ShardName, state: ClusterState) -> Self {
         let peers = state
             .peers()
-            .map(|(role, peer)| PeerView { role, peer: peer.clone(), postgres: PostgresView::NotAsked })
+            .map(|(role, peer)| PeerView {
+                role,
+                peer: peer.clone(),
+                postgres: PostgresView::NotAsked,
+            })
             .collect();
         Self { shard, state, peers }
     }
@@ -130,7 +135,9 @@ impl ClusterView {
     /// clone, makes that arbitrary. Here the row with the next peer's name is taken, and only if there is none, the first.
     pub fn link<'a>(&'a self, view: &'a PeerView) -> Link<'a> {
         let PostgresView::Answered { downstreams, .. } = &view.postgres else { return Link::None };
-        let Some(first) = downstreams.iter().find(|row| row.state.is_some()) else { return Link::None };
+        let Some(first) = downstreams.iter().find(|row| row.state.is_some()) else {
+            return Link::None;
+        };
         let Some(next) = self.state.downstream_of(&view.peer.id) else { return Link::Found(first) };
         if let Some(row) = downstream_named(downstreams, &next.pg_url) {
             return Link::Found(row);
@@ -176,21 +183,24 @@ async fn ask(endpoint: PgEndpoint, role: Role, timeout: Duration) -> PostgresVie
     }
 }
 
+/// What Node calls the ways in which a connection fails.
+const NODE_NAMES: &[(ErrorKind, &str)] = &[
+    (ErrorKind::ConnectionRefused, "ECONNREFUSED"),
+    (ErrorKind::ConnectionReset, "ECONNRESET"),
+    (ErrorKind::HostUnreachable, "EHOSTUNREACH"),
+    (ErrorKind::NetworkUnreachable, "ENETUNREACH"),
+    (ErrorKind::TimedOut, "ETIMEDOUT"),
+];
+
 /// manatee-adm's word for it.
 fn cause(error: &PostgresError) -> String {
-    use std::io::ErrorKind;
     match error.reason() {
         PostgresError::Timeout { .. } => "postgres request timed out".to_owned(),
         PostgresError::Refused { message, .. } => format!("postgres: {message}"),
-        PostgresError::Connection { kind: Some(kind), source } => match kind {
-            ErrorKind::ConnectionRefused => "ECONNREFUSED".to_owned(),
-            ErrorKind::ConnectionReset => "ECONNRESET".to_owned(),
-            ErrorKind::HostUnreachable => "EHOSTUNREACH".to_owned(),
-            ErrorKind::NetworkUnreachable => "ENETUNREACH".to_owned(),
-            ErrorKind::TimedOut => "ETIMEDOUT".to_owned(),
-            _ => source.to_string(),
-        },
-        PostgresError::Connection { kind: None, source } => source.to_string(),
+        PostgresError::Connection { kind, source } => {
+            let name = NODE_NAMES.iter().find(|(named, _)| Some(*named) == *kind);
+            name.map_or_else(|| source.to_string(), |(_, name)| (*name).to_owned())
+        }
         other @ (PostgresError::Answer { .. } | PostgresError::At { .. }) => other.to_string(),
     }
 }

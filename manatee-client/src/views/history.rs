@@ -13,7 +13,11 @@ use crate::state::ClusterState;
 /// A state that no sitter could read, on which manatee-adm fails, is told as such.
 pub fn history_summaries(entries: &[HistoryEntry]) -> Vec<String> {
     let before = std::iter::once(None).chain(entries.iter().map(Some));
-    entries.iter().zip(before).map(|(entry, before)| summary(&entry.event, before.map(|b| &b.event))).collect()
+    entries
+        .iter()
+        .zip(before)
+        .map(|(entry, before)| summary(&entry.event, before.map(|b| &b.event)))
+        .collect()
 }
 
 fn summary(event: &HistoryEvent, before: Option<&HistoryEvent>) -> String {
@@ -84,26 +88,24 @@ fn edits(old: &ClusterState, new: &ClusterState) -> Vec<String> {
         (Some(_), None) => edits.push("cluster unfrozen".to_owned()),
         (None, None) | (Some(_), Some(_)) => {}
     }
-    let mut compare = |old: &[Peer], new: &[Peer], came: &dyn Fn(&str) -> String, went: &dyn Fn(&str) -> String| {
-        let of = |peers: &[Peer]| peers.iter().map(|peer| peer.zone_id.clone()).collect::<BTreeSet<_>>();
+    let mut compare = |old: &[Peer],
+                       new: &[Peer],
+                       came: &dyn Fn(&str) -> String,
+                       went: &dyn Fn(&str) -> String| {
+        let of =
+            |peers: &[Peer]| peers.iter().map(|peer| peer.zone_id.clone()).collect::<BTreeSet<_>>();
         let (was, is) = (of(old), of(new));
         let added = new.iter().filter(|peer| !was.contains(&peer.zone_id));
         edits.extend(added.map(|peer| came(peer.zone_id.label())));
         let removed = old.iter().filter(|peer| !is.contains(&peer.zone_id));
         edits.extend(removed.map(|peer| went(peer.zone_id.label())));
     };
-    compare(
-        &old.asyncs,
-        &new.asyncs,
-        &|label| format!("async \"{label}\" added"),
-        &|label| format!("async \"{label}\" removed"),
-    );
-    compare(
-        &old.deposed,
-        &new.deposed,
-        &|label| format!("\"{label}\" deposed"),
-        &|label| format!("\"{label}\" no longer deposed"),
-    );
+    compare(&old.asyncs, &new.asyncs, &|label| format!("async \"{label}\" added"), &|label| {
+        format!("async \"{label}\" removed")
+    });
+    compare(&old.deposed, &new.deposed, &|label| format!("\"{label}\" deposed"), &|label| {
+        format!("\"{label}\" no longer deposed")
+    });
     edits
 }
 
@@ -210,7 +212,14 @@ mod tests {
         no_async.asyncs.clear();
         let mut reaped = example("e5");
         reaped.deposed.clear();
-        let history = states(vec![example("e1"), example("e2"), no_async, example("e1"), example("e5"), reaped]);
+        let history = states(vec![
+            example("e1"),
+            example("e2"),
+            no_async,
+            example("e1"),
+            example("e5"),
+            reaped,
+        ]);
         let expected = [
             "cluster setup for normal (multi-peer) mode",
             "cluster frozen: CM-77 switch replacement",
@@ -222,7 +231,10 @@ mod tests {
         assert_eq!(history_summaries(&history), expected);
         let table = history_table(&history, true, true);
         let lines: Vec<_> = table.lines().collect();
-        assert_eq!(lines[0], "TIME                     G# MODE  FRZ PRIMARY  SYNC     ASYNC    DEPOSED  SUMMARY");
+        assert_eq!(
+            lines[0],
+            "TIME                     G# MODE  FRZ PRIMARY  SYNC     ASYNC    DEPOSED  SUMMARY"
+        );
         assert_eq!(
             lines[5],
             "2024-05-06T07:08:09.123Z  5 multi -   ab20c0de ac30c0de -        aa10c0de \
@@ -239,13 +251,22 @@ mod tests {
         };
         let later = |state: &mut ClusterState| state.generation = Generation::new(5);
         assert_eq!(changed(later), "error: gen number changed, but primary and sync did not");
-        assert_eq!(changed(|s| s.generation = Generation::new(3)), "error: gen number went backwards");
+        assert_eq!(
+            changed(|s| s.generation = Generation::new(3)),
+            "error: gen number went backwards"
+        );
         assert_eq!(
             changed(|s| s.one_node_write_mode = true),
             "error: unsupported transition from multi-peer mode to singleton (one-node-write) mode"
         );
-        assert_eq!(changed(|s| s.sync = s.asyncs.pop()), "error: sync changed, but gen number did not");
-        assert_eq!(changed(|s| s.primary = s.asyncs.remove(0)), "error: new primary, but same gen number");
+        assert_eq!(
+            changed(|s| s.sync = s.asyncs.pop()),
+            "error: sync changed, but gen number did not"
+        );
+        assert_eq!(
+            changed(|s| s.primary = s.asyncs.remove(0)),
+            "error: new primary, but same gen number"
+        );
         let selected = changed(|s| {
             s.generation = Generation::new(5);
             s.sync = s.asyncs.pop();
@@ -255,7 +276,10 @@ mod tests {
         normal.one_node_write_mode = false;
         let left = history_summaries(&states(vec![example("e3"), normal]));
         assert_eq!(left[0], "cluster setup for singleton (one-node-write) mode");
-        assert_eq!(left[1], "cluster transitioned from singleton (one-node-write) mode to multi-peer mode");
+        assert_eq!(
+            left[1],
+            "cluster transitioned from singleton (one-node-write) mode to multi-peer mode"
+        );
     }
 
     #[test]

@@ -81,7 +81,8 @@ impl ClusterView {
                 Role::Sync | Role::Async => (IssueLevel::Warning, "async"),
                 Role::Deposed => continue,
             };
-            let mut add = |what: String| issues.add(level, format!("peer \"{}\": {what}", label(view)));
+            let mut add =
+                |what: String| issues.add(level, format!("peer \"{}\": {what}", label(view)));
             let link = self.link(view);
             let Some(row) = link.row() else {
                 add("downstream replication peer not connected".to_owned());
@@ -90,7 +91,10 @@ impl ClusterView {
             if let Link::Wrong(_) = link {
                 let address = row.client_addr.as_deref().filter(|address| *address != next.ip);
                 let found = address.unwrap_or(&row.application_name);
-                add(format!("expected downstream peer to be \"{}\", but found \"{found}\"", next.ip));
+                add(format!(
+                    "expected downstream peer to be \"{}\", but found \"{found}\"",
+                    next.ip
+                ));
             }
             if !row.is_streaming() {
                 let state = row.state.as_deref().unwrap_or_default();

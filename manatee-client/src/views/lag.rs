@@ -18,7 +18,10 @@ pub enum Lag {
 impl Lag {
     /// The column's value for an age in seconds, cut to whole ones.
     pub fn from_age(age: Option<f64>) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "the column has whole seconds, and `as` saturates")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the column has whole seconds, and `as` saturates"
+        )]
         age.map_or(Self::None, |age| Self::Seconds(age.trunc() as i64))
     }
 }

@@ -76,7 +76,12 @@ fn issue_block(issues: &[Issue]) -> String {
 }
 
 fn lines(issues: &[Issue]) -> String {
-    issues.iter().map(|issue| format!("{issue}\n")).collect()
+    let mut text = String::new();
+    for issue in issues {
+        // Writing to a String cannot fail.
+        writeln!(text, "{issue}").unwrap_or_default();
+    }
+    text
 }
 
 #[cfg(test)]
@@ -90,7 +95,8 @@ mod tests {
 
     /// A view in which everybody answers and streams, with these ages of what was replayed.
     fn view(example: &str, position: &str, ages: &[Option<f64>]) -> ClusterView {
-        let (_, document) = example_states().into_iter().find(|(name, _)| *name == example).unwrap();
+        let (_, document) =
+            example_states().into_iter().find(|(name, _)| *name == example).unwrap();
         let state = ClusterState::from_json(document.as_bytes()).unwrap();
         let shard = "9.moray.lab.example.net".parse().unwrap();
         let mut view = ClusterView::without_answers(shard, state.clone());
@@ -115,10 +121,10 @@ mod tests {
     }
 
     fn row(view: &mut ClusterView, peer: usize) -> &mut Vec<Downstream> {
-        match &mut view.peers[peer].postgres {
-            PostgresView::Answered { downstreams, .. } => downstreams,
-            other => panic!("{other:?}"),
-        }
+        let PostgresView::Answered { downstreams, .. } = &mut view.peers[peer].postgres else {
+            panic!("peer {peer} has not answered");
+        };
+        downstreams
     }
 
     fn fail(view: &mut ClusterView, peer: usize) {
@@ -167,9 +173,12 @@ mod tests {
     fn fields_are_padded_and_never_cut() {
         let (_, view) = views().swap_remove(3);
         let table = view.table(&Columns::pg_status(), true, None);
-        assert!(table.starts_with("ROLE     PEER     PG   REPL  SENT          FLUSH         REPLAY        LAG   \n"));
+        assert!(table.starts_with(
+            "ROLE     PEER     PG   REPL  SENT          FLUSH         REPLAY        LAG   \n"
+        ));
         assert!(table.ends_with("123m09s\n"));
-        let asyncs = view.table(&"role,zoneabbr,pg-write".parse().unwrap(), false, Some(Role::Async));
+        let asyncs =
+            view.table(&"role,zoneabbr,pg-write".parse().unwrap(), false, Some(Role::Async));
         assert_eq!(asyncs.lines().count(), 4);
         assert!(asyncs.starts_with("async    ac30c0de 61/F0C4A9D8  \n"));
     }
@@ -213,9 +222,8 @@ mod tests {
 
     #[test]
     fn the_rest_of_the_rules() {
-        let message = |view: &ClusterView| {
-            view.issues().iter().map(ToString::to_string).collect::<Vec<_>>()
-        };
+        let message =
+            |view: &ClusterView| view.issues().iter().map(ToString::to_string).collect::<Vec<_>>();
         let (_, mut view) = views().swap_remove(0);
         row(&mut view, 0)[0].sync_state = Some("async".into());
         row(&mut view, 1).clear();

@@ -108,9 +108,8 @@ impl Columns {
 
     /// Those of [`Columns::pg_status`] with whole UUIDs, as `-w` asks for.
     pub fn pg_status_wide() -> Self {
-        let wide = |column| match column {
-            Column::PeerAbbreviation => Column::PeerName,
-            other => other,
+        let wide = |column| {
+            if column == Column::PeerAbbreviation { Column::PeerName } else { column }
         };
         Self(Self::pg_status().0.into_iter().map(wide).collect())
     }
@@ -158,10 +157,16 @@ impl ClusterView {
     pub fn table(&self, columns: &Columns, heading: bool, role: Option<Role>) -> String {
         let mut table = String::new();
         if heading {
-            line(&mut table, columns.0.iter().map(|column| (column.heading().to_owned(), column.width())));
+            line(
+                &mut table,
+                columns.0.iter().map(|column| (column.heading().to_owned(), column.width())),
+            );
         }
         for view in self.peers.iter().filter(|view| role.is_none_or(|role| role == view.role)) {
-            line(&mut table, columns.0.iter().map(|column| (self.cell(view, *column), column.width())));
+            line(
+                &mut table,
+                columns.0.iter().map(|column| (self.cell(view, *column), column.width())),
+            );
         }
         table
     }
@@ -169,7 +174,8 @@ impl ClusterView {
     fn cell(&self, view: &PeerView, column: Column) -> String {
         let link = self.link(view);
         let row = link.row().filter(|row| row.sync_state.is_some());
-        let position = |lsn: Option<crate::Lsn>| lsn.map_or_else(|| "-".to_owned(), |lsn| lsn.to_string());
+        let position =
+            |lsn: Option<crate::Lsn>| lsn.map_or_else(|| "-".to_owned(), |lsn| lsn.to_string());
         match column {
             Column::Role => view.role.to_string(),
             Column::PeerName => view.peer.zone_id.to_string(),

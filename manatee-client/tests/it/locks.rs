@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use manatee_client::{
-    DumpLock, DumpLockError, DumpLockState, Lock, LockError, LockState, Session, ShardError, Takeover,
+    DumpLock, DumpLockError, DumpLockState, Lock, LockError, LockState, Session, ShardError,
+    Takeover,
 };
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -43,9 +44,10 @@ async fn one_holder_at_a_time(server: &ZooKeeper) {
     let short = Duration::from_millis(100);
     let refused = theirs.acquire("plan-2", now(), Takeover::Never, short).await;
     assert!(matches!(refused, Err(LockError::Held { .. })));
-    let waiting = tokio::spawn(async move {
-        theirs.acquire("plan-2", now(), Takeover::Never, PATIENCE).await
-    });
+    let waiting =
+        tokio::spawn(
+            async move { theirs.acquire("plan-2", now(), Takeover::Never, PATIENCE).await },
+        );
     held.release().await.unwrap();
     let held = timeout(PATIENCE, waiting).await.unwrap().unwrap().unwrap();
     assert_eq!(held.token(), 2, "tokens grow across releases");

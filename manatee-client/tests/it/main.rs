@@ -1,6 +1,6 @@
 //! The library against a real ZooKeeper and real PostgreSQL servers.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod locks;
 mod postgres;

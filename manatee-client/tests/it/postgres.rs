@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use manatee_client::{
-    Lsn, Peer, Postgres, PostgresError, ReplayError, ReplayWait, RunningDump, downstream_named, running_dump,
+    Lsn, Peer, Postgres, PostgresError, ReplayError, ReplayWait, RunningDump, downstream_named,
+    running_dump,
 };
 
 use crate::servers::postgres::Chain;
@@ -20,9 +21,15 @@ async fn a_chain_of_three() {
     let mut chain = Chain::start(3);
     let peers = chain.peers();
     let servers: Vec<Postgres> = peers.iter().map(server).collect();
-    wait_until("the sync is synchronous", PATIENCE, || {
-        chain.sql(0, "SELECT sync_state FROM pg_stat_replication") == "sync"
-    });
+    for (upstream, kind) in [(0, "sync"), (1, "async")] {
+        wait_until("the chain streams", PATIENCE, || {
+            let row = chain.sql(
+                upstream,
+                "SELECT state, sync_state, flush_lsn IS NOT NULL FROM pg_stat_replication",
+            );
+            row == format!("streaming|{kind}|t")
+        });
+    }
     replication_is_joined_by_name(&peers, &servers).await;
     writability_is_seen_on_a_fresh_connection(&chain, &peers, &servers).await;
     the_tail_replays_what_the_primary_wrote(&chain, &servers).await;
@@ -45,7 +52,11 @@ async fn replication_is_joined_by_name(peers: &[Peer], servers: &[Postgres]) {
     assert_eq!(servers[2].downstreams().await.unwrap(), []);
 }
 
-async fn writability_is_seen_on_a_fresh_connection(chain: &Chain, peers: &[Peer], servers: &[Postgres]) {
+async fn writability_is_seen_on_a_fresh_connection(
+    chain: &Chain,
+    peers: &[Peer],
+    servers: &[Postgres],
+) {
     let writable = servers[0].writability().await.unwrap();
     assert!(writable.is_writable_with_sync(&peers[1].pg_url));
     assert!(!writable.is_writable_with_sync(&peers[2].pg_url));
@@ -65,7 +76,8 @@ async fn writability_is_seen_on_a_fresh_connection(chain: &Chain, peers: &[Peer]
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let settings = servers[0].settings(&["wal_level", "max_wal_senders", "no_such"]).await.unwrap();
-    let settings: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let settings: Vec<_> =
+        settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(settings, [("max_wal_senders", "15"), ("wal_level", "replica")]);
 }
 
@@ -108,7 +120,8 @@ async fn a_dump_is_seen_at_its_port(peers: &[Peer]) {
     let patience = Duration::from_secs(5);
     let nothing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     assert_eq!(running_dump(&endpoint, nothing, patience).await.unwrap(), RunningDump::None);
-    let RunningDump::Running { clients } = running_dump(&endpoint, endpoint.port, patience).await.unwrap()
+    let RunningDump::Running { clients } =
+        running_dump(&endpoint, endpoint.port, patience).await.unwrap()
     else {
         panic!("a server listens there");
     };

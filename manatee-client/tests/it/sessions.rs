@@ -68,8 +68,10 @@ async fn a_session_lives_through_the_absence_of_its_servers() {
     assert_eq!(timeout(PATIENCE, events.next()).await.unwrap(), Some(SessionEvent::Disconnected));
     let error = shard(&hasty, "x").read().await.unwrap_err();
     assert!(error.is_retryable() && !error.is_expired(), "{error:?}");
-    let options =
-        SessionOptions { operation_timeout: Duration::from_millis(500), ..SessionOptions::default() };
+    let options = SessionOptions {
+        operation_timeout: Duration::from_millis(500),
+        ..SessionOptions::default()
+    };
     let refused = Session::connect(&server.address().parse().unwrap(), &options).await;
     assert!(refused.unwrap_err().is_retryable());
     // A change begun meanwhile waits for the servers.
@@ -81,6 +83,10 @@ async fn a_session_lives_through_the_absence_of_its_servers() {
     assert_eq!(timeout(PATIENCE, events.next()).await.unwrap(), Some(SessionEvent::Reconnected));
     assert_eq!(timeout(PATIENCE, waiting).await.unwrap().unwrap().unwrap(), Unfrozen::Now);
     let candidates = mine.candidates().await.unwrap();
-    assert_eq!(candidates[0].session, patient.id(), "the same session, and what is ephemeral in it");
+    assert_eq!(
+        candidates[0].session,
+        patient.id(),
+        "the same session, and what is ephemeral in it"
+    );
     assert!(!mine.read_existing().await.unwrap().state.is_frozen());
 }

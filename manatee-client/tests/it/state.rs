@@ -108,7 +108,10 @@ async fn freezes_have_owners(session: &Session) {
         let state = ClusterState::from_value(document).unwrap();
         shard.replace(&stored, &state).await.unwrap();
         let refused = shard.unfreeze("plan-7").await;
-        assert!(matches!(refused, Err(ShardError::FrozenByOther { owner: None, .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(ShardError::FrozenByOther { owner: None, .. })),
+            "{refused:?}"
+        );
     }
 }
 
@@ -159,7 +162,9 @@ async fn history_has_entries_of_both_versions(server: &ZooKeeper, session: &Sess
     let history = shard.history().await.unwrap();
     let sequences: Vec<_> = history.iter().map(|entry| entry.sequence).collect();
     assert_eq!(sequences, [0, 1, 2, 3], "one counter for all prefixes");
-    assert!(matches!(&history[0].event, HistoryEvent::Version1(event) if event.slave == "10.0.0.2"));
+    assert!(
+        matches!(&history[0].event, HistoryEvent::Version1(event) if event.slave == "10.0.0.2")
+    );
     assert_eq!(history[0].time.as_millisecond(), 1_395_789_204_123);
     assert!(matches!(&history[1].event, HistoryEvent::State(state) if state.is_frozen()));
     assert!(matches!(&history[3].event, HistoryEvent::Unreadable(_)));

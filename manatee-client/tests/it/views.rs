@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use manatee_client::{
-    ClusterView, Columns, Freeze, Lsn, Role, ShardError, ShowText, history_json, history_table, initial_state,
+    ClusterView, Columns, Freeze, Lsn, Role, ShardError, ShowText, history_json, history_table,
+    initial_state,
 };
 
 use crate::servers::postgres::Chain;
@@ -47,7 +48,10 @@ async fn a_shard_as_manatee_adm_shows_it() {
     let issue = down.issues().remove(0).to_string();
     assert_eq!(issue, "error: cannot query postgres on sync: peer \"00000001\": ECONNREFUSED");
     assert!(!down.verify().passed());
-    assert!(down.table(&Columns::pg_status(), false, Some(Role::Sync)).starts_with("sync     00000001 fail -"));
+    assert!(
+        down.table(&Columns::pg_status(), false, Some(Role::Sync))
+            .starts_with("sync     00000001 fail -")
+    );
     chain.resume(1);
     chain.stop(2);
     let down = settled(&shard, |view| view.issues().len() == 1).await;
@@ -57,17 +61,25 @@ async fn a_shard_as_manatee_adm_shows_it() {
 
     let peers = ClusterView::load_peers(&shard).await.unwrap();
     let table = peers.table(&Columns::peers(), true, None);
-    assert!(table.starts_with("ROLE     PEERNAME                             IP              \nprimary  00000000-0000-"));
+    assert!(table.starts_with(
+        "ROLE     PEERNAME                             IP              \nprimary  00000000-0000-"
+    ));
     shard.unfreeze("plan-7").await.unwrap();
     let history = shard.history().await.unwrap();
     let table = history_table(&history, false, true);
-    assert!(table.contains(" 1 multi frz 00000000 00000001 00000002 -        cluster setup for normal"), "{table}");
+    assert!(
+        table.contains(" 1 multi frz 00000000 00000001 00000002 -        cluster setup for normal"),
+        "{table}"
+    );
     assert!(table.trim_end().ends_with("cluster unfrozen"));
     assert_eq!(history_json(&history).lines().count(), 2);
 }
 
 /// The first view of which this holds.
-async fn settled(shard: &manatee_client::Shard, holds: impl Fn(&ClusterView) -> bool) -> ClusterView {
+async fn settled(
+    shard: &manatee_client::Shard,
+    holds: impl Fn(&ClusterView) -> bool,
+) -> ClusterView {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
         let view = ClusterView::load(shard, TIMEOUT).await.unwrap();

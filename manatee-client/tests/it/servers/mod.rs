@@ -2,9 +2,9 @@
 //!
 //! Each keeps its data in a directory of its own, listens on a port that the kernel chose, and ends with its handle.
 
-pub mod postgres;
-pub mod proxy;
-pub mod zookeeper;
+pub(crate) mod postgres;
+pub(crate) mod proxy;
+pub(crate) mod zookeeper;
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -17,7 +17,7 @@ fn free_port() -> u16 {
 }
 
 /// Waits until the condition holds, and fails the test if that takes too long.
-pub fn wait_until(what: &str, patience: Duration, mut condition: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, patience: Duration, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + patience;
     while !condition() {
         assert!(Instant::now() < deadline, "{what}: not within {patience:?}");

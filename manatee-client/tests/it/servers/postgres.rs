@@ -18,7 +18,7 @@ const DEBIAN: &str = "/usr/lib/postgresql/15/bin";
 const USER: &str = "postgres";
 
 /// The servers of a shard: the first is the primary, each other streams from the one before.
-pub struct Chain {
+pub(crate) struct Chain {
     directory: TempDir,
     servers: Vec<Server>,
 }
@@ -31,7 +31,7 @@ struct Server {
 
 impl Chain {
     /// Starts this many servers. The second is the primary's synchronous standby.
-    pub fn start(count: usize) -> Self {
+    pub(crate) fn start(count: usize) -> Self {
         let directory = TempDir::new().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let peers: Vec<Peer> = (0..count)
@@ -55,17 +55,17 @@ impl Chain {
     }
 
     /// The peers, in the order of the chain.
-    pub fn peers(&self) -> Vec<Peer> {
+    pub(crate) fn peers(&self) -> Vec<Peer> {
         self.servers.iter().map(|server| server.peer.clone()).collect()
     }
 
     /// Stops a server at once.
-    pub fn stop(&mut self, index: usize) {
+    pub(crate) fn stop(&mut self, index: usize) {
         self.servers[index].stop();
     }
 
     /// Starts a server that was stopped.
-    pub fn resume(&mut self, index: usize) {
+    pub(crate) fn resume(&mut self, index: usize) {
         let server = &mut self.servers[index];
         let sockets = server.data.display().to_string();
         let port = port(&server.peer).to_string();
@@ -85,10 +85,23 @@ impl Chain {
     }
 
     /// Runs SQL on a server as a client would, and returns what it prints.
-    pub fn sql(&self, index: usize, sql: &str) -> String {
+    pub(crate) fn sql(&self, index: usize, sql: &str) -> String {
         let port = port(&self.servers[index].peer).to_string();
         let output = Command::new(program("psql"))
-            .args(["-X", "-A", "-t", "-q", "-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-c", sql])
+            .args([
+                "-X",
+                "-A",
+                "-t",
+                "-q",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port,
+                "-U",
+                "postgres",
+                "-c",
+                sql,
+            ])
             .output()
             .unwrap();
         assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
@@ -96,13 +109,17 @@ impl Chain {
     }
 
     /// Changes a setting and lets the server read it.
-    pub fn set(&self, index: usize, name: &str, value: &str) {
+    pub(crate) fn set(&self, index: usize, name: &str, value: &str) {
         self.sql(index, &format!("ALTER SYSTEM SET {name} = {value}"));
         self.sql(index, "SELECT pg_reload_conf()");
     }
 
     fn make_primary(&self, data: &Path, sync: Option<&Peer>) {
-        run(program("initdb"), &["-A", "trust", "-U", "postgres", "-E", "UTF-8", "--no-locale", "-N"], data);
+        run(
+            program("initdb"),
+            &["-A", "trust", "-U", "postgres", "-E", "UTF-8", "--no-locale", "-N"],
+            data,
+        );
         let names = sync.map(|sync| format!("synchronous_standby_names = '\"{}\"'\n", sync.pg_url));
         let config = format!(
             "wal_level = replica\nmax_wal_senders = 15\nhot_standby = on\nsynchronous_commit = remote_write\n{}",
@@ -115,7 +132,19 @@ impl Chain {
 /// Copies the primary's data and points the copy at its upstream. A standby waits for nobody's confirmation.
 fn make_standby(data: &Path, peer: &Peer, upstream: &Peer) {
     let upstream_port = port(upstream).to_string();
-    let arguments = ["-h", "127.0.0.1", "-p", &upstream_port, "-U", "postgres", "-c", "fast", "-X", "stream", "-N"];
+    let arguments = [
+        "-h",
+        "127.0.0.1",
+        "-p",
+        &upstream_port,
+        "-U",
+        "postgres",
+        "-c",
+        "fast",
+        "-X",
+        "stream",
+        "-N",
+    ];
     run(program("pg_basebackup"), &arguments, data);
     let conninfo = format!(
         "host=127.0.0.1 port={upstream_port} user=postgres application_name={} connect_timeout=60",

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Passes connections on to a server, until it is cut.
-pub struct Proxy {
+pub(crate) struct Proxy {
     address: String,
     open: Arc<watch::Sender<bool>>,
     listener: JoinHandle<()>,
@@ -16,7 +16,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// A line to the server at this address.
-    pub async fn to(server: String) -> Self {
+    pub(crate) async fn to(server: String) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let open = Arc::new(watch::Sender::new(true));
@@ -42,17 +42,17 @@ impl Proxy {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
     /// Breaks every connection and lets none through.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.open.send_replace(false);
     }
 
     /// Lets connections through again.
-    pub fn mend(&self) {
+    pub(crate) fn mend(&self) {
         self.open.send_replace(true);
     }
 }

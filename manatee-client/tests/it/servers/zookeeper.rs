@@ -17,7 +17,7 @@ const JARS: &str = "/usr/share/java/zookeeper.jar:/usr/share/java/zookeeper-jute
                     /usr/share/java/snappy-java.jar";
 
 /// A running ZooKeeper server of one.
-pub struct ZooKeeper {
+pub(crate) struct ZooKeeper {
     directory: TempDir,
     port: u16,
     process: Option<Child>,
@@ -25,7 +25,7 @@ pub struct ZooKeeper {
 
 impl ZooKeeper {
     /// Starts a server with an empty tree. Sessions may be as short as 400 milliseconds.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let directory = TempDir::new().unwrap();
         let mut server = Self { directory, port: free_port(), process: None };
         server.resume();
@@ -33,12 +33,12 @@ impl ZooKeeper {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
     /// Stops the server; its data stay.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
             process.wait().unwrap();
@@ -46,7 +46,7 @@ impl ZooKeeper {
     }
 
     /// Starts the server again on the same port with the same data.
-    pub fn resume(&mut self) {
+    pub(crate) fn resume(&mut self) {
         let data = self.directory.path().join("data");
         let config = self.directory.path().join("zoo.cfg");
         let (data, port) = (data.display(), self.port);
@@ -65,9 +65,11 @@ impl ZooKeeper {
             .spawn()
             .unwrap();
         self.process = Some(process);
-        wait_until("ZooKeeper answers (is libzookeeper-java installed?)", Duration::from_secs(30), || {
-            self.says("srvr").is_some_and(|answer| answer.contains("Mode: standalone"))
-        });
+        wait_until(
+            "ZooKeeper answers (is libzookeeper-java installed?)",
+            Duration::from_secs(30),
+            || self.says("srvr").is_some_and(|answer| answer.contains("Mode: standalone")),
+        );
     }
 
     /// The answer to one of its four-letter words.

@@ -145,7 +145,9 @@ fn take_issues(lines: &mut Vec<&str>) -> Vec<Issue> {
     let issue = |line: &str| {
         let of = |level, message: &str| Issue { level, message: message.trim_end().to_owned() };
         let error = line.strip_prefix("error: ").map(|message| of(IssueLevel::Error, message));
-        error.or_else(|| line.strip_prefix("warning: ").map(|message| of(IssueLevel::Warning, message)))
+        error.or_else(|| {
+            line.strip_prefix("warning: ").map(|message| of(IssueLevel::Warning, message))
+        })
     };
     let mut issues = Vec::new();
     while let Some(found) = lines.last().and_then(|line| issue(line)) {
@@ -158,8 +160,9 @@ fn take_issues(lines: &mut Vec<&str>) -> Vec<Issue> {
 
 /// Takes the lines of the table at the end; they begin after the last line that is one of these headings.
 fn take_table<'a>(lines: &mut Vec<&'a str>, headings: &[&[&str]]) -> Option<Vec<&'a str>> {
-    let is_heading =
-        |line: &&str| headings.iter().any(|heading| line.split_whitespace().eq(heading.iter().copied()));
+    let is_heading = |line: &&str| {
+        headings.iter().any(|heading| line.split_whitespace().eq(heading.iter().copied()))
+    };
     let at = lines.iter().rposition(is_heading)?;
     let table = lines.split_off(at).split_off(1);
     if table.is_empty() { None } else { Some(table) }
@@ -181,7 +184,9 @@ fn take_peers(lines: &mut Vec<&str>, servers: &[ShownServer]) -> Option<Vec<Show
 }
 
 fn role(name: &str) -> Option<Role> {
-    [Role::Primary, Role::Sync, Role::Async, Role::Deposed].into_iter().find(|role| role.as_str() == name)
+    [Role::Primary, Role::Sync, Role::Async, Role::Deposed]
+        .into_iter()
+        .find(|role| role.as_str() == name)
 }
 
 fn peer(line: &str) -> Option<ShownPeer> {
@@ -244,7 +249,11 @@ impl Keys {
         };
         let (zookeeper, cluster) = (key("zookeeper")?, key("cluster")?);
         let generation = key("generation")?;
-        let bad = |found: &str, wanted| ShowTextError::Unexpected { line: 3, wanted, found: found.to_owned() };
+        let bad = |found: &str, wanted| ShowTextError::Unexpected {
+            line: 3,
+            wanted,
+            found: found.to_owned(),
+        };
         let (number, wal) = generation
             .strip_suffix(')')
             .and_then(|text| text.split_once(" ("))
@@ -259,7 +268,8 @@ impl Keys {
         let freeze = match frozen.strip_prefix("frozen since") {
             Some(date) => {
                 let first = key("freeze info")?;
-                let reason: Vec<&str> = std::iter::once(first).chain(rest.iter().copied()).collect();
+                let reason: Vec<&str> =
+                    std::iter::once(first).chain(rest.iter().copied()).collect();
                 rest = &[];
                 Some(ShownFreeze { date: date.trim().to_owned(), reason: reason.join("\n") })
             }
@@ -284,7 +294,9 @@ impl Keys {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShowTextError {
     /// Nothing was printed.
-    #[error("manatee-adm show printed nothing: it failed, though it exits with 0; its stderr says why")]
+    #[error(
+        "manatee-adm show printed nothing: it failed, though it exits with 0; its stderr says why"
+    )]
     Empty,
     /// Something else is there.
     #[error("line {line} of what manatee-adm show printed: expected {wanted}, found {found:?}")]
@@ -305,130 +317,4 @@ pub enum ShowTextError {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::testdata::example_shows;
-
-    fn example(name: &str) -> &'static str {
-        example_shows().into_iter().find(|(example, _)| *example == name).unwrap().1
-    }
-
-    #[test]
-    fn every_example_is_read_with_and_without_blanks_at_the_end_of_lines() {
-        for (name, text) in example_shows() {
-            let plain = ShowText::parse(text).unwrap();
-            let padded: String = text.lines().map(|line| format!("{line}   \n")).collect();
-            assert_eq!(ShowText::parse(&padded).unwrap(), plain, "{name}");
-            assert_eq!(plain.cluster, "9.moray.lab.example.net", "{name}");
-            assert_eq!(plain.peers.len(), plain.servers.len(), "{name}");
-        }
-    }
-
-    #[test]
-    fn lines_describe_the_connection_to_the_next_peer() {
-        let show = ShowText::parse(example("e4")).unwrap();
-        assert_eq!((show.generation.as_str(), show.init_wal.as_str()), ("7", "61/F00D0028"));
-        assert!(show.freeze.unwrap().reason.starts_with("reshard plan 3d0e5c1a"));
-        assert_eq!(show.servers[0].downstream.as_ref().unwrap().sync_state, "sync");
-        assert_eq!(show.servers[4].lag, Lag::Seconds(64));
-        assert_eq!(show.servers[5].downstream, None);
-        assert_eq!(show.servers[5].lag, Lag::Seconds(7389));
-        assert_eq!(show.peers[5].ip, "10.99.4.16");
-    }
-
-    #[test]
-    fn deposed_failed_and_shifted_lines_are_read() {
-        let deposed = ShowText::parse(example("e5")).unwrap();
-        assert_eq!(deposed.servers[2].role, Role::Deposed);
-        assert!(deposed.servers[2].online, "never asked");
-        assert_eq!(deposed.issues.len(), 2);
-        let down = ShowText::parse(example("e6")).unwrap();
-        assert!(!down.servers[1].online);
-        assert_eq!(down.issues[0].level, IssueLevel::Error);
-        let shifted = ShowText::parse(example("e7")).unwrap();
-        assert_eq!(shifted.servers[0].downstream.as_ref().unwrap().sync_state, "potential");
-        assert!(ShowText::parse(example("e3")).unwrap().one_node_write_mode);
-    }
-
-    #[test]
-    fn the_last_peer_may_have_a_connection_and_lags_may_be_odd() {
-        let text = example("e1").replace(
-            "async    ac30c0de ok   -     -             -             -             0m03s",
-            "async    ac30c0de ok   async 2C/5A9BB0E0   2C/5A9BB0E0   -   -1m-3s",
-        );
-        let show = ShowText::parse(&text).unwrap();
-        let downstream = show.servers[2].downstream.as_ref().unwrap();
-        assert_eq!(downstream.replay, None);
-        assert_eq!(show.servers[2].lag, Lag::Seconds(-3));
-    }
-
-    #[test]
-    fn a_reason_may_be_any_text() {
-        for reason in [
-            "plain",
-            "CM-77: two\nlines: with colons",
-            "a table\n\nROLE     PEERNAME  IP\nprimary  zzzzzzzz 10.0.0.1\n\nand more",
-            "ROLE PEER PG REPL SENT FLUSH REPLAY LAG\nprimary aa10c0de ok - - - - -\n\nerror: no error",
-            "ends with blank lines\n\n",
-            "",
-        ] {
-            for name in ["e2", "e4"] {
-                let text = example(name);
-                let (_, old) = text.split_once("freeze info: ").unwrap();
-                let old = old.lines().next().unwrap();
-                let show = ShowText::parse(&text.replace(old, reason)).unwrap();
-                assert_eq!(show.freeze.unwrap().reason, reason, "{name}");
-                assert_eq!(show.peers.len(), show.servers.len());
-            }
-        }
-    }
-
-    #[test]
-    fn legacy_freezes_are_shown_as_unknown_or_undefined() {
-        for word in ["unknown", "undefined"] {
-            let text = example("e2")
-                .replace("2024-05-06T07:08:09.123Z", word)
-                .replace("CM-77 switch replacement", word);
-            let freeze = ShowText::parse(&text).unwrap().freeze.unwrap();
-            assert_eq!((freeze.date.as_str(), freeze.reason.as_str()), (word, word));
-        }
-    }
-
-    #[test]
-    fn without_v_there_is_no_table_of_peers() {
-        let text = example("e1");
-        let (keys, rest) = text.split_once("\n\n").unwrap();
-        let (_, servers) = rest.split_once("\n\n").unwrap();
-        let show = ShowText::parse(&format!("{keys}\n\n{servers}")).unwrap();
-        assert_eq!(show.peers, []);
-        assert_eq!(show.servers.len(), 3);
-        let wide = servers.replace("PEER ", "PEERNAME ").replace("aa10c0de", "aa10c0de-0001-4000-8000-000000000001");
-        let show = ShowText::parse(&format!("{keys}\n\n{wide}")).unwrap();
-        assert_eq!(show.servers[0].peer, "aa10c0de-0001-4000-8000-000000000001");
-    }
-
-    #[test]
-    fn nothing_is_a_failure() {
-        assert_eq!(ShowText::parse(""), Err(ShowTextError::Empty));
-        assert_eq!(ShowText::parse("\n \n"), Err(ShowTextError::Empty));
-        assert!(ShowText::parse("manatee-adm: no state object exists").is_err());
-        // Cut short: any number of whole lines is refused or, from the issues' beginning on, complete but for them.
-        let text = example("e1");
-        let lines: Vec<&str> = text.lines().collect();
-        for count in 1..lines.len() - 2 {
-            assert!(ShowText::parse(&lines[..count].join("\n")).is_err(), "{count} lines");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_it_panic(lines in proptest::collection::vec("(ROLE PEER PG|primary x|error: e|freeze:|.{0,20})", 0..20)) {
-            let text = lines.join("\n");
-            if let Ok(show) = ShowText::parse(&text) {
-                prop_assert!(!show.servers.is_empty());
-            }
-        }
-    }
-}
+mod tests;
