@@ -45,7 +45,7 @@ impl Chain {
             let data = chain.directory.path().join(format!("data{index}"));
             make_own_directory(&data);
             match index.checked_sub(1) {
-                None => chain.make_primary(&data, peers.get(1)),
+                None => make_primary(&data, peers.get(1)),
                 Some(upstream) => make_standby(&data, peer, &peers[upstream]),
             }
             chain.servers.push(Server { peer: peer.clone(), data, process: None });
@@ -113,20 +113,20 @@ impl Chain {
         self.sql(index, &format!("ALTER SYSTEM SET {name} = {value}"));
         self.sql(index, "SELECT pg_reload_conf()");
     }
+}
 
-    fn make_primary(&self, data: &Path, sync: Option<&Peer>) {
-        run(
-            program("initdb"),
-            &["-A", "trust", "-U", "postgres", "-E", "UTF-8", "--no-locale", "-N"],
-            data,
-        );
-        let names = sync.map(|sync| format!("synchronous_standby_names = '\"{}\"'\n", sync.pg_url));
-        let config = format!(
-            "wal_level = replica\nmax_wal_senders = 15\nhot_standby = on\nsynchronous_commit = remote_write\n{}",
-            names.unwrap_or_default()
-        );
-        append(&data.join("postgresql.conf"), &config);
-    }
+fn make_primary(data: &Path, sync: Option<&Peer>) {
+    run(
+        &program("initdb"),
+        &["-A", "trust", "-U", "postgres", "-E", "UTF-8", "--no-locale", "-N"],
+        data,
+    );
+    let names = sync.map(|sync| format!("synchronous_standby_names = '\"{}\"'\n", sync.pg_url));
+    let config = format!(
+        "wal_level = replica\nmax_wal_senders = 15\nhot_standby = on\nsynchronous_commit = remote_write\n{}",
+        names.unwrap_or_default()
+    );
+    append(&data.join("postgresql.conf"), &config);
 }
 
 /// Copies the primary's data and points the copy at its upstream. A standby waits for nobody's confirmation.
@@ -145,7 +145,7 @@ fn make_standby(data: &Path, peer: &Peer, upstream: &Peer) {
         "stream",
         "-N",
     ];
-    run(program("pg_basebackup"), &arguments, data);
+    run(&program("pg_basebackup"), &arguments, data);
     let conninfo = format!(
         "host=127.0.0.1 port={upstream_port} user=postgres application_name={} connect_timeout=60",
         peer.pg_url
@@ -199,11 +199,16 @@ fn append(path: &Path, text: &str) {
 }
 
 /// Runs a program that fills the data directory.
-fn run(program: PathBuf, arguments: &[&str], data: &Path) {
-    let mut command = tied_to_the_test(&program, user());
+fn run(program: &Path, arguments: &[&str], data: &Path) {
+    let mut command = tied_to_the_test(program, user());
     command.args(arguments).arg("-D").arg(data).stderr(Stdio::piped()).current_dir("/");
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{program:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}: {}",
+        program.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 impl Server {
