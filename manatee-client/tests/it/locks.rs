@@ -9,7 +9,7 @@ use manatee_client::{
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::servers::proxy::Proxy;
+use crate::servers::proxy::{Line, Proxy};
 use crate::servers::zookeeper::ZooKeeper;
 use crate::support::{PERSISTENT, first_state, now, options, raw, session, session_at, shard};
 
@@ -71,7 +71,7 @@ async fn a_dead_holders_lock_is_taken_over_and_its_late_writes_fail(server: &Zoo
         let lock = lock.clone();
         tokio::spawn(async move { lock.acquire("plan-2", now(), Takeover::Never, PATIENCE).await })
     };
-    proxy.cut();
+    proxy.set(Line::Cut);
     let abandoned = timeout(PATIENCE, waiting).await.unwrap().unwrap();
     let Err(LockError::Abandoned { record, .. }) = abandoned else { panic!("{abandoned:?}") };
     assert_eq!(record.owner.as_deref(), Some("plan-1"));

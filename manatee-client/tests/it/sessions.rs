@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use manatee_client::{Session, SessionEvent, SessionOptions, Unfrozen};
+use manatee_client::{ClusterState, Established, Session, SessionEvent, SessionOptions, Unfrozen};
 use tokio::time::timeout;
 
-use crate::servers::proxy::Proxy;
+use crate::servers::proxy::{Line, Proxy};
 use crate::servers::zookeeper::ZooKeeper;
 use crate::support::{first_state, options, peer, session, session_at, shard};
 
@@ -28,18 +28,18 @@ async fn an_expired_session_is_told_everywhere() {
     assert_eq!(candidates.next().await.unwrap().len(), 1);
 
     // A short break is none.
-    proxy.cut();
+    proxy.set(Line::Cut);
     assert_eq!(timeout(PATIENCE, events.next()).await.unwrap(), Some(SessionEvent::Disconnected));
-    proxy.mend();
+    proxy.set(Line::Open);
     assert_eq!(timeout(PATIENCE, events.next()).await.unwrap(), Some(SessionEvent::Reconnected));
     assert!(mine.read().await.unwrap().is_some());
     assert!(!waiting.is_finished());
 
-    proxy.cut();
+    proxy.set(Line::Cut);
     assert_eq!(timeout(PATIENCE, events.next()).await.unwrap(), Some(SessionEvent::Disconnected));
     let gone = timeout(PATIENCE, candidates.next()).await.unwrap().unwrap();
     assert_eq!(gone, [], "the servers end the session on their own");
-    proxy.mend();
+    proxy.set(Line::Open);
     assert_eq!(timeout(PATIENCE, events.next()).await.unwrap(), Some(SessionEvent::Expired));
     assert_eq!(events.next().await, None);
     assert!(victim.is_over());
@@ -89,4 +89,37 @@ async fn a_session_lives_through_the_absence_of_its_servers() {
         "the same session, and what is ephemeral in it"
     );
     assert!(!mine.read_existing().await.unwrap().state.is_frozen());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_whose_outcome_is_unknown_is_looked_up() {
+    let server = ZooKeeper::start();
+    let proxy = Proxy::to(server.address()).await;
+    let options = SessionOptions {
+        session_timeout: Duration::from_secs(30),
+        operation_timeout: Duration::from_millis(700),
+    };
+    let session = session_at(proxy.address(), &options).await;
+    let mine = shard(&session, "x");
+    // It happens, and nobody says so.
+    proxy.set(Line::AnswersLost);
+    assert_eq!(mine.establish(&first_state()).await.unwrap(), Established::AlreadyThere);
+    assert_eq!(mine.unfreeze("setup").await.unwrap(), Unfrozen::Now);
+    let stored = mine.read_existing().await.unwrap();
+    assert_eq!((stored.version, stored.state.is_frozen()), (1, false), "written once");
+    let frozen = ClusterState { freeze: first_state().freeze, ..stored.state.clone() };
+    let error = mine.replace(&stored, &frozen).await.unwrap_err();
+    assert!(error.outcome_unknown() && error.is_retryable(), "{error:?}");
+    assert_eq!(mine.read_existing().await.unwrap().version, 2);
+    // It does not happen, and nobody says so: it is tried again.
+    proxy.set(Line::RequestsLost);
+    let waiting = {
+        let mine = mine.clone();
+        tokio::spawn(async move { mine.unfreeze("setup").await })
+    };
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(mine.read_existing().await.unwrap().state.is_frozen());
+    proxy.set(Line::Open);
+    assert_eq!(timeout(PATIENCE, waiting).await.unwrap().unwrap().unwrap(), Unfrozen::Now);
+    assert_eq!(mine.history().await.unwrap().len(), 4);
 }

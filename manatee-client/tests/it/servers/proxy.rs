@@ -1,16 +1,29 @@
-//! A line between a client and a server that can be cut.
+//! A line between a client and a server that can be cut, or lose what one of them says.
 
 use std::sync::Arc;
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional, sink};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Passes connections on to a server, until it is cut.
+/// What happens to connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// All is passed on.
+    Open,
+    /// Those that are there break, new ones are refused.
+    Cut,
+    /// In new ones the server's first answer is passed on and all others are lost.
+    AnswersLost,
+    /// In new ones the client's first request is passed on and all others are lost.
+    RequestsLost,
+}
+
+/// Passes connections on to a server.
 pub(crate) struct Proxy {
     address: String,
-    open: Arc<watch::Sender<bool>>,
+    line: Arc<watch::Sender<Line>>,
     listener: JoinHandle<()>,
 }
 
@@ -19,26 +32,28 @@ impl Proxy {
     pub(crate) async fn to(server: String) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let open = Arc::new(watch::Sender::new(true));
-        let state = Arc::clone(&open);
+        let line = Arc::new(watch::Sender::new(Line::Open));
+        let state = Arc::clone(&line);
         let listener = tokio::spawn(async move {
             loop {
-                let (mut client, _) = listener.accept().await.unwrap();
+                let (client, _) = listener.accept().await.unwrap();
                 let mut state = state.subscribe();
-                if !*state.borrow_and_update() {
+                let line = *state.borrow_and_update();
+                if line == Line::Cut {
                     continue;
                 }
                 let server = server.clone();
                 tokio::spawn(async move {
-                    let Ok(mut server) = TcpStream::connect(server).await else { return };
+                    let Ok(server) = TcpStream::connect(server).await else { return };
                     tokio::select! {
-                        _ = copy_bidirectional(&mut client, &mut server) => {}
-                        _ = state.wait_for(|open| !open) => {}
+                        // A connection that breaks on either side is over, which is all there is to know.
+                        _ = pass_on(client, server, line) => {}
+                        _ = state.wait_for(|line| *line == Line::Cut) => {}
                     }
                 });
             }
         });
-        Self { address, open, listener }
+        Self { address, line, listener }
     }
 
     /// Where it listens.
@@ -46,20 +61,42 @@ impl Proxy {
         &self.address
     }
 
-    /// Breaks every connection and lets none through.
-    pub(crate) fn cut(&self) {
-        self.open.send_replace(false);
+    /// Changes what happens to connections.
+    pub(crate) fn set(&self, line: Line) {
+        self.line.send_replace(line);
     }
+}
 
-    /// Lets connections through again.
-    pub(crate) fn mend(&self) {
-        self.open.send_replace(true);
+async fn pass_on(mut client: TcpStream, mut server: TcpStream, line: Line) -> std::io::Result<()> {
+    if line == Line::Open {
+        copy_bidirectional(&mut client, &mut server).await?;
+        return Ok(());
     }
+    let mut bytes = [0; 1024];
+    let count = client.read(&mut bytes).await?;
+    server.write_all(&bytes[..count]).await?;
+    let count = server.read(&mut bytes).await?;
+    client.write_all(&bytes[..count]).await?;
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
+    let (mut nowhere, mut nobody) = (sink(), sink());
+    if line == Line::AnswersLost {
+        tokio::try_join!(
+            tokio::io::copy(&mut from_client, &mut to_server),
+            tokio::io::copy(&mut from_server, &mut nowhere)
+        )?;
+    } else {
+        tokio::try_join!(
+            tokio::io::copy(&mut from_client, &mut nobody),
+            tokio::io::copy(&mut from_server, &mut to_client)
+        )?;
+    }
+    Ok(())
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.listener.abort();
-        self.open.send_replace(false);
+        self.set(Line::Cut);
     }
 }
