@@ -15,19 +15,17 @@ impl Freeze {
     /// `date` is written in milliseconds. `owner` names whoever alone may lift the freeze, e.g. a plan's UUID. manatee-adm
     /// shows only the reason, so operators should find the owner there too.
     pub fn new(date: jiff::Timestamp, reason: &str, owner: &str) -> Self {
-        let members =
-            [("date", to_iso(date)), ("reason", reason.to_owned()), ("owner", owner.to_owned())];
-        let members: Map<_, _> =
-            members.into_iter().map(|(name, text)| (name.to_owned(), Value::from(text))).collect();
-        Self(Value::Object(members))
+        Self::of([("date", &to_iso(date)), ("reason", reason), ("owner", owner)])
     }
 
     /// A mark as manatee-adm makes it, which nobody owns.
     pub fn without_owner(date: jiff::Timestamp, reason: &str) -> Self {
-        let members = [("date", to_iso(date)), ("reason", reason.to_owned())];
-        let members: Map<_, _> =
-            members.into_iter().map(|(name, text)| (name.to_owned(), Value::from(text))).collect();
-        Self(Value::Object(members))
+        Self::of([("date", &to_iso(date)), ("reason", reason)])
+    }
+
+    fn of<const N: usize>(members: [(&str, &str); N]) -> Self {
+        let members = members.map(|(name, text)| (name.to_owned(), Value::from(text)));
+        Self(Value::Object(Map::from_iter(members)))
     }
 
     /// A mark if JavaScript takes the value for true. Even `{}` and `[]` freeze.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use manatee_client::{
-    ClusterView, Columns, Freeze, Lsn, Role, ShardError, ShowText, history_json, history_table,
-    initial_state,
+    ClusterView, Columns, Freeze, Lsn, PostgresView, Role, ShardError, ShowText, history_json,
+    history_table, initial_state,
 };
 
 use crate::servers::postgres::Chain;
@@ -41,7 +41,10 @@ async fn a_shard_as_manatee_adm_shows_it() {
     let columns: Columns = "peername,role,ip,pg-online,pg-write,pg-lag".parse().unwrap();
     assert_eq!(view.table(&columns, false, Some(Role::Sync)).lines().count(), 1);
 
-    // Somebody else streams from the tail and from the primary, as a dump's clone does.
+    // Somebody else streams from the primary and from the tail. After the sync was away theirs is the oldest connection, the
+    // one that manatee-adm looks at.
+    chain.let_a_stranger_stream(0);
+    chain.let_a_stranger_stream(2);
     let tail = chain.peers().remove(2);
     chain.stop(1);
     let down = settled(&shard, |view| view.issues().len() == 1).await;
@@ -53,6 +56,13 @@ async fn a_shard_as_manatee_adm_shows_it() {
             .starts_with("sync     00000001 fail -")
     );
     chain.resume(1);
+    let view = settled(&shard, |view| view.issues().is_empty()).await;
+    let PostgresView::Answered { downstreams, .. } = &view.peers[0].postgres else { panic!() };
+    assert_eq!(downstreams[0].application_name, "pg_receivewal");
+    let text = view.show(&server.address(), &Columns::pg_status(), false);
+    let shown = ShowText::parse(&text).unwrap();
+    assert_eq!(shown.servers[0].downstream.as_ref().unwrap().sync_state, "sync");
+    assert!(shown.servers[2].downstream.is_some(), "the last line has a connection too");
     chain.stop(2);
     let down = settled(&shard, |view| view.issues().len() == 1).await;
     let issue = down.issues().remove(0).to_string();

@@ -21,6 +21,7 @@ const USER: &str = "postgres";
 pub(crate) struct Chain {
     directory: TempDir,
     servers: Vec<Server>,
+    strangers: Vec<Child>,
 }
 
 struct Server {
@@ -40,7 +41,7 @@ impl Chain {
                 Peer::new(ZoneId::from(zone.as_str()), "127.0.0.1", free_port(), 12345)
             })
             .collect();
-        let mut chain = Self { directory, servers: Vec::new() };
+        let mut chain = Self { directory, servers: Vec::new(), strangers: Vec::new() };
         for (index, peer) in peers.iter().enumerate() {
             let data = chain.directory.path().join(format!("data{index}"));
             make_own_directory(&data);
@@ -81,6 +82,24 @@ impl Chain {
         wait_until("PostgreSQL answers", Duration::from_secs(30), || {
             let mut ready = Command::new(program("pg_isready"));
             ready.args(["-q", "-h", "127.0.0.1", "-p", &port]).status().unwrap().success()
+        });
+    }
+
+    /// Lets somebody who is no peer stream from a server, until the end.
+    pub(crate) fn let_a_stranger_stream(&mut self, index: usize) {
+        let directory = self.directory.path().join(format!("stranger{}", self.strangers.len()));
+        make_own_directory(&directory);
+        let port = port(&self.servers[index].peer).to_string();
+        let stranger = tied_to_the_test(&program("pg_receivewal"), user())
+            .args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-D"])
+            .arg(&directory)
+            .spawn()
+            .unwrap();
+        self.strangers.push(stranger);
+        wait_until("a stranger streams", Duration::from_secs(30), || {
+            let rows = "SELECT count(*) FROM pg_stat_replication \
+                        WHERE application_name = 'pg_receivewal' AND state = 'streaming'";
+            self.sql(index, rows) == "1"
         });
     }
 
@@ -224,6 +243,10 @@ impl Server {
 
 impl Drop for Chain {
     fn drop(&mut self) {
+        for stranger in &mut self.strangers {
+            stranger.kill().unwrap();
+            stranger.wait().unwrap();
+        }
         // From the end: a server does not stop while others stream from it, unless it is made to.
         self.servers.iter_mut().rev().for_each(Server::stop);
     }
