@@ -4,13 +4,13 @@
 
 use std::error::Error;
 
-use manatee_client::problems;
+use manatee_client::state_problems;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(file) = std::env::args().nth(1) else {
         return Err("usage: check_state FILE, e.g. check_state testdata/states/e1.json".into());
     };
-    let problems = problems(&serde_json::from_slice(&std::fs::read(file)?)?);
+    let problems = state_problems(&serde_json::from_slice(&std::fs::read(file)?)?);
     for problem in &problems {
         println!("{:?}: {problem}", problem.severity);
     }

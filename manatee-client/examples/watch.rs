@@ -4,7 +4,7 @@
 
 use std::error::Error;
 
-use manatee_client::{Session, SessionOptions, Shard, active};
+use manatee_client::{Session, SessionOptions, Shard, active_candidates};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -26,7 +26,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut candidates = shard.watch_candidates();
     tokio::spawn(async move {
         while let Ok(all) = candidates.next().await {
-            let peers: Vec<&str> = active(&all).iter().map(|peer| peer.id.as_str()).collect();
+            let peers: Vec<&str> =
+                active_candidates(&all).iter().map(|peer| peer.id.as_str()).collect();
             println!("peers there: {}", peers.join(", "));
         }
     });

@@ -107,14 +107,13 @@ impl DumpLock {
         for _ in 0..ATTEMPTS {
             match self.try_change(&change).await {
                 Ok(()) => return Ok(()),
-                // Somebody else changed the list. An unknown outcome is looked up by doing it again: nothing happens twice.
+                // Somebody else changed the list.
                 Err(DumpLockError::ZooKeeper(error))
-                    if error.is_bad_version()
-                        || error.is_no_node()
-                        || error.is_node_exists()
-                        || error.outcome_unknown() =>
-                {
+                    if error.is_bad_version() || error.is_no_node() || error.is_node_exists() => {}
+                // Looked up by doing it again, once the servers are back: nothing happens twice.
+                Err(DumpLockError::ZooKeeper(error)) if error.outcome_unknown() => {
                     tracing::debug!(%error, "changing the dump lock again");
+                    self.session.sync().await.map_err(DumpLockError::ZooKeeper)?;
                 }
                 Err(error) => return Err(error),
             }

@@ -67,7 +67,7 @@ fn parse_name(name: &str) -> Option<(PeerId, u32)> {
 
 /// The peers that are there as the sitters see them: of several children with one id the newest, in the order of the ids as
 /// text.
-pub fn active(candidates: &[Candidate]) -> Vec<&Candidate> {
+pub fn active_candidates(candidates: &[Candidate]) -> Vec<&Candidate> {
     let mut newest: BTreeMap<&PeerId, &Candidate> = BTreeMap::new();
     for candidate in candidates {
         let known = newest.entry(&candidate.id).or_insert(candidate);
@@ -79,7 +79,7 @@ pub fn active(candidates: &[Candidate]) -> Vec<&Candidate> {
 }
 
 impl Shard {
-    /// Every election child, oldest first. Use [`active`] for the peers that are there.
+    /// Every election child, oldest first. Use [`active_candidates`] for the peers that are there.
     ///
     /// # Errors
     ///
@@ -198,7 +198,8 @@ mod tests {
             candidate("10.0.0.10", 4),
             candidate("b", 5),
         ];
-        let active: Vec<_> = active(&all).iter().map(|c| (c.id.as_str(), c.sequence)).collect();
+        let active: Vec<_> =
+            active_candidates(&all).iter().map(|c| (c.id.as_str(), c.sequence)).collect();
         assert_eq!(active, [("10.0.0.10", 4), ("10.0.0.9", 3), ("b", 7)]);
     }
 

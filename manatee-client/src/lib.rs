@@ -31,7 +31,7 @@
 //! # }
 //! ```
 //!
-//! * **State**: [`ClusterState`], [`problems`] (what kills a sitter), [`check_transition`], [`initial_state`].
+//! * **State**: [`ClusterState`], [`state_problems`] (what kills a sitter), [`check_transition`], [`initial_state`].
 //! * **ZooKeeper**: [`Session`] and its [`SessionEvents`], [`Shard`] (read, watch, election, compare-and-set writes with history,
 //!   freezes), [`Lock`] with fencing tokens, [`DumpLock`].
 //! * **PostgreSQL**: [`Postgres`], [`Lsn`], [`Downstream`], [`running_dump`].
@@ -73,7 +73,7 @@ mod write;
 
 pub use dump_lock::{DumpLock, DumpLockError, DumpLockHolder, DumpLockState};
 pub use dumps::{DUMP_PORT, RunningDump, running_dump};
-pub use election::{Announced, Candidate, CandidateWatch, active};
+pub use election::{Announced, Candidate, CandidateWatch, active_candidates};
 pub use error::{Cause, ZooKeeperError};
 pub use freeze::{Frozen, Unfrozen};
 pub use freeze_mark::Freeze;
@@ -94,7 +94,7 @@ pub use show_text::{
 };
 pub use state::{ClusterState, Generation, InitWal, Role, StateError};
 pub use transition::{IllegalTransition, Transition, check_transition};
-pub use validate::{Problem, Severity, problems};
+pub use validate::{Problem, Severity, state_problems};
 pub use views::{
     BadLag, ClusterView, Column, Columns, Issue, IssueLevel, Lag, Link, PeerView, PostgresView,
     UnsupportedColumn, Verification, history_json, history_summaries, history_table,

@@ -51,13 +51,13 @@ impl Lsn {
     }
 }
 
-/// The number at the beginning of the text, as JavaScript's `parseInt(text, 16)` reads it, if it fits 32 bits.
+/// The number at the beginning of the text, as JavaScript's `parseInt(text, 16)` reads it; no more than 32 bits of it.
 fn leading_hex(text: &str) -> Option<u64> {
     let text = text.trim_start();
     let text = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
     let end = text.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(text.len());
-    let number = u64::from_str_radix(text.get(..end)?, 16).ok()?;
-    u32::try_from(number).ok().map(u64::from)
+    let digits = text.get(..end).filter(|digits| !digits.is_empty())?;
+    Some(u64::from(u32::from_str_radix(digits, 16).unwrap_or(u32::MAX)))
 }
 
 impl fmt::Display for Lsn {
@@ -113,6 +113,7 @@ mod tests {
     #[test]
     fn sitters_read_digits_and_ignore_what_follows() {
         assert_eq!(Lsn::parse_as_sitters("1/2zz"), Some(Lsn((1 << 32) | 2)));
+        assert!(Lsn::parse_as_sitters("123456789/0").is_some());
         for text in ["foo", "1/zz", "1", ""] {
             assert_eq!(Lsn::parse_as_sitters(text), None, "{text:?}");
         }

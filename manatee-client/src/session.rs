@@ -1,6 +1,8 @@
 //! A session with ZooKeeper. This is the only file that knows the ZooKeeper library.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use zookeeper::{
@@ -65,6 +67,8 @@ pub enum SessionEvent {
 pub struct Session {
     client: Client,
     servers: Servers,
+    /// The server that carried out the last transaction.
+    transaction_server: Arc<AtomicUsize>,
     operation_timeout: Duration,
 }
 
@@ -108,8 +112,12 @@ impl Session {
             Err(source) => return Err(failed(source.into())),
         };
         tracing::info!(session = %client.session_id(), %servers, "connected to ZooKeeper");
-        let operation_timeout = options.operation_timeout;
-        Ok(Self { client, servers: servers.clone(), operation_timeout })
+        Ok(Self {
+            client,
+            servers: servers.clone(),
+            transaction_server: Arc::default(),
+            operation_timeout: options.operation_timeout,
+        })
     }
 
     /// The session's number, as `ephemeralOwner` shows it.
@@ -258,7 +266,8 @@ impl Session {
         if self.is_over() {
             return Err(ZooKeeperError::SessionExpired);
         }
-        let result = transaction::run(&self.servers, ops, self.operation_timeout).await;
+        let (servers, first) = (&self.servers, &self.transaction_server);
+        let result = transaction::run(servers, first, ops, self.operation_timeout).await;
         // The transaction may have gone to another server than this session's, which can be a moment behind: what is read
         // after it has to be at least as new.
         if let Err(error) = self.sync().await {

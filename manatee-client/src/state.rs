@@ -9,7 +9,7 @@ use crate::freeze_mark::Freeze;
 use crate::id::{PeerId, ZoneId};
 use crate::lsn::Lsn;
 use crate::peer::Peer;
-use crate::validate::{Problem, Severity, problems};
+use crate::validate::{Problem, Severity, state_problems};
 
 /// What a shard's sitters agree on: who is primary, sync and async since which generation.
 ///
@@ -68,7 +68,7 @@ impl ClusterState {
     ///
     /// [`StateError::Invalid`] if the sitters' validator refuses it.
     pub fn from_value(document: Value) -> Result<Self, StateError> {
-        let mut problems = problems(&document);
+        let mut problems = state_problems(&document);
         problems.retain(|problem| problem.severity == Severity::Fatal);
         if !problems.is_empty() {
             return Err(StateError::Invalid { problems });
@@ -84,7 +84,7 @@ impl ClusterState {
     /// state, so none is written unchecked.
     pub fn to_checked_json(&self) -> Result<Vec<u8>, StateError> {
         let document = serde_json::to_value(self).map_err(StateError::Json)?;
-        let problems = problems(&document);
+        let problems = state_problems(&document);
         if !problems.is_empty() {
             return Err(StateError::Unsafe { problems });
         }

@@ -1,5 +1,6 @@
 //! Carries out one transaction over a connection of its own.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,12 +17,16 @@ use crate::wire::{
 /// Nothing of the session outlives the transaction, so its timeout matters only if the connection breaks.
 const SESSION_TIMEOUT_MS: i32 = 6_000;
 const XID: i32 = 1;
+/// A server that has not opened a session by then is passed over.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(2);
 
-/// Runs the transaction on the first server that opens a session, trying again until `patience` is over.
+/// Runs the transaction on the first server that opens a session, trying again until `patience` is over. The search begins at
+/// the server with the index `first`, which becomes the one that was found.
 ///
 /// Returns the version after each operation.
 pub(crate) async fn run(
     servers: &Servers,
+    first: &AtomicUsize,
     ops: Vec<Op>,
     patience: Duration,
 ) -> Result<Vec<i32>, ZooKeeperError> {
@@ -29,7 +34,7 @@ pub(crate) async fn run(
     let paths: Vec<String> = ops.iter().map(|op| op.path().to_owned()).collect();
     let ops: Vec<Op> = ops.into_iter().map(|op| op.below(&servers.chroot)).collect();
     let deadline = Instant::now() + patience;
-    let mut stream = connect(servers, deadline).await?;
+    let mut stream = connect(servers, first, deadline).await?;
     let answer = async {
         stream.write_all(&transaction_request(XID, &ops)).await?;
         read_frame(&mut stream).await
@@ -69,24 +74,30 @@ fn refusal(code: i32, path: String) -> ZooKeeperError {
 }
 
 /// A connection with an open session. A server without a leader accepts connections and closes them.
-async fn connect(servers: &Servers, deadline: Instant) -> Result<TcpStream, ZooKeeperError> {
+async fn connect(
+    servers: &Servers,
+    first: &AtomicUsize,
+    deadline: Instant,
+) -> Result<TcpStream, ZooKeeperError> {
     let failed = |source| ZooKeeperError::Connect { servers: servers.to_string(), source };
+    let count = servers.hosts.len();
+    // A server that is silent, because its machine is down, must not use up the time for the others.
+    let share = (deadline - Instant::now()) / u32::try_from(count + 1).unwrap_or(u32::MAX);
+    let share = share.min(LONGEST_ATTEMPT);
     let mut pause = Duration::from_millis(20);
     loop {
         let mut last = String::new();
-        for (host, port) in &servers.hosts {
-            let attempt = async {
-                let mut stream = TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                stream.write_all(&connect_request(SESSION_TIMEOUT_MS)).await?;
-                let body = read_frame(&mut stream).await?;
-                read_connect_response(&body).map_err(std::io::Error::other)?;
-                std::io::Result::Ok(stream)
-            };
-            match timeout_at(deadline, attempt).await {
-                Ok(Ok(stream)) => return Ok(stream),
+        let start = first.load(Ordering::Relaxed) % count.max(1);
+        let from_start = servers.hosts.iter().enumerate().cycle().skip(start).take(count);
+        for (index, (host, port)) in from_start {
+            let until = deadline.min(Instant::now() + share);
+            match timeout_at(until, open(host, *port)).await {
+                Ok(Ok(stream)) => {
+                    first.store(index, Ordering::Relaxed);
+                    return Ok(stream);
+                }
                 Ok(Err(source)) => last = format!("{host}:{port}: {source}"),
-                Err(_) => return Err(failed(format!("{host}:{port}: no answer in time").into())),
+                Err(_) => last = format!("{host}:{port}: no answer in time"),
             }
         }
         if Instant::now() + pause >= deadline {
@@ -95,6 +106,15 @@ async fn connect(servers: &Servers, deadline: Instant) -> Result<TcpStream, ZooK
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(1));
     }
+}
+
+async fn open(host: &str, port: u16) -> std::io::Result<TcpStream> {
+    let mut stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    stream.write_all(&connect_request(SESSION_TIMEOUT_MS)).await?;
+    let body = read_frame(&mut stream).await?;
+    read_connect_response(&body).map_err(std::io::Error::other)?;
+    Ok(stream)
 }
 
 async fn read_frame(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {

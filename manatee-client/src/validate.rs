@@ -43,7 +43,7 @@ impl fmt::Display for Problem {
 }
 
 /// Everything wrong with the document; empty if it may be written.
-pub fn problems(document: &Value) -> Vec<Problem> {
+pub fn state_problems(document: &Value) -> Vec<Problem> {
     let mut check = Check::default();
     let Some(state) = document.as_object() else {
         check.fatal("", "is not a JSON object");
@@ -194,6 +194,7 @@ impl Check {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -288,7 +289,7 @@ mod tests {
         for (name, change, expected) in VERDICTS {
             let mut state: Value = serde_json::from_str(&healthy).unwrap();
             change(&mut state);
-            let problems = problems(&state);
+            let problems = state_problems(&state);
             let worst = problems.iter().map(|problem| problem.severity).max();
             assert_eq!(worst, *expected, "{name}: {problems:?}");
             let read = crate::ClusterState::from_value(state);
@@ -304,7 +305,43 @@ mod tests {
         let (_, healthy) = example_states().remove(0);
         let mut state: Value = serde_json::from_str(&healthy).unwrap();
         remove(&mut state["async"][0], "zoneId");
-        let problems = problems(&state);
+        let problems = state_problems(&state);
         assert_eq!(problems[0].to_string(), "async[0].zoneId is not a string");
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,8}".prop_map(Value::from),
+            "[0-9A-F]{1,9}/[0-9A-F]{1,9}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(2, 8, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::hash_map("(id|role|.{3})", inner, 0..3)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Whatever one member becomes: what is not fatal is read, and what may be written reads as the same state.
+        #[test]
+        fn reading_and_judging_agree(member in 0usize..8, new in any_json()) {
+            const MEMBERS: [&str; 8] =
+                ["generation", "primary", "sync", "async", "deposed", "initWal", "freeze", "oneNodeWriteMode"];
+            let (_, healthy) = example_states().remove(0);
+            let mut state: Value = serde_json::from_str(&healthy).unwrap();
+            state[MEMBERS[member]] = new;
+            let fatal = state_problems(&state).iter().any(|problem| problem.severity == Severity::Fatal);
+            let read = crate::ClusterState::from_value(state);
+            prop_assert_eq!(read.is_err(), fatal);
+            if let Ok(read) = read && let Ok(bytes) = read.to_checked_json() {
+                prop_assert_eq!(crate::ClusterState::from_json(&bytes).unwrap(), read);
+            }
+        }
     }
 }

@@ -21,16 +21,16 @@ pub struct ReplayProgress {
 /// How to wait.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplayWait {
-    /// When to give up.
-    pub deadline: Duration,
+    /// How long to go on before giving up.
+    pub patience: Duration,
     /// How long to pause between two questions. Default: 100 milliseconds.
     pub interval: Duration,
 }
 
 impl ReplayWait {
     /// Gives up after this time.
-    pub fn up_to(deadline: Duration) -> Self {
-        Self { deadline, interval: Duration::from_millis(100) }
+    pub fn up_to(patience: Duration) -> Self {
+        Self { patience, interval: Duration::from_millis(100) }
     }
 }
 
@@ -43,7 +43,7 @@ impl Postgres {
     ///
     /// # Errors
     ///
-    /// [`ReplayError::Behind`] if it has not by the deadline, [`ReplayError::NotAStandby`] if it replays nothing.
+    /// [`ReplayError::Behind`] if it has not in time, [`ReplayError::NotAStandby`] if it replays nothing.
     pub async fn wait_for_replay(
         &self,
         target: Lsn,
@@ -70,7 +70,7 @@ impl Postgres {
             if let Some(replayed) = replayed.filter(|replayed| *replayed >= target) {
                 return Ok(replayed);
             }
-            if started.elapsed() + wait.interval > wait.deadline {
+            if started.elapsed() + wait.interval > wait.patience {
                 let endpoint = self.endpoint().to_string();
                 return Err(ReplayError::Behind { endpoint, target, last, source: asked.err() });
             }

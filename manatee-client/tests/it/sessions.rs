@@ -123,3 +123,21 @@ async fn a_write_whose_outcome_is_unknown_is_looked_up() {
     assert_eq!(timeout(PATIENCE, waiting).await.unwrap().unwrap().unwrap(), Unfrozen::Now);
     assert_eq!(mine.history().await.unwrap().len(), 4);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_server_does_not_stop_the_others_from_answering() {
+    let server = ZooKeeper::start();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("{},{}", silent.local_addr().unwrap(), server.address());
+    let options = SessionOptions {
+        session_timeout: Duration::from_secs(2),
+        operation_timeout: Duration::from_secs(6),
+    };
+    let session = session_at(&address, &options).await;
+    let mine = shard(&session, "x");
+    assert_eq!(mine.establish(&first_state()).await.unwrap(), Established::Written);
+    // The server that answered is asked first from then on.
+    let start = std::time::Instant::now();
+    assert_eq!(mine.unfreeze("setup").await.unwrap(), Unfrozen::Now);
+    assert!(start.elapsed() < Duration::from_millis(1500));
+}

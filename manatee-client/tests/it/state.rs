@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use manatee_client::{
     ClusterState, Established, Frozen, HistoryEvent, IllegalTransition, Session, Shard, ShardError,
-    Unfrozen, active, history_summaries,
+    Unfrozen, active_candidates, history_summaries,
 };
 
 use crate::servers::zookeeper::ZooKeeper;
@@ -190,7 +190,7 @@ async fn the_newest_child_of_an_id_counts(server: &ZooKeeper, session: &Session)
     again.announce(&peer(10)).await.unwrap();
     while watch.next().await.unwrap().len() < 3 {}
     let all = shard.candidates().await.unwrap();
-    let peers = active(&all);
+    let peers = active_candidates(&all);
     let seen: Vec<_> = peers.iter().map(|c| (c.announced.ip.as_str(), c.sequence)).collect();
     assert_eq!(seen, [("10.0.0.10", 2), ("10.0.0.9", 1)]);
     assert_eq!(peers[1].peer().unwrap(), peer(9));
