@@ -8,10 +8,15 @@ node_fast_dir=${2:?usage: setup.sh NODE_FASH_DIR NODE_FAST_DIR}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # command:package
-wanted=(g++:g++ make:make python3:python3 node:nodejs npm:npm xz:xz-utils tar:tar git:git)
+wanted=(g++:g++ make:make python3:python3 node:nodejs npm:npm xz:xz-utils tar:tar git:git java:default-jre-headless)
 missing=()
 for pair in "${wanted[@]}"; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+done
+# file:package, for packages without a command on the path: the servers that the tests of manatee-client start.
+files=(/usr/share/java/zookeeper.jar:libzookeeper-java /usr/lib/postgresql/15/bin/initdb:postgresql-15)
+for pair in "${files[@]}"; do
+    [[ -e ${pair%%:*} ]] || missing+=("${pair#*:}")
 done
 if ((${#missing[@]})); then
     sudo=()

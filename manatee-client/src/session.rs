@@ -1,0 +1,368 @@
+//! A session with ZooKeeper. This is the only file that knows the ZooKeeper library.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use zookeeper::{
+    Acls, Client, CreateMode, CreateOptions, OneshotWatcher, SessionState, StateWatcher,
+};
+
+use crate::error::ZooKeeperError;
+use crate::servers::Servers;
+use crate::transaction;
+use crate::wire::Op;
+
+/// A node's data and what ZooKeeper knows about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) data: Vec<u8>,
+    /// How often the data was changed since the node was made.
+    pub(crate) version: i32,
+    /// Milliseconds since 1970 when the node was made.
+    pub(crate) created: i64,
+    /// The session that an ephemeral node goes with; 0 for others.
+    pub(crate) owner: i64,
+}
+
+/// How to connect.
+#[derive(Clone, Debug)]
+pub struct SessionOptions {
+    /// How long the servers keep the session, and what is ephemeral in it, without hearing from this client. Default: 30
+    /// seconds. The servers have the last word.
+    pub session_timeout: Duration,
+    /// How long to wait for the answer to one operation, and for a session in the beginning. Default: 10 seconds.
+    pub operation_timeout: Duration,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            session_timeout: Duration::from_secs(30),
+            operation_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What happens to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// No server answers. Operations wait; watches and ephemeral nodes live on, for the session timeout at most.
+    Disconnected,
+    /// A server answers again, the session is the same and has missed no watch.
+    Reconnected,
+    /// The session is over and so are its watches and ephemeral nodes. Connect anew and read everything again.
+    Expired,
+    /// The session was closed, or the servers refused this client.
+    Closed,
+}
+
+/// A session with ZooKeeper. Copies share it; it is closed when the last copy goes.
+///
+/// A session survives broken connections, restarted servers and the absence of a leader as long as that takes no longer than
+/// the session timeout. Then it is over for good, [`SessionEvents`] tells so, and every operation fails with
+/// [`ZooKeeperError::SessionExpired`].
+#[derive(Clone)]
+pub struct Session {
+    client: Client,
+    servers: Servers,
+    /// The server that carried out the last transaction.
+    transaction_server: Arc<AtomicUsize>,
+    operation_timeout: Duration,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = format_args!("{:#x}", self.id());
+        f.debug_struct("Session")
+            .field("id", &id)
+            .field("servers", &self.servers.to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The version told to the library, so that it makes nodes in the way that Triton's servers know.
+const OLDEST_SERVER: (u32, u32, u32) = (3, 4, 3);
+
+fn options(mode: CreateMode) -> CreateOptions<'static> {
+    mode.with_acls(Acls::anyone_all())
+}
+
+impl Session {
+    /// Opens a session.
+    ///
+    /// # Errors
+    ///
+    /// [`ZooKeeperError::Connect`] if no server opens one within the operation timeout.
+    pub async fn connect(
+        servers: &Servers,
+        options: &SessionOptions,
+    ) -> Result<Self, ZooKeeperError> {
+        let failed = |source| ZooKeeperError::Connect { servers: servers.to_string(), source };
+        let (major, minor, patch) = OLDEST_SERVER;
+        let text = servers.to_string();
+        let connecting = Client::connector()
+            .with_session_timeout(options.session_timeout)
+            .with_server_version(major, minor, patch)
+            .connect(&text);
+        let client = match tokio::time::timeout(options.operation_timeout, connecting).await {
+            Ok(Ok(client)) => client,
+            Ok(Err(source)) => return Err(failed(source.into())),
+            Err(source) => return Err(failed(source.into())),
+        };
+        tracing::info!(session = %client.session_id(), %servers, "connected to ZooKeeper");
+        Ok(Self {
+            client,
+            servers: servers.clone(),
+            transaction_server: Arc::default(),
+            operation_timeout: options.operation_timeout,
+        })
+    }
+
+    /// The session's number, as `ephemeralOwner` shows it.
+    pub fn id(&self) -> i64 {
+        self.client.session_id().0
+    }
+
+    /// How long the servers keep the session without hearing from this client.
+    pub fn timeout(&self) -> Duration {
+        self.client.session_timeout()
+    }
+
+    /// What happens to the session from now on.
+    pub fn events(&self) -> SessionEvents {
+        SessionEvents { watcher: self.client.state_watcher(), over: false }
+    }
+
+    /// Whether the session is over.
+    pub fn is_over(&self) -> bool {
+        self.client.state().is_terminated()
+    }
+
+    /// The servers.
+    pub fn servers(&self) -> &Servers {
+        &self.servers
+    }
+
+    /// Waits until the server that this session talks to knows everything written before this call, by anybody.
+    ///
+    /// # Errors
+    ///
+    /// [`ZooKeeperError`] if the servers do not answer.
+    pub async fn sync(&self) -> Result<(), ZooKeeperError> {
+        self.run("/", self.client.sync("/")).await
+    }
+
+    pub(crate) async fn read(&self, path: &str) -> Result<Option<Node>, ZooKeeperError> {
+        match self.run(path, self.client.get_data(path)).await {
+            Ok((data, stat)) => Ok(Some(node(data, stat))),
+            Err(error) if error.is_no_node() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The nodes at these paths, asked for all at once. Those that are gone are `None`.
+    pub(crate) async fn read_all(
+        &self,
+        paths: &[String],
+    ) -> Result<Vec<Option<Node>>, ZooKeeperError> {
+        let answers: Vec<_> = paths.iter().map(|path| (path, self.client.get_data(path))).collect();
+        let mut nodes = Vec::with_capacity(answers.len());
+        for (path, answer) in answers {
+            nodes.push(match self.run(path, answer).await {
+                Ok((data, stat)) => Some(node(data, stat)),
+                Err(error) if error.is_no_node() => None,
+                Err(error) => return Err(error),
+            });
+        }
+        Ok(nodes)
+    }
+
+    /// The node, and a watch on its data, its deletion, or, while it is not there, its creation.
+    pub(crate) async fn read_and_watch(
+        &self,
+        path: &str,
+    ) -> Result<(Option<Node>, Watch), ZooKeeperError> {
+        loop {
+            match self.run(path, self.client.get_and_watch_data(path)).await {
+                Ok((data, stat, watcher)) => {
+                    return Ok((Some(node(data, stat)), Watch(watcher)));
+                }
+                Err(error) if error.is_no_node() => {}
+                Err(error) => return Err(error),
+            }
+            // Made between the two calls: read it again.
+            let (stat, watcher) = self.run(path, self.client.check_and_watch_stat(path)).await?;
+            if stat.is_none() {
+                return Ok((None, Watch(watcher)));
+            }
+        }
+    }
+
+    pub(crate) async fn children(&self, path: &str) -> Result<Option<Vec<String>>, ZooKeeperError> {
+        absent(self.run(path, self.client.list_children(path)).await)
+    }
+
+    pub(crate) async fn children_and_watch(
+        &self,
+        path: &str,
+    ) -> Result<(Vec<String>, Watch), ZooKeeperError> {
+        let (children, watcher) = self.run(path, self.client.list_and_watch_children(path)).await?;
+        Ok((children, Watch(watcher)))
+    }
+
+    /// Makes a directory and those above it, unless they are there.
+    pub(crate) async fn make_directory(&self, path: &str) -> Result<(), ZooKeeperError> {
+        self.run(path, self.client.mkdir(path, &options(CreateMode::Persistent))).await
+    }
+
+    pub(crate) async fn create(&self, path: &str, data: &[u8]) -> Result<(), ZooKeeperError> {
+        let options = options(CreateMode::Persistent);
+        self.run(path, self.client.create(path, data, &options)).await.map(drop)
+    }
+
+    pub(crate) async fn create_ephemeral(
+        &self,
+        path: &str,
+        data: &[u8],
+    ) -> Result<(), ZooKeeperError> {
+        let options = options(CreateMode::Ephemeral);
+        self.run(path, self.client.create(path, data, &options)).await.map(drop)
+    }
+
+    /// Returns the sequence number at the end of the node's name.
+    pub(crate) async fn create_ephemeral_sequential(
+        &self,
+        prefix: &str,
+        data: &[u8],
+    ) -> Result<i64, ZooKeeperError> {
+        let options = options(CreateMode::EphemeralSequential);
+        let (_, sequence) = self.run(prefix, self.client.create(prefix, data, &options)).await?;
+        Ok(sequence.into_i64())
+    }
+
+    /// Returns the version after.
+    pub(crate) async fn set(
+        &self,
+        path: &str,
+        data: &[u8],
+        version: i32,
+    ) -> Result<i32, ZooKeeperError> {
+        let stat = self.run(path, self.client.set_data(path, data, Some(version))).await?;
+        Ok(stat.version)
+    }
+
+    pub(crate) async fn delete(
+        &self,
+        path: &str,
+        version: Option<i32>,
+    ) -> Result<(), ZooKeeperError> {
+        self.run(path, self.client.delete(path, version)).await
+    }
+
+    /// All or nothing. Returns the version after each operation.
+    pub(crate) async fn transaction(&self, ops: Vec<Op>) -> Result<Vec<i32>, ZooKeeperError> {
+        if self.is_over() {
+            return Err(ZooKeeperError::SessionExpired);
+        }
+        let (servers, first) = (&self.servers, &self.transaction_server);
+        let result = transaction::run(servers, first, ops, self.operation_timeout).await;
+        // The transaction may have gone to another server than this session's, which can be a moment behind: what is read
+        // after it has to be at least as new.
+        if let Err(error) = self.sync().await {
+            tracing::debug!(%error, "could not sync after a transaction");
+        }
+        result
+    }
+
+    async fn run<T>(
+        &self,
+        path: &str,
+        operation: impl Future<Output = Result<T, zookeeper::Error>>,
+    ) -> Result<T, ZooKeeperError> {
+        match tokio::time::timeout(self.operation_timeout, operation).await {
+            Ok(result) => result.map_err(|error| translate(error, path)),
+            Err(_) => Err(ZooKeeperError::Timeout {
+                path: path.to_owned(),
+                after: self.operation_timeout,
+            }),
+        }
+    }
+}
+
+fn node(data: Vec<u8>, stat: zookeeper::Stat) -> Node {
+    Node { data, version: stat.version, created: stat.ctime, owner: stat.ephemeral_owner }
+}
+
+fn absent<T>(result: Result<T, ZooKeeperError>) -> Result<Option<T>, ZooKeeperError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_no_node() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library may add kinds; all that are not told apart here are refusals"
+)]
+fn translate(error: zookeeper::Error, path: &str) -> ZooKeeperError {
+    let path = path.to_owned();
+    match error {
+        zookeeper::Error::NoNode => ZooKeeperError::NoNode { path },
+        zookeeper::Error::NodeExists => ZooKeeperError::NodeExists { path },
+        zookeeper::Error::BadVersion => ZooKeeperError::BadVersion { path },
+        zookeeper::Error::NotEmpty => ZooKeeperError::NotEmpty { path },
+        zookeeper::Error::ConnectionLoss | zookeeper::Error::Timeout => {
+            ZooKeeperError::ConnectionLoss { path }
+        }
+        zookeeper::Error::SessionExpired
+        | zookeeper::Error::SessionMoved
+        | zookeeper::Error::ClientClosed => ZooKeeperError::SessionExpired,
+        other => ZooKeeperError::Refused { path, source: other.into() },
+    }
+}
+
+/// What happens to a session, in order. Changes that follow each other faster than they are asked for may be told as one.
+#[derive(Debug)]
+pub struct SessionEvents {
+    watcher: StateWatcher,
+    over: bool,
+}
+
+impl SessionEvents {
+    /// The next event; `None` after [`SessionEvent::Expired`] or [`SessionEvent::Closed`], which are the last.
+    pub async fn next(&mut self) -> Option<SessionEvent> {
+        if self.over {
+            return None;
+        }
+        let event = match self.watcher.changed().await {
+            SessionState::Disconnected => SessionEvent::Disconnected,
+            SessionState::SyncConnected | SessionState::ConnectedReadOnly => {
+                SessionEvent::Reconnected
+            }
+            SessionState::Expired => SessionEvent::Expired,
+            SessionState::AuthFailed | SessionState::Closed => SessionEvent::Closed,
+        };
+        tracing::info!(?event, "ZooKeeper session");
+        self.over = matches!(event, SessionEvent::Expired | SessionEvent::Closed);
+        Some(event)
+    }
+}
+
+/// A watch that fires once.
+#[derive(Debug)]
+pub(crate) struct Watch(OneshotWatcher);
+
+impl Watch {
+    /// Waits for the change. A change during a broken connection is told after it.
+    pub(crate) async fn fired(self) -> Result<(), ZooKeeperError> {
+        let event = self.0.changed().await;
+        if event.event_type == zookeeper::EventType::Session && event.session_state.is_terminated()
+        {
+            return Err(ZooKeeperError::SessionExpired);
+        }
+        Ok(())
+    }
+}

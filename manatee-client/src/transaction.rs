@@ -1,0 +1,128 @@
+//! Carries out one transaction over a connection of its own.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::ZooKeeperError;
+use crate::servers::Servers;
+use crate::wire::{
+    MAX_FRAME, Op, Outcome, close_request, connect_request, read_connect_response,
+    read_transaction_response, transaction_request,
+};
+
+/// Nothing of the session outlives the transaction, so its timeout matters only if the connection breaks.
+const SESSION_TIMEOUT_MS: i32 = 6_000;
+const XID: i32 = 1;
+/// A server that has not opened a session by then is passed over.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(2);
+
+/// Runs the transaction on the first server that opens a session, trying again until `patience` is over. The search begins at
+/// the server with the index `first`, which becomes the one that was found.
+///
+/// Returns the version after each operation.
+pub(crate) async fn run(
+    servers: &Servers,
+    first: &AtomicUsize,
+    ops: Vec<Op>,
+    patience: Duration,
+) -> Result<Vec<i32>, ZooKeeperError> {
+    let path = ops.first().map(|op| op.path().to_owned()).unwrap_or_default();
+    let paths: Vec<String> = ops.iter().map(|op| op.path().to_owned()).collect();
+    let ops: Vec<Op> = ops.into_iter().map(|op| op.below(&servers.chroot)).collect();
+    let deadline = Instant::now() + patience;
+    let mut stream = connect(servers, first, deadline).await?;
+    let answer = async {
+        stream.write_all(&transaction_request(XID, &ops)).await?;
+        read_frame(&mut stream).await
+    };
+    let body = match timeout_at(deadline, answer).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(source)) => {
+            tracing::warn!(%path, error = %source, "the connection broke during a transaction");
+            return Err(ZooKeeperError::ConnectionLoss { path });
+        }
+        Err(_) => return Err(ZooKeeperError::Timeout { path, after: patience }),
+    };
+    let outcome = read_transaction_response(XID, &body)?;
+    // The server would notice by itself; the outcome stands whether or not it hears this.
+    if let Err(source) = stream.write_all(&close_request(XID + 1)).await {
+        tracing::debug!(%path, error = %source, "the session of a transaction was not closed");
+    }
+    match outcome {
+        Outcome::Done(versions) if versions.len() == paths.len() => Ok(versions),
+        Outcome::Done(_) => Err(ZooKeeperError::Protocol { what: "results are missing" }),
+        Outcome::Failed { index, code } => {
+            Err(refusal(code, paths.into_iter().nth(index).unwrap_or(path)))
+        }
+    }
+}
+
+/// The codes are those of `KeeperException.Code` in ZooKeeper's sources.
+fn refusal(code: i32, path: String) -> ZooKeeperError {
+    match code {
+        -101 => ZooKeeperError::NoNode { path },
+        -103 => ZooKeeperError::BadVersion { path },
+        -110 => ZooKeeperError::NodeExists { path },
+        -111 => ZooKeeperError::NotEmpty { path },
+        -4 | -7 => ZooKeeperError::ConnectionLoss { path },
+        code => ZooKeeperError::Refused { path, source: format!("error code {code}").into() },
+    }
+}
+
+/// A connection with an open session. A server without a leader accepts connections and closes them.
+async fn connect(
+    servers: &Servers,
+    first: &AtomicUsize,
+    deadline: Instant,
+) -> Result<TcpStream, ZooKeeperError> {
+    let failed = |source| ZooKeeperError::Connect { servers: servers.to_string(), source };
+    let count = servers.hosts.len();
+    // A server that is silent, because its machine is down, must not use up the time for the others.
+    let share = (deadline - Instant::now()) / u32::try_from(count + 1).unwrap_or(u32::MAX);
+    let share = share.min(LONGEST_ATTEMPT);
+    let mut pause = Duration::from_millis(20);
+    loop {
+        let mut last = String::new();
+        let start = first.load(Ordering::Relaxed) % count.max(1);
+        let from_start = servers.hosts.iter().enumerate().cycle().skip(start).take(count);
+        for (index, (host, port)) in from_start {
+            let until = deadline.min(Instant::now() + share);
+            match timeout_at(until, open(host, *port)).await {
+                Ok(Ok(stream)) => {
+                    first.store(index, Ordering::Relaxed);
+                    return Ok(stream);
+                }
+                Ok(Err(source)) => last = format!("{host}:{port}: {source}"),
+                Err(_) => last = format!("{host}:{port}: no answer in time"),
+            }
+        }
+        if Instant::now() + pause >= deadline {
+            return Err(failed(last.into()));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(1));
+    }
+}
+
+async fn open(host: &str, port: u16) -> std::io::Result<TcpStream> {
+    let mut stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    stream.write_all(&connect_request(SESSION_TIMEOUT_MS)).await?;
+    let body = read_frame(&mut stream).await?;
+    read_connect_response(&body).map_err(std::io::Error::other)?;
+    Ok(stream)
+}
+
+async fn read_frame(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let length = usize::try_from(stream.read_u32().await?).unwrap_or(usize::MAX);
+    if length > MAX_FRAME {
+        return Err(std::io::Error::other("the answer is larger than any can be"));
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    Ok(body)
+}

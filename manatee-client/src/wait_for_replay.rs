@@ -1,0 +1,111 @@
+//! Waiting until a standby has replayed a position.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::lsn::Lsn;
+use crate::postgres::{Postgres, PostgresError};
+
+/// How far a standby has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplayProgress {
+    /// What it has replayed; `None` if it did not answer.
+    pub replayed: Option<Lsn>,
+    /// How many bytes are missing; `None` if it did not answer.
+    pub missing: Option<u64>,
+    /// Since the beginning.
+    pub waited: Duration,
+}
+
+/// How to wait.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplayWait {
+    /// How long to go on before giving up.
+    pub patience: Duration,
+    /// How long to pause between two questions. Default: 100 milliseconds.
+    pub interval: Duration,
+}
+
+impl ReplayWait {
+    /// Gives up after this time.
+    pub fn up_to(patience: Duration) -> Self {
+        Self { patience, interval: Duration::from_millis(100) }
+    }
+}
+
+impl Postgres {
+    /// Waits until the standby has replayed everything up to `target`; `progress` is told after every question. Standbys that
+    /// do not answer are asked again: they are restarted when roles change. Compare positions, not times: the age of the last
+    /// transaction grows on an idle shard.
+    ///
+    /// Returns what it has replayed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError::Behind`] if it has not in time, [`ReplayError::NotAStandby`] if it replays nothing.
+    pub async fn wait_for_replay(
+        &self,
+        target: Lsn,
+        wait: ReplayWait,
+        mut progress: impl FnMut(&ReplayProgress),
+    ) -> Result<Lsn, ReplayError> {
+        let started = Instant::now();
+        let mut last = None;
+        loop {
+            let asked = self.replay_position().await;
+            let replayed = match &asked {
+                Ok(Some(replayed)) => Some(*replayed),
+                Ok(None) => {
+                    return Err(ReplayError::NotAStandby { endpoint: self.endpoint().to_string() });
+                }
+                Err(error) => {
+                    tracing::debug!(endpoint = %self.endpoint(), %error, "the standby does not answer");
+                    None
+                }
+            };
+            let missing = replayed.map(|replayed| target.bytes_after(replayed));
+            progress(&ReplayProgress { replayed, missing, waited: started.elapsed() });
+            last = replayed.or(last);
+            if let Some(replayed) = replayed.filter(|replayed| *replayed >= target) {
+                return Ok(replayed);
+            }
+            if started.elapsed() + wait.interval > wait.patience {
+                let endpoint = self.endpoint().to_string();
+                return Err(ReplayError::Behind { endpoint, target, last, source: asked.err() });
+            }
+            tokio::time::sleep(wait.interval).await;
+        }
+    }
+}
+
+/// A standby has not replayed what it should have.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// It takes too long.
+    #[error("the standby at {endpoint} has not replayed {target} in time: {}", reached(*last, *target))]
+    Behind {
+        /// Where it is.
+        endpoint: String,
+        /// What it should have replayed.
+        target: Lsn,
+        /// What it had, when it answered last.
+        last: Option<Lsn>,
+        /// Why it did not answer in the end.
+        #[source]
+        source: Option<PostgresError>,
+    },
+    /// It is no standby.
+    #[error("the server at {endpoint} is no standby: it replays nothing")]
+    NotAStandby {
+        /// Where it is.
+        endpoint: String,
+    },
+}
+
+fn reached(last: Option<Lsn>, target: Lsn) -> String {
+    match last {
+        Some(last) => format!("it is at {last}, {} bytes behind", target.bytes_after(last)),
+        None => "it never answered".to_owned(),
+    }
+}

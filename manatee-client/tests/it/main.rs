@@ -1,0 +1,12 @@
+//! The library against a real ZooKeeper and real PostgreSQL servers.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+
+mod locks;
+mod postgres;
+mod races;
+mod servers;
+mod sessions;
+mod state;
+mod support;
+mod views;
