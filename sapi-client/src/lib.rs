@@ -1,0 +1,13 @@
+//! Typed clients.
+pub mod http;
+pub mod imgapi;
+pub mod sapi;
+mod attributes;
+mod error;
+mod ids;
+mod secret;
+pub use attributes::Attributes;
+pub use http::*;
+pub use error::*;
+pub use ids::*;
+pub use secret::is_secret_key;
