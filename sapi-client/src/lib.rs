@@ -1,7 +1,9 @@
 //! Typed clients.
 pub mod http;
 pub mod imgapi;
+pub mod cnapi;
 pub mod sapi;
+pub mod vmapi;
 mod attributes;
 mod error;
 mod ids;

@@ -1,6 +1,5 @@
 //! Running a call: time limits, size limits, repetition, and what is logged.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

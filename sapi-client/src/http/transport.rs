@@ -1,6 +1,5 @@
 //! What carries requests: the one seam between the clients and the network.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 

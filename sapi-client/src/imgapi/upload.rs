@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use sha1::{Digest, Sha1};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
+use tracing::Instrument;
 
 use crate::error::{Error, ErrorKind};
 use crate::http::{Attempt, OutgoingBody, Transport, Watched, new_request_id, while_moving};
@@ -74,7 +75,7 @@ impl<T: Transport> Imgapi<T> {
         let call = request::add_image_file(uuid, "gzip", file.sha1());
         let request_id = new_request_id();
         let client = self.client();
-        let _span = client.span(&call.request, &request_id);
+        let span = client.span(&call.request, &request_id);
         let sent = async {
             let reader = File::open(file.path()).await.map_err(|source| file.failed(source))?;
             let progress = Arc::new(AtomicU64::new(0));
@@ -86,6 +87,6 @@ impl<T: Transport> Imgapi<T> {
             tracing::debug!(status = answer.status, bytes = file.size(), "sent the file");
             call.read(&answer)
         };
-        sent.await.map_err(|kind| client.error(&call.request, &request_id, kind))
+        sent.instrument(span).await.map_err(|kind| client.error(&call.request, &request_id, kind))
     }
 }
