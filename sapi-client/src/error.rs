@@ -91,7 +91,9 @@ pub enum Unreadable {
         problem: String,
     },
     /// Two objects of a list have the same id and are not the same: the datacenter and its master disagree.
-    #[error("the answer holds two different objects {0}: this datacenter's SAPI and the master's disagree")]
+    #[error(
+        "the answer holds two different objects {0}: this datacenter's SAPI and the master's disagree"
+    )]
     Contradiction(String),
     /// A list that is read in pages did not get further, or had another length at its end than was announced.
     #[error("the list could not be read whole: {0}")]
@@ -219,7 +221,8 @@ impl Error {
     /// That is every 404, with or without a body, and the 500 with which SAPI answers a PUT to an unknown UUID.
     pub fn is_not_found(&self) -> bool {
         self.server().is_some_and(|error| {
-            let put_of_nothing = |message: &str| message.starts_with("updateObject failed: no record for bucket");
+            let put_of_nothing =
+                |message: &str| message.starts_with("updateObject failed: no record for bucket");
             error.status == 404
                 || (error.status == 500
                     && error.code.is_none()
@@ -236,10 +239,12 @@ impl Error {
         let repeatable = self.0.effect != Effect::Once;
         match self.kind() {
             ErrorKind::Connect(_) => true,
-            ErrorKind::Cut(_) | ErrorKind::Timeout(_) | ErrorKind::Unreadable(Unreadable::CutOff) => {
-                repeatable
+            ErrorKind::Cut(_)
+            | ErrorKind::Timeout(_)
+            | ErrorKind::Unreadable(Unreadable::CutOff) => repeatable,
+            ErrorKind::Server(error) => {
+                repeatable && matches!(error.status, 408 | 429 | 502 | 503 | 504)
             }
-            ErrorKind::Server(error) => repeatable && matches!(error.status, 408 | 429 | 502 | 503 | 504),
             ErrorKind::Refused(_)
             | ErrorKind::LocalFile { .. }
             | ErrorKind::TooLarge(_)
@@ -258,7 +263,9 @@ impl Error {
                 | ErrorKind::TooLarge(_)
                 | ErrorKind::Unreadable(_) => true,
                 ErrorKind::Server(error) => matches!(error.status, 408 | 502 | 504),
-                ErrorKind::Refused(_) | ErrorKind::LocalFile { .. } | ErrorKind::Connect(_) => false,
+                ErrorKind::Refused(_) | ErrorKind::LocalFile { .. } | ErrorKind::Connect(_) => {
+                    false
+                }
             }
     }
 }

@@ -9,14 +9,25 @@ pub(crate) const REDACTED: &str = "[redacted]";
 
 /// Words that make a name secret when they are one of its words (`UFDS_ROOT_PW`, `admin-password`, `rabbitmq`).
 const SECRET_WORDS: [&str; 14] = [
-    "pw", "pwd", "passwd", "password", "passwords", "passphrase", "secret", "secrets", "token",
-    "tokens", "credential", "credentials", "privkey", "rabbitmq",
+    "pw",
+    "pwd",
+    "passwd",
+    "password",
+    "passwords",
+    "passphrase",
+    "secret",
+    "secrets",
+    "token",
+    "tokens",
+    "credential",
+    "credentials",
+    "privkey",
+    "rabbitmq",
 ];
 
 /// Parts that make a name secret wherever they stand in it, whatever separates its words (`sshPrivateKey`).
-const SECRET_PARTS: [&str; 8] = [
-    "password", "passwd", "secret", "privatekey", "apikey", "accesskey", "userscript", "userdata",
-];
+const SECRET_PARTS: [&str; 8] =
+    ["password", "passwd", "secret", "privatekey", "apikey", "accesskey", "userscript", "userdata"];
 
 /// Whether the value of a member of this name is kept out of logs, errors and `Debug`.
 ///
@@ -37,7 +48,9 @@ fn is_secret_text(text: &str) -> bool {
     let password_in_url = || {
         let after_scheme = text.split_once("://").map(|(_, rest)| rest);
         let authority = after_scheme.and_then(|rest| rest.split(['/', '?', '#']).next());
-        authority.and_then(|authority| authority.rsplit_once('@')).is_some_and(|(user, _)| user.contains(':'))
+        authority
+            .and_then(|authority| authority.rsplit_once('@'))
+            .is_some_and(|(user, _)| user.contains(':'))
     };
     text.contains("PRIVATE KEY") || password_in_url()
 }
@@ -47,7 +60,9 @@ pub(crate) struct Redacted<'a>(pub(crate) &'a Map<String, Value>);
 
 impl fmt::Debug for Redacted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.0.iter().map(|(key, value)| (key, RedactedMember(key, value)))).finish()
+        f.debug_map()
+            .entries(self.0.iter().map(|(key, value)| (key, RedactedMember(key, value))))
+            .finish()
     }
 }
 
@@ -60,9 +75,10 @@ impl fmt::Debug for RedactedMember<'_> {
             Value::Null | Value::Bool(_) => value.fmt(f),
             _ if is_secret_key(key) => f.write_str(REDACTED),
             Value::Object(members) => Redacted(members).fmt(f),
-            Value::Array(elements) => {
-                f.debug_list().entries(elements.iter().map(|element| RedactedMember("", element))).finish()
-            }
+            Value::Array(elements) => f
+                .debug_list()
+                .entries(elements.iter().map(|element| RedactedMember("", element)))
+                .finish(),
             Value::String(text) if is_secret_text(text) => f.write_str(REDACTED),
             Value::String(_) | Value::Number(_) => value.fmt(f),
         }
@@ -81,8 +97,6 @@ impl Secrets {
     pub(crate) fn of(body: &Value) -> Self {
         let mut secrets = Self::default();
         secrets.collect(body, false);
-        // The longest first: one secret may be part of another.
-        secrets.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets
     }
 
@@ -90,6 +104,8 @@ impl Secrets {
     pub(crate) fn add(&mut self, text: &str) {
         if text.len() >= Self::MIN_LENGTH {
             self.0.push(text.to_owned());
+            // The longest first: one secret may be part of another.
+            self.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         }
     }
 
@@ -167,12 +183,30 @@ mod tests {
     #[test]
     fn names_of_secrets() {
         for secret in [
-            "UFDS_ROOT_PW", "ufds_ldap_root_pw", "rabbitmq", "user-script", "user_script", "password",
-            "adminPassword", "SSH_PRIVATE_KEY", "sshPrivateKey", "api-key", "MANTA_SECRET", "authToken_token",
+            "UFDS_ROOT_PW",
+            "ufds_ldap_root_pw",
+            "rabbitmq",
+            "user-script",
+            "user_script",
+            "password",
+            "adminPassword",
+            "SSH_PRIVATE_KEY",
+            "sshPrivateKey",
+            "api-key",
+            "MANTA_SECRET",
+            "authToken_token",
         ] {
             assert!(is_secret_key(secret), "{secret}");
         }
-        for open in ["REGION", "HASH_RING_IMAGE", "INDEX_MORAY_SHARDS", "alias", "PG_DIR", "tags", "keyword"] {
+        for open in [
+            "REGION",
+            "HASH_RING_IMAGE",
+            "INDEX_MORAY_SHARDS",
+            "alias",
+            "PG_DIR",
+            "tags",
+            "keyword",
+        ] {
             assert!(!is_secret_key(open), "{open}");
         }
     }
@@ -197,8 +231,14 @@ mod tests {
     fn messages_lose_the_secrets_of_the_request_and_what_follows_their_names() {
         let secrets = Secrets::of(&json!({"metadata": {"UFDS_ROOT_PW": "hunter2", "SHARD": "1"}}));
         assert_eq!(secrets.scrub("no hunter2 here"), "no [redacted] here");
-        assert_eq!(secrets.scrub("metadata.UFDS_ROOT_PW: \"other\" is bad"), "metadata.UFDS_ROOT_PW [redacted]");
-        assert_eq!(secrets.scrub("missing required keys: root_pw"), "missing required keys: root_pw");
+        assert_eq!(
+            secrets.scrub("metadata.UFDS_ROOT_PW: \"other\" is bad"),
+            "metadata.UFDS_ROOT_PW [redacted]"
+        );
+        assert_eq!(
+            secrets.scrub("missing required keys: root_pw"),
+            "missing required keys: root_pw"
+        );
         assert_eq!(secrets.scrub("SHARD 1, invalid token"), "SHARD 1, invalid token");
         assert_eq!(secrets.scrub("x".repeat(3000).as_str()).chars().count(), 2001);
         assert!(!format!("{secrets:?}").contains("hunter"));

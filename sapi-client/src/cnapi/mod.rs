@@ -5,9 +5,7 @@ pub mod request;
 mod types;
 
 pub use request::{Extra, ServerFilter};
-pub use types::{
-    InvalidScript, Output, Script, Server, ServerStatus, Task, TaskEvent, TaskStatus,
-};
+pub use types::{InvalidScript, Output, Script, Server, ServerStatus, Task, TaskEvent, TaskStatus};
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -91,7 +89,11 @@ impl<T: Transport> Cnapi<T> {
     /// # Errors
     ///
     /// [`Error`]
-    pub async fn list_servers_by(&self, filter: &ServerFilter, page: u32) -> Result<Vec<Server>, Error> {
+    pub async fn list_servers_by(
+        &self,
+        filter: &ServerFilter,
+        page: u32,
+    ) -> Result<Vec<Server>, Error> {
         let page = page.clamp(1, PAGE);
         let mut seen = HashSet::new();
         let mut servers: Vec<Server> = Vec::new();

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use crate::cnapi::{Output, Script, Server, Task};
 use crate::http::{Call, Effect, Method, Request, json};
 use crate::ids::{ServerUuid, TaskId};
-use crate::cnapi::{Output, Script, Server, Task};
 
 /// CNAPI waits an hour for a script.
-const EXECUTE_TIMEOUT: Duration = Duration::from_secs(3600 + 60);
+const EXECUTE_TIMEOUT: Duration = Duration::from_mins(61);
 
 /// What CNAPI adds to each server of a list, at some cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,10 +86,12 @@ pub fn get_server(uuid: ServerUuid) -> Call<Server> {
 
 /// POST `/servers/:uuid/execute`
 pub fn execute(uuid: ServerUuid, script: &Script) -> Call<Output> {
-    let mut request = Request::new(Method::Post, Effect::Once, format!("/servers/{uuid}/execute")).json(script);
+    let mut request =
+        Request::new(Method::Post, Effect::Once, format!("/servers/{uuid}/execute")).json(script);
     // What a script is given may be secret, whatever it is called.
     let values = script.env.as_map().values().filter_map(|value| value.as_str());
-    for secret in script.args.iter().map(String::as_str).chain(values).chain([script.script.as_str()]) {
+    for secret in script.args.iter().map(String::as_str).chain(values).chain([script.text.as_str()])
+    {
         request.secrets.add(secret);
     }
     Call::new(request.timeout(EXECUTE_TIMEOUT), json)
@@ -102,6 +104,7 @@ pub fn get_task(id: TaskId) -> Call<Task> {
 
 /// GET `/tasks/:id/wait`: the task when it has ended, or as it is after so many seconds.
 pub fn wait_for_task(id: TaskId, seconds: u64) -> Call<Task> {
-    let request = Request::get(format!("/tasks/{id}/wait")).query([("timeout", Some(seconds.to_string()))]);
+    let request =
+        Request::get(format!("/tasks/{id}/wait")).query([("timeout", Some(seconds.to_string()))]);
     Call::new(request.timeout(Duration::from_secs(seconds + 30)), json)
 }

@@ -68,7 +68,8 @@ pub enum ServerStatus {
 /// (`timeout 60 ...`). `Debug` shows neither the script nor its arguments.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Script {
-    pub(crate) script: String,
+    #[serde(rename = "script")]
+    pub(crate) text: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) args: Vec<String>,
     #[serde(skip_serializing_if = "Attributes::is_empty")]
@@ -89,11 +90,11 @@ impl Script {
     ///
     /// [`InvalidScript`]
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidScript> {
-        let script = text.into();
-        if !script.starts_with("#!/") {
+        let text = text.into();
+        if !text.starts_with("#!/") {
             return Err(InvalidScript);
         }
-        Ok(Self { script, args: Vec::new(), env: Attributes::new(), json: true })
+        Ok(Self { text, args: Vec::new(), env: Attributes::new(), json: true })
     }
 
     /// Adds an argument.
@@ -113,7 +114,7 @@ impl Script {
 
 impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Script ({} bytes, {} arguments)", self.script.len(), self.args.len())
+        write!(f, "Script ({} bytes, {} arguments)", self.text.len(), self.args.len())
     }
 }
 
@@ -134,7 +135,12 @@ pub struct Output {
 impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { exit_code, stdout, stderr } = self;
-        write!(f, "Output (exit {exit_code}, {} bytes of stdout, {} of stderr)", stdout.len(), stderr.len())
+        write!(
+            f,
+            "Output (exit {exit_code}, {} bytes of stdout, {} of stderr)",
+            stdout.len(),
+            stderr.len()
+        )
     }
 }
 

@@ -21,7 +21,10 @@ pub(crate) fn json<A: DeserializeOwned>(answer: &Answer) -> Result<A, Unreadable
 }
 
 /// For answers without a body.
-#[expect(clippy::unnecessary_wraps, reason = "it stands among functions that read an answer and may fail")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it stands among functions that read an answer and may fail"
+)]
 pub(crate) fn nothing(_: &Answer) -> Result<(), Unreadable> {
     Ok(())
 }
@@ -92,12 +95,15 @@ mod tests {
     #[test]
     fn every_form_of_an_error_is_understood() {
         let secrets = Secrets::default();
-        for body in ["", "null", "[]", "7", "<html>", "{", "{\"code\":7,\"message\":[],\"errors\":{}}"] {
+        for body in
+            ["", "null", "[]", "7", "<html>", "{", "{\"code\":7,\"message\":[],\"errors\":{}}"]
+        {
             let error = server_error(&answer(404, "text/html", body), &secrets);
             let bare = ServerError { status: 404, code: None, message: None, fields: vec![] };
             assert_eq!(error, bare, "{body}");
         }
-        let error = server_error(&answer(500, "application/json", r#"{"message":"plain"}"#), &secrets);
+        let error =
+            server_error(&answer(500, "application/json", r#"{"message":"plain"}"#), &secrets);
         assert_eq!(error.to_string(), "the server answered 500: plain");
         let body = r#"{"code":"V","message":"m","errors":[{"field":"a","code":"Duplicate"},7,{"message":"x"}]}"#;
         let error = server_error(&answer(409, "application/json", body), &secrets);
@@ -109,11 +115,15 @@ mod tests {
 
     #[test]
     fn a_wrong_answer_is_named_and_not_quoted() {
-        let wrong = |content_type, body| json::<Vec<u32>>(&answer(200, content_type, body)).unwrap_err();
+        let wrong =
+            |content_type, body| json::<Vec<u32>>(&answer(200, content_type, body)).unwrap_err();
         assert_eq!(wrong("text/html", "[]"), Unreadable::NotJsonType("text/html".to_owned()));
         assert_eq!(wrong("application/json", "[1,"), Unreadable::CutOff);
         assert_eq!(wrong("application/json", "[1,x]"), Unreadable::NotJson { line: 1, column: 4 });
         let shape = wrong("application/json; charset=utf-8", r#"[1,"hunter2"]"#);
-        assert_eq!(shape.to_string(), "the answer is not as it should be: [1] has the wrong type or form");
+        assert_eq!(
+            shape.to_string(),
+            "the answer is not as it should be: [1] has the wrong type or form"
+        );
     }
 }

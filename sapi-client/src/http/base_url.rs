@@ -23,7 +23,11 @@ impl FromStr for BaseUrl {
     fn from_str(text: &str) -> Result<Self, InvalidBaseUrl> {
         // A user may come with a password, so such a text is not shown.
         let invalid = || {
-            let shown = if text.contains('@') { "the URL with a user".to_owned() } else { format!("{text:?}") };
+            let shown = if text.contains('@') {
+                "the URL with a user".to_owned()
+            } else {
+                format!("{text:?}")
+            };
             InvalidBaseUrl(shown)
         };
         let url = Url::parse(text).map_err(|_| invalid())?;
@@ -64,9 +68,14 @@ mod tests {
     #[test]
     fn addresses() {
         let parsed = |text: &str| text.parse::<BaseUrl>().map(|url| url.to_string());
-        assert_eq!(parsed("http://Sapi.coal.joyent.us/").as_deref(), Ok("http://sapi.coal.joyent.us"));
+        assert_eq!(
+            parsed("http://Sapi.coal.joyent.us/").as_deref(),
+            Ok("http://sapi.coal.joyent.us")
+        );
         assert_eq!(parsed("http://127.0.0.1:8080/x/").as_deref(), Ok("http://127.0.0.1:8080/x"));
-        for bad in ["", "sapi", "https://sapi", "http://", "http://h/?q", "http://h/#f", "file:///x"] {
+        for bad in
+            ["", "sapi", "https://sapi", "http://", "http://h/?q", "http://h/#f", "file:///x"]
+        {
             assert!(parsed(bad).is_err(), "{bad}");
         }
         let error = parsed("http://root:hunter2@h/").unwrap_err();

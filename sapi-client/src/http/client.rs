@@ -123,10 +123,18 @@ impl<T: Transport> Client<T> {
     }
 
     /// Reads a whole answer.
-    pub(crate) async fn collect(&self, mut incoming: Incoming<T::Body>) -> Result<Answer, ErrorKind> {
+    pub(crate) async fn collect(
+        &self,
+        mut incoming: Incoming<T::Body>,
+    ) -> Result<Answer, ErrorKind> {
         let limit = self.settings.largest_answer;
-        let answer = Answer { status: incoming.status, headers: incoming.headers, body: bytes::Bytes::new() };
-        let announced = answer.header("content-length").and_then(|length| length.parse::<u64>().ok());
+        let answer = Answer {
+            status: incoming.status,
+            headers: incoming.headers,
+            body: bytes::Bytes::new(),
+        };
+        let announced =
+            answer.header("content-length").and_then(|length| length.parse::<u64>().ok());
         if announced.is_some_and(|announced| announced > limit) {
             return Err(ErrorKind::TooLarge(limit));
         }

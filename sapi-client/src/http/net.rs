@@ -10,7 +10,9 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::error::BoxError;
-use crate::http::{AnswerBody, Incoming, Method, Outgoing, OutgoingBody, Transport, TransportError};
+use crate::http::{
+    AnswerBody, Incoming, Method, Outgoing, OutgoingBody, Transport, TransportError,
+};
 
 /// Speaks HTTP over reqwest.
 ///
@@ -104,7 +106,9 @@ pub struct HttpBody(reqwest::Response);
 impl AnswerBody for HttpBody {
     async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
         self.0.chunk().await.map_err(|error| match failure(error) {
-            TransportError::Connect(cause) | TransportError::Broken(cause) => TransportError::Broken(cause),
+            TransportError::Connect(cause) | TransportError::Broken(cause) => {
+                TransportError::Broken(cause)
+            }
         })
     }
 }

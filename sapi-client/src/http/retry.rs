@@ -41,7 +41,11 @@ impl Retry {
             .with_jitter()
             .without_max_times()
             .build();
-        Pauses { backoff, end: Instant::now().checked_add(self.deadline), longest: self.longest_pause }
+        Pauses {
+            backoff,
+            end: Instant::now().checked_add(self.deadline),
+            longest: self.longest_pause,
+        }
     }
 }
 

@@ -13,7 +13,8 @@ use tokio::time::timeout;
 
 use crate::error::{Error, ErrorKind, Unreadable};
 use crate::http::{
-    Answer, AnswerBody, Attempt, Call, Incoming, OutgoingBody, Transport, new_request_id, nothing, transport_failure,
+    Answer, AnswerBody, Attempt, Call, Incoming, OutgoingBody, Transport, new_request_id, nothing,
+    transport_failure,
 };
 use crate::imgapi::{Image, ImageFile, Imgapi, Sha1Hex, request};
 
@@ -34,7 +35,10 @@ impl<T: Transport> Imgapi<T> {
         let request_id = new_request_id();
         let error = |kind| self.client().error(&call.request, &request_id, kind);
         let Some(file) = image.files.first() else {
-            return Err(error(ErrorKind::Refused(format!("the image {} has no file yet", image.uuid))));
+            return Err(error(ErrorKind::Refused(format!(
+                "the image {} has no file yet",
+                image.uuid
+            ))));
         };
         let mut tries = 1;
         loop {
@@ -77,8 +81,10 @@ impl<T: Transport> Imgapi<T> {
             return call.read(&answer).and_then(|()| Err(not_a_file()));
         }
         let mut check = Check::new(&incoming, file);
-        while let Some(chunk) =
-            timeout(silence, incoming.body.chunk()).await.map_err(|_| ErrorKind::Timeout(silence))?.map_err(transport_failure)?
+        while let Some(chunk) = timeout(silence, incoming.body.chunk())
+            .await
+            .map_err(|_| ErrorKind::Timeout(silence))?
+            .map_err(transport_failure)?
         {
             check.take(&chunk)?;
             out.write_all(&chunk).await.map_err(failed)?;
@@ -91,7 +97,10 @@ impl<T: Transport> Imgapi<T> {
 
 fn not_a_file() -> ErrorKind {
     let place = "the whole answer".to_owned();
-    ErrorKind::Unreadable(Unreadable::Shape { place, problem: "is a success without a file".to_owned() })
+    ErrorKind::Unreadable(Unreadable::Shape {
+        place,
+        problem: "is a success without a file".to_owned(),
+    })
 }
 
 /// What is left of a broken download goes with this.
@@ -127,7 +136,11 @@ struct Check<'a> {
 
 impl<'a> Check<'a> {
     fn new<B>(incoming: &Incoming<B>, expected: &'a ImageFile) -> Self {
-        let head = Answer { status: incoming.status, headers: incoming.headers.clone(), body: bytes::Bytes::new() };
+        let head = Answer {
+            status: incoming.status,
+            headers: incoming.headers.clone(),
+            body: bytes::Bytes::new(),
+        };
         let expected_md5 = head.header("content-md5").map(str::to_owned);
         Self { expected, expected_md5, size: 0, md5: Md5::new(), sha1: Sha1::new() }
     }
@@ -148,7 +161,11 @@ impl<'a> Check<'a> {
             ("size", self.expected.size.to_string(), self.size.to_string()),
             // The manifest's SHA-1 alone is proof; this tells damage on the way from damage in the store.
             ("MD5", self.expected_md5.unwrap_or_else(|| md5.clone()), md5),
-            ("SHA-1", self.expected.sha1.to_string(), Sha1Hex::of(&self.sha1.finalize()).to_string()),
+            (
+                "SHA-1",
+                self.expected.sha1.to_string(),
+                Sha1Hex::of(&self.sha1.finalize()).to_string(),
+            ),
         ];
         match checks.into_iter().find(|(_, expected, actual)| expected != actual) {
             None => Ok(()),

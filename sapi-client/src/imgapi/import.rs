@@ -25,7 +25,9 @@ impl Default for ImportOptions {
 
 /// There is an image of this UUID already, and it is not the one to be imported. It is left as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is an image {uuid} already, and it is another one: {difference}. Import under another UUID, or remove it")]
+#[error(
+    "there is an image {uuid} already, and it is another one: {difference}. Import under another UUID, or remove it"
+)]
 pub struct ImportConflict {
     /// The image.
     pub uuid: ImageUuid,
@@ -59,7 +61,11 @@ enum Step {
 }
 
 /// What comes next for the image as it was found.
-fn next_step(found: Option<&Image>, new: &NewImage, file: &LocalFile) -> Result<Step, ImportConflict> {
+fn next_step(
+    found: Option<&Image>,
+    new: &NewImage,
+    file: &LocalFile,
+) -> Result<Step, ImportConflict> {
     let Some(image) = found else { return Ok(Step::Import) };
     let conflict = |difference: String| Err(ImportConflict { uuid: new.uuid(), difference });
     if let Some(member) = new.difference(image) {
@@ -107,7 +113,8 @@ impl<T: Transport> Imgapi<T> {
         let failed = |source| ImportError::Call { uuid: new.uuid(), source };
         let began = Instant::now();
         let mut found = self.look_for(new.uuid()).await.map_err(failed)?;
-        let mut pauses = Retry { deadline: options.deadline, ..self.client().settings().retry }.start();
+        let mut pauses =
+            Retry { deadline: options.deadline, ..self.client().settings().retry }.start();
         loop {
             let step = next_step(found.as_ref(), new, file)?;
             tracing::debug!(image = %new.uuid(), ?step, elapsed_s = began.elapsed().as_secs(), "importing");
@@ -118,7 +125,9 @@ impl<T: Transport> Imgapi<T> {
                     self.client().run(&request::import_image(new, options.skip_owner_check)).await
                 }
                 (Step::AddFile, _) => self.add_image_file(new.uuid(), file).await,
-                (Step::Activate, _) => self.client().run(&request::activate_image(new.uuid())).await,
+                (Step::Activate, _) => {
+                    self.client().run(&request::activate_image(new.uuid())).await
+                }
             };
             found = match done {
                 // The answer, and not another look, which may show a remembered one.

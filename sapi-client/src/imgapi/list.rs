@@ -25,7 +25,11 @@ impl<T: Transport> Imgapi<T> {
     /// # Errors
     ///
     /// [`Error`]
-    pub async fn list_images_by(&self, filter: &ImageFilter, page: u32) -> Result<Vec<Image>, Error> {
+    pub async fn list_images_by(
+        &self,
+        filter: &ImageFilter,
+        page: u32,
+    ) -> Result<Vec<Image>, Error> {
         let page = page.clamp(1, PAGE);
         let mut seen: HashSet<ImageUuid> = HashSet::new();
         let mut images = Vec::new();
@@ -43,7 +47,8 @@ impl<T: Transport> Imgapi<T> {
                 return Ok(images);
             }
             if seen.len() == before {
-                let problem = format!("IMGAPI gives the same {count} images after the marker as before");
+                let problem =
+                    format!("IMGAPI gives the same {count} images after the marker as before");
                 let kind = ErrorKind::Unreadable(Unreadable::Listing(problem));
                 return Err(self.client().error(&call.request, "above", kind));
             }

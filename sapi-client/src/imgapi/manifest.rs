@@ -34,12 +34,15 @@ pub enum InvalidManifest {
     #[error("{0:?} is not an image's name: 1 to 512 letters, digits and ._/ -")]
     Name(String),
     /// The version.
-    #[error("{0:?} is not an image's version: 1 to 128 letters, digits and ._/+-, such as 20180412T031500Z")]
+    #[error(
+        "{0:?} is not an image's version: 1 to 128 letters, digits and ._/+-, such as 20180412T031500Z"
+    )]
     Version(String),
 }
 
 fn made_of(text: &str, others: &str, max: usize) -> bool {
-    (1..=max).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+    (1..=max).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
 }
 
 impl NewImage {
@@ -52,7 +55,11 @@ impl NewImage {
     /// # Errors
     ///
     /// [`InvalidManifest`]
-    pub fn ring(uuid: ImageUuid, owner: AccountUuid, version: &str) -> Result<Self, InvalidManifest> {
+    pub fn ring(
+        uuid: ImageUuid,
+        owner: AccountUuid,
+        version: &str,
+    ) -> Result<Self, InvalidManifest> {
         Self {
             v: 2,
             uuid,
@@ -133,9 +140,11 @@ mod tests {
 
     #[test]
     fn a_ring_is_what_manta_reshard_uploads() {
-        let (uuid, owner) = ("f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d", "1d1a5b8e-3b3c-4f0a-9c1e-5d0c8b7a6f01");
+        let (uuid, owner) =
+            ("f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d", "1d1a5b8e-3b3c-4f0a-9c1e-5d0c8b7a6f01");
         let (uuid, owner) = (uuid.parse().unwrap(), owner.parse().unwrap());
-        let ring = NewImage::ring(uuid, owner, "20180412T031500Z").unwrap().tag("manta_reshard_plan", "p");
+        let ring =
+            NewImage::ring(uuid, owner, "20180412T031500Z").unwrap().tag("manta_reshard_plan", "p");
         assert_eq!(
             serde_json::to_string(&ring).unwrap(),
             r#"{"v":2,"uuid":"f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d","owner":"1d1a5b8e-3b3c-4f0a-9c1e-5d0c8b7a6f01","name":"manta-hash-ring","version":"20180412T031500Z","public":false,"type":"other","os":"other","description":"Manta Hash Ring","tags":{"manta_reshard_plan":"p"}}"#

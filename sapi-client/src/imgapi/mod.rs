@@ -60,7 +60,11 @@ impl<T: Transport> Imgapi<T> {
     /// # Errors
     ///
     /// [`Error`]; [`ErrorKind::Refused`](crate::ErrorKind::Refused) where there is nothing to change.
-    pub async fn update_image(&self, uuid: ImageUuid, update: &ImageUpdate) -> Result<Image, Error> {
+    pub async fn update_image(
+        &self,
+        uuid: ImageUuid,
+        update: &ImageUpdate,
+    ) -> Result<Image, Error> {
         let call = request::update_image(uuid, update);
         if *update == ImageUpdate::default() {
             return Err(self.0.refuse(&call.request, "the update names nothing to change"));

@@ -1,5 +1,7 @@
 //! IMGAPI's calls as data.
 
+use serde_json::Value;
+
 use crate::attributes::Attributes;
 use crate::http::{Call, Effect, Method, Request, json, nothing};
 use crate::ids::{AccountUuid, ImageUuid};
@@ -85,8 +87,18 @@ impl ImageFilter {
             && self.kind.as_ref().is_none_or(|kind| image.kind.as_ref() == Some(kind))
             && self.tags.iter().all(|(key, value)| {
                 let tag = image.tags.as_ref().and_then(|tags| tags.get(key));
-                tag.is_some_and(|tag| tag.as_str().map_or_else(|| tag.to_string() == *value, |tag| tag == value))
+                tag.is_some_and(|tag| is_tag(tag, value))
             })
+    }
+}
+
+/// Whether a tag is a value, as text.
+fn is_tag(tag: &Value, value: &str) -> bool {
+    match tag {
+        Value::String(text) => text == value,
+        Value::Bool(flag) => (if *flag { "true" } else { "false" }) == value,
+        Value::Number(number) => number.to_string() == value,
+        Value::Null | Value::Array(_) | Value::Object(_) => false,
     }
 }
 
@@ -101,7 +113,11 @@ pub fn ping() -> Call<Ping> {
 }
 
 /// GET `/images`: one page. The image `marker` is the first of its page again.
-pub fn list_images(filter: &ImageFilter, limit: u32, marker: Option<ImageUuid>) -> Call<Vec<Image>> {
+pub fn list_images(
+    filter: &ImageFilter,
+    limit: u32,
+    marker: Option<ImageUuid>,
+) -> Call<Vec<Image>> {
     let request = versioned(Request::get("/images")).query([
         ("name", filter.name.as_ref().map(Text::parameter)),
         ("version", filter.version.as_ref().map(Text::parameter)),
@@ -111,9 +127,12 @@ pub fn list_images(filter: &ImageFilter, limit: u32, marker: Option<ImageUuid>) 
         ("public", filter.public.map(|public| public.to_string())),
         ("state", (filter.state != ListState::Active).then(|| filter.state.as_str().to_owned())),
     ]);
-    let tags: Vec<_> = filter.tags.iter().map(|(key, value)| (format!("tag.{key}"), value)).collect();
-    let request = request.query(tags.iter().map(|(key, value)| (key.as_str(), Some((*value).clone()))));
-    let paging = [("limit", Some(limit.to_string())), ("marker", marker.map(|marker| marker.to_string()))];
+    let tags: Vec<_> =
+        filter.tags.iter().map(|(key, value)| (format!("tag.{key}"), value)).collect();
+    let request =
+        request.query(tags.iter().map(|(key, value)| (key.as_str(), Some((*value).clone()))));
+    let paging =
+        [("limit", Some(limit.to_string())), ("marker", marker.map(|marker| marker.to_string()))];
     Call::new(request.query(paging), json)
 }
 

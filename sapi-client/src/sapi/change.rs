@@ -125,7 +125,9 @@ impl Change {
         self.apply_to(&mut changed);
         // A section that is created empty is no difference.
         let same = |(a, b): (&Option<Attributes>, &Option<Attributes>)| {
-            a == b || (a.as_ref().is_none_or(Attributes::is_empty) && b.as_ref().is_none_or(Attributes::is_empty))
+            a == b
+                || (a.as_ref().is_none_or(Attributes::is_empty)
+                    && b.as_ref().is_none_or(Attributes::is_empty))
         };
         changed.sections().into_iter().zip(object.sections()).all(same)
     }

@@ -9,9 +9,7 @@ mod types;
 pub use change::{Action, ApplicationChange, Change, Sections};
 pub use new::{NewApplication, NewInstance, NewManifest, NewService};
 pub use request::{ApplicationFilter, InstanceFilter, ServiceFilter};
-pub use types::{
-    Application, Configs, Instance, Manifest, Mode, Ping, Service, ServiceKind,
-};
+pub use types::{Application, Configs, Instance, Manifest, Mode, Ping, Service, ServiceKind};
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -61,7 +59,10 @@ impl<T: Transport> Sapi<T> {
     /// # Errors
     ///
     /// [`Error`]
-    pub async fn list_applications(&self, filter: &ApplicationFilter) -> Result<Vec<Application>, Error> {
+    pub async fn list_applications(
+        &self,
+        filter: &ApplicationFilter,
+    ) -> Result<Vec<Application>, Error> {
         self.list(&request::list_applications(filter), |a| a.uuid, |a| filter.matches(a)).await
     }
 
@@ -170,7 +171,11 @@ impl<T: Transport> Sapi<T> {
     /// # Errors
     ///
     /// [`Error`]
-    pub async fn get_configs(&self, uuid: InstanceUuid, known: Option<&str>) -> Result<Option<Configs>, Error> {
+    pub async fn get_configs(
+        &self,
+        uuid: InstanceUuid,
+        known: Option<&str>,
+    ) -> Result<Option<Configs>, Error> {
         self.0.run(&request::get_configs(uuid, known)).await
     }
 
@@ -258,7 +263,11 @@ impl<T: Transport> Sapi<T> {
     /// # Errors
     ///
     /// [`Error`]
-    pub async fn change_service(&self, uuid: ServiceUuid, change: &Change) -> Result<Service, Error> {
+    pub async fn change_service(
+        &self,
+        uuid: ServiceUuid,
+        change: &Change,
+    ) -> Result<Service, Error> {
         self.0.run(&request::change_service(uuid, change)).await
     }
 
@@ -267,7 +276,11 @@ impl<T: Transport> Sapi<T> {
     /// # Errors
     ///
     /// [`Error`]
-    pub async fn change_instance(&self, uuid: InstanceUuid, change: &Change) -> Result<Instance, Error> {
+    pub async fn change_instance(
+        &self,
+        uuid: InstanceUuid,
+        change: &Change,
+    ) -> Result<Instance, Error> {
         self.0.run(&request::change_instance(uuid, change)).await
     }
 
@@ -317,7 +330,11 @@ impl<T: Transport> Sapi<T> {
     /// # Errors
     ///
     /// [`Error`]; for an instance that is an agent, on which SAPI would crash, [`ErrorKind::Refused`].
-    pub async fn reprovision(&self, uuid: InstanceUuid, image: ImageUuid) -> Result<Instance, Error> {
+    pub async fn reprovision(
+        &self,
+        uuid: InstanceUuid,
+        image: ImageUuid,
+    ) -> Result<Instance, Error> {
         let call = request::reprovision(uuid, image);
         let instance = self.get_instance(uuid).await?;
         if instance.kind == Some(ServiceKind::Agent) {

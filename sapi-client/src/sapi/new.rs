@@ -86,7 +86,11 @@ pub struct NewInstance {
     pub master: Option<bool>,
     /// Whether the answer comes when the zone is made (which takes minutes; SAPI asks every five seconds, up to an
     /// hour) or when VMAPI has accepted the job: then follow [`Instance::job_uuid`] with VMAPI.
-    #[serde(rename = "async", serialize_with = "not_async", skip_serializing_if = "std::clone::Clone::clone")]
+    #[serde(
+        rename = "async",
+        serialize_with = "not_async",
+        skip_serializing_if = "std::clone::Clone::clone"
+    )]
     pub wait: bool,
 }
 

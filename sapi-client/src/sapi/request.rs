@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
-use crate::http::{Answer, Call, Effect, Method, Request, json, nothing};
-use crate::error::Unreadable;
-use crate::ids::{AccountUuid, ApplicationUuid, ImageUuid, InstanceUuid, ManifestUuid, ServiceUuid};
 use crate::attributes::Attributes;
+use crate::error::Unreadable;
+use crate::http::{Answer, Call, Effect, Method, Request, json, nothing};
+use crate::ids::{
+    AccountUuid, ApplicationUuid, ImageUuid, InstanceUuid, ManifestUuid, ServiceUuid,
+};
 use crate::sapi::{
-    Application, ApplicationChange, Change, Configs, Instance, Manifest, Mode, NewApplication, NewInstance,
-    NewManifest, NewService, Ping, Service, ServiceKind,
+    Application, ApplicationChange, Change, Configs, Instance, Manifest, Mode, NewApplication,
+    NewInstance, NewManifest, NewService, Ping, Service, ServiceKind,
 };
 
 /// SAPI waits up to an hour for the job that makes a zone.
-const CREATE_TIMEOUT: Duration = Duration::from_secs(3600 + 60);
+const CREATE_TIMEOUT: Duration = Duration::from_mins(61);
 /// SAPI waits up to ten minutes for the job that destroys a zone.
-const DESTROY_TIMEOUT: Duration = Duration::from_secs(600 + 60);
+const DESTROY_TIMEOUT: Duration = Duration::from_mins(11);
 /// SAPI closes the connection after two minutes, whatever becomes of the job.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(120 + 10);
 

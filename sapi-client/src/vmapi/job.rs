@@ -97,7 +97,9 @@ impl Job {
             Execution::Failed => Ended::Failed,
             Execution::Canceled => Ended::Canceled,
             Execution::Retried => Ended::Retried,
-            Execution::Queued | Execution::Running | Execution::Waiting | Execution::Other(_) => return None,
+            Execution::Queued | Execution::Running | Execution::Waiting | Execution::Other(_) => {
+                return None;
+            }
         };
         let errors = self.chain_results.iter().rev().filter_map(|result| {
             let task = result.name.clone().unwrap_or_else(|| "a task".to_owned());
@@ -131,7 +133,9 @@ impl<T: Transport> Vmapi<T> {
                     Some(Err(ended)) => return Err(ended),
                     None => seen = Some(Box::new(job)),
                 },
-                Err(error) if error.is_retryable() && began.elapsed() + wait.pause < wait.deadline => {
+                Err(error)
+                    if error.is_retryable() && began.elapsed() + wait.pause < wait.deadline =>
+                {
                     tracing::warn!(job = %uuid, %error, "cannot ask for the job; asking again");
                 }
                 Err(source) => return Err(JobError::Call { uuid, source }),

@@ -42,7 +42,11 @@ impl<T: Transport> Vmapi<T> {
     }
 
     /// The inner error: the pages do not make up a list.
-    async fn list_once(&self, filter: &VmFilter, page: u32) -> Result<Result<Vec<Vm>, String>, Error> {
+    async fn list_once(
+        &self,
+        filter: &VmFilter,
+        page: u32,
+    ) -> Result<Result<Vec<Vm>, String>, Error> {
         let mut seen: HashSet<InstanceUuid> = HashSet::new();
         let mut vms = Vec::new();
         let mut offset = 0;

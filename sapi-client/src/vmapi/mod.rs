@@ -125,7 +125,11 @@ impl<T: Transport> Vmapi<T> {
     /// # Errors
     ///
     /// [`Error`]
-    pub async fn reprovision(&self, uuid: InstanceUuid, image: ImageUuid) -> Result<ImageChange, Error> {
+    pub async fn reprovision(
+        &self,
+        uuid: InstanceUuid,
+        image: ImageUuid,
+    ) -> Result<ImageChange, Error> {
         if self.get_vm(uuid).await?.image_uuid == Some(image) {
             return Ok(ImageChange::Already);
         }

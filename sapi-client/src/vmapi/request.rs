@@ -82,7 +82,8 @@ pub fn get_vm(uuid: InstanceUuid) -> Call<Vm> {
 
 /// GET `/vms`: one page.
 pub fn list_vms(filter: &VmFilter, limit: u32, offset: u64) -> Call<VmPage> {
-    let tags: Vec<_> = filter.tags.iter().map(|(key, value)| (format!("tag.{key}"), value)).collect();
+    let tags: Vec<_> =
+        filter.tags.iter().map(|(key, value)| (format!("tag.{key}"), value)).collect();
     let request = Request::get("/vms")
         .query([
             ("alias", filter.alias.as_ref().map(ToString::to_string)),

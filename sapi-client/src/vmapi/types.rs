@@ -114,7 +114,9 @@ pub struct Alias(String);
 
 /// VMAPI would refuse the alias.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an alias: 1 to 189 letters, digits and _.-, beginning with a letter or a digit")]
+#[error(
+    "{0:?} is not an alias: 1 to 189 letters, digits and _.-, beginning with a letter or a digit"
+)]
 pub struct InvalidAlias(String);
 
 impl FromStr for Alias {
@@ -171,7 +173,9 @@ pub struct Job {
     pub other: Attributes,
 }
 
-fn null_is_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<ChainResult>, D::Error> {
+fn null_is_empty<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<ChainResult>, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
@@ -232,9 +236,16 @@ impl ChainResult {
             Value::String(text) => (!text.is_empty()).then(|| text.clone()),
             Value::Object(members) => {
                 let text = |key: &str| members.get(key).and_then(Value::as_str);
-                Some(text("message").or_else(|| text("name")).unwrap_or("an error without a message").to_owned())
+                Some(
+                    text("message")
+                        .or_else(|| text("name"))
+                        .unwrap_or("an error without a message")
+                        .to_owned(),
+                )
             }
-            other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_)) => Some(other.to_string()),
+            other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_)) => {
+                Some(other.to_string())
+            }
         }
     }
 }
