@@ -127,10 +127,10 @@ pub fn list_applications(filter: &ApplicationFilter) -> Call<Vec<Application>> {
 /// GET `/services`
 pub fn list_services(filter: &ServiceFilter) -> Call<Vec<Service>> {
     let request = versioned(Request::get("/services")).query([
+        include_master(filter.include_master),
         ("application_uuid", filter.application_uuid.map(|uuid| uuid.to_string())),
         ("name", filter.name.clone()),
         ("type", kind_name(filter.kind.as_ref())),
-        include_master(filter.include_master),
     ]);
     Call::new(request, json)
 }

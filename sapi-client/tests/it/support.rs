@@ -27,7 +27,10 @@ pub(crate) struct Seen {
 
 impl Seen {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn line(&self) -> String {
@@ -275,13 +278,17 @@ fn body(message: &Value) -> Option<Vec<u8>> {
 /// The recorded exchanges of `sapi` or `imgapi`, in order.
 pub(crate) fn recordings(api: &str) -> Vec<Recording> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(api);
-    let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
     files.iter().map(|file| read_recording(file)).collect()
 }
 
 pub(crate) fn recording(api: &str, name: &str) -> Recording {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(api).join(format!("{name}.json"));
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("testdata")
+        .join(api)
+        .join(format!("{name}.json"));
     read_recording(&file)
 }
 
@@ -291,7 +298,12 @@ fn read_recording(file: &Path) -> Recording {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let answer = response["status"].as_u64().map(|status| sapi_client::Answer {
         status: u16::try_from(status).unwrap(),
-        headers: response["headers"].as_array().unwrap().iter().map(|h| (text(&h[0]), text(&h[1]))).collect(),
+        headers: response["headers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|h| (text(&h[0]), text(&h[1])))
+            .collect(),
         body: body(response).unwrap_or_default().into(),
     });
     Recording {
