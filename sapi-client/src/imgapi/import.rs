@@ -91,7 +91,8 @@ fn is_passing(error: &Error, step: Step) -> bool {
         Some("ImageAlreadyActivated" | "NoActivationNoFile") => step == Step::Activate,
         _ => step != Step::Import && error.is_not_found(),
     };
-    overtaken || error.outcome_unknown() || error.is_retryable()
+    // Since it looks first, it may also repeat what must not be repeated blindly.
+    overtaken || error.outcome_unknown() || error.is_retryable() || error.status() == Some(503)
 }
 
 impl<T: Transport> Imgapi<T> {
