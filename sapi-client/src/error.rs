@@ -124,6 +124,8 @@ pub struct ServerError {
     pub message: Option<String>,
     /// The fields that were refused.
     pub fields: Vec<FieldError>,
+    /// Whether there is a body that none of Triton's APIs would send: a proxy or another server answered.
+    pub is_foreign: bool,
 }
 
 /// One refused field.
@@ -141,6 +143,9 @@ pub struct FieldError {
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the server answered {}", self.status)?;
+        if self.is_foreign {
+            f.write_str(" in a way that Triton's APIs do not (a proxy, or another server?)")?;
+        }
         if let Some(code) = &self.code {
             write!(f, " {code}")?;
         }
@@ -218,15 +223,16 @@ impl Error {
 
     /// Whether the thing that was asked for does not exist.
     ///
-    /// That is every 404, with or without a body, and the 500 with which SAPI answers a PUT to an unknown UUID.
+    /// That is a 404, with or without a body, and the 500 with which SAPI answers a PUT to an unknown UUID. It is not the
+    /// 404 of a server that does not know the *path*, which is another server than was meant.
     pub fn is_not_found(&self) -> bool {
         self.server().is_some_and(|error| {
-            let put_of_nothing =
-                |message: &str| message.starts_with("updateObject failed: no record for bucket");
-            error.status == 404
-                || (error.status == 500
-                    && error.code.is_none()
-                    && error.message.as_deref().is_some_and(put_of_nothing))
+            let message = error.message.as_deref().unwrap_or_default();
+            let knows_no_path =
+                message.strip_suffix(" does not exist") == Some(self.0.path.as_str());
+            let put_of_nothing = message.starts_with("updateObject failed: no record for bucket");
+            (error.status == 404 && !error.is_foreign && !knows_no_path)
+                || (error.status == 500 && error.code.is_none() && put_of_nothing)
         })
     }
 

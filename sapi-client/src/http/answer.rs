@@ -68,6 +68,7 @@ struct Body {
 /// What an answer with an error status says. Never fails: the status alone is an error.
 pub(crate) fn server_error(answer: &Answer, secrets: &Secrets) -> ServerError {
     let body = serde_json::from_slice(&answer.body).ok().filter(Value::is_object);
+    let is_foreign = body.is_none() && !answer.body.is_empty();
     let body: Body = body.and_then(|body| serde_json::from_value(body).ok()).unwrap_or_default();
     let text = |value: &Value| value.as_str().map(|text| secrets.scrub(text));
     let field = |error: &Value| FieldError {
@@ -80,6 +81,7 @@ pub(crate) fn server_error(answer: &Answer, secrets: &Secrets) -> ServerError {
         code: text(&body.code),
         message: text(&body.message),
         fields: body.errors.as_array().into_iter().flatten().map(field).collect(),
+        is_foreign,
     }
 }
 
@@ -99,7 +101,9 @@ mod tests {
             ["", "null", "[]", "7", "<html>", "{", "{\"code\":7,\"message\":[],\"errors\":{}}"]
         {
             let error = server_error(&answer(404, "text/html", body), &secrets);
-            let bare = ServerError { status: 404, code: None, message: None, fields: vec![] };
+            let is_foreign = !body.is_empty() && !body.contains("code");
+            let bare =
+                ServerError { status: 404, code: None, message: None, fields: vec![], is_foreign };
             assert_eq!(error, bare, "{body}");
         }
         let error =

@@ -91,7 +91,11 @@ impl<T: Transport> Imgapi<T> {
         }
         check.finish()?;
         out.sync_all().await.map_err(failed)?;
-        tokio::fs::rename(&partial.0, to).await.map_err(failed)
+        tokio::fs::rename(&partial.0, to).await.map_err(failed)?;
+        // The new name is as durable as the bytes only when the directory is.
+        let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let directory = File::open(directory.unwrap_or(Path::new("."))).await.map_err(failed)?;
+        directory.sync_all().await.map_err(failed)
     }
 }
 

@@ -65,6 +65,20 @@ async fn a_404_needs_no_body() {
 }
 
 #[tokio::test]
+async fn another_servers_404_does_not_mean_that_the_thing_is_missing() {
+    let path = format!("/instances/{MANTA} does not exist");
+    for act in [
+        json(404, &json!({"code": "ResourceNotFound", "message": path})),
+        reply(404, &[("Content-Type", "text/html")], b"<html>nginx</html>"),
+    ] {
+        let server = Server::script([act]).await;
+        let error = server.sapi().create_instance(&new_instance()).await.unwrap_err();
+        assert!(!error.is_not_found() && error.status() == Some(404), "{error}");
+        assert_eq!(server.seen().len(), 1, "nothing is created there");
+    }
+}
+
+#[tokio::test]
 async fn a_change_of_nothing_is_not_found_though_it_is_a_500() {
     for name in [
         "070-app-update-unknown-uuid",

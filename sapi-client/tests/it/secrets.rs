@@ -50,13 +50,13 @@ fn metadata() -> Attributes {
 
 /// Everything that an error has to say.
 fn said(error: &(dyn StdError + 'static)) -> String {
-    let mut said = format!("{error:?} {error:#?} {error}");
+    let mut said = vec![format!("{error:?} {error:#?} {error}")];
     let mut source = error.source();
     while let Some(cause) = source {
-        said.push_str(&format!(" {cause:?} {cause}"));
+        said.push(format!("{cause:?} {cause}"));
         source = cause.source();
     }
-    said
+    said.join(" ")
 }
 
 /// Which of the answers quotes a secret without its name.
@@ -83,7 +83,7 @@ fn quoting() -> Vec<Act> {
         typed(&json!({"uuid": "hunter2"}).to_string()),
         typed(&json!({"uuid": UUID, "metadata": "hunter2"}).to_string()),
         typed(&format!("{{\"metadata\": {quoted}")),
-        typed(&format!("{{\"UFDS_ROOT_PW\": hunter2}}")),
+        typed("{\"UFDS_ROOT_PW\": hunter2}"),
         cut(),
     ]
 }
@@ -110,14 +110,14 @@ async fn no_error_and_no_log_tells_a_secret() {
         .unwrap()
         .arg("hunter2-arg")
         .env("X", "hunter2-env");
-    let mut shown = format!(
+    let mut shown = vec![format!(
         "{new:?} {change:?} {script:?} {:?}",
         sapi_client::sapi::request::create_instance(&new)
-    );
+    )];
     for (i, act) in quoting().into_iter().enumerate() {
         let missing = json(404, &json!({"code": "ResourceNotFound", "message": "no"}));
         let server = Server::script([missing, act.clone()]).await;
-        shown.push_str(&said(&server.sapi().create_instance(&new).await.unwrap_err()));
+        shown.push(said(&server.sapi().create_instance(&new).await.unwrap_err()));
         let server = Server::script([act.clone()]).await;
         let sapi = sapi_client::sapi::Sapi::new(
             server.url(),
@@ -127,14 +127,10 @@ async fn no_error_and_no_log_tells_a_secret() {
                 ..crate::support::settings()
             },
         );
-        shown.push_str(&said(
-            &sapi.change_instance(UUID.parse().unwrap(), &change).await.unwrap_err(),
-        ));
+        shown.push(said(&sapi.change_instance(UUID.parse().unwrap(), &change).await.unwrap_err()));
         // A secret that is neither named nor was sent cannot be told from other words.
         if i != UNNAMED {
-            shown.push_str(&said(
-                &sapi.list_instances(&InstanceFilter::default()).await.unwrap_err(),
-            ));
+            shown.push(said(&sapi.list_instances(&InstanceFilter::default()).await.unwrap_err()));
         }
     }
     let echo = json(
@@ -146,13 +142,12 @@ async fn no_error_and_no_log_tells_a_secret() {
         json(200, &json!({"exitCode": 0, "stdout": "hunter2", "stderr": "hunter2"})),
     ])
     .await;
-    shown.push_str(&said(
-        &server.cnapi().execute(UUID.parse().unwrap(), &script).await.unwrap_err(),
-    ));
-    shown.push_str(&format!(
+    shown.push(said(&server.cnapi().execute(UUID.parse().unwrap(), &script).await.unwrap_err()));
+    shown.push(format!(
         "{:?}",
         server.cnapi().execute(UUID.parse().unwrap(), &script).await.unwrap()
     ));
+    let shown = shown.join(" ");
     assert!(!shown.contains(SECRET), "{shown}");
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
@@ -170,25 +165,23 @@ async fn no_object_shows_a_secret() {
     });
     let server = Server::script([json(200, &object)]).await;
     let (sapi, uuid) = (server.sapi(), UUID);
-    let mut shown = String::new();
-    shown.push_str(&format!("{:?}", sapi.get_application(uuid.parse().unwrap()).await.unwrap()));
-    shown.push_str(&format!("{:?}", sapi.get_service(uuid.parse().unwrap()).await.unwrap()));
-    shown.push_str(&format!("{:?}", sapi.get_instance(uuid.parse().unwrap()).await.unwrap()));
-    shown.push_str(&format!("{:#?}", sapi.get_manifest(uuid.parse().unwrap()).await.unwrap()));
-    shown.push_str(&format!("{:#?}", sapi.get_payload(uuid.parse().unwrap()).await.unwrap()));
-    shown.push_str(&format!(
-        "{:?}",
-        server.imgapi().get_image(uuid.parse().unwrap()).await.unwrap()
-    ));
-    shown.push_str(&format!("{:?}", server.vmapi().get_vm(uuid.parse().unwrap()).await.unwrap()));
-    shown.push_str(&format!("{:?}", server.vmapi().get_job(uuid.parse().unwrap()).await.unwrap()));
-    shown.push_str(&format!("{:?}", server.cnapi().get_task(uuid.parse().unwrap()).await.unwrap()));
+    let mut shown = Vec::new();
+    shown.push(format!("{:?}", sapi.get_application(uuid.parse().unwrap()).await.unwrap()));
+    shown.push(format!("{:?}", sapi.get_service(uuid.parse().unwrap()).await.unwrap()));
+    shown.push(format!("{:?}", sapi.get_instance(uuid.parse().unwrap()).await.unwrap()));
+    shown.push(format!("{:#?}", sapi.get_manifest(uuid.parse().unwrap()).await.unwrap()));
+    shown.push(format!("{:#?}", sapi.get_payload(uuid.parse().unwrap()).await.unwrap()));
+    shown.push(format!("{:?}", server.imgapi().get_image(uuid.parse().unwrap()).await.unwrap()));
+    shown.push(format!("{:?}", server.vmapi().get_vm(uuid.parse().unwrap()).await.unwrap()));
+    shown.push(format!("{:?}", server.vmapi().get_job(uuid.parse().unwrap()).await.unwrap()));
+    shown.push(format!("{:?}", server.cnapi().get_task(uuid.parse().unwrap()).await.unwrap()));
     let configs = json!({"manifests": [object], "metadata": quoted});
     let server = Server::script([json(200, &configs)]).await;
-    shown.push_str(&format!(
+    shown.push(format!(
         "{:?}",
         server.sapi().get_configs(uuid.parse().unwrap(), None).await.unwrap()
     ));
+    let shown = shown.join(" ");
     assert!(shown.contains("[redacted]") && shown.contains("SHARD"), "{shown}");
     assert!(!shown.contains(SECRET), "{shown}");
 }

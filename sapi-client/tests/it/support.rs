@@ -62,12 +62,14 @@ pub(crate) fn json(status: u16, body: &Value) -> Act {
 
 /// An answer with headers and a body.
 pub(crate) fn reply(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Act {
-    let mut bytes = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n", body.len());
-    for (name, value) in headers {
-        bytes.push_str(&format!("{name}: {value}\r\n"));
-    }
-    bytes.push_str("Connection: close\r\n\r\n");
-    Act::Bytes([bytes.as_bytes(), body].concat())
+    let headers: Vec<String> =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n{}Connection: close\r\n\r\n",
+        headers.concat()
+    );
+    Act::Bytes([head.as_bytes(), body].concat())
 }
 
 /// The connection is closed without a word.
@@ -174,7 +176,7 @@ pub(crate) fn settings() -> Settings {
 
 async fn read_request(stream: &mut TcpStream) -> Option<Seen> {
     let mut bytes = Vec::new();
-    let mut piece = [0; 16 * 1024];
+    let mut piece = vec![0; 16 * 1024];
     let head = loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
             break end;
