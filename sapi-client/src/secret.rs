@@ -43,16 +43,14 @@ pub fn is_secret_key(key: &str) -> bool {
     SECRET_PARTS.iter().any(|part| letters.contains(part))
 }
 
-/// Whether a text is secret whatever it is called: a private key, or a URL with a password.
+/// Whether a text is secret whatever it is called: it holds a private key, or a URL with a password.
 fn is_secret_text(text: &str) -> bool {
-    let password_in_url = || {
-        let after_scheme = text.split_once("://").map(|(_, rest)| rest);
-        let authority = after_scheme.and_then(|rest| rest.split(['/', '?', '#']).next());
-        authority
-            .and_then(|authority| authority.rsplit_once('@'))
-            .is_some_and(|(user, _)| user.contains(':'))
+    let has_password = |after_scheme: &str| {
+        let end = |c: char| c.is_whitespace() || "/?#\"'".contains(c);
+        let authority = after_scheme.split(end).next().unwrap_or_default();
+        authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
     };
-    text.contains("PRIVATE KEY") || password_in_url()
+    text.contains("PRIVATE KEY") || text.split("://").skip(1).any(has_password)
 }
 
 /// Prints a JSON object with its secrets replaced.
@@ -79,8 +77,8 @@ impl fmt::Debug for RedactedMember<'_> {
                 .debug_list()
                 .entries(elements.iter().map(|element| RedactedMember("", element)))
                 .finish(),
-            Value::String(text) if is_secret_text(text) => f.write_str(REDACTED),
-            Value::String(_) | Value::Number(_) => value.fmt(f),
+            Value::String(text) => fmt::Debug::fmt(&Secrets::default().scrub(text), f),
+            Value::Number(number) => fmt::Display::fmt(number, f),
         }
     }
 }
@@ -140,7 +138,8 @@ impl Secrets {
             } else {
                 scrubbed.push_str(&quoted);
             }
-        } else if is_secret_text(&scrubbed) {
+        }
+        if is_secret_text(&scrubbed) {
             return REDACTED.to_owned();
         }
         if let Some((end, _)) = scrubbed.char_indices().nth(MAX_CHARS) {
@@ -178,7 +177,21 @@ fn end_of_secret_name(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
+
+    proptest! {
+        #[test]
+        fn no_message_keeps_a_secret_of_the_request(
+            secret in "[a-zA-Z0-9+/=_-]{12,40}",
+            before in "\\PC{0,20}",
+            after in "\\PC{0,20}",
+        ) {
+            let secrets = Secrets::of(&json!({"a": [{"some_password": {"deep": secret}}]}));
+            let scrubbed = secrets.scrub(&format!("{before}{secret}{after}{secret}"));
+            prop_assert!(!scrubbed.contains(&secret), "{}", scrubbed);
+        }
+    }
 
     #[test]
     fn names_of_secrets() {

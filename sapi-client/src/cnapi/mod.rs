@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, ErrorKind, Unreadable};
 use crate::http::{BaseUrl, Client, Settings, Transport};
 use crate::ids::{ServerUuid, TaskId};
+use crate::secret::Secrets;
 
 /// A client of one datacenter's CNAPI.
 #[derive(Clone, Debug)]
@@ -149,7 +150,10 @@ impl<T: Transport> Cnapi<T> {
                 TaskStatus::Failure => {
                     let texts = task.history.iter().rev().filter_map(|happened| {
                         let event = &happened.event;
-                        event.text("error").or_else(|| event.text("message")).map(str::to_owned)
+                        event
+                            .text("error")
+                            .or_else(|| event.text("message"))
+                            .map(|text| Secrets::default().scrub(text))
                     });
                     let message = texts.into_iter().next();
                     return Err(TaskError::Failed { id, message, task: Box::new(task) });

@@ -88,6 +88,17 @@ pub(crate) fn server_error(answer: &Answer, secrets: &Secrets) -> ServerError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_body_is_a_panic(body: Vec<u8>, status in 0u16..1000) {
+            let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+            let answer = Answer { status, headers, body: body.into() };
+            prop_assert_eq!(server_error(&answer, &Secrets::default()).status, status);
+            let _any = json::<Value>(&answer).is_ok();
+        }
+    }
 
     fn answer(status: u16, content_type: &str, body: &str) -> Answer {
         let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];

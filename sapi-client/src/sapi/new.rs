@@ -8,8 +8,6 @@ use serde_json::Value;
 use crate::attributes::Attributes;
 use crate::ids::{AccountUuid, ApplicationUuid, InstanceUuid, ManifestUuid, ServiceUuid};
 use crate::sapi::ServiceKind;
-#[expect(unused_imports, reason = "named in documentation")]
-use crate::sapi::{Application, Instance, Service};
 
 /// An application to be made.
 #[derive(Clone, Debug, Serialize)]
@@ -21,19 +19,19 @@ pub struct NewApplication {
     pub name: String,
     /// Who owns its zones.
     pub owner_uuid: AccountUuid,
-    /// See [`Application::params`].
+    /// See [`Application::params`](crate::sapi::Application::params).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub params: Option<Attributes>,
-    /// See [`Application::metadata`].
+    /// See [`Application::metadata`](crate::sapi::Application::metadata).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Attributes>,
-    /// See [`Application::metadata_schema`].
+    /// See [`Application::metadata_schema`](crate::sapi::Application::metadata_schema).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata_schema: Option<Attributes>,
-    /// See [`Application::manifests`].
+    /// See [`Application::manifests`](crate::sapi::Application::manifests).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifests: Option<Attributes>,
-    /// See [`Application::master`].
+    /// See [`Application::master`](crate::sapi::Application::master).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub master: Option<bool>,
 }
@@ -48,16 +46,16 @@ pub struct NewService {
     pub name: String,
     /// The application that it belongs to.
     pub application_uuid: ApplicationUuid,
-    /// See [`Service::params`].
+    /// See [`Service::params`](crate::sapi::Service::params).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub params: Option<Attributes>,
-    /// See [`Service::metadata`].
+    /// See [`Service::metadata`](crate::sapi::Service::metadata).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Attributes>,
-    /// See [`Service::manifests`].
+    /// See [`Service::manifests`](crate::sapi::Service::manifests).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifests: Option<Attributes>,
-    /// See [`Service::master`].
+    /// See [`Service::master`](crate::sapi::Service::master).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub master: Option<bool>,
     /// What its instances are; zones where it is left out.
@@ -72,20 +70,20 @@ pub struct NewInstance {
     pub uuid: InstanceUuid,
     /// The service that it belongs to.
     pub service_uuid: ServiceUuid,
-    /// See [`Instance::params`].
+    /// See [`Instance::params`](crate::sapi::Instance::params).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub params: Option<Attributes>,
-    /// See [`Instance::metadata`].
+    /// See [`Instance::metadata`](crate::sapi::Instance::metadata).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Attributes>,
-    /// See [`Instance::manifests`].
+    /// See [`Instance::manifests`](crate::sapi::Instance::manifests).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifests: Option<Attributes>,
-    /// See [`Instance::master`].
+    /// See [`Instance::master`](crate::sapi::Instance::master).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub master: Option<bool>,
     /// Whether the answer comes when the zone is made (which takes minutes; SAPI asks every five seconds, up to an
-    /// hour) or when VMAPI has accepted the job: then follow [`Instance::job_uuid`] with VMAPI.
+    /// hour) or when VMAPI has accepted the job: then follow [`Instance::job_uuid`](crate::sapi::Instance::job_uuid) with VMAPI.
     #[serde(
         rename = "async",
         serialize_with = "not_async",

@@ -97,7 +97,7 @@ pub struct Instance {
     /// A zone or an agent.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<ServiceKind>,
-    /// The job that makes the zone; only in the answer to [`NewInstance`] with `wait` off.
+    /// The job that makes the zone; only in the answer to [`NewInstance`](crate::sapi::NewInstance) with `wait` off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_uuid: Option<JobUuid>,
     /// Members that this crate does not know.

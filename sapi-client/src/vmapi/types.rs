@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::attributes::Attributes;
 use crate::ids::{AccountUuid, ImageUuid, InstanceUuid, JobUuid, ServerUuid};
+use crate::secret::Secrets;
 
 /// A virtual machine: for Manta, a zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -210,8 +211,8 @@ impl Execution {
     }
 }
 
-/// What one task of a job came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What one task of a job came to. `Debug` shows its name and error only.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ChainResult {
     /// The task, such as `cnapi.acquire_vm_ticket`.
@@ -229,10 +230,10 @@ pub struct ChainResult {
 }
 
 impl ChainResult {
-    /// The task's error in words; `None` where it went well.
+    /// The task's error in words, without what looks like a secret; `None` where it went well.
     pub fn error_text(&self) -> Option<String> {
-        match &self.error {
-            Value::Null => None,
+        let text = match &self.error {
+            Value::Null => return None,
             Value::String(text) => (!text.is_empty()).then(|| text.clone()),
             Value::Object(members) => {
                 let text = |key: &str| members.get(key).and_then(Value::as_str);
@@ -246,6 +247,16 @@ impl ChainResult {
             other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_)) => {
                 Some(other.to_string())
             }
-        }
+        };
+        text.map(|text| Secrets::default().scrub(&text))
+    }
+}
+
+impl fmt::Debug for ChainResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChainResult")
+            .field("name", &self.name)
+            .field("error", &self.error_text())
+            .finish_non_exhaustive()
     }
 }

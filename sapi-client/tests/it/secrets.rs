@@ -161,6 +161,7 @@ async fn no_object_shows_a_secret() {
     let object = json!({
         "uuid": UUID, "id": UUID, "name": "x", "metadata": quoted, "params": quoted, "status": "active",
         "customer_metadata": quoted, "internal_metadata": quoted, "tags": quoted, "manifests": quoted,
+        "chain_results": [{"name": "a", "result": quoted, "error": {"message": "UFDS_ROOT_PW is hunter2"}}],
         "unknown": quoted, "UNKNOWN_PW": "hunter2",
     });
     let server = Server::script([json(200, &object)]).await;
