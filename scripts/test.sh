@@ -36,11 +36,12 @@ step "limits" scripts/check-limits.sh
 step "tests" cargo nextest run --workspace --locked --profile "${NEXTEST_PROFILE:-ci}"
 step "doctests" cargo test --doc --workspace --locked
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
-step "the library without LevelDB" cargo check --package fash --no-default-features --locked --quiet
+step "fash without LevelDB" cargo check --package fash --no-default-features --locked --quiet
+step "sapi-client without its transport" cargo check --package sapi-client --no-default-features --locked --quiet
 step "examples" run_examples
 step "benchmarks build" cargo bench --package benches --locked --no-run --quiet
 if [[ -d fuzz ]]; then
     step "fuzzing, shortly" scripts/fuzz.sh 10
 fi
-step "the package of the library" cargo publish --dry-run --package fash --allow-dirty --locked --quiet
-step "the package of moray-client" cargo publish --dry-run --package moray-client --allow-dirty --locked --quiet
+step "the packages" cargo publish --dry-run --package fash --package manatee-client --package moray-client \
+    --package sapi-client --allow-dirty --locked --quiet

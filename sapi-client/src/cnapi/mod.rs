@@ -1,0 +1,171 @@
+//! CNAPI, Triton's API for compute nodes.
+
+pub mod request;
+
+mod types;
+
+pub use request::{Extra, ServerFilter};
+pub use types::{InvalidScript, Output, Script, Server, ServerStatus, Task, TaskEvent, TaskStatus};
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, ErrorKind, Unreadable};
+use crate::http::{BaseUrl, Client, Settings, Transport};
+use crate::ids::{ServerUuid, TaskId};
+use crate::secret::Secrets;
+
+/// A client of one datacenter's CNAPI.
+#[derive(Clone, Debug)]
+pub struct Cnapi<T>(Client<T>);
+
+/// The most servers that CNAPI gives at once.
+const PAGE: u32 = 1000;
+/// How long CNAPI is asked to hold a question for a task, in seconds: less than Node's two minutes of silence.
+const HOLD: u64 = 60;
+
+/// A task that did not end well, as far as is known.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TaskError {
+    /// The task failed.
+    #[error("the task {id} failed{}", .message.as_ref().map(|message| format!(": {message}")).unwrap_or_default())]
+    Failed {
+        /// The task.
+        id: TaskId,
+        /// What its last event says.
+        message: Option<String>,
+        /// The whole task.
+        task: Box<Task>,
+    },
+    /// The task had not ended at the deadline.
+    #[error("the task {id} had not ended after {} s", .after.as_secs())]
+    Deadline {
+        /// The task.
+        id: TaskId,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// CNAPI could not be asked.
+    #[error("cannot follow the task {id}")]
+    Call {
+        /// The task.
+        id: TaskId,
+        /// Why not.
+        source: Error,
+    },
+}
+
+impl<T: Transport> Cnapi<T> {
+    /// A client of the CNAPI at this address.
+    pub fn new(base: BaseUrl, transport: T, settings: Settings) -> Self {
+        Self(Client::new("CNAPI", base, transport, settings))
+    }
+
+    /// The client below, to run [calls](crate::Call) made by [`request`].
+    pub fn client(&self) -> &Client<T> {
+        &self.0
+    }
+
+    /// A server with everything that is known about it. In a region of several datacenters a 404 means: not this one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]
+    pub async fn get_server(&self, uuid: ServerUuid) -> Result<Server, Error> {
+        self.0.run(&request::get_server(uuid)).await
+    }
+
+    /// The servers that the filter admits, ordered by UUID.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]
+    pub async fn list_servers(&self, filter: &ServerFilter) -> Result<Vec<Server>, Error> {
+        self.list_servers_by(filter, PAGE).await
+    }
+
+    /// The same with pages of at most so many servers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]
+    pub async fn list_servers_by(
+        &self,
+        filter: &ServerFilter,
+        page: u32,
+    ) -> Result<Vec<Server>, Error> {
+        let page = page.clamp(1, PAGE);
+        let mut seen = HashSet::new();
+        let mut servers: Vec<Server> = Vec::new();
+        loop {
+            let call = request::list_servers(filter, page, servers.len() as u64);
+            let listed = self.0.run(&call).await?;
+            let count = listed.len();
+            for server in listed {
+                if !seen.insert(server.uuid) {
+                    let problem = format!("the server {} came twice", server.uuid);
+                    let kind = ErrorKind::Unreadable(Unreadable::Listing(problem));
+                    return Err(self.0.error(&call.request, "above", kind));
+                }
+                servers.push(server);
+            }
+            if count < page as usize {
+                return Ok(servers);
+            }
+        }
+    }
+
+    /// Runs a script in a server's global zone and waits for it, up to an hour. Its exit status is in the output.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]; 409 `ServerNotRunning` where the server is away. Where the outcome is unknown the script may still run.
+    pub async fn execute(&self, uuid: ServerUuid, script: &Script) -> Result<Output, Error> {
+        self.0.run(&request::execute(uuid, script)).await
+    }
+
+    /// A task.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]
+    pub async fn get_task(&self, id: TaskId) -> Result<Task, Error> {
+        self.0.run(&request::get_task(id)).await
+    }
+
+    /// Waits until a task has ended well, and gives it.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`]
+    pub async fn wait_for_task(&self, id: TaskId, deadline: Duration) -> Result<Task, TaskError> {
+        let began = Instant::now();
+        loop {
+            let left = deadline.saturating_sub(began.elapsed());
+            let call = request::wait_for_task(id, left.as_secs().clamp(1, HOLD));
+            let task = self.0.run(&call).await.map_err(|source| TaskError::Call { id, source })?;
+            match task.status {
+                TaskStatus::Complete => return Ok(task),
+                TaskStatus::Failure => {
+                    let texts = task.history.iter().rev().filter_map(|happened| {
+                        let event = &happened.event;
+                        event
+                            .text("error")
+                            .or_else(|| event.text("message"))
+                            .map(|text| Secrets::default().scrub(text))
+                    });
+                    let message = texts.into_iter().next();
+                    return Err(TaskError::Failed { id, message, task: Box::new(task) });
+                }
+                // CNAPI answers 200 also where the time is over.
+                TaskStatus::Active | TaskStatus::Other(_) => {}
+            }
+            if began.elapsed() >= deadline {
+                return Err(TaskError::Deadline { id, after: began.elapsed() });
+            }
+            // A server that does not hold the question is not asked at full speed.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Bodies: JSON to types, and the servers' many forms of errors.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::error::Category;
+
+use crate::error::{FieldError, ServerError, Unreadable};
+use crate::http::Answer;
+use crate::secret::Secrets;
+
+/// Reads a JSON body.
+pub(crate) fn json<A: DeserializeOwned>(answer: &Answer) -> Result<A, Unreadable> {
+    let content_type = answer.header("content-type").unwrap_or("without Content-Type");
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        let shown = content_type.chars().filter(|c| !c.is_control()).take(64).collect();
+        return Err(Unreadable::NotJsonType(shown));
+    }
+    typed(parse(&answer.body)?)
+}
+
+/// For answers without a body.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it stands among functions that read an answer and may fail"
+)]
+pub(crate) fn nothing(_: &Answer) -> Result<(), Unreadable> {
+    Ok(())
+}
+
+fn parse(body: &[u8]) -> Result<Value, Unreadable> {
+    // A syntax error's text quotes nothing, but its category and place are all that is of use.
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        Category::Eof => Unreadable::CutOff,
+        Category::Io | Category::Syntax | Category::Data => {
+            Unreadable::NotJson { line: error.line(), column: error.column() }
+        }
+    })
+}
+
+/// JSON as a type. serde's own words would quote the value, which may be a secret.
+pub(crate) fn typed<A: DeserializeOwned>(value: Value) -> Result<A, Unreadable> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let place = match error.path().to_string().as_str() {
+            "." => "the whole answer".to_owned(),
+            path => path.to_owned(),
+        };
+        let words = error.inner().to_string();
+        let problem = if words.starts_with("missing field") {
+            format!("has a {words}")
+        } else {
+            "has the wrong type or form".to_owned()
+        };
+        Unreadable::Shape { place, problem }
+    })
+}
+
+/// Every member is optional, and a member of another type is as good as missing.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body {
+    code: Value,
+    message: Value,
+    errors: Value,
+}
+
+/// What an answer with an error status says. Never fails: the status alone is an error.
+pub(crate) fn server_error(answer: &Answer, secrets: &Secrets) -> ServerError {
+    let body = serde_json::from_slice(&answer.body).ok().filter(Value::is_object);
+    let is_foreign = body.is_none() && !answer.body.is_empty();
+    let body: Body = body.and_then(|body| serde_json::from_value(body).ok()).unwrap_or_default();
+    let text = |value: &Value| value.as_str().map(|text| secrets.scrub(text));
+    let field = |error: &Value| FieldError {
+        field: error.get("field").and_then(text),
+        code: error.get("code").and_then(text),
+        message: error.get("message").and_then(text),
+    };
+    ServerError {
+        status: answer.status,
+        code: text(&body.code),
+        message: text(&body.message),
+        fields: body.errors.as_array().into_iter().flatten().map(field).collect(),
+        is_foreign,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_body_is_a_panic(body: Vec<u8>, status in 0u16..1000) {
+            let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+            let answer = Answer { status, headers, body: body.into() };
+            prop_assert_eq!(server_error(&answer, &Secrets::default()).status, status);
+            let _any = json::<Value>(&answer).is_ok();
+        }
+    }
+
+    fn answer(status: u16, content_type: &str, body: &str) -> Answer {
+        let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
+        Answer { status, headers, body: body.to_owned().into() }
+    }
+
+    #[test]
+    fn every_form_of_an_error_is_understood() {
+        let secrets = Secrets::default();
+        for body in
+            ["", "null", "[]", "7", "<html>", "{", "{\"code\":7,\"message\":[],\"errors\":{}}"]
+        {
+            let error = server_error(&answer(404, "text/html", body), &secrets);
+            let is_foreign = !body.is_empty() && !body.contains("code");
+            let bare =
+                ServerError { status: 404, code: None, message: None, fields: vec![], is_foreign };
+            assert_eq!(error, bare, "{body}");
+        }
+        let error =
+            server_error(&answer(500, "application/json", r#"{"message":"plain"}"#), &secrets);
+        assert_eq!(error.to_string(), "the server answered 500: plain");
+        let body = r#"{"code":"V","message":"m","errors":[{"field":"a","code":"Duplicate"},7,{"message":"x"}]}"#;
+        let error = server_error(&answer(409, "application/json", body), &secrets);
+        assert_eq!(
+            error.to_string(),
+            "the server answered 409 V: m; a: Duplicate; a field: refused; a field: refused (x)"
+        );
+    }
+
+    #[test]
+    fn a_wrong_answer_is_named_and_not_quoted() {
+        let wrong =
+            |content_type, body| json::<Vec<u32>>(&answer(200, content_type, body)).unwrap_err();
+        assert_eq!(wrong("text/html", "[]"), Unreadable::NotJsonType("text/html".to_owned()));
+        assert_eq!(wrong("application/json", "[1,"), Unreadable::CutOff);
+        assert_eq!(wrong("application/json", "[1,x]"), Unreadable::NotJson { line: 1, column: 4 });
+        let shape = wrong("application/json; charset=utf-8", r#"[1,"hunter2"]"#);
+        assert_eq!(
+            shape.to_string(),
+            "the answer is not as it should be: [1] has the wrong type or form"
+        );
+    }
+}

@@ -1,0 +1,160 @@
+//! The transport over reqwest: plain HTTP/1.1, one connection for each request.
+
+use std::error::Error as StdError;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::error::BoxError;
+use crate::http::{
+    AnswerBody, Incoming, Method, Outgoing, OutgoingBody, Transport, TransportError,
+};
+
+/// Speaks HTTP over reqwest.
+///
+/// It follows no redirects and reads no proxy settings from the environment. Each request has a connection of its own:
+/// a request on an idle connection that the server is just closing would end as "outcome unknown", and that costs more
+/// than a handshake in the admin network.
+#[derive(Clone, Debug)]
+pub struct HttpTransport(reqwest::Client);
+
+/// The HTTP library could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up the HTTP client")]
+pub struct TransportSetupError(#[source] reqwest::Error);
+
+impl HttpTransport {
+    /// A transport that gives up connecting after `connect_timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Where the system denies what the HTTP library needs.
+    pub fn new(connect_timeout: Duration) -> Result<Self, TransportSetupError> {
+        reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .http1_only()
+            .pool_max_idle_per_host(0)
+            .connect_timeout(connect_timeout)
+            .user_agent(concat!("sapi-client/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map(Self)
+            .map_err(TransportSetupError)
+    }
+}
+
+impl Transport for HttpTransport {
+    type Body = HttpBody;
+
+    async fn send(&self, request: Outgoing) -> Result<Incoming<HttpBody>, TransportError> {
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let mut builder = self.0.request(method, request.url);
+        for (name, value) in request.headers {
+            builder = builder.header(name, value);
+        }
+        builder = match request.body {
+            OutgoingBody::Empty => builder,
+            OutgoingBody::Bytes(bytes) => builder.body(bytes),
+            OutgoingBody::Reader { reader, length } => {
+                builder.body(reqwest::Body::wrap(ReaderBody { reader, left: length }))
+            }
+        };
+        let response = builder.send().await.map_err(failure)?;
+        let headers = response.headers().iter().map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        });
+        Ok(Incoming {
+            status: response.status().as_u16(),
+            headers: headers.collect(),
+            body: HttpBody(response),
+        })
+    }
+}
+
+/// reqwest's text is "error sending request for url ..." everywhere; its cause says what happened.
+fn failure(error: reqwest::Error) -> TransportError {
+    let before_sending = error.is_connect() || error.is_builder();
+    let error = error.without_url();
+    let cause: BoxError = match error.source() {
+        Some(cause) => innermost(cause).into(),
+        None => error.into(),
+    };
+    if before_sending { TransportError::Connect(cause) } else { TransportError::Broken(cause) }
+}
+
+fn innermost(mut error: &(dyn StdError + 'static)) -> String {
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+/// The body of an answer over reqwest.
+#[derive(Debug)]
+pub struct HttpBody(reqwest::Response);
+
+impl AnswerBody for HttpBody {
+    async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
+        self.0.chunk().await.map_err(|error| match failure(error) {
+            TransportError::Connect(cause) | TransportError::Broken(cause) => {
+                TransportError::Broken(cause)
+            }
+        })
+    }
+}
+
+/// A reader as a body of known length, sent with `Content-Length`.
+struct ReaderBody {
+    reader: Pin<Box<dyn AsyncRead + Send + Sync>>,
+    left: u64,
+}
+
+/// How much is read at a time.
+const PIECE: usize = 64 * 1024;
+
+impl Body for ReaderBody {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let mut piece = BytesMut::zeroed(PIECE.min(usize::try_from(self.left).unwrap_or(PIECE)));
+        let mut buffer = ReadBuf::new(&mut piece);
+        match self.reader.as_mut().poll_read(context, &mut buffer) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
+            Poll::Ready(Ok(())) => {
+                let read = buffer.filled().len();
+                if read == 0 {
+                    let short = "the file is shorter than it was";
+                    return Poll::Ready(Some(Err(std::io::Error::new(
+                        std::io::ErrorKind::UnexpectedEof,
+                        short,
+                    ))));
+                }
+                piece.truncate(read);
+                self.left = self.left.saturating_sub(read as u64);
+                Poll::Ready(Some(Ok(Frame::data(piece.freeze()))))
+            }
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}

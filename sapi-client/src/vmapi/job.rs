@@ -1,0 +1,152 @@
+//! Waiting for jobs.
+
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+use crate::http::Transport;
+use crate::ids::JobUuid;
+use crate::vmapi::{Execution, Job, Vmapi};
+
+/// How long and how often to ask for something that is under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait {
+    /// How long in all. 15 minutes; VMAPI's own budgets are 5 minutes for an update, 3½ for a reprovisioning, 10 for a
+    /// reboot.
+    pub deadline: Duration,
+    /// The pause between two questions. 1 s.
+    pub pause: Duration,
+}
+
+impl Default for Wait {
+    fn default() -> Self {
+        Self { deadline: Duration::from_mins(15), pause: Duration::from_secs(1) }
+    }
+}
+
+/// A job that did not end well, as far as is known.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JobError {
+    /// The job ended badly.
+    #[error("the job {name} ({uuid}) {how}{}", .error.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
+    Ended {
+        /// The job.
+        uuid: JobUuid,
+        /// Its name, such as `reprovision-7.0.4`.
+        name: String,
+        /// How it ended.
+        how: Ended,
+        /// The error of the last task that has one.
+        error: Option<TaskError>,
+        /// The whole job.
+        job: Box<Job>,
+    },
+    /// The job had not ended at the deadline, and may still end either way.
+    #[error("the job {uuid} had not ended after {} s", .after.as_secs())]
+    Deadline {
+        /// The job.
+        uuid: JobUuid,
+        /// How long it was waited for.
+        after: Duration,
+        /// How far it was when last seen.
+        job: Option<Box<Job>>,
+    },
+    /// VMAPI could not be asked.
+    #[error("cannot follow the job {uuid}")]
+    Call {
+        /// The job.
+        uuid: JobUuid,
+        /// Why not.
+        source: Error,
+    },
+}
+
+/// How a job ended that did not end well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ended {
+    /// It failed.
+    #[error("failed")]
+    Failed,
+    /// Somebody stopped it. SAPI would wait for it for an hour.
+    #[error("was canceled")]
+    Canceled,
+    /// Another job does it again, and VMAPI does not say which.
+    #[error("was given up for another one")]
+    Retried,
+}
+
+/// The error of a job's task.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{task}: {message}")]
+pub struct TaskError {
+    /// The task.
+    pub task: String,
+    /// What it says.
+    pub message: String,
+}
+
+impl Job {
+    /// How the job ended: `None` as long as it has not.
+    ///
+    /// # Errors
+    ///
+    /// [`JobError::Ended`]
+    pub fn outcome(&self) -> Option<Result<(), JobError>> {
+        let how = match self.execution.as_ref()? {
+            Execution::Succeeded => return Some(Ok(())),
+            Execution::Failed => Ended::Failed,
+            Execution::Canceled => Ended::Canceled,
+            Execution::Retried => Ended::Retried,
+            Execution::Queued | Execution::Running | Execution::Waiting | Execution::Other(_) => {
+                return None;
+            }
+        };
+        let errors = self.chain_results.iter().rev().filter_map(|result| {
+            let task = result.name.clone().unwrap_or_else(|| "a task".to_owned());
+            result.error_text().map(|message| TaskError { task, message })
+        });
+        Some(Err(JobError::Ended {
+            uuid: self.uuid,
+            name: self.name.clone().unwrap_or_else(|| "without a name".to_owned()),
+            how,
+            error: errors.into_iter().next(),
+            job: Box::new(self.clone()),
+        }))
+    }
+}
+
+impl<T: Transport> Vmapi<T> {
+    /// Waits until a job has ended well, and gives it.
+    ///
+    /// Passing troubles of VMAPI are borne until the deadline. Dropping the future stops waiting, not the job.
+    ///
+    /// # Errors
+    ///
+    /// [`JobError`]
+    pub async fn wait_for_job(&self, uuid: JobUuid, wait: Wait) -> Result<Job, JobError> {
+        let began = Instant::now();
+        let mut seen = None;
+        loop {
+            match self.get_job(uuid).await {
+                Ok(job) => match job.outcome() {
+                    Some(Ok(())) => return Ok(job),
+                    Some(Err(ended)) => return Err(ended),
+                    None => seen = Some(Box::new(job)),
+                },
+                Err(error)
+                    if error.is_retryable() && began.elapsed() + wait.pause < wait.deadline =>
+                {
+                    tracing::warn!(job = %uuid, %error, "cannot ask for the job; asking again");
+                }
+                Err(source) => return Err(JobError::Call { uuid, source }),
+            }
+            let elapsed = began.elapsed();
+            if elapsed + wait.pause >= wait.deadline {
+                return Err(JobError::Deadline { uuid, after: elapsed, job: seen });
+            }
+            let execution = seen.as_ref().and_then(|job| job.execution.as_ref());
+            tracing::debug!(job = %uuid, ?execution, elapsed_s = elapsed.as_secs(), "waiting for the job");
+            tokio::time::sleep(wait.pause).await;
+        }
+    }
+}
