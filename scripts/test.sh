@@ -31,6 +31,8 @@ step "formatting" cargo fmt --all --check
 step "lints" cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 step "licences, sources and banned packages" cargo deny --locked --log-level error check bans licenses sources
 step "limits" scripts/check-limits.sh
+# The fuzz targets have a lock file of their own, which a change of the workspace's dependencies leaves behind.
+step "lock file of the fuzz targets" cargo tree --locked --quiet --manifest-path fuzz/Cargo.toml --depth 0
 [[ ${1:-} == check ]] && exit 0
 
 step "tests" cargo nextest run --workspace --locked --profile "${NEXTEST_PROFILE:-ci}"
