@@ -64,12 +64,7 @@ pub(super) fn compare(census: &Census) -> Vec<Finding> {
     let twice = census.named_twice.iter().cloned();
     findings.extend(twice.map(|pnode| Finding::PnodeNamedTwice { pnode }));
 
-    let mut owned: Vec<Vec<Vnode>> = vec![Vec::new(); census.pnodes.len()];
-    for (vnode, &owner) in vnodes() {
-        if let Some(owned) = owned.get_mut(owner as usize) {
-            owned.push(vnode);
-        }
-    }
+    let owned = census.vnodes_by_pnode();
     for (index, (pnode, owned)) in census.pnodes.iter().zip(&owned).enumerate() {
         if index >= census.named {
             let vnodes = u32::try_from(owned.len()).unwrap_or(u32::MAX);

@@ -111,6 +111,17 @@ impl Census {
         Ok(census)
     }
 
+    /// For each of `pnodes` the vnodes that it owns, ascending.
+    pub(super) fn vnodes_by_pnode(&self) -> Vec<Vec<Vnode>> {
+        let mut owned = vec![Vec::new(); self.pnodes.len()];
+        for (vnode, &owner) in (0..).map(Vnode::new).zip(&self.owners) {
+            if let Some(owned) = owned.get_mut(owner as usize) {
+                owned.push(vnode);
+            }
+        }
+        owned
+    }
+
     fn read_pnodes(&mut self, json: Option<Vec<u8>>) {
         let names: Vec<String> = match json.map(|json| serde_json::from_slice(&json)) {
             Some(Ok(names)) => names,

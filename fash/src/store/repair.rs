@@ -200,12 +200,7 @@ impl Planner {
     }
 
     fn lists(&mut self, census: &Census) {
-        let mut owned: Vec<Vec<Vnode>> = vec![Vec::new(); census.pnodes.len()];
-        for (vnode, &owner) in (0..).map(Vnode::new).zip(&census.owners) {
-            if let Some(owned) = owned.get_mut(owner as usize) {
-                owned.push(vnode);
-            }
-        }
+        let owned = census.vnodes_by_pnode();
         for ((pnode, owned), stored) in census.pnodes.iter().zip(&owned).zip(&census.lists) {
             let stored = match stored {
                 StoredList::Read(list) => Some(list),
