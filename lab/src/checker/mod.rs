@@ -1,0 +1,1 @@
+//! Proves from a log of acknowledged writes what became of them.

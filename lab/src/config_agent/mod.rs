@@ -1,0 +1,1 @@
+//! Renders the configuration files of a zone from what SAPI has for it.

@@ -1,0 +1,27 @@
+//! A Manta metadata tier on loopback: real PostgreSQL and ZooKeeper, and emulated Triton services around them.
+//!
+//! It is for rehearsing and testing tools that change such a tier. Every zone has its own address in `127.77.0.0/16` and
+//! the port numbers of production. It runs on Linux only.
+
+mod address;
+pub mod checker;
+mod config_agent;
+pub mod control;
+mod directory;
+mod electric_moray;
+mod layout;
+pub mod load;
+mod moray;
+mod postgres;
+mod process;
+mod registrar;
+pub mod service;
+mod sitter;
+mod tools;
+mod triton;
+mod zones;
+mod zookeeper;
+
+pub use address::AddressBlock;
+pub use directory::LabDirectory;
+pub use layout::{Host, Layout, LayoutError, Options, Role, Server, ServiceImage, ZoneSpec};

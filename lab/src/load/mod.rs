@@ -1,0 +1,1 @@
+//! Load on a lab, and a log of everything that was acknowledged.

@@ -1,0 +1,1 @@
+//! PostgreSQL servers: making, configuring, starting and stopping them.

@@ -1,0 +1,1 @@
+//! HTTP as Triton's services speak it.

@@ -1,0 +1,1 @@
+//! VMAPI and its jobs.

@@ -1,0 +1,1 @@
+//! Zones: their directories, their services under SMF, and commands inside them.

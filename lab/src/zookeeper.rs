@@ -1,0 +1,1 @@
+//! ZooKeeper: its server, and what the lab's services ask of it.
