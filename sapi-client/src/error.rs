@@ -43,6 +43,11 @@ pub enum ErrorKind {
     /// There was no connection. Nothing was sent.
     #[error("cannot connect")]
     Connect(#[source] BoxError),
+    /// The server's certificate is not trusted, or it speaks no TLS. Nothing was sent.
+    #[error(
+        "cannot speak TLS with the server; if its certificate is the matter, trust the authority that signed it"
+    )]
+    Tls(#[source] BoxError),
     /// The connection ended before the whole answer was there. SAPI and IMGAPI do this when they crash, and SAPI after
     /// two minutes of silence.
     #[error("the connection ended without a whole answer")]
@@ -194,6 +199,7 @@ impl Error {
             ErrorKind::Refused(_)
             | ErrorKind::LocalFile { .. }
             | ErrorKind::Connect(_)
+            | ErrorKind::Tls(_)
             | ErrorKind::Cut(_)
             | ErrorKind::Timeout(_)
             | ErrorKind::TooLarge(_)
@@ -253,6 +259,7 @@ impl Error {
             }
             ErrorKind::Refused(_)
             | ErrorKind::LocalFile { .. }
+            | ErrorKind::Tls(_)
             | ErrorKind::TooLarge(_)
             | ErrorKind::Unreadable(_) => false,
         }
@@ -269,9 +276,10 @@ impl Error {
                 | ErrorKind::TooLarge(_)
                 | ErrorKind::Unreadable(_) => true,
                 ErrorKind::Server(error) => matches!(error.status, 408 | 502 | 504),
-                ErrorKind::Refused(_) | ErrorKind::LocalFile { .. } | ErrorKind::Connect(_) => {
-                    false
-                }
+                ErrorKind::Refused(_)
+                | ErrorKind::LocalFile { .. }
+                | ErrorKind::Connect(_)
+                | ErrorKind::Tls(_) => false,
             }
     }
 }

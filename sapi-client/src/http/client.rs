@@ -172,6 +172,7 @@ pub(crate) fn new_request_id() -> String {
 pub(crate) fn transport_failure(error: TransportError) -> ErrorKind {
     match error {
         TransportError::Connect(cause) => ErrorKind::Connect(cause),
+        TransportError::Tls(cause) => ErrorKind::Tls(cause),
         TransportError::Broken(cause) => ErrorKind::Cut(cause),
     }
 }

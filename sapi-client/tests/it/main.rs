@@ -14,5 +14,7 @@ mod requests;
 mod sapi;
 mod secrets;
 mod support;
+#[cfg(feature = "rustls")]
+mod tls;
 mod vmapi;
 mod wire;
