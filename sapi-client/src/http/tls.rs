@@ -12,8 +12,8 @@ use crate::http::TransportSetupError;
 pub(super) fn configuration(authorities: &[u8]) -> Result<ClientConfig, TransportSetupError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     for certificate in CertificateDer::pem_slice_iter(authorities) {
-        let certificate = certificate
-            .map_err(|error| TransportSetupError::Authorities(Some(error.to_string().into())))?;
+        let certificate =
+            certificate.map_err(|error| TransportSetupError::Authorities(Some(error.into())))?;
         roots
             .add(certificate)
             .map_err(|error| TransportSetupError::Authorities(Some(error.into())))?;

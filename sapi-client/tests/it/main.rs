@@ -5,6 +5,7 @@
 
 mod cnapi;
 mod download;
+mod examples;
 mod import;
 mod listing;
 mod merge;
