@@ -21,7 +21,7 @@ use crate::http::{
 /// than a handshake in the admin network.
 ///
 /// With the feature `rustls` it also speaks TLS. It then trusts the public authorities, and those given to
-/// [`trusting`](Self::trusting).
+/// `trusting`.
 #[derive(Clone, Debug)]
 pub struct HttpTransport(reqwest::Client);
 
