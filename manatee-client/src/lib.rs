@@ -41,6 +41,7 @@
 //! What is known of Manatee is taken from its sources, version 2.1.1 of manatee-adm and the sitters of that time. `TRAPS.md` in
 //! the package lists where a client can go wrong, and what keeps this one from it.
 
+mod deadline;
 mod dump_lock;
 mod dumps;
 mod election;

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
+use crate::deadline;
 use crate::error::ZooKeeperError;
 use crate::freeze_mark::to_iso;
 use crate::session::{Node, Session};
@@ -92,7 +93,7 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// [`LockError::BadRecord`], [`LockError::ZooKeeper`].
+    /// [`LockError::BadRecord`], [`LockError::Contention`], [`LockError::ZooKeeper`].
     pub async fn state(&self) -> Result<LockState, LockError> {
         let Some(Seen { record, alive, .. }) = self.look().await? else {
             return Ok(LockState::Free);
@@ -107,7 +108,7 @@ impl Lock {
     /// The record and whether its holder lives. Reading both takes two steps, and a holder that releases the lock in between
     /// looks dead; but a release writes the record before it deletes `alive`, so an unchanged record tells them apart.
     async fn look(&self) -> Result<Option<Seen>, LockError> {
-        loop {
+        for _ in 0..ATTEMPTS {
             let Some((record, version)) = self.record().await? else { return Ok(None) };
             let alive = self.session.read(&self.alive_path()).await;
             let alive = alive.map_err(|error| self.fail(error))?;
@@ -118,6 +119,11 @@ impl Lock {
                 return Ok(Some(Seen { record, version, alive }));
             }
         }
+        Err(self.contention())
+    }
+
+    fn contention(&self) -> LockError {
+        LockError::Contention { lock: self.path.clone(), attempts: ATTEMPTS }
     }
 
     async fn record(&self) -> Result<Option<(LockRecord, i32)>, LockError> {
@@ -136,7 +142,9 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// [`LockError::Held`], [`LockError::Abandoned`], [`LockError::BadRecord`], [`LockError::ZooKeeper`].
+    /// [`LockError::Held`], [`LockError::Abandoned`], [`LockError::BadRecord`], [`LockError::Contention`],
+    /// [`LockError::ZooKeeper`]. After the last, the attempt may have half succeeded; the same owner in the same session
+    /// completes it by trying again.
     pub async fn try_acquire(
         &self,
         owner: &str,
@@ -168,7 +176,7 @@ impl Lock {
                 return Ok(held);
             }
         }
-        Err(LockError::Contention { lock: self.path.clone(), attempts: ATTEMPTS })
+        Err(self.contention())
     }
 
     /// Whether this session created `alive` for this owner: it holds the lock, or an attempt with an unknown outcome was cut
@@ -237,20 +245,22 @@ impl Lock {
         takeover: Takeover,
         patience: Duration,
     ) -> Result<HeldLock, LockError> {
-        let deadline = Instant::now() + patience;
+        let deadline = deadline::after(patience);
         loop {
             let held = match self.try_acquire(owner, since, takeover).await {
                 Err(error @ LockError::Held { .. }) => error,
                 other => return other,
             };
             let watched = self.session.read_and_watch(&self.alive_path()).await;
-            let (node, watch) = watched.map_err(|error| self.fail(error))?;
-            if node.is_none() {
-                continue;
+            let (node, mut watch) = watched.map_err(|error| self.fail(error))?;
+            if node.is_some() {
+                match timeout_at(deadline, watch.fired()).await {
+                    Ok(fired) => fired.map_err(|error| self.fail(error))?,
+                    Err(_) => return Err(held),
+                }
             }
-            match timeout_at(deadline, watch.fired()).await {
-                Ok(fired) => fired.map_err(|error| self.fail(error))?,
-                Err(_) => return Err(held),
+            if Instant::now() >= deadline {
+                return Err(held);
             }
         }
     }
@@ -293,23 +303,32 @@ impl HeldLock {
             && alive.is_some_and(|alive| alive.owner == self.lock.session.id()))
     }
 
-    /// Gives the lock back.
+    /// Gives the lock back. Doing so twice is the same as once.
     ///
     /// # Errors
     ///
-    /// [`LockError::Lost`] if somebody else has taken it over, [`LockError::ZooKeeper`]. After either, the lock is free or
-    /// another's once this session is over.
-    pub async fn release(self) -> Result<(), LockError> {
+    /// [`LockError::Lost`] if somebody else has taken it since, [`LockError::ZooKeeper`]. After the latter try again; if nobody
+    /// does, the lock is free or abandoned once this session is over.
+    pub async fn release(&self) -> Result<(), LockError> {
         let record = LockRecord { token: self.record.token, owner: None, since: None };
         let data = serde_json::to_vec(&record)
             .map_err(|source| LockError::BadRecord { lock: self.lock.path.clone(), source })?;
         match self.lock.session.set(&self.lock.path, &data, self.version).await {
-            Ok(_) => self.lock.delete_alive().await,
-            Err(error) if error.is_bad_version() => {
-                Err(LockError::Lost { lock: self.lock.path.clone() })
-            }
-            Err(error) => Err(self.lock.fail(error)),
+            Ok(_) => return self.lock.delete_alive().await,
+            Err(error) if error.is_bad_version() => {}
+            Err(error) => return Err(self.lock.fail(error)),
         }
+        // Perhaps an attempt before wrote it, and the answer was lost. `alive` may be somebody else's by now.
+        if self.lock.record().await?.is_none_or(|(found, _)| found != record) {
+            return Err(LockError::Lost { lock: self.lock.path.clone() });
+        }
+        let alive = self.lock.session.read(&self.lock.alive_path()).await;
+        let alive = alive.map_err(|error| self.lock.fail(error))?;
+        let owner = self.record.owner.as_deref().unwrap_or_default();
+        if alive.is_some_and(|alive| self.lock.is_mine(&alive, owner)) {
+            self.lock.delete_alive().await?;
+        }
+        Ok(())
     }
 }
 

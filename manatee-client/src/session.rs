@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use zookeeper::{
     Acls, Client, CreateMode, CreateOptions, OneshotWatcher, SessionState, StateWatcher,
+    WatchedEvent,
 };
 
 use crate::error::ZooKeeperError;
@@ -187,7 +189,7 @@ impl Session {
         loop {
             match self.run(path, self.client.get_and_watch_data(path)).await {
                 Ok((data, stat, watcher)) => {
-                    return Ok((Some(node(data, stat)), Watch(watcher)));
+                    return Ok((Some(node(data, stat)), Watch::new(watcher)));
                 }
                 Err(error) if error.is_no_node() => {}
                 Err(error) => return Err(error),
@@ -195,7 +197,7 @@ impl Session {
             // Made between the two calls: read it again.
             let (stat, watcher) = self.run(path, self.client.check_and_watch_stat(path)).await?;
             if stat.is_none() {
-                return Ok((None, Watch(watcher)));
+                return Ok((None, Watch::new(watcher)));
             }
         }
     }
@@ -209,7 +211,7 @@ impl Session {
         path: &str,
     ) -> Result<(Vec<String>, Watch), ZooKeeperError> {
         let (children, watcher) = self.run(path, self.client.list_and_watch_children(path)).await?;
-        Ok((children, Watch(watcher)))
+        Ok((children, Watch::new(watcher)))
     }
 
     /// Makes a directory and those above it, unless they are there.
@@ -353,16 +355,33 @@ impl SessionEvents {
 
 /// A watch that fires once.
 #[derive(Debug)]
-pub(crate) struct Watch(OneshotWatcher);
+pub(crate) struct Watch(oneshot::Receiver<WatchedEvent>);
 
 impl Watch {
-    /// Waits for the change. A change during a broken connection is told after it.
-    pub(crate) async fn fired(self) -> Result<(), ZooKeeperError> {
-        let event = self.0.changed().await;
-        if event.event_type == zookeeper::EventType::Session && event.session_state.is_terminated()
-        {
-            return Err(ZooKeeperError::SessionExpired);
+    /// The library asks the server to remove a watch that nobody waits for any more. Servers know that request since 3.5; those
+    /// before, Triton's among them, close the connection on it. So every watch is waited for in a task of its own, until it
+    /// fires or the session is over.
+    fn new(watcher: OneshotWatcher) -> Self {
+        let (sender, receiver) = oneshot::channel();
+        tokio::spawn(async move {
+            let event = watcher.changed().await;
+            if sender.send(event).is_err() {
+                tracing::trace!("a watch fired that nobody waits for any more");
+            }
+        });
+        Self(receiver)
+    }
+
+    /// Waits for the change. A change during a broken connection is told after it. If the returned future is dropped, the watch
+    /// may be waited for again; after it was ready, not.
+    pub(crate) async fn fired(&mut self) -> Result<(), ZooKeeperError> {
+        let is_over = |event: &WatchedEvent| {
+            event.event_type == zookeeper::EventType::Session && event.session_state.is_terminated()
+        };
+        match (&mut self.0).await {
+            Ok(event) if !is_over(&event) => Ok(()),
+            // Without an event the task was ended, which only the end of the session or of the whole runtime does.
+            Ok(_) | Err(_) => Err(ZooKeeperError::SessionExpired),
         }
-        Ok(())
     }
 }

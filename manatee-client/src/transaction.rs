@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use crate::deadline;
 use crate::error::ZooKeeperError;
 use crate::servers::Servers;
 use crate::wire::{
@@ -33,7 +34,7 @@ pub(crate) async fn run(
     let path = ops.first().map(|op| op.path().to_owned()).unwrap_or_default();
     let paths: Vec<String> = ops.iter().map(|op| op.path().to_owned()).collect();
     let ops: Vec<Op> = ops.into_iter().map(|op| op.below(&servers.chroot)).collect();
-    let deadline = Instant::now() + patience;
+    let deadline = deadline::after(patience);
     let mut stream = connect(servers, first, deadline).await?;
     let answer = async {
         stream.write_all(&transaction_request(XID, &ops)).await?;
