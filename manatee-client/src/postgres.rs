@@ -40,7 +40,8 @@ impl Writability {
 
     /// Whether writes are accepted and confirmed by this standby, named by its `pgUrl`, as in a normal shard.
     pub fn is_writable_with_sync(&self, pg_url: &str) -> bool {
-        self.is_writable() && self.synchronous_standby_names.contains(pg_url)
+        let mut names = self.synchronous_standby_names.split(',');
+        self.is_writable() && names.any(|name| name.trim().trim_matches('"') == pg_url)
     }
 }
 
@@ -97,7 +98,7 @@ impl Postgres {
         self.position(ServerVersion::replay_position_query).await
     }
 
-    /// What it has received of another server's log; `None` if it has not received any.
+    /// What it has received of another server's log; `None` if it has not received any, or is no standby.
     ///
     /// # Errors
     ///
