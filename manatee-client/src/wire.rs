@@ -138,6 +138,7 @@ pub(crate) fn read_transaction_response(xid: i32, body: &[u8]) -> Result<Outcome
     }
     Ok(match failed {
         Some((index, code)) => Outcome::Failed { index, code },
+        None if code != 0 => Outcome::Failed { index: 0, code },
         None => Outcome::Done(versions),
     })
 }
@@ -271,12 +272,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_answer_makes_it_panic(body: Vec<u8>) {
-            let answers = [
-                read_transaction_response(0, &body).is_ok(),
-                read_connect_response(&body).is_ok(),
-            ];
-            prop_assert!(answers.len() == 2);
+        fn any_answer_is_read_or_refused(code in -1i32..1, kinds: Vec<(i32, bool)>, rest: Vec<u8>) {
+            let mut body = Frame::new();
+            body.int(7).long(1).int(code);
+            for (kind, ends) in kinds {
+                body.int(if kind % 2 == 0 { CHECK } else { kind % 16 }).byte(u8::from(ends)).int(0);
+            }
+            let mut body = body.finish().split_off(4);
+            body.extend(rest);
+            if let Ok(Outcome::Done(versions)) = read_transaction_response(7, &body) {
+                prop_assert_eq!(code, 0);
+                prop_assert!(16 + 9 * (versions.len() + 1) <= body.len());
+            }
+            prop_assert!(read_transaction_response(8, &body).is_err());
+            prop_assert_eq!(read_connect_response(&body).is_ok(), body.get(8..16).is_some_and(|id| id != [0; 8]));
         }
     }
 }
