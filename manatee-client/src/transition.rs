@@ -205,13 +205,7 @@ fn contains(peers: &[Peer], id: &PeerId) -> bool {
 mod tests {
     use super::*;
     use crate::state::{Generation, InitWal};
-    use crate::testdata::example_states;
-
-    fn example(name: &str) -> ClusterState {
-        let (_, document) =
-            example_states().into_iter().find(|(example, _)| *example == name).unwrap();
-        ClusterState::from_json(document.as_bytes()).unwrap()
-    }
+    use crate::testdata::example;
 
     fn later(state: &mut ClusterState) {
         state.generation = state.generation.next().unwrap();
