@@ -59,7 +59,7 @@ async fn one_holder_at_a_time(server: &ZooKeeper) {
 
 async fn a_dead_holders_lock_is_taken_over_and_its_late_writes_fail(server: &ZooKeeper) {
     let proxy = Proxy::to(server.address()).await;
-    let dying = session_at(proxy.address(), &options(Duration::from_millis(600))).await;
+    let dying = session_at(proxy.address(), &options(Duration::from_secs(2))).await;
     let heir = session(server).await;
     let shards = shard(&heir, "1.moray.test");
     shards.establish(&first_state()).await.unwrap();

@@ -8,7 +8,7 @@ use manatee_client::{
 };
 
 use crate::servers::postgres::Chain;
-use crate::servers::wait_until;
+use crate::servers::{free_port, own_address, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -45,7 +45,7 @@ async fn replication_is_joined_by_name(peers: &[Peer], servers: &[Postgres]) {
         let row = downstream_named(&rows, &peers[upstream + 1].pg_url).unwrap();
         assert!(row.is_streaming());
         assert_eq!(row.sync_state.as_deref(), Some(kind));
-        assert_eq!(row.client_addr.as_deref(), Some("127.0.0.1"), "the same for everybody here");
+        assert!(row.client_addr.as_deref().unwrap().starts_with("127."), "{row:?}");
         assert!(row.sent.unwrap() >= row.flush.unwrap());
         assert_eq!(downstream_named(&rows, &peers[0].pg_url), None);
     }
@@ -118,8 +118,7 @@ async fn a_standby_behind_is_told_with_its_distance(chain: &Chain, servers: &[Po
 async fn a_dump_is_seen_at_its_port(peers: &[Peer]) {
     let endpoint = peers[0].endpoint().unwrap();
     let patience = Duration::from_secs(5);
-    let nothing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    assert_eq!(running_dump(&endpoint, nothing, patience).await.unwrap(), RunningDump::None);
+    assert_eq!(running_dump(&endpoint, free_port(), patience).await.unwrap(), RunningDump::None);
     let RunningDump::Running { clients } =
         running_dump(&endpoint, endpoint.port, patience).await.unwrap()
     else {
@@ -127,7 +126,7 @@ async fn a_dump_is_seen_at_its_port(peers: &[Peer]) {
     };
     assert!(clients.contains(&peers[1].pg_url), "{clients:?}");
     // Something that listens and never answers: nobody knows.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = std::net::TcpListener::bind((own_address(), 0)).unwrap();
     let port = silent.local_addr().unwrap().port();
     let unknown = running_dump(&endpoint, port, Duration::from_millis(300)).await.unwrap_err();
     assert!(matches!(unknown.reason(), PostgresError::Timeout { .. }), "{unknown:?}");
