@@ -146,12 +146,12 @@ pub struct CandidateWatch {
 }
 
 impl CandidateWatch {
-    /// The present children at the first call; then waits until children come or go. Changes in quick succession may be told
-    /// as one.
+    /// The present children at the first call, none of a shard that has no election yet; then waits until children come or
+    /// go. Changes in quick succession may be told as one.
     ///
     /// # Errors
     ///
-    /// As [`Shard::candidates`]; a shard without an election directory is a [`ShardError::ZooKeeper`].
+    /// As [`Shard::candidates`].
     pub async fn next(&mut self) -> Result<Vec<Candidate>, ShardError> {
         if let Some(watch) = &mut self.pending {
             let fired = watch.fired().await;

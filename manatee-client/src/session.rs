@@ -84,6 +84,9 @@ impl fmt::Debug for Session {
     }
 }
 
+/// A node that is never made. Writing to it fails, in order with all writes that do not.
+const NOWHERE: &str = "/manatee-client-sync";
+
 /// The version told to the library, so that it makes nodes in the way that Triton's servers know.
 const OLDEST_SERVER: (u32, u32, u32) = (3, 4, 3);
 
@@ -149,11 +152,17 @@ impl Session {
 
     /// Waits until the server that this session talks to knows everything written before this call, by anybody.
     ///
+    /// ZooKeeper's own `sync` does not promise that: the leader answers it like a read, and may have told its followers of a
+    /// write that it has yet to apply itself. So this is a write that fails: it is put in order behind all that came before it.
+    ///
     /// # Errors
     ///
     /// [`ZooKeeperError`] if the servers do not answer.
     pub async fn sync(&self) -> Result<(), ZooKeeperError> {
-        self.run("/", self.client.sync("/")).await
+        match self.set(NOWHERE, &[], i32::MAX).await {
+            Err(error) if !error.is_no_node() && !error.is_bad_version() => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     pub(crate) async fn read(&self, path: &str) -> Result<Option<Node>, ZooKeeperError> {
@@ -194,24 +203,38 @@ impl Session {
                 Err(error) if error.is_no_node() => {}
                 Err(error) => return Err(error),
             }
-            // Made between the two calls: read it again.
-            let (stat, watcher) = self.run(path, self.client.check_and_watch_stat(path)).await?;
-            if stat.is_none() {
-                return Ok((None, Watch::new(watcher)));
+            if let Some(watch) = self.watch_creation(path).await? {
+                return Ok((None, watch));
             }
         }
+    }
+
+    /// A watch on the creation of a node; `None` if it was made meanwhile.
+    async fn watch_creation(&self, path: &str) -> Result<Option<Watch>, ZooKeeperError> {
+        let (stat, watcher) = self.run(path, self.client.check_and_watch_stat(path)).await?;
+        let watch = Watch::new(watcher);
+        Ok(if stat.is_none() { Some(watch) } else { None })
     }
 
     pub(crate) async fn children(&self, path: &str) -> Result<Option<Vec<String>>, ZooKeeperError> {
         absent(self.run(path, self.client.list_children(path)).await)
     }
 
+    /// The children, and a watch on their coming and going or, while the directory is not there, on its creation.
     pub(crate) async fn children_and_watch(
         &self,
         path: &str,
     ) -> Result<(Vec<String>, Watch), ZooKeeperError> {
-        let (children, watcher) = self.run(path, self.client.list_and_watch_children(path)).await?;
-        Ok((children, Watch::new(watcher)))
+        loop {
+            match self.run(path, self.client.list_and_watch_children(path)).await {
+                Ok((children, watcher)) => return Ok((children, Watch::new(watcher))),
+                Err(error) if error.is_no_node() => {}
+                Err(error) => return Err(error),
+            }
+            if let Some(watch) = self.watch_creation(path).await? {
+                return Ok((Vec::new(), watch));
+            }
+        }
     }
 
     /// Makes a directory and those above it, unless they are there.

@@ -115,7 +115,8 @@ async fn a_moment_without_a_leader_is_survived() {
             mine.unfreeze("setup").await.unwrap();
             let version = mine.read_existing().await.unwrap().version;
             shard.session().sync().await.unwrap();
-            assert_eq!(shard.read_existing().await.unwrap().version, version);
+            let seen = shard.read_existing().await.unwrap().version;
+            assert_eq!(seen, version, "at {}", server.address());
             mine.freeze(now(), "setup of the test", "setup").await.unwrap();
             assert!(mine.read_existing().await.unwrap().state.is_frozen());
         }

@@ -31,13 +31,17 @@ async fn a_shard_as_manatee_adm_shows_it() {
     let view = settled(&shard, |view| view.issues().is_empty()).await;
     let text = view.show(&server.address(), &Columns::pg_status(), true);
     let shown = ShowText::parse(&text).unwrap();
-    assert_eq!(shown.freeze.unwrap().reason, reason);
+    assert_eq!(shown.freeze.as_ref().unwrap().reason, reason);
     assert_eq!(shown.issues, []);
     assert_eq!(shown.zookeeper, server.address());
     assert_eq!(shown.servers[0].downstream.as_ref().unwrap().sync_state, "sync");
     assert_eq!(shown.servers[1].downstream.as_ref().unwrap().sync_state, "async");
     assert_eq!(shown.servers[2].downstream, None);
     assert_eq!(view.verify().text(true), "all checks passed\n");
+    let example = crate::examples::run("show", &[&server.address(), "9.moray.test"]);
+    let by_example = ShowText::parse(str::from_utf8(&example.stdout).unwrap()).unwrap();
+    assert_eq!(by_example.peers, shown.peers);
+    assert_eq!(by_example.freeze.unwrap().reason, reason);
     let columns: Columns = "peername,role,ip,pg-online,pg-write,pg-lag".parse().unwrap();
     assert_eq!(view.table(&columns, false, Some(Role::Sync)).lines().count(), 1);
 

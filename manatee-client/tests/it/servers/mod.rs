@@ -41,7 +41,7 @@ pub(crate) fn wait_until(what: &str, patience: Duration, mut condition: impl FnM
 }
 
 /// A command that is killed if the test dies without cleaning up, as far as the system's `setpriv` can.
-fn tied_to_the_test(program: &Path, user: Option<&str>) -> Command {
+pub(crate) fn tied_to_the_test(program: &Path, user: Option<&str>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]);
     if let Some(user) = user {
