@@ -341,3 +341,21 @@ impl PostgresError {
         matches!(self.reason(), Self::Connection { kind, .. } if *kind == refused)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sync_is_compared_by_its_whole_name() {
+        let url = "tcp://postgres@10.0.0.1:5432/postgres";
+        let primary = Writability {
+            in_recovery: false,
+            read_only: false,
+            synchronous_standby_names: format!("\"{url}\""),
+        };
+        assert!(primary.is_writable_with_sync(url));
+        assert!(!primary.is_writable_with_sync("tcp://postgres@10.0.0.1:5432/post"));
+        assert!(!Writability { read_only: true, ..primary }.is_writable_with_sync(url));
+    }
+}

@@ -54,6 +54,8 @@ async fn one_holder_at_a_time(server: &ZooKeeper) {
     assert!(!again.is_held().await.unwrap());
     assert!(matches!(again.release().await, Err(LockError::Lost { .. })));
     held.release().await.unwrap();
+    held.release().await.unwrap();
+    assert_eq!(mine.state().await.unwrap(), LockState::Free);
     assert!(matches!(Lock::new(first, "/locks", "a/b"), Err(LockError::BadName { .. })));
 }
 

@@ -188,8 +188,10 @@ async fn a_write_whose_outcome_is_unknown_is_looked_up() {
     let error = mine.replace(&stored, &frozen).await.unwrap_err();
     assert!(error.outcome_unknown() && error.is_retryable(), "{error:?}");
     assert_eq!(mine.read_existing().await.unwrap().version, 2);
-    // It does not happen, and nobody says so: it is tried again.
+    // It does not happen, and nobody says so: it is tried again, and not for ever.
     proxy.set(Line::RequestsLost);
+    let error = timeout(PATIENCE, mine.unfreeze("setup")).await.unwrap().unwrap_err();
+    assert!(error.outcome_unknown(), "{error:?}");
     let waiting = {
         let mine = mine.clone();
         tokio::spawn(async move { mine.unfreeze("setup").await })

@@ -43,8 +43,10 @@ async fn establish(session: &Session) {
     let refused = shard.establish(&other).await;
     assert!(matches!(refused, Err(ShardError::AlreadyEstablished { .. })), "{refused:?}");
     assert_eq!(shard.history().await.unwrap().len(), 1);
+    let half_made = crate::support::shard(session, "0.moray.test");
+    half_made.announce(&peer(1)).await.unwrap();
     let names = Shard::list(session).await.unwrap();
-    assert_eq!(names, [shard.name().clone()]);
+    assert_eq!(names, [half_made.name().clone(), shard.name().clone()], "without a state too");
 }
 
 async fn replace_compares_even_version_0(session: &Session) {
