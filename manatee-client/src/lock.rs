@@ -2,7 +2,8 @@
 //!
 //! A lock is two nodes: a persistent record that is never deleted, and below it, while the holder's session lives, an ephemeral
 //! `alive`. Whoever creates `alive` may write the record; the record's token grows with every holder. The token orders holders
-//! for whoever a holder talks to; the record's version fences the writes to ZooKeeper, see [`crate::Shard::fenced_by`].
+//! for whoever a holder talks to; the record's version fences the writes to ZooKeeper, see [`crate::Shard::fenced_by`] and
+//! [`crate::DumpLock::fenced_by`].
 //!
 //! A holder whose session died leaves a record without `alive`: the lock is abandoned, and what it protected may be half done.
 //! It is handed over only to a caller that says so.
@@ -15,7 +16,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::deadline;
 use crate::error::ZooKeeperError;
+use crate::fence::Fence;
 use crate::freeze_mark::to_iso;
+use crate::lock_error::LockError;
 use crate::session::{Node, Session};
 
 const ATTEMPTS: u32 = 100;
@@ -286,8 +289,8 @@ impl HeldLock {
         &self.record
     }
 
-    pub(crate) fn fence(&self) -> (String, i32) {
-        (self.lock.path.clone(), self.version)
+    pub(crate) fn fence(&self) -> Fence {
+        Fence { path: self.lock.path.clone(), version: self.version }
     }
 
     /// Asks ZooKeeper whether the lock is still this holder's and its session alive.
@@ -329,75 +332,5 @@ impl HeldLock {
             self.lock.delete_alive().await?;
         }
         Ok(())
-    }
-}
-
-/// A lock cannot be had, kept or looked at.
-#[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// Directory and name make no path.
-    #[error("{path:?} is no place for a lock in ZooKeeper")]
-    BadName {
-        /// What they make.
-        path: String,
-    },
-    /// Somebody holds it.
-    #[error("the lock {lock} is held by {}", described(record))]
-    Held {
-        /// The lock's node.
-        lock: String,
-        /// Who holds it.
-        record: LockRecord,
-    },
-    /// Its holder died without releasing it.
-    #[error(
-        "the lock {lock} was left behind by {}, whose session is over: find out what is half done before taking it over",
-        described(record)
-    )]
-    Abandoned {
-        /// The lock's node.
-        lock: String,
-        /// Who held it.
-        record: LockRecord,
-    },
-    /// It was this holder's, and somebody has taken it over.
-    #[error("the lock {lock} was taken over by somebody else")]
-    Lost {
-        /// The lock's node.
-        lock: String,
-    },
-    /// Others changed it all the time.
-    #[error("the lock {lock} changes too fast: {attempts} attempts to take it lost to others")]
-    Contention {
-        /// The lock's node.
-        lock: String,
-        /// How many.
-        attempts: u32,
-    },
-    /// The node's content is no record of a lock.
-    #[error("the record of the lock {lock} cannot be read or written")]
-    BadRecord {
-        /// The lock's node.
-        lock: String,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// ZooKeeper failed.
-    #[error("cannot reach the lock {lock}")]
-    ZooKeeper {
-        /// The lock's node.
-        lock: String,
-        /// How.
-        #[source]
-        source: ZooKeeperError,
-    },
-}
-
-fn described(record: &LockRecord) -> String {
-    let owner = record.owner.as_deref().unwrap_or("somebody who is just taking it");
-    match &record.since {
-        Some(since) => format!("{owner} since {since} (token {})", record.token),
-        None => owner.to_owned(),
     }
 }

@@ -13,6 +13,7 @@ use zookeeper::{
 
 use crate::error::ZooKeeperError;
 use crate::servers::Servers;
+use crate::session_options::SessionOptions;
 use crate::transaction;
 use crate::wire::Op;
 
@@ -26,25 +27,6 @@ pub(crate) struct Node {
     pub(crate) created: i64,
     /// The session that an ephemeral node goes with; 0 for others.
     pub(crate) owner: i64,
-}
-
-/// How to connect.
-#[derive(Clone, Debug)]
-pub struct SessionOptions {
-    /// How long the servers keep the session, and what is ephemeral in it, without hearing from this client. Default: 30
-    /// seconds. The servers have the last word.
-    pub session_timeout: Duration,
-    /// How long to wait for the answer to one operation, and for a session in the beginning. Default: 10 seconds.
-    pub operation_timeout: Duration,
-}
-
-impl Default for SessionOptions {
-    fn default() -> Self {
-        Self {
-            session_timeout: Duration::from_secs(30),
-            operation_timeout: Duration::from_secs(10),
-        }
-    }
 }
 
 /// What happens to a session.
@@ -240,11 +222,6 @@ impl Session {
     /// Makes a directory and those above it, unless they are there.
     pub(crate) async fn make_directory(&self, path: &str) -> Result<(), ZooKeeperError> {
         self.run(path, self.client.mkdir(path, &options(CreateMode::Persistent))).await
-    }
-
-    pub(crate) async fn create(&self, path: &str, data: &[u8]) -> Result<(), ZooKeeperError> {
-        let options = options(CreateMode::Persistent);
-        self.run(path, self.client.create(path, data, &options)).await.map(drop)
     }
 
     pub(crate) async fn create_ephemeral(

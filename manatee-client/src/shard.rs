@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::error::ZooKeeperError;
+use crate::fence::Fence;
 use crate::id::ShardName;
 use crate::lock::HeldLock;
 use crate::session::{Node, Session, Watch};
@@ -19,7 +20,7 @@ const ROOT: &str = "/manatee";
 pub struct Shard {
     pub(crate) session: Session,
     pub(crate) name: ShardName,
-    pub(crate) fence: Option<(String, i32)>,
+    pub(crate) fence: Option<Fence>,
 }
 
 /// A cluster state, and which write it came from.

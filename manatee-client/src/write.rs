@@ -5,13 +5,12 @@ use std::time::Duration;
 use crate::error::ZooKeeperError;
 use crate::shard::{Shard, ShardError, StoredState};
 use crate::state::ClusterState;
+use crate::transaction::UNANSWERED;
 use crate::transition::check_transition;
 use crate::wire::Op;
 
 /// How often [`Shard::update`] tries before it gives up. Others write a shard's state a few times a day.
 const ATTEMPTS: u32 = 100;
-/// How many writes of one [`Shard::update`] may go without an answer. Whoever loses three answers loses the fourth.
-const UNANSWERED: u32 = 3;
 /// Writers that lost wait up to this long, so that they do not always lose to each other.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
@@ -181,19 +180,14 @@ impl Shard {
 
     /// The operations, with the check of the fence before them.
     async fn commit(&self, mut ops: Vec<Op>) -> Result<Vec<i32>, ZooKeeperError> {
-        if let Some((path, version)) = &self.fence {
-            ops.insert(0, Op::Check { path: path.clone(), version: *version });
+        if let Some(fence) = &self.fence {
+            ops.insert(0, fence.check());
         }
         self.session.transaction(ops).await
     }
 
     fn is_fence(&self, error: &ZooKeeperError) -> bool {
-        let (ZooKeeperError::BadVersion { path: failed } | ZooKeeperError::NoNode { path: failed }) =
-            error
-        else {
-            return false;
-        };
-        self.fence.as_ref().is_some_and(|(path, _)| path == failed)
+        self.fence.as_ref().is_some_and(|fence| fence.failed(error))
     }
 
     fn lacks_history(&self, error: &ZooKeeperError) -> bool {
@@ -202,8 +196,8 @@ impl Shard {
 
     fn refused(&self, error: ZooKeeperError) -> ShardError {
         match &self.fence {
-            Some((lock, _)) if self.is_fence(&error) => {
-                ShardError::LockLost { shard: self.name.clone(), lock: lock.clone() }
+            Some(fence) if fence.failed(&error) => {
+                ShardError::LockLost { shard: self.name.clone(), lock: fence.path.clone() }
             }
             _ if matches!(&error, ZooKeeperError::NoNode { path } if *path == self.state_path()) => {
                 ShardError::NoState { shard: self.name.clone() }

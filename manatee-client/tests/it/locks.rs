@@ -87,6 +87,12 @@ async fn a_dead_holders_lock_is_taken_over_and_its_late_writes_fail(server: &Zoo
     assert_eq!(taken.token(), 2);
     let refused = late.freeze(now(), "late", "plan-1").await;
     assert!(matches!(refused, Err(ShardError::LockLost { .. })), "{refused:?}");
+    let dumps = DumpLock::new(heir.clone()).fenced_by(&taken);
+    dumps.acquire("plan-1", now()).await.unwrap();
+    let refused = DumpLock::new(heir.clone()).fenced_by(&held).release("plan-1").await;
+    assert!(matches!(refused, Err(DumpLockError::LockLost { .. })), "{refused:?}");
+    assert!(matches!(dumps.state().await.unwrap(), DumpLockState::Held(_)));
+    dumps.release("plan-1").await.unwrap();
     let fenced = shards.clone().fenced_by(&taken);
     fenced.freeze(now(), "in time", "plan-1").await.unwrap();
     let version = shards.read_existing().await.unwrap().version;
