@@ -8,4 +8,6 @@ pub(crate) mod store;
 pub(crate) mod vmapi;
 
 pub use http::{ApiFault, ApiFaults, ApiName, ApiServer, FaultKind, FaultPoint};
+pub use sapi::population::ManifestTemplate;
+pub use sapi::{Master, Mode, Population, Sapi, SapiOptions};
 pub use store::StoreError;

@@ -1,8 +1,8 @@
 //! What an API answers.
 
 use bytes::Bytes;
+use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
-use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) body: Body,
     /// Made by the router: such answers lack the headers that an API's own have.
     pub(super) bare: bool,
@@ -27,7 +27,7 @@ pub(super) enum Body {
 
 impl Answer {
     fn new(status: StatusCode, body: Body) -> Self {
-        Self { status, headers: HeaderMap::new(), body, bare: false }
+        Self { status, headers: Vec::new(), body, bare: false }
     }
 
     /// A value as JSON. What cannot be JSON is answered as 500.
@@ -45,9 +45,7 @@ impl Answer {
 
     /// Bytes of a type.
     pub(crate) fn bytes(status: StatusCode, content_type: &'static str, body: Bytes) -> Self {
-        let mut answer = Self::new(status, Body::Bytes(body));
-        answer.headers.insert(hyper::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        answer
+        Self::new(status, Body::Bytes(body)).with_header("content-type", content_type)
     }
 
     /// An error with a code: `{"code": .., "message": ..}`.
@@ -83,7 +81,7 @@ impl Answer {
     #[must_use]
     pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(HeaderName::from_static(name), value);
+            self.headers.push((HeaderName::from_static(name), value));
         }
         self
     }

@@ -149,7 +149,7 @@ fn values(pairs: &[(String, String)]) -> Map<String, Value> {
 
 impl Content {
     /// Parses a body by its Content-Type, and compares its Content-MD5.
-    pub(super) fn parse(headers: &HeaderMap, body: Bytes) -> Result<Self, Box<Answer>> {
+    pub(super) fn parse(headers: &HeaderMap, body: Bytes) -> Result<Self, Answer> {
         if body.is_empty() {
             return Ok(Self::None);
         }
@@ -159,7 +159,7 @@ impl Content {
             if sent != computed {
                 let message = format!("Content-MD5 '{sent}' didn't match '{computed}'");
                 let answer = Answer::error(StatusCode::BAD_REQUEST, "BadDigest", message);
-                return Err(Box::new(answer));
+                return Err(answer);
             }
         }
         let kind = header("content-type").unwrap_or_default();
@@ -170,7 +170,7 @@ impl Content {
                 Err(error) => {
                     let message = format!("Invalid JSON: {}", complaint(&body, &error));
                     let answer = Answer::error(StatusCode::BAD_REQUEST, "InvalidContent", message);
-                    Err(Box::new(answer))
+                    Err(answer)
                 }
             },
             "application/x-www-form-urlencoded" => {

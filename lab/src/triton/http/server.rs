@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, SERVER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
@@ -235,7 +235,7 @@ async fn answer<A: Api>(
         (true, false) => Content::Other(body),
         (false, _) => match Content::parse(&parts.headers, body) {
             Ok(content) => content,
-            Err(answer) => return Ok(*answer),
+            Err(answer) => return Ok(answer),
         },
     };
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
@@ -259,7 +259,8 @@ fn render<R>(
     id: &str,
     began: Instant,
 ) -> Result<Response<Full<Bytes>>, Cut> {
-    let Answer { status, mut headers, body, bare } = answer;
+    let Answer { status, headers, body, bare } = answer;
+    let mut headers: HeaderMap = headers.into_iter().collect();
     let body = match body {
         Body::Cut => return Err(Cut),
         Body::Empty => Bytes::new(),
