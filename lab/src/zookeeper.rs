@@ -1,1 +1,0 @@
-//! ZooKeeper: its server, and what the lab's services ask of it.

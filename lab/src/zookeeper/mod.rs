@@ -1,0 +1,9 @@
+//! ZooKeeper: its server, and what the lab's services ask of it.
+
+mod client;
+mod server;
+
+pub(crate) use client::{
+    ClientError, connect, connect_detached, make_path, read, read_and_watch, wait_for_change,
+};
+pub(crate) use server::{ServerError, ZooKeeperServer};
