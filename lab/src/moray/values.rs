@@ -104,7 +104,9 @@ impl<'a> FromSql<'a> for Cell {
             }
             Type::INT4_ARRAY => Vec::<i32>::from_sql(kind, raw)?.into(),
             _ => {
-                return Err(format!("the lab's Moray cannot read columns of the type {kind}").into());
+                return Err(
+                    format!("the lab's Moray cannot read columns of the type {kind}").into()
+                );
             }
         };
         Ok(Self(value))
