@@ -23,6 +23,12 @@ struct Arguments {
 enum Service {
     /// Keeps a zone's entry in the name service.
     Registrar(ServiceContext),
+    /// The key-value store of a shard.
+    Moray(ServiceContext),
+    /// One of a zone's routers.
+    ElectricMoray(ServiceContext),
+    /// Spreads connections over a zone's routers.
+    Haproxy(ServiceContext),
 }
 
 /// What a service is told when it starts.
@@ -74,5 +80,15 @@ pub(crate) type Stopped = Box<dyn std::error::Error + Send + Sync>;
 async fn run(service: Service) -> Result<(), Stopped> {
     match service {
         Service::Registrar(context) => crate::registrar::run(context).await,
+        Service::Moray(context) => crate::moray::run(context).await,
+        Service::ElectricMoray(context) => crate::electric_moray::run(context).await,
+        Service::Haproxy(context) => crate::electric_moray::haproxy::run(context).await,
     }
+}
+
+/// Waits until the service is told to stop, by SIGTERM.
+pub(crate) async fn terminated() -> std::io::Result<()> {
+    let mut signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    signal.recv().await;
+    Ok(())
 }
