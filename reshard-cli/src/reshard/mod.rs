@@ -37,7 +37,7 @@ enum Command {
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     // A lab's services are this program too.
-    if ::lab::service::is_asked_for(&args) {
+    if ::lab::service::is_meant(&args) {
         return ::lab::service::main(args);
     }
     let mut out = Output::new();
