@@ -93,7 +93,7 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
                 register(client, &parent, &path, entry.as_bytes()).await?;
                 tracing::info!(path, "registered");
                 over(client).await;
-                Ok::<(), zookeeper::Error>(())
+                Ok::<(), Stopped>(())
             };
             match result.await {
                 Ok(()) => tracing::warn!(path, "the session is over; registering again"),
@@ -117,19 +117,15 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
 }
 
 /// Enters the zone. An entry of an earlier process, which its session may yet take away, is replaced.
-async fn register(
-    client: &Client,
-    parent: &str,
-    path: &str,
-    entry: &[u8],
-) -> Result<(), zookeeper::Error> {
+async fn register(client: &Client, parent: &str, path: &str, entry: &[u8]) -> Result<(), Stopped> {
     make_path(client, parent).await?;
     match client.delete(path, None).await {
         Ok(()) | Err(zookeeper::Error::NoNode) => {}
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     }
     let options = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
-    client.create(path, entry, &options).await.map(drop)
+    client.create(path, entry, &options).await?;
+    Ok(())
 }
 
 /// Waits until the session is over.

@@ -1,5 +1,6 @@
 //! The Moray processes of the shards, as the registrars have entered them in ZooKeeper.
 
+use crate::service::Stopped;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -101,10 +102,7 @@ fn host_and_port(pnode: &Pnode) -> Option<(&str, u16)> {
 }
 
 /// Follows all shards in one session, until it is over.
-async fn session(
-    zookeeper: &ZooKeeperConfig,
-    followed: &[Followed],
-) -> Result<(), zookeeper::Error> {
+async fn session(zookeeper: &ZooKeeperConfig, followed: &[Followed]) -> Result<(), Stopped> {
     let client = zookeeper.connect().await?;
     let mut tasks = JoinSet::new();
     for shard in followed.iter().cloned() {
@@ -112,7 +110,7 @@ async fn session(
         tasks.spawn(async move { follow(&client, &shard).await });
     }
     match tasks.join_next().await {
-        Some(Ok(result)) => result,
+        Some(Ok(result)) => Ok(result?),
         Some(Err(_)) | None => Ok(()),
     }
 }

@@ -40,7 +40,9 @@ fn is_certainly_not_done(error: &Error) -> bool {
 fn is_of_guard(error: &Error) -> bool {
     error.server_error().is_some_and(|error| {
         let has = |value: &Option<Box<_>>| {
-            value.as_ref().is_some_and(|value: &Box<serde_json::Value>| value.to_string().contains(GUARD))
+            value
+                .as_ref()
+                .is_some_and(|value: &Box<serde_json::Value>| value.to_string().contains(GUARD))
         };
         error.message.contains(GUARD) || has(&error.context) || has(&error.info)
     })

@@ -1,5 +1,6 @@
 //! The configuration files of Moray and its neighbours, as far as they agree.
 
+use crate::zookeeper::ClientError;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
@@ -26,7 +27,7 @@ fn default_session_timeout() -> u64 {
 
 impl ZooKeeperConfig {
     /// Opens a session.
-    pub(crate) async fn connect(&self) -> Result<zookeeper::Client, zookeeper::Error> {
+    pub(crate) async fn connect(&self) -> Result<zookeeper::Client, ClientError> {
         let timeout = Duration::from_millis(self.session_timeout_ms);
         crate::zookeeper::connect(&self.servers, timeout).await
     }

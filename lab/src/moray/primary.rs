@@ -1,5 +1,6 @@
 //! Which PostgreSQL server is the primary of a shard: what the shard's cluster state says, whenever it changes.
 
+use crate::zookeeper::{ClientError, read_and_watch, wait_for_change};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -31,8 +32,13 @@ async fn sessions(
     primary: &watch::Sender<Option<SocketAddr>>,
 ) {
     loop {
-        if let Err(error) = session(config, path, primary).await {
-            tracing::warn!(path, %error, "cannot read the cluster state; trying again");
+        match session(config, path, primary).await {
+            Ok(()) => tracing::warn!(path, "the session is over; trying again"),
+            Err(error) => tracing::warn!(
+                path,
+                error = &error as &dyn std::error::Error,
+                "cannot read the cluster state; trying again"
+            ),
         }
         tokio::time::sleep(RETRY).await;
     }
@@ -42,24 +48,19 @@ async fn session(
     config: &ZooKeeperConfig,
     path: &str,
     primary: &watch::Sender<Option<SocketAddr>>,
-) -> Result<(), zookeeper::Error> {
+) -> Result<(), ClientError> {
     let client = config.connect().await?;
     loop {
-        let watcher = match client.get_and_watch_data(path).await {
-            Ok((state, _, watcher)) => {
-                let found = primary_of(&state);
-                let changed =
-                    |known: &mut Option<SocketAddr>| std::mem::replace(known, found) != found;
-                if primary.send_if_modified(changed) {
-                    tracing::info!(path, primary = ?found, "the shard's primary");
-                }
-                watcher
+        let (state, watcher) = read_and_watch(&client, path).await?;
+        if let Some((state, _)) = state {
+            let found = primary_of(&state);
+            let changed = |known: &mut Option<SocketAddr>| std::mem::replace(known, found) != found;
+            if primary.send_if_modified(changed) {
+                tracing::info!(path, primary = ?found, "the shard's primary");
             }
-            Err(zookeeper::Error::NoNode) => client.check_and_watch_stat(path).await?.1,
-            Err(error) => return Err(error),
-        };
-        if watcher.changed().await.session_state.is_terminated() {
-            return Err(zookeeper::Error::SessionExpired);
+        }
+        if !wait_for_change(watcher).await {
+            return Ok(());
         }
     }
 }
