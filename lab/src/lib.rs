@@ -18,7 +18,7 @@ mod registrar;
 pub mod service;
 mod sitter;
 mod tools;
-mod triton;
+pub mod triton;
 mod zones;
 mod zookeeper;
 
