@@ -21,6 +21,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Service {
+    /// Renders a zone's configuration files from what SAPI has.
+    ConfigAgent(ServiceContext),
     /// Keeps a zone's entry in the name service.
     Registrar(ServiceContext),
 }
@@ -73,6 +75,7 @@ pub(crate) type Stopped = Box<dyn std::error::Error + Send + Sync>;
 
 async fn run(service: Service) -> Result<(), Stopped> {
     match service {
+        Service::ConfigAgent(context) => crate::config_agent::run(context).await,
         Service::Registrar(context) => crate::registrar::run(context).await,
     }
 }

@@ -13,9 +13,10 @@ mod services;
 mod setup;
 mod skeleton;
 mod smf;
+#[cfg(test)]
+mod tests;
 mod zone;
 
-pub(crate) use account::Account;
 pub(crate) use enter::{Entrance, enter};
 pub(crate) use error::ZoneError;
 pub(crate) use files::write_atomically;

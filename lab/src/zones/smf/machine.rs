@@ -70,14 +70,13 @@ pub(crate) struct Machine {
     enabled: bool,
     phase: Phase,
     quick_deaths: u32,
-    starts: u64,
     since: Timestamp,
 }
 
 impl Machine {
     /// An instance of a zone that is down.
     pub(crate) fn new(enabled: bool, now: Timestamp) -> Self {
-        Self { booted: false, enabled, phase: Phase::Idle, quick_deaths: 0, starts: 0, since: now }
+        Self { booted: false, enabled, phase: Phase::Idle, quick_deaths: 0, since: now }
     }
 
     /// The state that `svcs` shows. While its process ends an instance counts as online: it may still do something.
@@ -107,11 +106,6 @@ impl Machine {
     /// Whether it runs at every boot.
     pub(crate) fn enabled(&self) -> bool {
         self.enabled
-    }
-
-    /// How often its process has been started.
-    pub(crate) fn starts(&self) -> u64 {
-        self.starts
     }
 
     /// Whether it is where it is going: nothing happens unless something happens to it.
@@ -216,7 +210,6 @@ impl Machine {
     }
 
     fn started(&mut self, pid: u32, now: Timestamp) -> Option<Action> {
-        self.starts += 1;
         self.phase = Phase::Running { pid, since: now };
         self.follow()
     }

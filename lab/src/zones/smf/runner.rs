@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
-use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -64,7 +63,6 @@ pub(crate) struct Current {
     pub(crate) pid: Option<u32>,
     pub(crate) enabled: bool,
     settled: bool,
-    starts: u64,
 }
 
 impl Current {
@@ -75,7 +73,6 @@ impl Current {
             pid: machine.pid(),
             enabled: machine.enabled(),
             settled: machine.settled(),
-            starts: machine.starts(),
         }
     }
 }
@@ -121,17 +118,9 @@ impl Runner {
         }
     }
 
-    /// Has something happen to it, and returns when it is done: the process is there, or gone, or in maintenance.
-    pub(crate) async fn send_and_wait(&self, event: Event) {
-        let starts = self.current().starts;
-        let was_up = self.current().pid.is_some();
-        self.send(event).await;
-        let restarted = event == Event::Restart && was_up;
-        let done = |now: &Current| {
-            let waits = restarted && now.starts == starts && now.state != ServiceState::Maintenance;
-            now.settled && !(waits && now.enabled)
-        };
-        if self.current.clone().wait_for(done).await.is_err() {
+    /// Waits until what [`Runner::send`] had happen is done: the process is there, or gone, or in maintenance.
+    pub(crate) async fn settle(&self) {
+        if self.current.clone().wait_for(|now| now.settled).await.is_err() {
             tracing::debug!("the restarter has ended");
         }
     }
