@@ -21,6 +21,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Service {
+    /// Renders a zone's configuration files from what SAPI has.
+    ConfigAgent(ServiceContext),
     /// Keeps a zone's entry in the name service.
     Registrar(ServiceContext),
     /// The key-value store of a shard.
@@ -107,6 +109,7 @@ pub(crate) type Stopped = Box<dyn std::error::Error + Send + Sync>;
 
 async fn run(service: Service) -> Result<(), Stopped> {
     match service {
+        Service::ConfigAgent(context) => crate::config_agent::run(context).await,
         Service::Registrar(context) => crate::registrar::run(context).await,
         Service::Moray(context) => crate::moray::run(context).await,
         Service::ElectricMoray(context) => crate::electric_moray::run(context).await,

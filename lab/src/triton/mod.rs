@@ -8,6 +8,7 @@ pub(crate) mod store;
 pub(crate) mod vmapi;
 
 pub use http::{ApiFault, ApiFaults, ApiName, ApiServer, FaultKind, FaultPoint};
+pub use imgapi::{Imgapi, ImgapiMode, ImgapiOptions};
 pub use sapi::population::ManifestTemplate;
 pub use sapi::{Master, Mode, Population, Sapi, SapiOptions};
 pub use store::StoreError;

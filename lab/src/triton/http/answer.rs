@@ -105,10 +105,4 @@ impl Answer {
             Body::Empty | Body::Bytes(_) | Body::Cut => None,
         }
     }
-
-    /// Whether the connection ends without a response.
-    #[cfg(test)]
-    pub(crate) fn is_cut(&self) -> bool {
-        matches!(self.body, Body::Cut)
-    }
 }

@@ -17,7 +17,7 @@ mod version;
 
 pub(crate) use answer::Answer;
 pub use fault::{ApiFault, ApiFaults, ApiName, FaultKind, FaultPoint};
-pub(crate) use request::{ApiRequest, Content, Merge, truthy};
+pub(crate) use request::{ApiRequest, Content, Merge, Query, truthy};
 pub(crate) use routes::RouteEntry;
 pub use server::ApiServer;
 pub(crate) use version::Versions;
