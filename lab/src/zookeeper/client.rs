@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout};
-use zookeeper::{Acls, Client, Connector, CreateMode, Error, EventType, OneshotWatcher};
+use zookeeper::{Acls, Client, Connector, CreateMode, Error, EventType, OneshotWatcher, Stat};
 
 /// How long [`connect`] tries.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -87,16 +87,30 @@ pub(crate) async fn make_path(client: &Client, path: &str) -> Result<(), ClientE
     client.mkdir(path, &options).await.map_err(refused(path))
 }
 
-/// The data of a node and their version. `None` if there is no such node.
+/// A node's data, and which of its data they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Node {
+    /// The data.
+    pub(crate) data: Vec<u8>,
+    /// How often the data were changed since the node was made.
+    pub(crate) version: i32,
+    /// The number of the transaction that wrote the data. It only grows, even if a node is deleted and made again.
+    pub(crate) transaction: i64,
+}
+
+impl Node {
+    fn new(data: Vec<u8>, stat: &Stat) -> Self {
+        Self { data, version: stat.version, transaction: stat.mzxid }
+    }
+}
+
+/// A node. `None` if there is none.
 ///
 /// # Errors
 /// ZooKeeper does not answer.
-pub(crate) async fn read(
-    client: &Client,
-    path: &str,
-) -> Result<Option<(Vec<u8>, i32)>, ClientError> {
+pub(crate) async fn read(client: &Client, path: &str) -> Result<Option<Node>, ClientError> {
     match client.get_data(path).await {
-        Ok((data, stat)) => Ok(Some((data, stat.version))),
+        Ok((data, stat)) => Ok(Some(Node::new(data, &stat))),
         Err(Error::NoNode) => Ok(None),
         Err(error) => Err(refused(path)(error)),
     }
@@ -109,10 +123,10 @@ pub(crate) async fn read(
 pub(crate) async fn read_and_watch(
     client: &Client,
     path: &str,
-) -> Result<(Option<(Vec<u8>, i32)>, OneshotWatcher), ClientError> {
+) -> Result<(Option<Node>, OneshotWatcher), ClientError> {
     loop {
         match client.get_and_watch_data(path).await {
-            Ok((data, stat, watcher)) => return Ok((Some((data, stat.version)), watcher)),
+            Ok((data, stat, watcher)) => return Ok((Some(Node::new(data, &stat)), watcher)),
             Err(Error::NoNode) => {}
             Err(error) => return Err(refused(path)(error)),
         }

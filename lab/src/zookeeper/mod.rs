@@ -4,6 +4,6 @@ mod client;
 mod server;
 
 pub(crate) use client::{
-    ClientError, connect, connect_detached, make_path, read, read_and_watch, wait_for_change,
+    ClientError, Node, connect, connect_detached, make_path, read, read_and_watch, wait_for_change,
 };
 pub(crate) use server::{ServerError, ZooKeeperServer};

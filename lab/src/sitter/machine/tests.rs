@@ -1,0 +1,6 @@
+//! What the real state machine was seen to do, and what always holds.
+
+mod boot;
+mod laws;
+mod life;
+mod promotion;
