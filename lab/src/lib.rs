@@ -15,6 +15,7 @@ mod moray;
 mod postgres;
 mod process;
 mod registrar;
+pub mod seed;
 pub mod service;
 mod sitter;
 mod tools;

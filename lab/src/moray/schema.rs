@@ -16,7 +16,7 @@ const BUCKETS_CONFIG: &str = "CREATE TABLE IF NOT EXISTS buckets_config (
 
 /// What a shard is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ShardKind {
+pub enum ShardKind {
     /// It has what the ring distributes.
     Index,
     /// As well it has the list of storage zones, as Manta's first shard does.
@@ -24,7 +24,7 @@ pub(crate) enum ShardKind {
 }
 
 /// Manta's buckets on a shard.
-pub(crate) fn buckets(kind: ShardKind) -> Vec<Bucket> {
+fn buckets(kind: ShardKind) -> Vec<Bucket> {
     let mut buckets = vec![
         Bucket::of_manta("manta", &["dirname", "name", "owner", "objectId", "type"]),
         Bucket::of_manta("manta_directory_counts", &["entries"]),
@@ -65,7 +65,7 @@ pub(crate) async fn connect(
 ///
 /// # Errors
 /// The server cannot be reached, or takes no writes.
-pub(crate) async fn install(primary: SocketAddr, kind: ShardKind) -> Result<(), Error> {
+pub async fn install(primary: SocketAddr, kind: ShardKind) -> Result<(), Error> {
     let superuser = connect(primary, "postgres", "postgres").await?;
     if superuser.query_opt("SELECT 1 FROM pg_roles WHERE rolname = 'moray'", &[]).await?.is_none() {
         superuser.batch_execute("CREATE ROLE moray LOGIN CREATEDB PASSWORD 'moray'").await?;
@@ -92,7 +92,7 @@ pub(crate) async fn install(primary: SocketAddr, kind: ShardKind) -> Result<(), 
 }
 
 /// Writes a bucket into `buckets_config`, unless it is there. False if it is.
-pub(crate) async fn register(client: &Client, bucket: &Bucket) -> Result<bool, Error> {
+async fn register(client: &Client, bucket: &Bucket) -> Result<bool, Error> {
     let [index, post, options] = [bucket.index_json(), bucket.post_json(), bucket.options_json()]
         .map(|json| json.to_string());
     let insert = "INSERT INTO buckets_config (name, index, pre, post, options) VALUES ($1, $2, '[]', $3, $4) \

@@ -1,0 +1,4 @@
+//! The lab's parts against real servers.
+
+mod router;
+mod servers;
