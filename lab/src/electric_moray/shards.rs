@@ -81,7 +81,7 @@ impl Shards {
             match client.call(method, args, Nulls::Ignore).await {
                 Ok(responses) => return Ok(responses),
                 Err(error @ (Error::Connect { .. } | Error::NotSent { .. })) => {
-                    last = error::of_shard(error)
+                    last = error::of_shard(error);
                 }
                 Err(error) => return Err(error::of_shard(error)),
             }
@@ -107,8 +107,8 @@ async fn session(
 ) -> Result<(), zookeeper::Error> {
     let client = zookeeper.connect().await?;
     let mut tasks = JoinSet::new();
-    for shard in followed.iter().cloned() {
-        let client = client.clone();
+    for shard in followed {
+        let (shard, client) = (shard.clone(), client.clone());
         tasks.spawn(async move { follow(&client, &shard).await });
     }
     match tasks.join_next().await {
@@ -126,7 +126,7 @@ async fn follow(client: &zookeeper::Client, shard: &Followed) -> Result<(), zook
                 for child in children {
                     match client.get_data(&format!("{}/{child}", shard.path)).await {
                         Ok((data, _)) => {
-                            addresses.extend(registrar::moray_address(&data, shard.port))
+                            addresses.extend(registrar::moray_address(&data, shard.port));
                         }
                         Err(zookeeper::Error::NoNode) => {}
                         Err(error) => return Err(error),

@@ -156,6 +156,8 @@ impl Region {
             self.routers[instance] =
                 Some(service(self.directory.path(), zone.uuid, "electric-moray", Some(&name)));
         }
+        // What the old one is connected to is gone.
+        self.client = Client::new("127.77.202.20:2020", ClientOptions::default());
         for port in [4021, 4022] {
             wait_until("the router's status server listens", || {
                 std::net::TcpStream::connect((zone.address, port)).is_ok()
@@ -203,6 +205,24 @@ impl Region {
             .map(name)
             .find(|key| self.ring.lookup(key.as_bytes()).unwrap().pnode == pnode)
             .unwrap()
+    }
+}
+
+impl Drop for Region {
+    /// Shows what the services had to say if the test has failed.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for entry in fs::read_dir(self.directory.path()).unwrap().map(Result::unwrap) {
+            if entry.file_name().to_string_lossy().starts_with("log-") {
+                println!(
+                    "{}\n{}",
+                    entry.path().display(),
+                    fs::read_to_string(entry.path()).unwrap()
+                );
+            }
+        }
     }
 }
 
@@ -523,8 +543,9 @@ async fn a_read_only_primary_says_so(region: &Region) {
         server.sql(&format!("ALTER SYSTEM SET default_transaction_read_only = {value}"));
         server.sql("SELECT pg_reload_conf()");
     };
-    set("on");
     let key = format!("{directory}/read-only");
+    region.put(&key, &EtagCondition::Any).await.unwrap();
+    set("on");
     let deadline = Instant::now() + Duration::from_secs(10);
     let refused = loop {
         match region.put(&key, &EtagCondition::Any).await {
@@ -534,11 +555,7 @@ async fn a_read_only_primary_says_so(region: &Region) {
     };
     let error = refused.server_error().unwrap().to_string();
     assert_eq!(error, "error: cannot execute SELECT FOR UPDATE in a read-only transaction");
-    region
-        .client
-        .get_object("manta_directory_counts", &directory, &GetOptions::default())
-        .await
-        .unwrap();
+    region.client.get_object("manta", &key, &GetOptions::default()).await.unwrap();
     set("off");
     region.eventually_put(&key).await;
 }

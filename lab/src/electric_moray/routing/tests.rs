@@ -41,8 +41,9 @@ fn pnode_of(plan: &Plan) -> &str {
 fn directory_on(shard: &str) -> (String, fash::Vnode) {
     let ring = ring();
     let name = |number: u32| format!("/u/stor/{number}");
-    let found =
-        (0..).map(name).find(|key| ring.lookup(key.as_bytes()).unwrap().pnode.as_str() == shard);
+    let found = (0..1000)
+        .map(name)
+        .find(|key| ring.lookup(key.as_bytes()).unwrap().pnode.as_str() == shard);
     let directory = found.unwrap();
     let vnode = ring.vnode_of(directory.as_bytes()).unwrap();
     (directory, vnode)
