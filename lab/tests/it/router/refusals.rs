@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use fash::{RingEditor, StoreError, VnodeData};
-use moray_client::{EtagCondition, GetOptions, PutOptions};
+use moray_client::{Client, ClientOptions, EtagCondition, GetOptions, PutOptions};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::region::{Region, enter_states};
@@ -171,4 +172,32 @@ pub(super) async fn a_commit_that_nobody_confirms_is_no_success(region: &mut Reg
     wait_until("the setting is in force", || {
         server.sql("SHOW synchronous_standby_names").is_empty()
     });
+}
+
+/// A Moray is found by its entry. A registrar that is told to stop takes it out at once.
+pub(super) async fn a_shard_without_entries_is_not_found(region: &mut Region) {
+    let key = format!("{}/x", region.directory_on(1));
+    region.eventually_put(&key).await;
+    assert!(region.registrars[1].take().unwrap().stop(Signal::TERM));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let refused = loop {
+        match region.put(&key, &EtagCondition::Any).await {
+            Err(error) => break error,
+            Ok(_) => assert!(Instant::now() < deadline, "the Moray is still known"),
+        }
+    };
+    assert_eq!(refused.server_error().unwrap().name.as_str(), "NoBackendsError");
+    region.put(&format!("{}/x", region.directory_on(0)), &EtagCondition::Any).await.unwrap();
+    region.start_registrars();
+    region.eventually_put(&key).await;
+}
+
+/// Clients notice nothing of a router that does not run.
+pub(super) async fn a_router_that_is_down_is_passed_over(region: &mut Region) {
+    region.start_routers(&[1, 2], None);
+    assert!(region.routers[0].take().unwrap().stop(Signal::TERM));
+    for _ in 0..4 {
+        let client = Client::new("127.77.202.20:2020", ClientOptions::default());
+        assert_eq!(client.tokens().await.unwrap().len(), 2);
+    }
 }

@@ -25,8 +25,10 @@ pub(super) struct Region {
     pub(super) ring: Ring,
     pub(super) postgres: Vec<Postgres>,
     pub(super) router_zone: ZoneSpec,
-    routers: Vec<Option<Process>>,
+    pub(super) routers: Vec<Option<Process>>,
     pub(super) client: Client,
+    /// Those of the shards.
+    pub(super) registrars: Vec<Option<Process>>,
     others: Option<Vec<Process>>,
     _temporary: TempDir,
 }
@@ -80,6 +82,7 @@ impl Region {
             router_zone,
             client: Client::new("127.77.202.20:2020", ClientOptions::default()),
             routers: vec![None, None],
+            registrars: Vec::new(),
             others: None,
             _temporary: temporary,
             layout,
@@ -96,8 +99,8 @@ impl Region {
             let config = json!({"shard": shard, "zookeeper": zookeeper, "ip": zone.address});
             region.write(zone, "/opt/smartdc/moray/etc/config.json", &config);
             others.push(service(region.directory.path(), zone.uuid, "moray", None));
-            others.push(service(region.directory.path(), zone.uuid, "registrar", None));
         }
+        region.start_registrars();
         let zone = region.router_zone.clone();
         fs::create_dir_all(region.directory.zone(zone.uuid)).unwrap();
         fs::write(region.directory.zone_spec(zone.uuid), serde_json::to_string(&zone).unwrap())
@@ -121,6 +124,11 @@ impl Region {
         let path = self.directory.in_zone(zone.uuid, path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, config.to_string()).unwrap();
+    }
+
+    pub(super) fn start_registrars(&mut self) {
+        let start = |zone: &ZoneSpec| service(self.directory.path(), zone.uuid, "registrar", None);
+        self.registrars = self.layout.zones_of(Role::Moray).map(start).map(Some).collect();
     }
 
     pub(super) fn ring_path(&self, instance: usize) -> PathBuf {
