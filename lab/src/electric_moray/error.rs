@@ -33,8 +33,8 @@ pub(super) fn of_shard(error: Error) -> ServerError {
         Error::TimedOut { sent: true, .. } => ErrorName::Timeout,
         Error::Answer { .. } => ErrorName::FastProtocol,
         Error::Arguments { .. } | Error::RequestTooLong { .. } => ErrorName::FastRequest,
-        // Also what a later version of the client adds: it may have been carried out.
-        _ => ErrorName::FastTransport,
+        // It may have been carried out, for all that is known; also of what a later version of the client adds.
+        Error::Unanswered { .. } | _ => ErrorName::FastTransport,
     };
     ServerError::new(name, words)
 }

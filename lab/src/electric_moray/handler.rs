@@ -53,9 +53,10 @@ impl Forwarder {
     ) -> Result<(), ServerError> {
         let args: Arc<[Value]> = args.into();
         let mut shards = JoinSet::new();
-        for pnode in self.router.pnodes().iter().cloned() {
-            let (shards_of, method, args, reply) =
-                (Arc::clone(&self.shards), method.to_owned(), Arc::clone(&args), reply.clone());
+        for pnode in self.router.pnodes() {
+            let (pnode, shards_of, method) =
+                (pnode.clone(), Arc::clone(&self.shards), method.to_owned());
+            let (args, reply) = (Arc::clone(&args), reply.clone());
             shards
                 .spawn(async move { pass_rows(&shards_of, &pnode, &method, &args, &reply).await });
         }

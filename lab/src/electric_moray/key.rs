@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// The text to hash for a key of a bucket: for Manta's objects the directory that they are in.
-pub fn hashed(bucket: &str, key: &str) -> String {
+pub(crate) fn hashed(bucket: &str, key: &str) -> String {
     match bucket {
         "manta" | "testmanta" => directory(key).into_owned(),
         "manta_uploads" => match key.split_once(':') {

@@ -82,7 +82,7 @@ impl Shards {
             match client.call(method, args, Nulls::Ignore).await {
                 Ok(responses) => return Ok(responses),
                 Err(error @ (Error::Connect { .. } | Error::NotSent { .. })) => {
-                    last = error::of_shard(error)
+                    last = error::of_shard(error);
                 }
                 Err(error) => return Err(error::of_shard(error)),
             }
@@ -105,8 +105,8 @@ fn host_and_port(pnode: &Pnode) -> Option<(&str, u16)> {
 async fn session(zookeeper: &ZooKeeperConfig, followed: &[Followed]) -> Result<(), Stopped> {
     let client = zookeeper.connect().await?;
     let mut tasks = JoinSet::new();
-    for shard in followed.iter().cloned() {
-        let client = client.clone();
+    for shard in followed {
+        let (shard, client) = (shard.clone(), client.clone());
         tasks.spawn(async move { follow(&client, &shard).await });
     }
     match tasks.join_next().await {
@@ -124,7 +124,7 @@ async fn follow(client: &zookeeper::Client, shard: &Followed) -> Result<(), zook
                 for child in children {
                     match client.get_data(&format!("{}/{child}", shard.path)).await {
                         Ok((data, _)) => {
-                            addresses.extend(registrar::moray_address(&data, shard.port))
+                            addresses.extend(registrar::moray_address(&data, shard.port));
                         }
                         Err(zookeeper::Error::NoNode) => {}
                         Err(error) => return Err(error),

@@ -105,10 +105,11 @@ impl Bucket {
     /// The column `index` of `buckets_config`.
     pub(crate) fn index_json(&self) -> Value {
         let columns = self.index.iter().map(|column| {
-            let mut options = json!({"type": column.kind});
-            if column.unique {
-                options["unique"] = true.into();
-            }
+            let options = if column.unique {
+                json!({"type": column.kind, "unique": true})
+            } else {
+                json!({"type": column.kind})
+            };
             (column.attribute.clone(), options)
         });
         Value::Object(columns.collect())
@@ -131,25 +132,25 @@ impl Bucket {
         let mut indexes = Vec::new();
         for column in &self.index {
             let unique = if column.unique { " UNIQUE" } else { "" };
-            columns += &format!(", {} {}{unique}", column.name(), column.kind.sql());
+            columns.extend([", ", &column.name(), " ", column.kind.sql(), unique]);
             if !column.unique {
                 indexes.push(column.name());
             }
         }
         indexes.extend(["_id", "_etag", "_mtime", "_vnode"].map(str::to_owned));
-        let mut ddl = format!(
+        let table = format!(
             "CREATE SEQUENCE IF NOT EXISTS {name}_serial;
              CREATE TABLE IF NOT EXISTS {name} (_id BIGINT DEFAULT nextval('{name}_serial'), _txn_snap INTEGER,
                 _key TEXT PRIMARY KEY, _value TEXT NOT NULL, _etag CHAR(8) NOT NULL,
-                _mtime BIGINT DEFAULT CAST (EXTRACT (EPOCH FROM NOW()) * 1000 AS BIGINT), _vnode BIGINT{columns});\n"
+                _mtime BIGINT DEFAULT CAST (EXTRACT (EPOCH FROM NOW()) * 1000 AS BIGINT), _vnode BIGINT{columns});"
         );
-        for column in indexes {
-            ddl += &format!(
+        let index = |column: String| {
+            format!(
                 "CREATE INDEX IF NOT EXISTS {name}_{column}_idx ON {name} USING BTREE ({column}) \
-                 WHERE {column} IS NOT NULL;\n"
-            );
-        }
-        ddl
+                 WHERE {column} IS NOT NULL;"
+            )
+        };
+        indexes.into_iter().map(index).fold(table, |ddl, index| ddl + "\n" + &index) + "\n"
     }
 }
 

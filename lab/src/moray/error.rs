@@ -90,7 +90,7 @@ pub(super) fn commit_unknown() -> ServerError {
 }
 
 fn is_io(error: &tokio_postgres::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 fn internal(error: &tokio_postgres::Error) -> ServerError {

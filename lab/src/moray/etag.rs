@@ -6,7 +6,7 @@ const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
 /// The etag of a value's text, as Moray's JavaScript counts it: the CRC-32 of the low byte of each UTF-16 unit, in
 /// eight upper-case hexadecimal digits. It differs from that of the UTF-8 bytes where there is more than ASCII.
-pub fn etag(text: &str) -> String {
+pub(crate) fn etag(text: &str) -> String {
     let checksum = if text.is_ascii() {
         CRC.checksum(text.as_bytes())
     } else {

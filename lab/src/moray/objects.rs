@@ -42,12 +42,10 @@ pub(super) async fn find(
     let count = if flag("no_count") { "" } else { ", count(*) OVER () AS _count" };
     let name = &bucket.name;
     let mut sql = format!("SELECT {}{count} FROM {name} WHERE {condition}", columns(bucket));
-    if let Some(order) = order(bucket, options.get("sort")) {
-        sql += &order.ok_or_else(|| error::not_indexed(name, filter))?;
-    }
+    sql += &order(bucket, options.get("sort")).ok_or_else(|| error::not_indexed(name, filter))?;
     let mut add = |word: &str, number: u64| {
         parameters.push(Parameter::from(i64::try_from(number).unwrap_or(i64::MAX)));
-        sql += &format!(" {word} ${}", parameters.len());
+        sql.extend([" ", word, " $", &parameters.len().to_string()]);
     };
     if !flag("noLimit") {
         add("LIMIT", number("limit").unwrap_or(DEFAULT_LIMIT));
@@ -65,9 +63,9 @@ pub(super) async fn find(
     rows.iter().map(with_count).collect()
 }
 
-/// The clause for `{"attribute": "name", "order": "DESC"}`, or a list of such. `Some(None)` if it names no column.
-fn order(bucket: &Bucket, sort: Option<&Value>) -> Option<Option<String>> {
-    let sort = sort.filter(|sort| !sort.is_null())?;
+/// The clause for `{"attribute": "name", "order": "DESC"}`, or a list of such. `None` if it names no column.
+fn order(bucket: &Bucket, sort: Option<&Value>) -> Option<String> {
+    let Some(sort) = sort.filter(|sort| !sort.is_null()) else { return Some(String::new()) };
     let sorts = sort.as_array().map_or(std::slice::from_ref(sort), Vec::as_slice);
     let term = |sort: &Value| {
         let column = column(bucket, sort.get("attribute")?.as_str()?)?;
@@ -75,7 +73,7 @@ fn order(bucket: &Bucket, sort: Option<&Value>) -> Option<Option<String>> {
         Some(if descending { format!("{column} DESC") } else { column })
     };
     let terms: Option<Vec<String>> = sorts.iter().map(term).collect();
-    Some(terms.map(|terms| format!(" ORDER BY {}", terms.join(", "))))
+    terms.map(|terms| format!(" ORDER BY {}", terms.join(", ")))
 }
 
 fn columns(bucket: &Bucket) -> String {

@@ -150,7 +150,7 @@ fn numeric(raw: &[u8]) -> Option<String> {
     };
     let mut digits = String::new();
     for position in (0..=weight.max(0)).rev() {
-        digits += &format!("{:04}", group(position)?);
+        digits.extend([format!("{:04}", group(position)?)]);
     }
     let whole = digits.trim_start_matches('0');
     let whole = if whole.is_empty() { "0" } else { whole };
@@ -158,7 +158,7 @@ fn numeric(raw: &[u8]) -> Option<String> {
     let mut fraction = String::new();
     let mut position = -1;
     while fraction.len() < scale {
-        fraction += &format!("{:04}", group(position)?);
+        fraction.extend([format!("{:04}", group(position)?)]);
         position -= 1;
     }
     fraction.truncate(scale);

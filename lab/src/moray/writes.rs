@@ -90,9 +90,9 @@ impl Write<'_> {
 
     fn insert(&self) -> String {
         let (mut columns, mut values) = (String::new(), String::new());
-        for (number, column) in (6..).zip(&self.bucket.index) {
-            columns += &format!(", {}", column.name());
-            values += &format!(", ${number}");
+        for (number, column) in (6_usize..).zip(&self.bucket.index) {
+            columns.extend([", ", &column.name()]);
+            values.extend([", $".to_owned(), number.to_string()]);
         }
         let name = &self.bucket.name;
         format!(
@@ -102,8 +102,8 @@ impl Write<'_> {
 
     fn update(&self) -> String {
         let mut columns = String::new();
-        for (number, column) in (6..).zip(&self.bucket.index) {
-            columns += &format!(", {} = ${number}", column.name());
+        for (number, column) in (6_usize..).zip(&self.bucket.index) {
+            columns.extend([format!(", {} = ${number}", column.name())]);
         }
         let name = &self.bucket.name;
         format!(

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use serde_json::json;
 
 use super::names;
-use super::value::{Content, Entry};
+use super::value::{Body, Entry};
 use crate::electric_moray::key::hashed;
 use crate::moray::etag::etag;
 
@@ -138,7 +138,7 @@ impl Objects<'_> {
     fn new_object(&mut self) -> SeedObject {
         let name = names::object(&mut self.random, self.number);
         let (directory, key) = (self.directory.clone(), format!("{}/{name}", self.directory));
-        let content = Content::new(&mut self.random);
+        let content = Body::new(&mut self.random);
         let row = self.row(&directory, &key, &name, Some(content.clone()));
         let chance = self.random.u64(..);
         if chance.is_multiple_of(UPLOADS) {
@@ -146,7 +146,7 @@ impl Objects<'_> {
             self.others.push_back(upload);
         }
         if chance.is_multiple_of(DELETED) {
-            let old = Content::new(&mut self.random);
+            let old = Body::new(&mut self.random);
             let value = Entry::new(
                 [&directory, &key, &name, &self.user],
                 row.mtime,
@@ -158,7 +158,7 @@ impl Objects<'_> {
             self.log("manta_delete_log", log_key, value, row.mtime, vec![Some(old.object_id)]);
         }
         if chance.is_multiple_of(FAST_DELETED) {
-            let old = Content::new(&mut self.random);
+            let old = Body::new(&mut self.random);
             let value = Entry::new(
                 [&directory, &key, &name, &self.user],
                 row.mtime,
@@ -172,13 +172,7 @@ impl Objects<'_> {
     }
 
     /// A row of `manta`: of an object, or of a directory if it has no content.
-    fn row(
-        &mut self,
-        dirname: &str,
-        key: &str,
-        name: &str,
-        content: Option<Content>,
-    ) -> SeedObject {
+    fn row(&mut self, dirname: &str, key: &str, name: &str, content: Option<Body>) -> SeedObject {
         let mtime = EPOCH + i64::try_from(self.number).unwrap_or(0) * 1000;
         let home = if content.is_some() { self.home } else { self.vnode_of("manta", key) };
         let batched = content.is_some() && self.random.u64(..BATCHED) == 0;

@@ -29,7 +29,7 @@ pub(super) struct Entry<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     #[serde(flatten)]
-    content: Option<Content>,
+    body: Option<Body>,
     /// What electric-moray adds to what is not part of a batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     vnode: Option<u32>,
@@ -38,7 +38,7 @@ pub(super) struct Entry<'a> {
 /// What only objects have.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Content {
+pub(super) struct Body {
     content_length: u64,
     #[serde(rename = "contentMD5")]
     content_md5: String,
@@ -48,7 +48,7 @@ pub(super) struct Content {
     sharks: Vec<Shark>,
 }
 
-impl Content {
+impl Body {
     pub(super) fn new(random: &mut Rng) -> Self {
         let object_id = names::uuid(random);
         let shark = |random: &mut Rng| Shark {
@@ -71,14 +71,14 @@ impl Content {
 }
 
 impl<'a> Entry<'a> {
-    /// The value of an object, or of a directory if it has no content.
+    /// The value of an object, or of a directory if it has no body.
     pub(super) fn new(
         [dirname, key, name, owner]: [&'a str; 4],
         mtime: i64,
-        content: Option<Content>,
+        body: Option<Body>,
         vnode: Option<u32>,
     ) -> Self {
-        let kind = if content.is_some() { "object" } else { "directory" };
+        let kind = if body.is_some() { "object" } else { "directory" };
         Self {
             dirname,
             key,
@@ -89,7 +89,7 @@ impl<'a> Entry<'a> {
             owner,
             roles: [],
             kind,
-            content,
+            body,
             vnode,
         }
     }

@@ -41,8 +41,9 @@ fn pnode_of(plan: &Plan) -> &str {
 fn directory_on(shard: &str) -> (String, fash::Vnode) {
     let ring = ring();
     let name = |number: u32| format!("/u/stor/{number}");
-    let found =
-        (0..).map(name).find(|key| ring.lookup(key.as_bytes()).unwrap().pnode.as_str() == shard);
+    let found = (0..1000)
+        .map(name)
+        .find(|key| ring.lookup(key.as_bytes()).unwrap().pnode.as_str() == shard);
     let directory = found.unwrap();
     let vnode = ring.vnode_of(directory.as_bytes()).unwrap();
     (directory, vnode)
@@ -51,12 +52,14 @@ fn directory_on(shard: &str) -> (String, fash::Vnode) {
 #[test]
 fn a_put_goes_to_the_owner_with_its_vnode() {
     let (directory, vnode) = directory_on(TWO);
-    let args = put(&format!("{directory}/a")).as_array().unwrap().clone();
+    let mut args = put(&format!("{directory}/a")).as_array().unwrap().clone();
+    args[3] = json!({"_value": "{}", "headers": {}});
     let Plan::Pass { pnode, args, node, answer } = router().plan("putObject", args).unwrap() else {
         panic!("it goes to one shard")
     };
     assert_eq!(pnode.as_str(), TWO);
     assert_eq!(args[2], json!({"name": "a", "vnode": vnode.number()}));
+    assert_eq!(args[3], json!({"headers": {}}));
     assert_eq!(node, Some(json!({"pnode": TWO, "vnode": vnode.number(), "data": 1})));
     assert_eq!(answer, Answer::Values);
 }

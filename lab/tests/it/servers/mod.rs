@@ -84,6 +84,10 @@ impl Postgres {
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        // initdb trusts 127.0.0.1 only; zones have other addresses.
+        let mut access =
+            fs::OpenOptions::new().append(true).open(data.join("pg_hba.conf")).unwrap();
+        writeln!(access, "host all all 127.0.0.0/8 trust").unwrap();
         let mut server = Self { data, address, process: None };
         server.resume();
         server
@@ -177,7 +181,7 @@ pub(crate) fn service(lab: &Path, zone: uuid::Uuid, name: &str, instance: Option
     if let Some(instance) = instance {
         command.args(["--instance", instance]);
     }
-    let log = format!("log-{name}-{}-{zone}", instance.unwrap_or("default"));
+    let log = format!("log-{name}-{}-{zone}", instance.unwrap_or("default").replace('/', "_"));
     let log = fs::File::create(lab.join(log)).unwrap();
     Process::start(command.stdout(Stdio::null()).stderr(log))
 }
