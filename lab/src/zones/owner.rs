@@ -111,13 +111,19 @@ impl Zones {
         Ok(self.inner.zone(zone)?.status())
     }
 
-    /// The first address of a role's range that no zone has.
+    /// The first address of a role's range that no zone has, and that is not `promised` to one.
     ///
     /// # Errors
     /// All are taken.
-    pub(crate) fn next_address(&self, role: Role) -> Result<Ipv4Addr, ZoneError> {
+    pub(crate) fn next_address(
+        &self,
+        role: Role,
+        promised: impl IntoIterator<Item = Ipv4Addr>,
+    ) -> Result<Ipv4Addr, ZoneError> {
+        let zones = self.inner.lock();
         let taken: Vec<Ipv4Addr> =
-            self.inner.lock().values().map(|zone| zone.spec().address).collect();
+            zones.values().map(|zone| zone.spec().address).chain(promised).collect();
+        drop(zones);
         self.inner.layout.block.next(role, &taken).ok_or(ZoneError::NoAddress { role })
     }
 
