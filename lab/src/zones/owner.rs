@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) configuration_timeout: Duration,
     /// The names of the commands that the lab's program stands in for, in zones. Default: none.
     pub(crate) tools: Vec<&'static str>,
+    /// Other places where scripts look for such commands. Default: none.
+    pub(crate) tool_paths: Vec<&'static str>,
 }
 
 impl Default for Settings {
@@ -45,6 +47,7 @@ impl Default for Settings {
             setup_timeout: minute,
             configuration_timeout: Duration::from_secs(10),
             tools: Vec::new(),
+            tool_paths: Vec::new(),
         }
     }
 }
@@ -265,13 +268,20 @@ impl Inner {
         named.collect()
     }
 
+    /// The paths of the commands that the lab's program stands in for.
+    pub(super) fn tools(&self) -> Vec<String> {
+        let named = self.settings.tools.iter().map(|name| format!("opt/lab/bin/{name}"));
+        let others = self.settings.tool_paths.iter();
+        named.chain(others.map(|path| path.trim_start_matches('/').to_owned())).collect()
+    }
+
     fn make_servers(&self) -> Result<(), ZoneError> {
         for server in &self.layout.servers {
             let root = self.directory.server_root(server.uuid);
             let parent = root.parent().unwrap_or(&root).to_owned();
             fs::create_dir_all(&parent).map_err(ZoneError::file("make", parent))?;
             let root = Root::new(root, self.account.as_ref());
-            root.lay_out(&self.hosts(), &self.settings.tools)?;
+            root.lay_out(&self.hosts(), &self.tools())?;
         }
         Ok(())
     }
