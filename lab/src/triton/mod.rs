@@ -1,6 +1,7 @@
 //! The emulated services of Triton, each a server of its own. A lab starts them all; tests of clients can start one alone.
 
 pub(crate) mod cnapi;
+mod digest;
 pub(crate) mod http;
 pub(crate) mod imgapi;
 pub(crate) mod sapi;

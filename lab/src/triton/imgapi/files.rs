@@ -9,11 +9,12 @@ use jiff::tz::Offset;
 use md5::{Digest as _, Md5};
 use uuid::Uuid;
 
+use super::super::digest::sha1;
 use super::super::http::{Answer, ApiRequest, Content};
 use super::super::store::replace;
 use super::Imgapi;
 use super::errors::{download, field, invalid, invalid_as, not_found, unprocessable};
-use super::image::{Image, ImageFile, sha1};
+use super::image::{Image, ImageFile};
 use super::list::account;
 
 const COMPRESSIONS: [&str; 4] = ["gzip", "bzip2", "xz", "none"];

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use sha1::{Digest as _, Sha1};
 use uuid::Uuid;
+
+use super::super::digest::sha1;
 
 /// Members of a manifest that are shown before its files, in the order of the real server.
 const BEFORE: [&str; 5] = ["public", "published_at", "type", "os", "icon"];
@@ -184,9 +185,4 @@ impl ImageFile {
 /// The tags of a manifest that has some.
 pub(super) fn tags(manifest: &Map<String, Value>) -> Map<String, Value> {
     manifest.get("tags").and_then(Value::as_object).cloned().unwrap_or_default()
-}
-
-/// A SHA-1 in hexadecimal.
-pub(super) fn sha1(bytes: &[u8]) -> String {
-    Sha1::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! ListImages: which images a query is for, in which order, from where.
+//! `ListImages`: which images a query is for, in which order, from where.
 
 use std::cmp::Ordering;
 

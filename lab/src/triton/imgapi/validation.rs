@@ -210,7 +210,9 @@ fn public(value: &Value, mode: ImgapiMode) -> Option<String> {
         Value::Bool(public) => *public,
         Value::String(text) if text == "true" => true,
         Value::String(text) if text == "false" => false,
-        _ => return Some(format!("TypeError: invalid value for \"undefined\": {value}")),
+        Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            return Some(format!("TypeError: invalid value for \"undefined\": {value}"));
+        }
     };
     match mode {
         ImgapiMode::Public if !public => {

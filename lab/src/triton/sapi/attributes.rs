@@ -73,26 +73,26 @@ mod tests {
 
     use super::*;
 
-    fn apply(action: &str, change: Value) -> Value {
+    fn apply(action: &str, change: &Value) -> Value {
         let mut object = Map::new();
         object.insert("metadata".to_owned(), json!({"A": {"x": 1, "y": 2}, "B": 1}));
-        Action::parse(action).unwrap().apply(&mut object, "metadata", &change);
+        Action::parse(action).unwrap().apply(&mut object, "metadata", change);
         object["metadata"].clone()
     }
 
     #[test]
     fn only_the_top_level_is_merged() {
-        assert_eq!(apply("update", json!({"A": {"x": 9}})), json!({"A": {"x": 9}, "B": 1}));
-        assert_eq!(apply("UPDATE", json!({"B": null}))["B"], Value::Null);
-        assert_eq!(apply("replace", json!({"C": 1})), json!({"C": 1}));
-        assert_eq!(apply("replace", json!({})), json!({}));
-        assert_eq!(apply("replace", Value::Null)["B"], json!(1));
-        assert_eq!(apply("delete", json!({"B": "anything"})), json!({"A": {"x": 1, "y": 2}}));
+        assert_eq!(apply("update", &json!({"A": {"x": 9}})), json!({"A": {"x": 9}, "B": 1}));
+        assert_eq!(apply("UPDATE", &json!({"B": null}))["B"], Value::Null);
+        assert_eq!(apply("replace", &json!({"C": 1})), json!({"C": 1}));
+        assert_eq!(apply("replace", &json!({})), json!({}));
+        assert_eq!(apply("replace", &Value::Null)["B"], json!(1));
+        assert_eq!(apply("delete", &json!({"B": "anything"})), json!({"A": {"x": 1, "y": 2}}));
     }
 
     #[test]
     fn texts_and_lists_are_spread() {
-        assert_eq!(apply("update", json!("ab"))["1"], json!("b"));
-        assert_eq!(apply("update", json!(["x"]))["0"], json!("x"));
+        assert_eq!(apply("update", &json!("ab"))["1"], json!("b"));
+        assert_eq!(apply("update", &json!(["x"]))["0"], json!("x"));
     }
 }

@@ -1,8 +1,8 @@
 //! What a zone is made from and configured from: application, service and instance, laid over each other.
 
 use serde_json::{Map, Value, json};
-use sha1::{Digest as _, Sha1};
 
+use super::super::digest::sha1;
 use super::super::http::{Answer, truthy};
 use super::model::Model;
 use super::objects::{Kind, Object, text};
@@ -82,8 +82,7 @@ impl<'a> Family<'a> {
 
 /// The Etag of a configuration. The order of its keys does not matter.
 pub(super) fn etag(config: &Value) -> String {
-    let text = sorted(config).to_string();
-    Sha1::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha1(sorted(config).to_string().as_bytes())
 }
 
 fn sorted(value: &Value) -> Value {

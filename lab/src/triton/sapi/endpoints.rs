@@ -245,10 +245,13 @@ fn params(request: &ApiRequest) -> Object {
     }
 }
 
-/// The first version of the API knows no types of services and instances.
+/// An object as a version of the API shows it: the first knows no types of services and instances.
 fn shown(kind: Kind, mut object: Object, version: u32) -> Object {
-    if version == 1 && matches!(kind, Kind::Service | Kind::Instance) {
-        object.shift_remove("type");
+    if matches!(kind, Kind::Service | Kind::Instance)
+        && let Some(value) = object.shift_remove("type")
+        && version > 1
+    {
+        object.insert("type".to_owned(), value);
     }
     object
 }

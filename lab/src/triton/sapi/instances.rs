@@ -39,9 +39,7 @@ impl Sapi {
         }
         let job = self.vmapi.provision(&payload).await?;
         if said.get("async").is_some_and(truthy) {
-            let kind = instance.shift_remove("type").unwrap_or_default();
             instance.insert("job_uuid".to_owned(), job.into());
-            instance.insert("type".to_owned(), kind);
             return Ok(instance);
         }
         self.vmapi.wait(&job, "ProvisionFailedError").await?;

@@ -8,6 +8,8 @@ mod model;
 mod objects;
 pub(crate) mod population;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod vmapi;
 
 use std::io;
@@ -51,7 +53,7 @@ impl SapiOptions {
             vmapi: vmapi.into(),
             cnapi: cnapi.into(),
             job_poll: Duration::from_millis(200),
-            upgrade_silence: Some(Duration::from_secs(120)),
+            upgrade_silence: Some(Duration::from_mins(2)),
         }
     }
 }

@@ -185,7 +185,7 @@ mod tests {
 
     use super::*;
 
-    fn make(kind: Kind, said: Value) -> Result<Object, Refused> {
+    fn make(kind: Kind, said: &Value) -> Result<Object, Refused> {
         kind.make(said.as_object().unwrap())
     }
 
@@ -193,7 +193,7 @@ mod tests {
     fn objects_have_what_was_said_and_a_uuid() {
         let said =
             json!({"name": "manta", "owner_uuid": "me", "uuid": "", "metadata": null, "x": 1});
-        let object = make(Kind::Application, said).unwrap();
+        let object = make(Kind::Application, &said).unwrap();
         let names: Vec<&str> = object.keys().map(String::as_str).collect();
         assert_eq!(names, ["uuid", "name", "owner_uuid", "metadata"]);
         assert_eq!(text(&object, "uuid").len(), 36);
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn wrong_types_end_the_process() {
-        let missing = make(Kind::Application, json!({})).unwrap_err();
+        let missing = make(Kind::Application, &json!({})).unwrap_err();
         assert_eq!(missing, Refused::Missing("name, owner_uuid".to_owned()));
         for said in [
             json!({"service_uuid": "s", "uuid": 5}),
@@ -210,7 +210,7 @@ mod tests {
             json!({"service_uuid": "s", "manifests": {"m": 3}}),
             json!({"service_uuid": "s", "master": "true"}),
         ] {
-            assert_eq!(make(Kind::Instance, said.clone()), Err(Refused::Crash), "{said}");
+            assert_eq!(make(Kind::Instance, &said), Err(Refused::Crash), "{said}");
         }
     }
 }

@@ -51,7 +51,7 @@ impl Population {
                 .iter()
                 .filter(|(roles, ..)| roles.contains(&role))
                 .map(|(_, name, uuid)| (name.clone(), uuid.to_string().into()));
-            population.services.push(service(layout, role, uuid, manifests.collect()));
+            population.services.push(service(layout, role, uuid, &manifests.collect()));
             let zones = layout.zones_of(role).enumerate();
             population
                 .instances
@@ -131,7 +131,7 @@ fn sdc(layout: &Layout, secrets: &Secrets) -> Object {
     }))
 }
 
-fn service(layout: &Layout, role: Role, uuid: Uuid, manifests: Object) -> Object {
+fn service(layout: &Layout, role: Role, uuid: Uuid, manifests: &Object) -> Object {
     let name = role.service();
     let metadata = match role {
         Role::Postgres => json!({"PG_DIR": "/manatee/pg"}),

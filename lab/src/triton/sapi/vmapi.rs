@@ -18,8 +18,10 @@ const FAILED_POLLS: u32 = 5;
 #[derive(Clone, Debug)]
 pub(super) struct Vmapi {
     client: reqwest::Client,
-    vmapi: String,
-    cnapi: String,
+    /// `http://HOST:PORT` of VMAPI.
+    machines: String,
+    /// `http://HOST:PORT` of CNAPI.
+    nodes: String,
     job_poll: Duration,
 }
 
@@ -48,13 +50,13 @@ struct Accepted {
 
 impl Vmapi {
     pub(super) fn new(vmapi: String, cnapi: String, job_poll: Duration) -> Self {
-        Self { client: reqwest::Client::new(), vmapi, cnapi, job_poll }
+        Self { client: reqwest::Client::new(), machines: vmapi, nodes: cnapi, job_poll }
     }
 
     /// A zone. `None` when VMAPI does not know it.
     pub(super) async fn zone(&self, uuid: &str) -> Result<Option<Value>, Answer> {
         let (status, body) =
-            self.ask(Method::GET, &self.vmapi, &format!("/vms/{uuid}"), None).await?;
+            self.ask(Method::GET, &self.machines, &format!("/vms/{uuid}"), None).await?;
         match status {
             StatusCode::OK => Ok(Some(body)),
             StatusCode::NOT_FOUND => Ok(None),
@@ -84,7 +86,7 @@ impl Vmapi {
         for _ in 0..POLLS {
             sleep(self.job_poll).await;
             let path = format!("/jobs/{job}");
-            let answer = match self.ask(Method::GET, &self.vmapi, &path, None).await {
+            let answer = match self.ask(Method::GET, &self.machines, &path, None).await {
                 Ok((status, body)) if !status.is_success() => Err(Answer::json(status, &body)),
                 Ok((_, body)) => Ok(body),
                 Err(answer) => Err(answer),
@@ -124,7 +126,7 @@ impl Vmapi {
         let server = zone.get("server_uuid").and_then(Value::as_str).unwrap_or_default();
         let script = json!({"script": format!("/usr/sbin/zlogin {uuid} \"{hook}\"")});
         let path = format!("/servers/{server}/execute");
-        let (status, body) = self.ask(Method::POST, &self.cnapi, &path, Some(&script)).await?;
+        let (status, body) = self.ask(Method::POST, &self.nodes, &path, Some(&script)).await?;
         if status.is_success() {
             return Ok(());
         }
@@ -138,7 +140,7 @@ impl Vmapi {
         path: &str,
         body: Option<&Value>,
     ) -> Result<String, Answer> {
-        let (status, body) = self.ask(method, &self.vmapi, path, body).await?;
+        let (status, body) = self.ask(method, &self.machines, path, body).await?;
         if !status.is_success() {
             return Err(Answer::json(status, &body));
         }
