@@ -15,6 +15,8 @@ use super::Cnapi;
 const WAIT: Duration = Duration::from_millis(20);
 /// How long is waited at most when nothing else is said, in seconds.
 const DEFAULT_WAIT: u64 = 3600;
+/// Nobody waits longer than a day.
+const LONGEST_WAIT: u64 = 24 * 3600;
 
 /// What a compute node does with a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +116,8 @@ impl Cnapi {
     /// Answers when the task is over, and when the time is: `status` tells which.
     pub(super) async fn wait_task(&self, request: &ApiRequest) -> Result<Answer, Answer> {
         let seconds = request.query.get("timeout").and_then(|text| text.parse().ok());
-        let deadline = Instant::now() + Duration::from_secs(seconds.unwrap_or(DEFAULT_WAIT));
+        let seconds: u64 = seconds.unwrap_or(DEFAULT_WAIT).min(LONGEST_WAIT);
+        let deadline = Instant::now() + Duration::from_secs(seconds);
         loop {
             let task = self.find_task(request)?;
             if task.status != "active" || Instant::now() >= deadline {
