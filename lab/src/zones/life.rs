@@ -1,11 +1,9 @@
 //! What happens to whole zones: they are provisioned, boot, halt, are reprovisioned, destroyed, and broken on purpose.
 
 use std::fs;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::process::Command;
 use uuid::Uuid;
 
 use super::owner::{Inner, Zones};
@@ -18,6 +16,7 @@ use super::zone::{Enabled, Zone, belonging};
 use super::ZoneError;
 use crate::control::ZoneState;
 use crate::layout::{Role, ZoneSpec};
+use crate::process::tied;
 
 impl Zones {
     /// Makes a zone and boots it. When that fails the zone stays, as failed.
@@ -216,9 +215,9 @@ impl Zones {
             .map_err(ZoneError::file("list the processes of", self.inner.directory.zone(zone)))?;
         let limit = if full { "--fsize=0:" } else { "--fsize=unlimited:" };
         for process in processes {
-            let limited = Command::new("prlimit")
+            // As their own user: for another one's processes root may lack the capability, as in containers.
+            let limited = tied("prlimit", self.inner.layout.run_as.as_deref())
                 .args([limit, "--pid", &process.pid.to_string()])
-                .stdin(Stdio::null())
                 .output();
             match limited.await {
                 Ok(output) if output.status.success() => {}

@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) configuration_timeout: Duration,
     /// The names of the commands that the lab's program stands in for, in zones. Default: none.
     pub(crate) tools: Vec<&'static str>,
+    /// Other places where scripts look for such commands. Default: none.
+    pub(crate) tool_paths: Vec<&'static str>,
 }
 
 impl Default for Settings {
@@ -45,6 +47,7 @@ impl Default for Settings {
             setup_timeout: minute,
             configuration_timeout: Duration::from_secs(10),
             tools: Vec::new(),
+            tool_paths: Vec::new(),
         }
     }
 }
@@ -111,13 +114,19 @@ impl Zones {
         Ok(self.inner.zone(zone)?.status())
     }
 
-    /// The first address of a role's range that no zone has.
+    /// The first address of a role's range that no zone has, and that is not `promised` to one.
     ///
     /// # Errors
     /// All are taken.
-    pub(crate) fn next_address(&self, role: Role) -> Result<Ipv4Addr, ZoneError> {
+    pub(crate) fn next_address(
+        &self,
+        role: Role,
+        promised: impl IntoIterator<Item = Ipv4Addr>,
+    ) -> Result<Ipv4Addr, ZoneError> {
+        let zones = self.inner.lock();
         let taken: Vec<Ipv4Addr> =
-            self.inner.lock().values().map(|zone| zone.spec().address).collect();
+            zones.values().map(|zone| zone.spec().address).chain(promised).collect();
+        drop(zones);
         self.inner.layout.block.next(role, &taken).ok_or(ZoneError::NoAddress { role })
     }
 
@@ -259,13 +268,20 @@ impl Inner {
         named.collect()
     }
 
+    /// The paths of the commands that the lab's program stands in for.
+    pub(super) fn tools(&self) -> Vec<String> {
+        let named = self.settings.tools.iter().map(|name| format!("opt/lab/bin/{name}"));
+        let others = self.settings.tool_paths.iter();
+        named.chain(others.map(|path| path.trim_start_matches('/').to_owned())).collect()
+    }
+
     fn make_servers(&self) -> Result<(), ZoneError> {
         for server in &self.layout.servers {
             let root = self.directory.server_root(server.uuid);
             let parent = root.parent().unwrap_or(&root).to_owned();
             fs::create_dir_all(&parent).map_err(ZoneError::file("make", parent))?;
             let root = Root::new(root, self.account.as_ref());
-            root.lay_out(&self.hosts(), &self.settings.tools)?;
+            root.lay_out(&self.hosts(), &self.tools())?;
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ impl Inner {
         let root = Root::new(self.directory.zone_root(spec.uuid), self.account.as_ref());
         let mut hosts = self.hosts();
         hosts.push((spec.address, spec.alias.clone()));
-        root.lay_out(&hosts, &self.settings.tools)?;
+        root.lay_out(&hosts, &self.tools())?;
         for manifest in manifests(&self.layout).iter().filter(|one| one.role == spec.role) {
             let path = std::path::Path::new(manifest.path);
             root.directory(path.parent().unwrap_or(path))?;

@@ -40,14 +40,14 @@ impl<'a> Root<'a> {
 
     /// Makes what every zone has. What is there already stays, but for files of these names.
     ///
-    /// `hosts`: the names that resolve, with their addresses. `tools`: the commands that the lab stands in for.
+    /// `hosts`: the names that resolve, with their addresses. `tools`: the paths of the commands that the lab stands in for.
     ///
     /// # Errors
     /// Something cannot be made.
     pub(super) fn lay_out(
         &self,
         hosts: &[(Ipv4Addr, String)],
-        tools: &[&str],
+        tools: &[String],
     ) -> Result<(), ZoneError> {
         self.directory("")?;
         for path in MOUNT_POINTS.iter().chain(&DIRECTORIES) {
@@ -63,7 +63,8 @@ impl<'a> Root<'a> {
             self.link(name, &format!("usr/{name}"))?;
         }
         for tool in tools {
-            self.link(&format!("opt/lab/bin/{tool}"), "/opt/lab/program")?;
+            self.directory(Path::new(tool).parent().unwrap_or(Path::new("")))?;
+            self.link(tool, "/opt/lab/program")?;
         }
         let hosts: String =
             hosts.iter().map(|(address, name)| format!("{address}\t{name}\n")).collect();
@@ -150,7 +151,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let root = Root::new(directory.path().join("root"), None);
         let hosts = [(Ipv4Addr::new(127, 77, 0, 2), "sapi.lab-1.example.net".to_owned())];
-        root.lay_out(&hosts, &["svcs"]).unwrap();
+        root.lay_out(&hosts, &["opt/lab/bin/svcs".to_owned()]).unwrap();
         let at = |path: &str| directory.path().join("root").join(path);
         let hosts_file = fs::read_to_string(at("etc/hosts")).unwrap();
         assert_eq!(hosts_file, "127.0.0.1\tlocalhost\n127.77.0.2\tsapi.lab-1.example.net\n");

@@ -61,6 +61,7 @@ impl Lab {
             setup_timeout: Duration::ZERO,
             configuration_timeout: Duration::ZERO,
             tools: vec!["zonename"],
+            tool_paths: vec!["/native/usr/sbin/zonename"],
         };
         Zones::open(LabDirectory::new(directory), layout, settings).unwrap()
     }
@@ -78,6 +79,12 @@ impl Lab {
         inner.lay_out(&spec).unwrap();
         fs::write(inner.directory.zone_root(uuid).join(SENTINEL), "").unwrap();
         self.zones.boot(uuid).await.unwrap();
+        let status = self.zones.status(uuid).unwrap();
+        for service in status.services.iter().filter(|one| !one.fmri.contains("haproxy")) {
+            let (name, instance) = service.fmri.rsplit_once(':').unwrap();
+            let name = if instance == "default" { name.rsplit_once('/').unwrap().1 } else { instance };
+            eventually("a start", async || self.log(uuid, name).contains("started")).await;
+        }
         uuid
     }
 
@@ -270,6 +277,10 @@ async fn a_zone_is_frozen_killed_and_booted() {
     assert_eq!(error.to_string(), format!("zone {zone} is stopped"));
     lab.zones.boot(zone).await.unwrap();
     assert_eq!(lab.service(zone, "moray-2020").state, ServiceState::Online);
+    eventually("a second start", async || {
+        lab.log(zone, "moray-2020").matches("started").count() == 2
+    })
+    .await;
     lab.zones.halt(zone).await.unwrap();
     assert!(lab.log(zone, "moray-2020").ends_with("ending\n"));
     lab.zones.destroy(zone).await.unwrap();
@@ -303,6 +314,6 @@ async fn a_setup_without_sapi_fails_and_says_why() {
     assert_eq!(error.to_string(), expected);
     assert_eq!(lab.zones.status(zone).unwrap().state, ZoneState::Failed);
     assert!(matches!(lab.zones.provision(spec).await, Err(super::ZoneError::Exists { .. })));
-    let next = lab.zones.next_address(Role::Postgres).unwrap();
+    let next = lab.zones.next_address(Role::Postgres, []).unwrap();
     assert_eq!(next.to_string(), "127.77.203.41");
 }

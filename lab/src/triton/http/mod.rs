@@ -50,6 +50,11 @@ pub(crate) trait Api: Send + Sync + 'static {
     /// What the server has to know of it.
     fn profile(&self) -> Profile<Self::Route>;
 
+    /// Whether a request is given up when its client goes away. Triton's services never do.
+    fn gives_up(&self, _route: Self::Route) -> bool {
+        false
+    }
+
     /// Answers a request that was routed, and whose body was parsed.
     fn handle(
         &self,

@@ -84,9 +84,12 @@ impl<A> Clone for Shared<A> {
 
 impl<A: Api> Shared<A> {
     /// Has the API answer. It does so to the end even when the client goes away in the middle, as Triton's servers do;
-    /// only the end of the server ends it.
+    /// only the end of the server ends it. Unless the API gives such requests up.
     async fn handle(&self, route: A::Route, request: ApiRequest) -> Result<Answer, Cut> {
         let (api, mut running) = (Arc::clone(&self.api), self.running.clone());
+        if api.gives_up(route) {
+            return Ok(api.handle(route, request).await);
+        }
         let handled = tokio::spawn(async move {
             tokio::select! {
                 answer = api.handle(route, request) => Some(answer),
