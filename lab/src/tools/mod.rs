@@ -6,6 +6,7 @@
 mod control;
 mod fmri;
 mod json;
+mod manatee_adm;
 mod options;
 mod processes;
 mod session;
@@ -27,6 +28,7 @@ struct Tool {
 
 const TOOLS: &[Tool] = &[
     Tool { name: "json", usage: json::USAGE },
+    Tool { name: "manatee-adm", usage: manatee_adm::USAGE },
     Tool { name: "mdata-get", usage: zone::MDATA_GET_USAGE },
     Tool { name: "ptree", usage: zone::PTREE_USAGE },
     Tool { name: "svcadm", usage: svcadm::USAGE },
@@ -39,6 +41,7 @@ const TOOLS: &[Tool] = &[
 async fn dispatch(name: &str, session: &Session, args: &[String]) -> Ending {
     match name {
         "json" => json::run(session, args),
+        "manatee-adm" => manatee_adm::run(session, args).await,
         "mdata-get" => zone::mdata_get(session, args).await,
         "ptree" => zone::ptree(session, args).await,
         "svcadm" => svcadm::run(session, args).await,
