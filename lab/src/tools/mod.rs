@@ -8,6 +8,7 @@ mod fmri;
 mod imgadm;
 mod json;
 mod manatee_adm;
+mod manta_adm;
 mod oneach;
 mod options;
 mod processes;
@@ -18,6 +19,7 @@ mod session;
 mod svcadm;
 mod svcprop;
 mod svcs;
+mod webapi;
 mod zone;
 
 use std::ffi::OsString;
@@ -36,8 +38,14 @@ const TOOLS: &[Tool] = &[
     Tool { name: "gtar", usage: programs::GTAR_USAGE },
     Tool { name: "json", usage: json::USAGE },
     Tool { name: "manatee-adm", usage: manatee_adm::USAGE },
+    Tool { name: "manta-adm", usage: manta_adm::USAGE },
     Tool { name: "manta-oneach", usage: oneach::USAGE },
+    Tool { name: "manta-shardadm", usage: manta_adm::SHARDADM_USAGE },
     Tool { name: "mdata-get", usage: zone::MDATA_GET_USAGE },
+    Tool { name: "mlocate", usage: webapi::MLOCATE_USAGE },
+    Tool { name: "mmkdir", usage: webapi::MMKDIR_USAGE },
+    Tool { name: "mput", usage: webapi::MPUT_USAGE },
+    Tool { name: "mrm", usage: webapi::MRM_USAGE },
     Tool { name: "ptree", usage: zone::PTREE_USAGE },
     Tool { name: "sapiadm", usage: sapiadm::USAGE },
     Tool { name: "sdc-cnapi", usage: sdc_api::USAGE },
@@ -45,10 +53,12 @@ const TOOLS: &[Tool] = &[
     Tool { name: "sdc-imgapi", usage: sdc_api::USAGE },
     Tool { name: "sdc-sapi", usage: sdc_api::USAGE },
     Tool { name: "sdc-vmapi", usage: sdc_api::USAGE },
+    Tool { name: "sdc-vmadm", usage: manta_adm::VMADM_USAGE },
     Tool { name: "svcadm", usage: svcadm::USAGE },
     Tool { name: "svcprop", usage: svcprop::USAGE },
     Tool { name: "svcs", usage: svcs::USAGE },
     Tool { name: "uuid", usage: programs::UUID_USAGE },
+    Tool { name: "vmadm", usage: manta_adm::VMADM_USAGE },
     Tool { name: "zkCli.sh", usage: programs::ZKCLI_USAGE },
     Tool { name: "zlogin", usage: zone::ZLOGIN_USAGE },
     Tool { name: "zonename", usage: zone::ZONENAME_USAGE },
@@ -60,14 +70,21 @@ async fn dispatch(name: &str, session: &Session, args: &[String]) -> Ending {
         "gtar" => programs::gtar(args),
         "json" => json::run(session, args),
         "manatee-adm" => manatee_adm::run(session, args).await,
+        "manta-adm" => manta_adm::run(session, args).await,
+        "manta-shardadm" => manta_adm::shardadm(session, args).await,
         "manta-oneach" => oneach::run(session, args).await,
         "mdata-get" => zone::mdata_get(session, args).await,
+        "mlocate" => webapi::mlocate(session, args).await,
+        "mmkdir" => webapi::mmkdir(session, args).await,
+        "mput" => webapi::mput(session, args).await,
+        "mrm" => webapi::mrm(session, args).await,
         "ptree" => zone::ptree(session, args).await,
         "sapiadm" => sapiadm::run(session, args).await,
         "sdc-imgadm" => imgadm::run(session, args).await,
         "sdc-cnapi" | "sdc-imgapi" | "sdc-sapi" | "sdc-vmapi" => {
             sdc_api::run(session, name, args).await
         }
+        "sdc-vmadm" | "vmadm" => manta_adm::vmadm(session, args).await,
         "svcadm" => svcadm::run(session, args).await,
         "svcprop" => svcprop::run(session, args).await,
         "svcs" => svcs::run(session, args).await,

@@ -22,10 +22,7 @@ pub(super) async fn run(session: &Session, args: &[String]) -> Ending {
     let file = options.value('f');
     match (verb.as_str(), options.operands.as_slice()) {
         ("get", [uuid]) => match find(&sapi().await?, uuid).await? {
-            Some((_, mut object)) => {
-                if let Some(fields) = object.as_object_mut() {
-                    fields.entry("type").or_insert(Value::Null);
-                }
+            Some((_, object)) => {
                 session.print(format!("{}\n", with_indent_of_four(&object)));
             }
             None => session.print(format!("no such object: {uuid}\n")),
@@ -123,7 +120,8 @@ fn parse_change(change: &str) -> Result<Map<String, Value>, Failure> {
     Ok(Map::from_iter([(attribute, Value::Object(fields))]))
 }
 
-fn with_indent_of_four(value: &Value) -> String {
+/// JSON as `JSON.stringify(value, null, 4)` writes it.
+pub(super) fn with_indent_of_four(value: &Value) -> String {
     use serde::Serialize as _;
     let mut bytes = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
