@@ -12,6 +12,7 @@ mod electric_moray;
 mod layout;
 pub mod load;
 mod moray;
+mod pg_dump;
 mod postgres;
 mod process;
 mod registrar;

@@ -13,13 +13,14 @@ pub(super) struct Process {
     pub(super) name: String,
     /// Its program and arguments.
     pub(super) command: String,
-    /// Whether its environment says that it belongs to the zone.
+    /// Whether its environment, or the directory that is its root, says that it belongs to the zone.
     pub(super) of_zone: bool,
 }
 
 /// All processes that there are now.
 ///
-/// `zone`: the value of `LAB_ZONE` that marks a zone's processes. Another user's environment cannot be read.
+/// `zone`: the value of `LAB_ZONE` that marks a zone's processes. The environment of a process in another user namespace, as
+/// that of another command in the same zone, cannot be read; what is mounted at its root can.
 pub(super) fn all(zone: &str) -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let names =
@@ -37,8 +38,20 @@ fn one(pid: u32, zone: &str) -> Option<Process> {
     let command = if command.is_empty() { format!("[{name}]") } else { command };
     let mark = format!("LAB_ZONE={zone}");
     let environment = read("environ").unwrap_or_default();
-    let of_zone = environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes());
+    let marked = environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes());
+    let mounts = read("mountinfo").unwrap_or_default();
+    let of_zone = marked || has_root(&String::from_utf8_lossy(&mounts), zone);
     Some(Process { pid, parent, name, command, of_zone })
+}
+
+/// Whether the directory mounted at `/` is a zone's. A line of mounts: number, parent, device, directory, mount point.
+fn has_root(mounts: &str, zone: &str) -> bool {
+    let end = format!("/{zone}/root");
+    mounts.lines().any(|line| {
+        let mut fields = line.split(' ').skip(3);
+        fields.next().is_some_and(|directory| directory.ends_with(&end))
+            && fields.next() == Some("/")
+    })
 }
 
 /// Parent and name: `1234 (name) S 1 …`. The name can have anything in it.
@@ -129,6 +142,13 @@ mod tests {
     fn a_name_can_have_parentheses() {
         assert_eq!(parse_stat("7 (a) b) S 3 7"), Some((3, "a) b".to_owned())));
         assert_eq!(parse_stat("junk"), None);
+    }
+
+    #[test]
+    fn a_zones_root_is_known_by_its_mount() {
+        let mounts = "63 42 254:0 /lab/zones/U1/root / rw - ext4 /dev/vda rw\n64 63 254:0 /usr /usr rw - ext4 /dev/vda rw\n";
+        assert!(has_root(mounts, "U1"));
+        assert!(!has_root(mounts, "U2") && !has_root("63 42 0:1 /lab/zones/U1/root /mnt rw", "U1"));
     }
 
     #[test]
