@@ -1,6 +1,7 @@
 //! What the answer to a request means for what was asked.
 
 use moray_client::{Error, ErrorName, NodeInfo};
+use serde_json::Value;
 
 use super::log::{Node, Outcome};
 
@@ -33,16 +34,15 @@ fn is_certainly_not_done(error: &Error) -> bool {
             );
             before_anything || error.is_retryable() || is_of_guard(error)
         }
-        other => other.is_retryable(),
+        _ => error.is_retryable(),
     }
 }
 
 fn is_of_guard(error: &Error) -> bool {
     error.server_error().is_some_and(|error| {
-        let has = |value: &Option<Box<_>>| {
-            value.as_ref().is_some_and(|value: &Box<serde_json::Value>| value.to_string().contains(GUARD))
-        };
-        error.message.contains(GUARD) || has(&error.context) || has(&error.info)
+        let has = |value: Option<&Value>| value.is_some_and(|it| it.to_string().contains(GUARD));
+        let (context, info) = (error.context.as_deref(), error.info.as_deref());
+        error.message.contains(GUARD) || has(context) || has(info)
     })
 }
 

@@ -78,9 +78,10 @@ impl State {
     fn satisfies(&self, condition: &Condition) -> bool {
         match (condition, self) {
             (Condition::Any, _) | (Condition::Absent, Self::Absent) => true,
-            (Condition::Is(wanted), Self::Written { etag: Some(etag), .. })
-            | (Condition::Is(wanted), Self::Seed { etag, .. }) => wanted == etag,
-            (Condition::Is(_), Self::Written { etag: None, .. }) => true,
+            (Condition::Is(wanted), Self::Written { etag, .. }) => {
+                etag.as_ref().is_none_or(|etag| wanted == etag)
+            }
+            (Condition::Is(wanted), Self::Seed { etag, .. }) => wanted == etag,
             (Condition::Absent, Self::Written { .. } | Self::Seed { .. })
             | (Condition::Is(_), Self::Absent) => false,
         }

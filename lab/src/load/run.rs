@@ -66,8 +66,7 @@ impl Load {
         let LoadOptions { writes_per_second, reads_per_second, workers, max_lateness, .. } =
             shared.options;
         for worker in 0..workers {
-            let schedule =
-                |rate| Schedule::new(clock.began(), rate, worker, workers, max_lateness);
+            let schedule = |rate| Schedule::new(clock.began(), rate, worker, workers, max_lateness);
             if let Some(schedule) = schedule(writes_per_second) {
                 tasks.spawn(writer::run(Arc::clone(&shared), worker, schedule));
             }

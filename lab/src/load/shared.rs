@@ -65,7 +65,11 @@ impl Shared {
     }
 
     /// Does something with what an object can be. `None` if there is no such object.
-    pub(super) fn object<T>(&self, index: usize, act: impl FnOnce(&mut Possible) -> T) -> Option<T> {
+    pub(super) fn object<T>(
+        &self,
+        index: usize,
+        act: impl FnOnce(&mut Possible) -> T,
+    ) -> Option<T> {
         Some(act(&mut lock(self.objects.get(index)?)))
     }
 

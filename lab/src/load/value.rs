@@ -11,7 +11,8 @@ const MEMBER: &str = "loadWrite";
 /// The value of an object.
 pub(super) fn object(names: &Names, write: WriteId) -> Value {
     let size = write.number % 1_048_576;
-    let digest = format!("{:032x}", u128::from(write.number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c));
+    let digest =
+        format!("{:032x}", u128::from(write.number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c));
     let (a, b, c) = (digest.get(..8), digest.get(8..12), digest.get(20..32));
     let object_id = format!(
         "{}-{}-4000-8000-{}",

@@ -8,9 +8,7 @@ use moray_client::{
 
 use super::attempt;
 use super::keys::Names;
-use super::log::{
-    Action, Change, Condition, Intent, Line, Outcome, OutcomeLine, WriteId,
-};
+use super::log::{Action, Change, Condition, Intent, Line, Outcome, OutcomeLine, WriteId};
 use super::possible::{Ending, State};
 use super::schedule::Schedule;
 use super::shared::Shared;

@@ -1,0 +1,5 @@
+//! Integration tests of the lab.
+
+mod checker;
+
+mod simulation;
