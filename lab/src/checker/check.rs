@@ -1,19 +1,15 @@
 //! The check.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use fash::HashOutOfRange;
 
-use super::history::{Attempt, History, ObjectHistory};
-use super::masters::{Acknowledged, one_change_too_many};
-use super::object::{Look, between, judge};
-use super::outages::{Outages, Sample};
+use super::history::{History, ObjectHistory};
+use super::object::{Look, judge};
 use super::report::Findings;
 use super::{
     CheckOptions, Ghosts, Report, Rings, Row, Shard, Violation, ViolationKind, World, counts,
 };
-use crate::load::Latencies;
-use crate::load::log::{Outcome, ReadResult};
 
 /// A check cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -113,15 +109,16 @@ impl Ownership<'_> {
     }
 }
 
-struct Check<'a> {
-    history: &'a History,
+/// A check under way.
+pub(super) struct Check<'a> {
+    pub(super) history: &'a History,
     world: &'a World,
-    rings: &'a Rings,
-    options: &'a CheckOptions,
-    slack: u64,
-    moved: BTreeSet<u32>,
+    pub(super) rings: &'a Rings,
+    pub(super) options: &'a CheckOptions,
+    pub(super) slack: u64,
+    pub(super) moved: BTreeSet<u32>,
     rows: RowsByKey<'a>,
-    found: Findings,
+    pub(super) found: Findings,
 }
 
 impl<'a> Check<'a> {
@@ -299,168 +296,8 @@ impl<'a> Check<'a> {
         }
         Ok(())
     }
-
-    /// Judges where writes were acknowledged, and reads answered.
-    fn routing(&mut self, vnodes: &[u32]) {
-        let mut pnodes: Vec<&str> = Vec::new();
-        let mut by_vnode: BTreeMap<u32, Vec<Acknowledged>> = BTreeMap::new();
-        for (index, attempt) in self.history.attempts.iter().enumerate() {
-            let Some(&vnode) = vnodes.get(attempt.object) else { continue };
-            let Some(Outcome::Acknowledged { node: Some(node), .. }) = &attempt.outcome else {
-                continue;
-            };
-            let (start, end) = (attempt.start, attempt.end.unwrap_or(attempt.start));
-            let (from, until) = (start.saturating_sub(self.slack), end.saturating_add(self.slack));
-            let owners = self.rings.owners(vnode, from, until);
-            let named = owners.iter().any(|owner| owner.as_str() == node.pnode);
-            if node.vnode != vnode || !named {
-                let owners: Vec<_> = owners.iter().map(|owner| owner.as_str()).collect();
-                let text = format!(
-                    "a write of {} was acknowledged for vnode {} by {}; the owner was {}",
-                    between(self.history, start, attempt.end),
-                    node.vnode,
-                    node.pnode,
-                    owners.join(" or ")
-                );
-                self.add_attempt(ViolationKind::Misrouted, attempt, vnode, &node.pnode, text);
-            }
-            let known = pnodes.iter().position(|pnode| *pnode == node.pnode);
-            let pnode = known.unwrap_or_else(|| {
-                pnodes.push(&node.pnode);
-                pnodes.len() - 1
-            });
-            let write = Acknowledged { start, end, pnode, attempt: index };
-            by_vnode.entry(vnode).or_default().push(write);
-        }
-        for (vnode, writes) in by_vnode {
-            self.masters(vnode, &writes, &pnodes);
-        }
-    }
-
-    /// Judges whether two shards took writes of a vnode in turns. Every two of its shards are looked at by themselves.
-    fn masters(&mut self, vnode: u32, writes: &[Acknowledged], pnodes: &[&str]) {
-        let shards: BTreeSet<usize> = writes.iter().map(|write| write.pnode).collect();
-        let succession = self.rings.succession(vnode);
-        for (first, second) in
-            shards.iter().flat_map(|a| shards.range(a + 1..).map(move |b| (*a, *b)))
-        {
-            let name = |shard: usize| pnodes.get(shard).copied().unwrap_or_default();
-            let mut of_both: Vec<_> = succession
-                .iter()
-                .map(|owner| owner.as_str())
-                .filter(|owner| [name(first), name(second)].contains(owner))
-                .collect();
-            of_both.dedup();
-            let allowed = of_both.len().saturating_sub(1);
-            let writes: Vec<_> =
-                writes.iter().filter(|it| [first, second].contains(&it.pnode)).copied().collect();
-            let Some(excess) = one_change_too_many(&writes, allowed) else { continue };
-            let Some(attempt) = self.history.attempts.get(excess.attempt) else { continue };
-            let other = if excess.pnode == first { second } else { first };
-            let before = writes
-                .iter()
-                .filter(|write| write.pnode == other && write.end <= excess.end)
-                .max_by_key(|write| write.end);
-            let text = format!(
-                "a write of {} was acknowledged by {} after one of {} by {}; the rings allow {allowed} changes of owner",
-                between(self.history, excess.start, Some(excess.end)),
-                name(excess.pnode),
-                before.map_or_else(String::new, |it| between(self.history, it.start, Some(it.end))),
-                name(other),
-            );
-            self.add_attempt(ViolationKind::TwoMasters, attempt, vnode, name(excess.pnode), text);
-        }
-    }
-
-    fn add_attempt(
-        &mut self,
-        kind: ViolationKind,
-        attempt: &Attempt,
-        vnode: u32,
-        pnode: &str,
-        text: String,
-    ) {
-        let object = self.history.objects.get(attempt.object);
-        let name = |of: fn(&ObjectHistory) -> &str| object.map(of).unwrap_or_default().to_owned();
-        let (bucket, key) = (name(|object| &object.bucket), name(|object| &object.key));
-        let pnode = Some(pnode.to_owned());
-        self.found.add(Violation { kind, bucket, key, vnode, pnode, text });
-    }
-
-    /// Counts requests and their outages and latencies.
-    fn requests(&mut self, vnodes: &[u32]) {
-        let history = self.history;
-        let mut latencies = Latencies::default();
-        let mut samples = Vec::new();
-        for attempt in &history.attempts {
-            let checked = &mut self.found.checked;
-            checked.writes += 1;
-            let error = match &attempt.outcome {
-                Some(Outcome::Acknowledged { .. }) => {
-                    checked.acknowledged += 1;
-                    latencies.add(attempt.end.unwrap_or_default().saturating_sub(attempt.due));
-                    None
-                }
-                Some(Outcome::Refused { error }) => {
-                    checked.refused += 1;
-                    Some(&**error).filter(|error| !is_answer(error))
-                }
-                Some(Outcome::Unknown { error }) => {
-                    checked.unknown += 1;
-                    Some(&**error)
-                }
-                None => {
-                    checked.open += 1;
-                    continue;
-                }
-            };
-            if let (Some(&vnode), Some(end)) = (vnodes.get(attempt.object), attempt.end) {
-                samples.push(Sample { vnode, start: attempt.start, end, error });
-            }
-        }
-        self.found.write_latency = latencies.summary();
-        let (moved, untouched): (Vec<_>, Vec<_>) =
-            samples.into_iter().partition(|sample| self.moved.contains(&sample.vnode));
-        self.found.moved_writes = Outages::of(moved.into_iter());
-        self.found.untouched_writes = Outages::of(untouched.into_iter());
-        self.reads(vnodes);
-    }
-
-    fn reads(&mut self, vnodes: &[u32]) {
-        let mut latencies = Latencies::default();
-        let mut samples = Vec::new();
-        for (object, &vnode) in self.history.objects.iter().zip(vnodes) {
-            for read in &object.reads {
-                let error = match &read.result {
-                    ReadResult::Failed { error } => Some(&**error),
-                    ReadResult::Found { .. } | ReadResult::Absent => None,
-                };
-                samples.push(Sample { vnode, start: read.start, end: read.end, error });
-                if error.is_none() {
-                    latencies.add(read.end.saturating_sub(read.due));
-                } else if !self.options.allow_failed_reads {
-                    let text = format!(
-                        "the read of {} failed: {}",
-                        between(self.history, read.start, Some(read.end)),
-                        error.unwrap_or_default()
-                    );
-                    let kind = ViolationKind::FailedRead;
-                    let (bucket, key) = (object.bucket.to_string(), object.key.to_string());
-                    self.found.add(Violation { kind, bucket, key, vnode, pnode: None, text });
-                }
-            }
-        }
-        self.found.checked.reads = samples.len() as u64;
-        self.found.read_latency = latencies.summary();
-        self.found.reads = Outages::of(samples.into_iter());
-    }
 }
 
 fn at<'a>(rows: &[(&'a Shard, &'a Row)], owner: &Shard) -> Option<&'a Row> {
     rows.iter().find(|(shard, _)| std::ptr::eq(*shard, owner)).map(|(_, row)| *row)
-}
-
-/// Whether an error is the shard's answer to what was asked, and not a failure.
-fn is_answer(error: &str) -> bool {
-    ["EtagConflictError", "ObjectNotFoundError", "UniqueAttributeError"].contains(&error)
 }

@@ -19,23 +19,20 @@ pub(super) fn failed_write(error: &Error) -> Outcome {
 }
 
 fn is_certainly_not_done(error: &Error) -> bool {
-    match error {
-        Error::Arguments { .. } | Error::RequestTooLong { .. } => true,
-        Error::Server { source, .. } => {
-            // Everything else, such as an error of PostgreSQL, may be a connection that broke during the commit.
-            let before_anything = matches!(
-                source.name,
-                ErrorName::EtagConflict
-                    | ErrorName::ObjectNotFound
-                    | ErrorName::BucketNotFound
-                    | ErrorName::UniqueAttribute
-                    | ErrorName::Invocation
-                    | ErrorName::Fast
-            );
-            before_anything || error.is_retryable() || is_of_guard(error)
-        }
-        _ => error.is_retryable(),
-    }
+    // Every other error of the server, such as one of PostgreSQL, may be a connection that broke during the commit.
+    let is_refusal = error.server_error().is_some_and(|error| {
+        matches!(
+            error.name,
+            ErrorName::EtagConflict
+                | ErrorName::ObjectNotFound
+                | ErrorName::BucketNotFound
+                | ErrorName::UniqueAttribute
+                | ErrorName::Invocation
+                | ErrorName::Fast
+        )
+    });
+    let is_unsendable = matches!(error, Error::Arguments { .. } | Error::RequestTooLong { .. });
+    is_refusal || is_unsendable || error.is_retryable() || is_of_guard(error)
 }
 
 fn is_of_guard(error: &Error) -> bool {

@@ -50,7 +50,7 @@ impl Setup {
 }
 
 async fn until(load: &Load, writes: u64) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while load.stats().writes.acknowledged < writes {
         assert!(Instant::now() < deadline, "{}", load.stats());
         sleep(Duration::from_millis(10)).await;

@@ -6,24 +6,13 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use fash::{Algorithm, Move, Pnode, Ring, Vnode};
-use lab::checker::{DirectoryCount, RingInForce, Rings, Row, Shard, World};
+use lab::checker::{RingInForce, Rings, Row, Shard, World};
 use lab::load::log::{
     Action, Change, Condition, Header, Intent, Line, Node, Outcome, OutcomeLine, ReadLine,
     ReadResult, VERSION, WriteId,
 };
 
-pub(crate) const PNODES: [&str; 2] = ["tcp://1.moray.test:2020", "tcp://2.moray.test:2020"];
-pub(crate) const PREFIX: &str = "/u/stor/load/";
-
-/// The directory of a key, or what follows the colon of an upload's key.
-pub(crate) fn transform(bucket: &str, key: &str) -> String {
-    let path = match bucket {
-        "manta" => key,
-        "manta_uploads" => key.split_once(':').map_or(key, |(_, path)| path),
-        _ => return key.to_owned(),
-    };
-    path.rsplit_once('/').map_or(path, |(directory, _)| directory).to_owned()
-}
+use crate::rows::{PNODES, PREFIX, counts, row, transform};
 
 /// Everything that a run of the tier leaves behind.
 #[derive(Clone, Debug)]
@@ -38,7 +27,7 @@ pub(crate) struct Run {
     pub(crate) moved: BTreeSet<u32>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Start(usize),
     Apply(u64),
@@ -49,6 +38,14 @@ enum Event {
     Move,
     MoveBack,
     Look(usize),
+}
+
+/// What the writer of a key knows of it.
+#[derive(Clone, Debug)]
+enum Known {
+    Absent,
+    Etag(String),
+    Unknown,
 }
 
 struct Request {
@@ -79,7 +76,7 @@ struct Tier {
     readings: BTreeMap<u64, Reading>,
     next_id: u64,
     keys: Vec<String>,
-    known: Vec<Option<Option<String>>>,
+    known: Vec<Known>,
     uncertain: BTreeSet<usize>,
     lines: Vec<Line>,
     looks: Vec<Shard>,
@@ -107,7 +104,7 @@ pub(crate) fn run(seed: u64, calm: bool) -> Run {
         readings: BTreeMap::new(),
         next_id: 1,
         keys,
-        known: vec![Some(None); 24],
+        known: vec![Known::Absent; 24],
         uncertain: BTreeSet::new(),
         lines: Vec::new(),
         looks: Vec::new(),
@@ -221,8 +218,8 @@ impl Tier {
         let write = |tier: &mut Self| WriteId { run: 1, number: tier.id() };
         let action = if self.random.u8(0..4) == 0 { Action::Delete } else { Action::Put };
         let condition = match (&self.known[key], self.random.u8(0..3)) {
-            (Some(None), 0) => Condition::Absent,
-            (Some(Some(etag)), 0) => Condition::Is(etag.clone()),
+            (Known::Absent, 0) => Condition::Absent,
+            (Known::Etag(etag), 0) => Condition::Is(etag.clone()),
             _ => Condition::Any,
         };
         let batch = action == Action::Put && self.random.u8(0..5) == 0;
@@ -324,9 +321,11 @@ impl Tier {
         };
         // It may still arrive; only the client has forgotten it.
         self.known[key] = match &outcome {
-            Outcome::Acknowledged { etags, .. } => Some(etags[0].clone()),
+            Outcome::Acknowledged { etags, .. } => {
+                etags[0].clone().map_or(Known::Absent, Known::Etag)
+            }
             Outcome::Refused { .. } => self.known[key].clone(),
-            Outcome::Unknown { .. } => None,
+            Outcome::Unknown { .. } => Known::Unknown,
         };
         if killed {
             // So is the only writer of the key.
@@ -390,30 +389,4 @@ impl Tier {
             rows,
         });
     }
-}
-
-/// The row that a write makes.
-pub(crate) fn row(bucket: &str, key: &str, write: WriteId, vnode: Option<u32>) -> Row {
-    Row {
-        bucket: bucket.into(),
-        key: key.into(),
-        write: Some(write),
-        etag: format!("{:08X}", write.number * 7).into(),
-        hash: write.number,
-        vnode: vnode.map(i64::from),
-        intact: true,
-    }
-}
-
-/// What the trigger counts.
-pub(crate) fn counts(rows: &[Row]) -> Vec<DirectoryCount> {
-    let mut counts: BTreeMap<String, i64> = BTreeMap::new();
-    for row in rows.iter().filter(|row| &*row.bucket == "manta") {
-        *counts.entry(transform("manta", &row.key)).or_default() += 1;
-    }
-    let count = |(directory, entries): (String, i64)| DirectoryCount {
-        directory: directory.into(),
-        entries,
-    };
-    counts.into_iter().map(count).collect()
 }

@@ -9,7 +9,7 @@ use lab::checker::{Rings, Row, Shard, World};
 use moray_client::{ErrorName, Handler, Reply, Request, Server, ServerError};
 use serde_json::{Value, json};
 
-use crate::simulation::{PNODES, counts, transform};
+use crate::rows::{PNODES, counts, transform};
 
 /// What goes wrong with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +31,12 @@ pub(crate) enum Fault {
 /// What goes wrong with which request to write, of all so far.
 pub(crate) type Faults = fn(u64) -> Option<Fault>;
 
+/// Value, etag and vnode by bucket and key.
+type Objects = BTreeMap<(String, String), (Value, String, Option<u32>)>;
+
 #[derive(Default)]
 struct State {
-    shards: [BTreeMap<(String, String), (Value, String, Option<u32>)>; 2],
+    shards: [Objects; 2],
     writes: u64,
 }
 
@@ -64,8 +67,9 @@ impl Tier {
     /// All rows, as they are now.
     pub(crate) fn world(&self) -> World {
         let state = self.state.lock().unwrap();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64;
-        let shard = |(index, objects): (usize, &BTreeMap<(String, String), _>)| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+        let now = u64::try_from(now).unwrap();
+        let shard = |(index, objects): (usize, &Objects)| {
             let row = |(name, object): (&(String, String), &(Value, String, Option<u32>))| Row {
                 bucket: name.0.as_str().into(),
                 key: name.1.as_str().into(),
@@ -170,7 +174,6 @@ impl Handler for Tier {
         };
         let never = std::future::pending::<Result<(), ServerError>>;
         match (self.faults)(number) {
-            None => answer(&reply, self.write(&request)?).await,
             Some(Fault::Refuse) => Err(ServerError::new(ErrorName::ReadOnly, "read-only")),
             Some(Fault::Silence) => {
                 drop(self.write(&request));
@@ -192,7 +195,7 @@ impl Handler for Tier {
                 let node = json!({"pnode": PNODES[shard], "vnode": vnode, "data": 1});
                 answer(&reply, vec![json!({"etag": "11111111", "_node": node})]).await
             }
-            Some(Fault::Lie) => answer(&reply, self.write(&request)?).await,
+            None | Some(Fault::Lie) => answer(&reply, self.write(&request)?).await,
         }
     }
 }
@@ -200,7 +203,9 @@ impl Handler for Tier {
 async fn answer(reply: &Reply, values: Vec<Value>) -> Result<(), ServerError> {
     for value in values {
         // A client that is gone needs no answer.
-        drop(reply.send(value).await);
+        if reply.send(value).await.is_err() {
+            break;
+        }
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use lab::checker::{
@@ -12,12 +12,12 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::{Client, NoTls};
 
-use crate::simulation::transform;
+use crate::rows::transform;
 
 /// A PostgreSQL server that ends with the test.
 struct Postgres {
-    directory: TempDir,
-    programs: PathBuf,
+    child: Child,
+    _directory: TempDir,
     address: SocketAddr,
 }
 
@@ -31,16 +31,15 @@ fn programs() -> PathBuf {
     versions.pop().unwrap()
 }
 
-/// PostgreSQL does not run as root.
+/// PostgreSQL does not run as root, and ends with this process.
 fn as_user(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]);
     if rustix::process::geteuid().is_root() {
-        let mut command = Command::new("setpriv");
         command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]);
-        command.arg(program);
-        command
-    } else {
-        Command::new(program)
     }
+    command.arg(program);
+    command
 }
 
 fn done(command: &mut Command) {
@@ -55,8 +54,8 @@ impl Postgres {
         if rustix::process::geteuid().is_root() {
             done(Command::new("chown").arg("postgres").arg(directory.path()));
         }
-        let server = Self { directory, programs: programs(), address };
-        let mut initdb = as_user(&server.programs.join("initdb"));
+        let (programs, data) = (programs(), directory.path().join("data"));
+        let mut initdb = as_user(&programs.join("initdb"));
         initdb.args([
             "--encoding=UTF-8",
             "--locale=C",
@@ -65,25 +64,20 @@ impl Postgres {
             "-N",
             "-D",
         ]);
-        done(initdb.arg(server.data()));
-        let options = format!(
-            "-c listen_addresses={} -c unix_socket_directories= -c fsync=off -c shared_buffers=16MB",
-            address.ip()
-        );
-        let log = server.directory.path().join("log");
-        let mut start = as_user(&server.programs.join("pg_ctl"));
-        start.arg("-D").arg(server.data()).arg("-l").arg(log).args(["-w", "-o", &options, "start"]);
-        // It must not inherit a pipe, or reading from it would not end before the server does.
-        let status = start.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        assert!(status.status().unwrap().success());
+        done(initdb.arg(&data));
+        let mut command = as_user(&programs.join("postgres"));
+        command.arg("-D").arg(&data);
+        let listen = format!("listen_addresses={}", address.ip());
+        for option in [&*listen, "unix_socket_directories=", "fsync=off", "shared_buffers=16MB"] {
+            command.args(["-c", option]);
+        }
+        let log = std::fs::File::create(directory.path().join("log")).unwrap();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let server = Self { child, _directory: directory, address };
         let admin = server.connect("postgres").await;
         admin.batch_execute("CREATE DATABASE moray").await.unwrap();
         let client = server.connect("moray").await;
         (server, client)
-    }
-
-    fn data(&self) -> PathBuf {
-        self.directory.path().join("data")
     }
 
     async fn connect(&self, database: &str) -> Client {
@@ -104,9 +98,10 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let mut stop = as_user(&self.programs.join("pg_ctl"));
-        stop.arg("-D").arg(self.data()).args(["-m", "immediate", "-w", "stop"]);
-        drop(stop.stdout(Stdio::null()).stderr(Stdio::null()).status());
+        // At once, but with its own processes.
+        let id = rustix::process::Pid::from_child(&self.child);
+        let sent = rustix::process::kill_process(id, rustix::process::Signal::QUIT);
+        assert!(sent.is_ok() && self.child.wait().is_ok());
     }
 }
 
