@@ -1,6 +1,7 @@
 //! What the answer to a request means for what was asked.
 
 use moray_client::{Error, ErrorName, NodeInfo};
+use serde_json::Value;
 
 use super::log::{Node, Outcome};
 
@@ -18,33 +19,27 @@ pub(super) fn failed_write(error: &Error) -> Outcome {
 }
 
 fn is_certainly_not_done(error: &Error) -> bool {
-    match error {
-        Error::Arguments { .. } | Error::RequestTooLong { .. } => true,
-        Error::Server { source, .. } => {
-            // Everything else, such as an error of PostgreSQL, may be a connection that broke during the commit.
-            let before_anything = matches!(
-                source.name,
-                ErrorName::EtagConflict
-                    | ErrorName::ObjectNotFound
-                    | ErrorName::BucketNotFound
-                    | ErrorName::UniqueAttribute
-                    | ErrorName::Invocation
-                    | ErrorName::Fast
-            );
-            before_anything || error.is_retryable() || is_of_guard(error)
-        }
-        other => other.is_retryable(),
-    }
+    // Every other error of the server, such as one of PostgreSQL, may be a connection that broke during the commit.
+    let is_refusal = error.server_error().is_some_and(|error| {
+        matches!(
+            error.name,
+            ErrorName::EtagConflict
+                | ErrorName::ObjectNotFound
+                | ErrorName::BucketNotFound
+                | ErrorName::UniqueAttribute
+                | ErrorName::Invocation
+                | ErrorName::Fast
+        )
+    });
+    let is_unsendable = matches!(error, Error::Arguments { .. } | Error::RequestTooLong { .. });
+    is_refusal || is_unsendable || error.is_retryable() || is_of_guard(error)
 }
 
 fn is_of_guard(error: &Error) -> bool {
     error.server_error().is_some_and(|error| {
-        let has = |value: &Option<Box<_>>| {
-            value
-                .as_ref()
-                .is_some_and(|value: &Box<serde_json::Value>| value.to_string().contains(GUARD))
-        };
-        error.message.contains(GUARD) || has(&error.context) || has(&error.info)
+        let has = |value: Option<&Value>| value.is_some_and(|it| it.to_string().contains(GUARD));
+        let (context, info) = (error.context.as_deref(), error.info.as_deref());
+        error.message.contains(GUARD) || has(context) || has(info)
     })
 }
 

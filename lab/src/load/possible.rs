@@ -70,6 +70,8 @@ struct Candidate {
 #[derive(Clone, Debug)]
 pub(crate) struct Watch {
     states: Vec<State>,
+    /// What can come to be when the object changes: of writes whose condition was not true then.
+    waiting: Vec<State>,
     next_number: u64,
     deletes_begun: u32,
 }
@@ -78,9 +80,10 @@ impl State {
     fn satisfies(&self, condition: &Condition) -> bool {
         match (condition, self) {
             (Condition::Any, _) | (Condition::Absent, Self::Absent) => true,
-            (Condition::Is(wanted), Self::Written { etag: Some(etag), .. })
-            | (Condition::Is(wanted), Self::Seed { etag, .. }) => wanted == etag,
-            (Condition::Is(_), Self::Written { etag: None, .. }) => true,
+            (Condition::Is(wanted), Self::Written { etag, .. }) => {
+                etag.as_ref().is_none_or(|etag| wanted == etag)
+            }
+            (Condition::Is(wanted), Self::Seed { etag, .. }) => wanted == etag,
             (Condition::Absent, Self::Written { .. } | Self::Seed { .. })
             | (Condition::Is(_), Self::Absent) => false,
         }
@@ -214,7 +217,9 @@ impl Possible {
     /// Someone begins to look.
     pub(crate) fn watch(&self) -> Watch {
         let (next_number, deletes_begun) = (self.next_number, self.deletes_begun);
-        Watch { states: self.states(), next_number, deletes_begun }
+        let waiting = self.candidates.iter().filter(|candidate| candidate.done.is_none());
+        let waiting = waiting.map(|candidate| candidate.state.clone()).collect();
+        Watch { states: self.states(), waiting, next_number, deletes_begun }
     }
 
     /// Whether who began to look with `watch` can have seen this by now.
@@ -230,7 +235,10 @@ impl Possible {
             }
             Seen::Other { .. } => false,
         };
-        since || watch.states.iter().any(|state| state.is_seen(seen))
+        let has_changed = self.next_number > watch.next_number;
+        since
+            || watch.states.iter().any(|state| state.is_seen(seen))
+            || has_changed && watch.waiting.iter().any(|state| state.is_seen(seen))
     }
 }
 
@@ -343,5 +351,22 @@ mod tests {
         assert!(!possible.explains(&watch, &Seen::Written { write: id(2), etag: "X" }));
         assert!(!possible.explains(&possible.watch(), &Seen::Written { write: id(1), etag: "A" }));
         assert!(!possible.explains(&watch, &Seen::Written { write: id(3), etag: "C" }));
+    }
+
+    #[test]
+    fn who_looks_can_see_a_condition_come_true_meanwhile() {
+        let mut possible = Possible::new(State::Absent);
+        possible.begin(id(1), put(1), Condition::Absent, 10);
+        possible.end(id(1), Ending::Unknown, 20, None).unwrap();
+        possible.begin(id(2), put(2), Condition::Any, 30);
+        possible.end(id(2), acknowledged("B"), 40, None).unwrap();
+        let (watch, late) = (possible.watch(), Seen::Written { write: id(1), etag: "A" });
+        assert!(!possible.explains(&watch, &late));
+        possible.begin(id(3), State::Absent, Condition::Any, 50);
+        possible.end(id(3), Ending::Acknowledged { etag: None }, 60, None).unwrap();
+        possible.begin(id(4), put(4), Condition::Any, 70);
+        possible.end(id(4), acknowledged("D"), 80, None).unwrap();
+        assert!(possible.explains(&watch, &late));
+        assert!(!possible.explains(&possible.watch(), &late));
     }
 }

@@ -203,6 +203,7 @@ impl fmt::Display for Latency {
 impl fmt::Display for LoadStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { elapsed, writes, reads } = self;
+        writeln!(f, "after {:.1} s", elapsed.as_secs_f64())?;
         let WriteStats { rate, acknowledged, refused, unknown, left_out, latency } = writes;
         writeln!(
             f,
@@ -215,7 +216,7 @@ impl fmt::Display for LoadStats {
             f,
             "reads  {rate:.0}/s, {answered} answered, {wrong} wrong, {failed} failed, {left_out} left out"
         )?;
-        write!(f, "       {latency}, after {:.1} s", elapsed.as_secs_f64())
+        write!(f, "       {latency}")
     }
 }
 
