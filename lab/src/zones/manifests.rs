@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::layout::{Layout, Role};
+use crate::triton::ManifestTemplate;
 
 /// A configuration file of a service.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +16,13 @@ pub(crate) struct Manifest {
     pub(crate) path: &'static str,
     /// The template. None has a command to be run afterwards: nothing restarts a service whose file has changed.
     pub(crate) template: Value,
+}
+
+impl Manifest {
+    /// As SAPI's population has it.
+    pub(crate) fn into_template(self) -> ManifestTemplate {
+        (self.name.to_owned(), self.path.to_owned(), self.template, vec![self.role])
+    }
 }
 
 /// The path of the registrar's configuration.

@@ -8,13 +8,15 @@ mod life;
 mod manifests;
 mod owner;
 mod processes;
+#[cfg(test)]
+mod region_test;
 mod ring;
 mod services;
 mod setup;
 mod skeleton;
 mod smf;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod zone;
 
 pub(crate) use enter::{Entrance, enter};

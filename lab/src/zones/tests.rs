@@ -35,13 +35,14 @@ echo "started $2"
 while :; do sleep 0.05; done
 "#;
 
-struct Lab {
-    zones: Zones,
-    directory: TempDir,
+/// A lab whose services are scripts. It is stopped by hand.
+pub(crate) struct Lab {
+    pub(crate) zones: Zones,
+    pub(crate) directory: TempDir,
 }
 
 impl Lab {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
         let program = directory.path().join("program");
@@ -67,7 +68,7 @@ impl Lab {
     }
 
     /// A zone that runs, whose setup is done: there is no SAPI here.
-    async fn zone(&self, role: Role) -> Uuid {
+    pub(crate) async fn zone(&self, role: Role) -> Uuid {
         let spec = self.zones.layout().zones_of(role).next().unwrap().clone();
         let spec = ZoneSpec { uuid: Uuid::new_v4(), ..spec };
         let uuid = spec.uuid;
@@ -88,12 +89,12 @@ impl Lab {
         uuid
     }
 
-    fn service(&self, zone: Uuid, name: &str) -> ServiceStatus {
+    pub(crate) fn service(&self, zone: Uuid, name: &str) -> ServiceStatus {
         let status = self.zones.status(zone).unwrap();
         status.services.into_iter().find(|service| service.fmri.contains(name)).unwrap()
     }
 
-    async fn smf(&self, zone: Uuid, action: SmfAction, instance: &str) -> ServiceStatus {
+    pub(crate) async fn smf(&self, zone: Uuid, action: SmfAction, instance: &str) -> ServiceStatus {
         let request = SmfRequest { action, instance: instance.to_owned(), wait: true };
         self.zones.smf(zone, &request).await.unwrap().pop().unwrap()
     }
@@ -110,7 +111,7 @@ impl Lab {
     }
 }
 
-async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+pub(crate) async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !condition().await {
         assert!(Instant::now() < deadline, "in vain: {what}");
@@ -118,7 +119,7 @@ async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
     }
 }
 
-fn processes(mark: &str) -> usize {
+pub(crate) fn processes(mark: &str) -> usize {
     let belonging = Belonging { marks: vec![mark.to_owned()], ..Belonging::default() };
     belonging.find().unwrap().len()
 }

@@ -196,24 +196,20 @@ impl Vmapi {
         act: impl Future<Output = Result<(), String>> + Send,
     ) {
         let began = now();
-        let ticket = {
-            let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(tickets.entry(vm).or_default())
-        };
+        let ticket = self.ticket(vm);
         let _ticket = ticket.lock().await;
         self.change_job(uuid, |job| {
             job.execution = Execution::Running;
             job.step("cnapi.acquire_vm_ticket", &began, json!(""));
         });
         let began = now();
-        let earliest = tokio::time::Instant::now() + self.options.job_duration;
+        tokio::time::sleep(self.options.job_duration).await;
         let fault = self.take_fault(task);
         let outcome = match &fault {
             Some(fault) if !fault.after_acting => Err(fault.error()),
             Some(fault) => act.await.map_err(Value::String).and(Err(fault.error())),
             None => act.await.map_err(Value::String),
         };
-        tokio::time::sleep_until(earliest).await;
         let (execution, error) = match outcome {
             Ok(()) => (Execution::Succeeded, json!("")),
             Err(error) => {
@@ -226,6 +222,12 @@ impl Vmapi {
             job.step("cnapi.wait_task", &began, error);
             job.execution = execution;
         });
+    }
+
+    /// What a job of a zone holds while it runs.
+    pub(super) fn ticket(&self, vm: Uuid) -> Arc<tokio::sync::Mutex<()>> {
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(tickets.entry(vm).or_default())
     }
 
     fn change_job(&self, uuid: Uuid, change: impl FnOnce(&mut Job)) {

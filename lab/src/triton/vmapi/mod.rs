@@ -33,7 +33,7 @@ use crate::zones::Zones;
 /// How VMAPI is set up.
 #[derive(Clone, Debug)]
 pub(crate) struct VmapiOptions {
-    /// How long a job takes at least.
+    /// How long a job waits before it does anything.
     pub(crate) job_duration: Duration,
     /// IMGAPI's URL: what it does not know cannot be provisioned. `None`: only images of the lab's layout can.
     pub(crate) imgapi: Option<String>,
