@@ -1,7 +1,7 @@
 //! Load on a lab, and a log of every attempt.
 //!
 //! [`Load`] writes, overwrites, deletes and reads objects through the routers at a set rate, whatever the routers do.
-//! Every attempt to write is in its [log](log) before it is made, and its outcome after. The log and the rows of the
+//! Every attempt to write is in its [log] before it is made, and its outcome after. The log and the rows of the
 //! shards are what [`checker`](crate::checker) proves from.
 //!
 //! ```no_run
