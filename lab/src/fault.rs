@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::triton::http::{ApiFault, ApiName};
+use crate::triton::vmapi::JobFault;
 
 /// Something that is broken on purpose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,13 +54,8 @@ pub enum Fault {
         /// The image.
         image: Uuid,
     },
-    /// The next job of VMAPI for this task fails.
-    Job {
-        /// The task, such as `provision` or `reprovision`.
-        task: String,
-        /// What the job says.
-        message: String,
-    },
+    /// The next job of VMAPI for a task fails.
+    Job(JobFault),
 }
 
 /// A fault that was caused and not healed yet.
@@ -79,13 +75,17 @@ impl fmt::Display for Fault {
         match self {
             Self::Kill { zone } => write!(f, "zone {zone} is killed"),
             Self::Freeze { zone } => write!(f, "zone {zone} is frozen"),
-            Self::Slow { zone, percent } => write!(f, "zone {zone} stands still {percent} % of the time"),
+            Self::Slow { zone, percent } => {
+                write!(f, "zone {zone} stands still {percent} % of the time")
+            }
             Self::DiskFull { zone } => write!(f, "the disk of zone {zone} is full"),
             Self::Lag { zone } => write!(f, "the standby in zone {zone} replays nothing"),
             Self::ZooKeeper => f.write_str("ZooKeeper is killed"),
             Self::Api { api, how } => write!(f, "{api} {how}"),
             Self::Image { image } => write!(f, "the file of image {image} is corrupt"),
-            Self::Job { task, message } => write!(f, "the next job to {task} fails: {message}"),
+            Self::Job(JobFault { task, message, .. }) => {
+                write!(f, "the next job to {task} fails: {message}")
+            }
         }
     }
 }

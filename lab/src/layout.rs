@@ -159,6 +159,8 @@ pub struct Layout {
     pub program: Vec<PathBuf>,
     /// The directory of PostgreSQL's programs.
     pub postgresql: PathBuf,
+    /// The lab's directory.
+    pub directory: PathBuf,
 }
 
 /// The options ask for a lab that cannot be.
@@ -194,6 +196,8 @@ pub struct Host {
     pub program: Vec<PathBuf>,
     /// The directory of PostgreSQL's programs.
     pub postgresql: PathBuf,
+    /// The lab's directory.
+    pub directory: PathBuf,
 }
 
 impl Layout {
@@ -229,6 +233,7 @@ impl Layout {
             run_as: host.run_as,
             program: host.program,
             postgresql: host.postgresql,
+            directory: host.directory,
             options,
         };
         layout.add_zones()?;
@@ -346,7 +351,12 @@ mod tests {
     use super::*;
 
     fn layout(options: Options) -> Result<Layout, LayoutError> {
-        let host = Host { run_as: None, program: Vec::new(), postgresql: PathBuf::new() };
+        let host = Host {
+            run_as: None,
+            program: Vec::new(),
+            postgresql: PathBuf::new(),
+            directory: PathBuf::new(),
+        };
         Layout::new(options, AddressBlock::new(0), host)
     }
 

@@ -9,6 +9,8 @@ mod config_agent;
 pub mod control;
 mod directory;
 mod electric_moray;
+mod fault;
+mod lab;
 mod layout;
 pub mod load;
 mod moray;
@@ -26,4 +28,8 @@ mod zookeeper;
 
 pub use address::AddressBlock;
 pub use directory::LabDirectory;
+pub use fault::{ActiveFault, Fault};
+pub use lab::{Lab, LabBuilder, LabError, ProofError, primary, prove, ring_in_use, running};
 pub use layout::{Host, Layout, LayoutError, Options, Role, Server, ServiceImage, ZoneSpec};
+pub use triton::http::{ApiFault, ApiFaults, ApiName, FaultKind};
+pub use triton::vmapi::{JobFault, JobTask};

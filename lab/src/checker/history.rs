@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::world::hash_of;
 use super::{Rings, World};
 use crate::load::log::{
     Action, Condition, Header, Intent, Line, LogError, LogReader, Outcome, OutcomeLine, ReadLine,
@@ -95,6 +96,11 @@ impl History {
         if let Some(object) = self.objects.get_mut(index) {
             object.seed = Some((etag.into(), hash));
         }
+    }
+
+    /// As [`Self::add_seed`], with the value itself.
+    pub fn add_seed_value(&mut self, bucket: &str, key: &str, etag: &str, value: &str) {
+        self.add_seed(bucket, key, etag, hash_of(value));
     }
 
     /// Adds all objects that were at their owners when the world was read. It must have been read before all logs

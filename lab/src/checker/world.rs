@@ -163,7 +163,7 @@ async fn read_bucket(
                 key: key.into(),
                 write: write_in_text(value),
                 etag: etag.into(),
-                hash: CRC_64.checksum(value.as_bytes()),
+                hash: hash_of(value),
                 vnode: row.try_get(3)?,
                 intact: etag == etag_of(value),
             });
@@ -191,6 +191,11 @@ async fn read_counts(
 
 static CRC_32: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
 static CRC_64: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_XZ);
+
+/// What tells values apart.
+pub(super) fn hash_of(value: &str) -> u64 {
+    CRC_64.checksum(value.as_bytes())
+}
 
 /// The etag that Moray gives a value: a checksum of the lower bytes of its UTF-16 units.
 fn etag_of(value: &str) -> String {

@@ -44,7 +44,9 @@ pub(crate) enum AgentError {
         source: TemplateError,
     },
     /// A path is not one of the zone.
-    #[error("the manifest {manifest} has the path {path}: it has to begin with / and to be without ..")]
+    #[error(
+        "the manifest {manifest} has the path {path}: it has to begin with / and to be without .."
+    )]
     Path {
         /// The manifest.
         manifest: String,
@@ -130,9 +132,8 @@ fn apply(
     let mut changed = Vec::new();
     for manifest in &configuration.manifests {
         let path = place(manifest, directory, automatic.zone)?;
-        let text = render(&text(&manifest.template), &values).map_err(|source| {
-            AgentError::Template { manifest: manifest.name.clone(), source }
-        })?;
+        let text = render(&text(&manifest.template), &values)
+            .map_err(|source| AgentError::Template { manifest: manifest.name.clone(), source })?;
         if fs::read(&path).is_ok_and(|contents| contents == text.as_bytes()) {
             continue;
         }
@@ -199,15 +200,15 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
         }
         match sapi.configuration(context.zone, etag.as_deref()).await {
             Ok(None) => {}
-            Ok(Some((configuration, new))) => {
-                match apply(&configuration, &directory, &automatic) {
-                    Ok(changed) => {
-                        etag = new;
-                        run_commands(changed, &entrance).await;
-                    }
-                    Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "not rendered"),
+            Ok(Some((configuration, new))) => match apply(&configuration, &directory, &automatic) {
+                Ok(changed) => {
+                    etag = new;
+                    run_commands(changed, &entrance).await;
                 }
-            }
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "not rendered")
+                }
+            },
             Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "not polled"),
         }
     }
@@ -241,9 +242,9 @@ mod tests {
     }
 
     fn configuration(path: &str, template: Value, value: &str) -> Configuration {
-        let manifest =
-            json!({"name": "m", "path": path, "template": template, "version": "1.0.0"});
-        serde_json::from_value(json!({"manifests": [manifest], "metadata": {"KEY": value}})).unwrap()
+        let manifest = json!({"name": "m", "path": path, "template": template, "version": "1.0.0"});
+        serde_json::from_value(json!({"manifests": [manifest], "metadata": {"KEY": value}}))
+            .unwrap()
     }
 
     #[test]

@@ -101,9 +101,9 @@ fn tokens(template: &str) -> Result<Vec<Token<'_>>, TemplateError> {
 /// What is in a tag, with its mark, and what follows it.
 fn close(after: &str) -> Result<(&str, &str), TemplateError> {
     let closing = if after.starts_with('{') { "}}}" } else { "}}" };
-    after.split_once(closing).ok_or_else(|| TemplateError::OpenTag {
-        beginning: after.chars().take(20).collect(),
-    })
+    after
+        .split_once(closing)
+        .ok_or_else(|| TemplateError::OpenTag { beginning: after.chars().take(20).collect() })
 }
 
 /// `None` is a comment.
@@ -253,11 +253,16 @@ mod tests {
 
     #[test]
     fn variables() {
-        let values = json!({"a": "x<\"'&>", "n": 5, "t": true, "o": {"p": {"q": "deep"}}, "l": [1, "b"]});
-        assert_eq!(rendered("{{a}}|{{{a}}}|{{& a }}", values.clone()),
-            "x&lt;&quot;&#39;&amp;&gt;|x<\"'&>|x<\"'&>");
-        assert_eq!(rendered("{{n}} {{t}} {{ o.p.q }} {{l}} {{o}}", values.clone()),
-            "5 true deep 1,b [object Object]");
+        let values =
+            json!({"a": "x<\"'&>", "n": 5, "t": true, "o": {"p": {"q": "deep"}}, "l": [1, "b"]});
+        assert_eq!(
+            rendered("{{a}}|{{{a}}}|{{& a }}", values.clone()),
+            "x&lt;&quot;&#39;&amp;&gt;|x<\"'&>|x<\"'&>"
+        );
+        assert_eq!(
+            rendered("{{n}} {{t}} {{ o.p.q }} {{l}} {{o}}", values.clone()),
+            "5 true deep 1,b [object Object]"
+        );
         assert_eq!(rendered("[{{none}}{{o.none.q}}{{! a comment }}]", values), "[]");
     }
 
@@ -271,7 +276,10 @@ mod tests {
         assert_eq!(rendered(list, values.clone()), "a:1:2,b");
         let falsy = "{{#empty}}1{{/empty}}{{#zero}}2{{/zero}}{{#no}}3{{/no}}{{#none}}4{{/none}}";
         assert_eq!(rendered(falsy, values.clone()), "");
-        assert_eq!(rendered("{{^empty}}e{{/empty}}{{^yes}}n{{/yes}}{{#yes}}y{{/yes}}", values.clone()), "ey");
+        assert_eq!(
+            rendered("{{^empty}}e{{/empty}}{{^yes}}n{{/yes}}{{#yes}}y{{/yes}}", values.clone()),
+            "ey"
+        );
         assert_eq!(rendered("{{#object}}{{k}} {{yes}}{{/object}} {{k}}", values), "v yes outer");
     }
 

@@ -3,11 +3,11 @@
 use reqwest::{Client, Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::{ControlError, ExecRequest, ExecResponse, ServiceStatus, SmfRequest, ZoneStatus};
+use crate::fault::{ActiveFault, Fault};
 use crate::layout::Layout;
 
 /// Asks a running lab, and tells it what to do.
@@ -115,11 +115,11 @@ impl ControlClient {
         self.post(&format!("/servers/{server}/exec"), request).await
     }
 
-    /// What is broken on purpose, as JSON.
+    /// What is broken on purpose.
     ///
     /// # Errors
     /// The lab does not answer.
-    pub async fn faults(&self) -> Result<Value, ControlClientError> {
+    pub async fn faults(&self) -> Result<Vec<ActiveFault>, ControlClientError> {
         self.get("/faults").await
     }
 
@@ -127,16 +127,18 @@ impl ControlClient {
     ///
     /// # Errors
     /// The lab does not know how.
-    pub async fn add_fault(&self, fault: &impl Serialize) -> Result<Value, ControlClientError> {
+    pub async fn cause(&self, fault: &Fault) -> Result<ActiveFault, ControlClientError> {
         self.post("/faults", fault).await
     }
 
-    /// Mends everything.
+    /// Mends one fault, or all. Returns what was mended.
     ///
     /// # Errors
     /// The lab does not answer, or something cannot be mended.
-    pub async fn heal(&self) -> Result<(), ControlClientError> {
-        self.send(Method::DELETE, "/faults", None).await.map(drop)
+    pub async fn heal(&self, fault: Option<u64>) -> Result<Vec<ActiveFault>, ControlClientError> {
+        let path = fault.map_or_else(|| "/faults".to_owned(), |id| format!("/faults/{id}"));
+        let body = self.send(Method::DELETE, &path, None).await?;
+        self.parse(&path, &body)
     }
 
     /// Tells the lab to stop.
@@ -157,8 +159,7 @@ impl ControlClient {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, ControlClientError> {
-        let malformed =
-            |source| ControlClientError::Malformed { url: self.url(path), source };
+        let malformed = |source| ControlClientError::Malformed { url: self.url(path), source };
         let body = serde_json::to_vec(body).map_err(malformed)?;
         let answer = self.send(Method::POST, path, Some(body)).await?;
         self.parse(path, &answer)
@@ -168,11 +169,7 @@ impl ControlClient {
         format!("{}{path}", self.base)
     }
 
-    fn parse<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        body: &[u8],
-    ) -> Result<T, ControlClientError> {
+    fn parse<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, ControlClientError> {
         serde_json::from_slice(body)
             .map_err(|source| ControlClientError::Malformed { url: self.url(path), source })
     }

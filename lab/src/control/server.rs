@@ -1,20 +1,18 @@
 //! The control API: a lab's zones, over HTTP.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::ControlError;
-use crate::triton::http::{
-    Answer, Api, ApiRequest, BODY_LIMIT, FaultPoint, Profile, RouteEntry,
-};
+use crate::fault::{ActiveFault, Fault};
 use crate::triton::ApiServer;
+use crate::triton::http::{Answer, Api, ApiRequest, BODY_LIMIT, FaultPoint, Profile, RouteEntry};
 use crate::zones::{ZoneError, Zones};
 
 /// Why a request is refused.
@@ -62,13 +60,16 @@ impl From<ZoneError> for Refusal {
 /// What the control API can do beyond zones: the lab's part.
 pub(crate) trait Hooks: Send + Sync + 'static {
     /// `GET /faults`: what is broken on purpose.
-    fn faults(&self) -> Value;
+    fn faults(&self) -> impl Future<Output = Vec<ActiveFault>> + Send;
 
-    /// `POST /faults`: breaks something. The answer is JSON.
-    fn add_fault(&self, fault: Value) -> impl Future<Output = Result<Value, Refusal>> + Send;
+    /// `POST /faults`: breaks something.
+    fn cause(&self, fault: Fault) -> impl Future<Output = Result<ActiveFault, Refusal>> + Send;
 
-    /// `DELETE /faults`: mends everything.
-    fn heal(&self) -> impl Future<Output = Result<(), Refusal>> + Send;
+    /// `DELETE /faults` mends everything, `DELETE /faults/ID` one fault. Returns what was mended.
+    fn heal(
+        &self,
+        id: Option<u64>,
+    ) -> impl Future<Output = Result<Vec<ActiveFault>, Refusal>> + Send;
 
     /// `POST /stop`: the lab is to stop, after the answer.
     fn stop(&self);
@@ -91,6 +92,7 @@ pub(crate) enum Route {
     ExecGlobal,
     Faults,
     AddFault,
+    HealAll,
     Heal,
     Stop,
 }
@@ -105,20 +107,17 @@ impl<H: Hooks> ControlServer<H> {
         RouteEntry::new(Method::POST, "/servers/:uuid/exec", Route::ExecGlobal),
         RouteEntry::new(Method::GET, "/faults", Route::Faults),
         RouteEntry::new(Method::POST, "/faults", Route::AddFault),
-        RouteEntry::new(Method::DELETE, "/faults", Route::Heal),
+        RouteEntry::new(Method::DELETE, "/faults", Route::HealAll),
+        RouteEntry::new(Method::DELETE, "/faults/:id", Route::Heal),
         RouteEntry::new(Method::POST, "/stop", Route::Stop),
     ];
 
-    /// Serves it on an address.
+    /// Serves it on a socket that listens.
     ///
     /// # Errors
-    /// The address cannot be listened on.
-    pub(crate) async fn serve(
-        address: SocketAddr,
-        zones: Zones,
-        hooks: H,
-    ) -> io::Result<ApiServer> {
-        ApiServer::start(address, Arc::new(Self { zones, hooks }), FaultPoint::none()).await
+    /// The socket does not tell its address.
+    pub(crate) fn serve(listener: TcpListener, zones: Zones, hooks: H) -> io::Result<ApiServer> {
+        ApiServer::on(listener, Arc::new(Self { zones, hooks }), FaultPoint::none())
     }
 
     async fn answer(&self, route: Route, request: &ApiRequest) -> Result<Answer, Refusal> {
@@ -131,11 +130,13 @@ impl<H: Hooks> ControlServer<H> {
             Route::ExecGlobal => {
                 ok(&self.zones.exec_global(uuid(request)?, &body(request)?, None).await?)
             }
-            Route::Faults => ok(&self.hooks.faults()),
-            Route::AddFault => ok(&self.hooks.add_fault(body(request)?).await?),
+            Route::Faults => ok(&self.hooks.faults().await),
+            Route::AddFault => ok(&self.hooks.cause(body(request)?).await?),
+            Route::HealAll => ok(&self.hooks.heal(None).await?),
             Route::Heal => {
-                self.hooks.heal().await?;
-                Ok(Answer::empty(StatusCode::NO_CONTENT))
+                let id = request.parameter("id");
+                let id = id.parse().map_err(|_| Refusal::bad(format!("{id:?} is no number")))?;
+                ok(&self.hooks.heal(Some(id)).await?)
             }
             Route::Stop => {
                 self.hooks.stop();

@@ -52,7 +52,13 @@ impl fmt::Debug for LabBuilder {
 
 impl LabBuilder {
     pub(super) fn new() -> Self {
-        Self { options: None, directory: None, block: None, program: None, on_progress: Box::new(|_| ()) }
+        Self {
+            options: None,
+            directory: None,
+            block: None,
+            program: None,
+            on_progress: Box::new(|_| ()),
+        }
     }
 
     /// How big it is. Default: [`Options::default`], or what the lab in the directory was made with.
@@ -131,7 +137,7 @@ impl LabBuilder {
             .map_err(LabError::file("lock", directory.lock()))?
             .ok_or_else(|| LabError::Running(directory.path().to_owned()))?;
         let program = copy(&program, &directory)?;
-        let host = host::find(program)?;
+        let host = host::find(program, directory.path().to_owned())?;
         let (layout, is_new) = match existing {
             Some(mut layout) => {
                 if self.options.is_some_and(|options| options != layout.options) {
@@ -139,6 +145,7 @@ impl LabBuilder {
                 }
                 layout.program = host.program;
                 layout.postgresql = host.postgresql;
+                layout.directory = host.directory;
                 (layout, false)
             }
             None => (Layout::new(self.options.unwrap_or_default(), block, host)?, true),
@@ -173,7 +180,9 @@ async fn block(wanted: Option<AddressBlock>) -> Result<(AddressBlock, TcpListene
     if let Some(block) = wanted {
         let address = block.control();
         let listener = TcpListener::bind(address).await;
-        return listener.map(|listener| (block, listener)).map_err(|source| LabError::Address { address, source });
+        return listener
+            .map(|listener| (block, listener))
+            .map_err(|source| LabError::Address { address, source });
     }
     for block in (0..=u8::MAX).map(AddressBlock::new) {
         if let Ok(listener) = TcpListener::bind(block.control()).await {

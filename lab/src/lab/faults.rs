@@ -17,7 +17,7 @@ use crate::fault::{ActiveFault, Fault};
 use crate::postgres::Endpoint;
 use crate::triton::http::ApiFaults;
 use crate::triton::imgapi::Imgapi;
-use crate::triton::vmapi::{JobFault, Vmapi};
+use crate::triton::vmapi::Vmapi;
 use crate::zones::Zones;
 use crate::zookeeper::ZooKeeperServer;
 
@@ -50,7 +50,14 @@ impl Faults {
         vmapi: Arc<Vmapi>,
         zookeeper: ZooKeeperServer,
     ) -> Self {
-        Self { zones, apis, imgapi, vmapi, zookeeper: Mutex::new(zookeeper), active: Mutex::default() }
+        Self {
+            zones,
+            apis,
+            imgapi,
+            vmapi,
+            zookeeper: Mutex::new(zookeeper),
+            active: Mutex::default(),
+        }
     }
 
     /// What is broken.
@@ -61,9 +68,7 @@ impl Faults {
         let jobs = self.vmapi.job_faults();
         active.faults.retain(|_, (active, _)| match &active.fault {
             Fault::Api { api, .. } => apis.contains_key(api),
-            Fault::Job { task, message } => {
-                jobs.iter().any(|job| job.task == *task && job.message == *message)
-            }
+            Fault::Job(job) => jobs.contains(job),
             _ => true,
         });
         active.faults.values().map(|(active, _)| active.clone()).collect()
@@ -112,7 +117,9 @@ impl Faults {
             if let Some(task) = task {
                 task.abort();
             }
-            let (Fault::Freeze { zone } | Fault::Slow { zone, .. }) = active.fault else { continue };
+            let (Fault::Freeze { zone } | Fault::Slow { zone, .. }) = active.fault else {
+                continue;
+            };
             if let Err(error) = self.zones.thaw_zone(zone).await {
                 tracing::warn!(%zone, %error, "cannot let a zone go on");
             }
@@ -137,9 +144,7 @@ impl Faults {
             Fault::ZooKeeper => self.zookeeper.lock().await.kill().await,
             Fault::Api { api, how } => self.apis.set(*api, how.clone()),
             Fault::Image { image } => flip(&self.imgapi.file(*image))?,
-            Fault::Job { task, message } => {
-                self.vmapi.fail_next(JobFault { task: task.clone(), message: message.clone() });
-            }
+            Fault::Job(job) => self.vmapi.fail_next(job.clone()),
         }
         Ok(None)
     }
@@ -147,22 +152,23 @@ impl Faults {
     async fn end(&self, fault: &Fault) -> Result<(), Cause> {
         match fault {
             Fault::Kill { zone } => self.zones.boot(*zone).await?,
-            Fault::Freeze { zone } | Fault::Slow { zone, .. } => self.zones.thaw_zone(*zone).await?,
+            Fault::Freeze { zone } | Fault::Slow { zone, .. } => {
+                self.zones.thaw_zone(*zone).await?
+            }
             Fault::DiskFull { zone } => self.zones.set_disk_full(*zone, false).await?,
             Fault::Lag { zone } => self.replay(*zone, "SELECT pg_wal_replay_resume()").await?,
             Fault::ZooKeeper => self.zookeeper.lock().await.resume().await?,
             Fault::Api { api, .. } => self.apis.clear(*api),
             Fault::Image { image } => flip(&self.imgapi.file(*image))?,
-            Fault::Job { task, message } => {
-                self.vmapi.forgive(&JobFault { task: task.clone(), message: message.clone() });
-            }
+            Fault::Job(job) => self.vmapi.forgive(job),
         }
         Ok(())
     }
 
     async fn replay(&self, zone: Uuid, sql: &str) -> Result<(), Cause> {
         let address = self.zones.status(zone)?.spec.address;
-        let endpoint = Endpoint { server: std::net::SocketAddrV4::new(address, 5432), source: address };
+        let endpoint =
+            Endpoint { server: std::net::SocketAddrV4::new(address, 5432), source: address };
         endpoint.value(sql).await?;
         Ok(())
     }

@@ -20,7 +20,8 @@ pub(super) fn transient(block: u8) -> PathBuf {
 
 /// Locks a lab's directory for as long as the file is open. `None`: another process has it.
 pub(super) fn lock(directory: &LabDirectory) -> io::Result<Option<File>> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(directory.lock())?;
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(directory.lock())?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),

@@ -21,16 +21,17 @@ const PROGRAMS: [(&str, &str); 5] = [
 const USERS: [&str; 2] = ["postgres", "nobody"];
 
 /// What this machine has.
-pub(super) fn find(program: Vec<PathBuf>) -> Result<Host, LabError> {
+pub(super) fn find(program: Vec<PathBuf>, directory: PathBuf) -> Result<Host, LabError> {
     for (program, package) in PROGRAMS {
         let directories = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
         if !directories.iter().any(|directory| Path::new(directory).join(program).exists()) {
             return Err(LabError::Missing { program: program.to_owned(), package });
         }
     }
-    let postgresql = Programs::newest().map_err(|source| LabError::part("PostgreSQL")(source.into()))?;
+    let postgresql =
+        Programs::newest().map_err(|source| LabError::part("PostgreSQL")(source.into()))?;
     let run_as = rustix::process::geteuid().is_root().then(unprivileged).flatten();
-    Ok(Host { run_as, program, postgresql: postgresql.path().to_owned() })
+    Ok(Host { run_as, program, postgresql: postgresql.path().to_owned(), directory })
 }
 
 fn unprivileged() -> Option<String> {

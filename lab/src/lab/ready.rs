@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
+use moray_client::{Client, ClientOptions, FindOptions, Route};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
@@ -34,10 +35,11 @@ pub async fn primary(layout: &Layout, shard: &str) -> Result<SocketAddr, LabErro
 }
 
 async fn state(layout: &Layout, shard: &str) -> Result<Option<SocketAddrV4>, Cause> {
-    let client = crate::zookeeper::connect(&layout.zookeeper(), layout.options.session_timeout).await?;
+    let client =
+        crate::zookeeper::connect(&layout.zookeeper(), layout.options.session_timeout).await?;
     let found = crate::zookeeper::read(&client, &format!("/manatee/{shard}/state")).await?;
-    let Some((json, _)) = found else { return Ok(None) };
-    let state: State = serde_json::from_slice(&json)?;
+    let Some(node) = found else { return Ok(None) };
+    let state: State = serde_json::from_slice(&node.data)?;
     Ok(Some(SocketAddrV4::new(state.primary.ip, 5432)))
 }
 
@@ -72,7 +74,11 @@ impl Wait<'_> {
     }
 
     /// Waits until a shard has a primary that takes writes.
-    pub(super) async fn writable(self, layout: &Layout, shard: &str) -> Result<SocketAddr, LabError> {
+    pub(super) async fn writable(
+        self,
+        layout: &Layout,
+        shard: &str,
+    ) -> Result<SocketAddr, LabError> {
         let what = format!("a writable primary of shard {shard}");
         self.until(what, || async {
             let server = state(layout, shard).await.ok()??;
@@ -85,13 +91,19 @@ impl Wait<'_> {
 
     /// Waits until a router passes requests on to every shard.
     pub(super) async fn routes(self, router: SocketAddr) -> Result<(), LabError> {
-        let options = moray_client::ClientOptions::default();
-        let client = moray_client::Client::new(router.to_string(), options);
+        let client = moray_client::Client::new(router.to_string(), ClientOptions::default());
         let what = format!("an answer of every shard through the router at {router}");
-        self.until(what, || async {
-            // The router asks all shards: one that has no Moray yet fails.
-            client.sql("SELECT 1 AS one", &[]).await.ok().map(|_| ())
-        })
-        .await
+        self.until(what, || async { all_shards(&client).await.ok() }).await
     }
+}
+
+/// Asks a router for something of every shard.
+async fn all_shards(client: &Client) -> Result<(), moray_client::Error> {
+    for token in client.tokens().await? {
+        let route = Some(Route::Token(token));
+        let options =
+            FindOptions { route, limit: Some(1), no_count: true, ..FindOptions::default() };
+        client.find_objects("manta", "(name=none)", &options).await?.all().await?;
+    }
+    Ok(())
 }

@@ -13,7 +13,8 @@ pub(super) fn pnode(shard: &str) -> Result<Pnode, Cause> {
 
 /// The ring that a lab begins with: all shards have the same number of vnodes.
 pub(super) fn first_ring(layout: &Layout) -> Result<Ring, Cause> {
-    let pnodes: Result<Vec<Pnode>, Cause> = layout.shard_names().map(|shard| pnode(&shard)).collect();
+    let pnodes: Result<Vec<Pnode>, Cause> =
+        layout.shard_names().map(|shard| pnode(&shard)).collect();
     Ok(Ring::create(Algorithm::Sha256, layout.options.vnodes, pnodes?)?)
 }
 
@@ -41,11 +42,18 @@ pub(super) async fn import(layout: &Layout, ring: Ring) -> Result<(), Cause> {
         "files": [{"sha1": digest.sha1, "size": digest.size, "compression": "gzip"}],
         "description": "Manta Hash Ring",
     });
-    let json = |url: String, body: Vec<u8>| client.post(url).header("content-type", "application/json").body(body);
-    let imported = json(format!("{url}?action=import&skip_owner_check=true"), serde_json::to_vec(&manifest)?);
+    let json = |url: String, body: Vec<u8>| {
+        client.post(url).header("content-type", "application/json").body(body)
+    };
+    let imported =
+        json(format!("{url}?action=import&skip_owner_check=true"), serde_json::to_vec(&manifest)?);
     imported.send().await?.error_for_status()?;
     let file = client.put(format!("{url}/file?compression=gzip&sha1={}", digest.sha1));
-    file.header("content-type", "application/octet-stream").body(image).send().await?.error_for_status()?;
+    file.header("content-type", "application/octet-stream")
+        .body(image)
+        .send()
+        .await?
+        .error_for_status()?;
     json(format!("{url}?action=activate"), b"{}".to_vec()).send().await?.error_for_status()?;
     Ok(())
 }

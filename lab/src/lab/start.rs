@@ -15,8 +15,9 @@ use super::faults::Faults;
 use super::ready::Wait;
 use super::{Lab, ring, summary};
 use crate::address::ZOOKEEPER_PORT;
-use crate::control::ControlServer;
+use crate::control::{ControlServer, Hooks, Refusal};
 use crate::directory::LabDirectory;
+use crate::fault::{ActiveFault, Fault};
 use crate::layout::{Layout, Role, ZoneSpec};
 use crate::seed::{self, ShardKind};
 use crate::triton::cnapi::Cnapi;
@@ -31,6 +32,30 @@ use crate::zookeeper::ZooKeeperServer;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long services have to end. What they hold is not precious to anybody but the lab itself.
 const STOP: Duration = Duration::from_secs(4);
+
+/// What the control API can do beyond zones.
+struct Control {
+    faults: Arc<Faults>,
+    stop: watch::Sender<bool>,
+}
+
+impl Hooks for Control {
+    async fn faults(&self) -> Vec<ActiveFault> {
+        self.faults.list().await
+    }
+
+    async fn cause(&self, fault: Fault) -> Result<ActiveFault, Refusal> {
+        self.faults.cause(fault).await.map_err(|error| Refusal::bad(error.to_string()))
+    }
+
+    async fn heal(&self, id: Option<u64>) -> Result<Vec<ActiveFault>, Refusal> {
+        self.faults.heal(id).await.map_err(|error| Refusal::bad(error.to_string()))
+    }
+
+    fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+}
 
 /// The emulated APIs that listen.
 pub(super) struct Apis {
@@ -54,18 +79,34 @@ pub(super) async fn start(claim: Claim) -> Result<Lab, LabError> {
     let zookeeper = start_zookeeper(&layout, &directory).await?;
 
     on_progress("starting SAPI, IMGAPI, VMAPI and CNAPI");
-    let settings = Settings { stop_timeout: STOP, tools: crate::tools::names(), ..Settings::default() };
+    let settings = Settings {
+        stop_timeout: STOP,
+        tools: crate::tools::names().collect(),
+        ..Settings::default()
+    };
     let zones = Zones::open(directory.clone(), (*layout).clone(), settings)
         .map_err(|source| LabError::part("the zones' keeper")(source.into()))?;
     let faults = ApiFaults::default();
     let (apis, imgapi, vmapi) = start_apis(&layout, &directory, &zones, &faults).await?;
     let faults = Arc::new(Faults::new(zones.clone(), faults, imgapi, vmapi, zookeeper));
     let (stop, stopped) = watch::channel(false);
-    let control = ControlServer::start(control, Arc::clone(&layout), zones.clone(), Arc::clone(&faults), stop)
+    let hooks = Control { faults: Arc::clone(&faults), stop };
+    let control = ControlServer::serve(control, zones.clone(), hooks)
         .map_err(LabError::file("serve the control API of", directory.path()))?;
 
-    let lab = Lab { layout, directory, transient, zones, faults, apis, control, stop: stopped, _lock: lock };
-    let booted = if is_new { make(&lab, &*on_progress).await } else { resume(&lab, &*on_progress).await };
+    let lab = Lab {
+        layout,
+        directory,
+        transient,
+        zones,
+        faults,
+        apis,
+        control,
+        stop: stopped,
+        _lock: lock,
+    };
+    let booted =
+        if is_new { make(&lab, &*on_progress).await } else { resume(&lab, &*on_progress).await };
     match booted {
         Ok(()) => Ok(lab),
         Err(error) => {
@@ -77,7 +118,10 @@ pub(super) async fn start(claim: Claim) -> Result<Lab, LabError> {
     }
 }
 
-async fn start_zookeeper(layout: &Layout, directory: &LabDirectory) -> Result<ZooKeeperServer, LabError> {
+async fn start_zookeeper(
+    layout: &Layout,
+    directory: &LabDirectory,
+) -> Result<ZooKeeperServer, LabError> {
     let Some(zone) = layout.zones_of(Role::Nameservice).next() else {
         return Err(LabError::part("ZooKeeper")("the layout has no zone for it".into()));
     };
@@ -107,18 +151,32 @@ async fn start_apis(
         .map_err(|source| failed(ApiName::Sapi)(source.into()))?;
     let imgapi = Imgapi::open(&state("imgapi")?, ImgapiOptions::new(layout.poseidon))
         .map_err(|source| failed(ApiName::Imgapi)(source.into()))?;
-    let options = VmapiOptions { job_duration: layout.options.job_duration, imgapi: Some(url(block.imgapi())) };
+    let options = VmapiOptions {
+        job_duration: layout.options.job_duration,
+        imgapi: Some(url(block.imgapi())),
+    };
     let vmapi = Vmapi::open(&state("vmapi")?, zones.clone(), options)
         .map_err(|source| failed(ApiName::Vmapi)(source.into()))?;
-    vmapi.adopt(layout.poseidon, &layout.zones).map_err(|source| failed(ApiName::Vmapi)(source.into()))?;
+    vmapi
+        .adopt(layout.poseidon, &layout.zones)
+        .map_err(|source| failed(ApiName::Vmapi)(source.into()))?;
     let cnapi = Cnapi::new(zones.clone());
 
     let refused = |address| move |source| LabError::Address { address, source };
     let servers = vec![
         sapi.serve(block.sapi(), faults.of(ApiName::Sapi)).await.map_err(refused(block.sapi()))?,
-        imgapi.serve(block.imgapi(), faults.of(ApiName::Imgapi)).await.map_err(refused(block.imgapi()))?,
-        vmapi.serve(block.vmapi(), faults.of(ApiName::Vmapi)).await.map_err(refused(block.vmapi()))?,
-        cnapi.serve(block.cnapi(), faults.of(ApiName::Cnapi)).await.map_err(refused(block.cnapi()))?,
+        imgapi
+            .serve(block.imgapi(), faults.of(ApiName::Imgapi))
+            .await
+            .map_err(refused(block.imgapi()))?,
+        vmapi
+            .serve(block.vmapi(), faults.of(ApiName::Vmapi))
+            .await
+            .map_err(refused(block.vmapi()))?,
+        cnapi
+            .serve(block.cnapi(), faults.of(ApiName::Cnapi))
+            .await
+            .map_err(refused(block.cnapi()))?,
     ];
     Ok((Apis { servers }, imgapi, vmapi))
 }
@@ -131,7 +189,8 @@ async fn make(lab: &Lab, on_progress: &(dyn Fn(&str) + Send + Sync)) -> Result<(
         let layout = Arc::clone(&lab.layout);
         tokio::task::spawn_blocking(move || ring::first_ring(&layout)).await
     };
-    let first: Ring = first.map_err(Cause::from).and_then(|ring| ring).map_err(LabError::part("the ring"))?;
+    let first: Ring =
+        first.map_err(Cause::from).and_then(|ring| ring).map_err(LabError::part("the ring"))?;
     let failed = LabError::part("IMGAPI");
     ring::import(layout, first.clone()).await.map_err(failed)?;
 
@@ -176,7 +235,11 @@ async fn resume(lab: &Lab, on_progress: &(dyn Fn(&str) + Send + Sync)) -> Result
     routers(lab, wait, on_progress).await
 }
 
-async fn routers(lab: &Lab, wait: Wait<'_>, on_progress: &(dyn Fn(&str) + Send + Sync)) -> Result<(), LabError> {
+async fn routers(
+    lab: &Lab,
+    wait: Wait<'_>,
+    on_progress: &(dyn Fn(&str) + Send + Sync),
+) -> Result<(), LabError> {
     on_progress("waiting for the routers");
     for router in lab.routers() {
         wait.routes(router).await?;
@@ -190,7 +253,7 @@ async fn provision(zones: &Zones, spec: ZoneSpec) -> Result<(), LabError> {
 }
 
 /// The manifests as SAPI is populated with them: each once, with the roles that have it.
-fn manifest_templates(layout: &Layout) -> Vec<crate::triton::sapi::ManifestTemplate> {
+fn manifest_templates(layout: &Layout) -> Vec<crate::triton::ManifestTemplate> {
     let all = crate::zones::manifests(layout);
     let mut names = BTreeSet::new();
     let mut templates = Vec::new();

@@ -24,9 +24,14 @@ pub(super) fn summary(lab: &Lab) -> String {
     line("routers", routers.join(", "));
     for shard in lab.layout().shard_names() {
         let peers = lab.layout().zones_of(Role::Postgres);
-        let peers = peers.filter(|zone| zone.shard.map(|number| lab.layout().shard_name(number)).as_ref() == Some(&shard));
+        let peers = peers.filter(|zone| {
+            zone.shard.map(|number| lab.layout().shard_name(number)).as_ref() == Some(&shard)
+        });
         let peers: Vec<String> = peers.map(|zone| zone.address.to_string()).collect();
-        line(&format!("shard {}", shard.split('.').next().unwrap_or_default()), format!("{shard}: {}", peers.join(", ")));
+        line(
+            &format!("shard {}", shard.split('.').next().unwrap_or_default()),
+            format!("{shard}: {}", peers.join(", ")),
+        );
     }
     line("PostgreSQL", "port 5432, user postgres or moray, database moray, no password".to_owned());
     line("objects", options.objects.to_string());

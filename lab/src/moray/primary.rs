@@ -52,8 +52,8 @@ async fn session(
     let client = config.connect().await?;
     loop {
         let (state, watcher) = read_and_watch(&client, path).await?;
-        if let Some((state, _)) = state {
-            let found = primary_of(&state);
+        if let Some(state) = state {
+            let found = primary_of(&state.data);
             let changed = |known: &mut Option<SocketAddr>| std::mem::replace(known, found) != found;
             if primary.send_if_modified(changed) {
                 tracing::info!(path, primary = ?found, "the shard's primary");

@@ -167,11 +167,7 @@ async fn converse(child: &mut Child, request: &ExecRequest) -> io::Result<ExecRe
         Some(status) => status,
         None => child.wait().await?,
     };
-    Ok(ExecResponse {
-        exit_code: exit_code(status),
-        stdout: stdout.text(),
-        stderr: stderr.text(),
-    })
+    Ok(ExecResponse { exit_code: exit_code(status), stdout: stdout.text(), stderr: stderr.text() })
 }
 
 /// As shells count: 128 and the number of the signal that ended it.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use uuid::Uuid;
 
+use super::ZoneError;
 use super::owner::{Inner, Zones};
 use super::processes::{Belonging, freeze_all, kill_all, thaw_all};
 use super::services::Preparation;
@@ -13,7 +14,6 @@ use super::setup::SENTINEL;
 use super::skeleton::Root;
 use super::smf::Event;
 use super::zone::{Enabled, Zone, belonging};
-use super::ZoneError;
 use crate::control::ZoneState;
 use crate::layout::{Role, ZoneSpec};
 use crate::process::tied;
@@ -272,22 +272,14 @@ impl Inner {
     }
 
     /// Signals processes, on a thread that may wait.
-    async fn blocking(
-        &self,
-        belonging: Belonging,
-        work: fn(&Belonging) -> std::io::Result<()>,
-    ) {
+    async fn blocking(&self, belonging: Belonging, work: fn(&Belonging) -> std::io::Result<()>) {
         let done = tokio::task::spawn_blocking(move || work(&belonging)).await;
         if let Ok(Err(error)) = done {
             tracing::warn!(%error, lab = %self.directory.path().display(), "cannot signal all processes");
         }
     }
 
-    fn failed_unless(
-        &self,
-        outcome: Result<(), ZoneError>,
-        zone: &Zone,
-    ) -> Result<(), ZoneError> {
+    fn failed_unless(&self, outcome: Result<(), ZoneError>, zone: &Zone) -> Result<(), ZoneError> {
         if outcome.is_err() {
             self.record_state(zone, ZoneState::Failed)?;
         }

@@ -36,9 +36,7 @@ pub(crate) fn manifests(layout: &Layout) -> Vec<Manifest> {
         role,
         name: "registrar",
         path: REGISTRAR,
-        template: text(
-            &REGISTRATION.replace("TYPE", kind).replace("\"PORT\"", &port.to_string()),
-        ),
+        template: text(&REGISTRATION.replace("TYPE", kind).replace("\"PORT\"", &port.to_string())),
     };
     vec![
         Manifest {
@@ -140,7 +138,12 @@ mod tests {
     use crate::layout::{Host, Options};
 
     fn template(role: Role, name: &str) -> String {
-        let host = Host { run_as: None, program: Vec::new(), postgresql: "/".into() };
+        let host = Host {
+            run_as: None,
+            program: Vec::new(),
+            postgresql: "/".into(),
+            directory: "/".into(),
+        };
         let layout = Layout::new(Options::default(), AddressBlock::new(203), host).unwrap();
         let found = manifests(&layout).into_iter().find(|one| one.role == role && one.name == name);
         match found.unwrap().template {

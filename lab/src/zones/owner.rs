@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::ZoneError;
 use super::account::Account;
 use super::enter::{Entrance, enter};
 use super::files::{read_json, write_json};
@@ -17,7 +18,6 @@ use super::processes::kill_all;
 use super::skeleton::Root;
 use super::smf::{Event, Match, resolve};
 use super::zone::{Enabled, Kept, Zone, ZoneRecord, belonging};
-use super::ZoneError;
 use crate::control::{
     ExecRequest, ExecResponse, ServiceStatus, SmfAction, SmfRequest, ZoneState, ZoneStatus,
 };

@@ -211,7 +211,8 @@ mod tests {
     #[test]
     fn a_lab_does_not_find_itself() {
         let this = i32::try_from(std::process::id()).unwrap();
-        let processes = vec![process(this, 5, "LAB_ZONE=x\0", "/"), process(5, 1, "LAB_ZONE=x\0", "/")];
+        let processes =
+            vec![process(this, 5, "LAB_ZONE=x\0", "/"), process(5, 1, "LAB_ZONE=x\0", "/")];
         let belonging = Belonging { marks: vec!["LAB_ZONE=x".to_owned()], ..Belonging::default() };
         assert!(belonging.select(processes).is_empty());
     }

@@ -14,9 +14,7 @@ use crate::control::{ExecRequest, ServiceState, SmfAction, ZoneState};
 use crate::layout::Role;
 use crate::triton::cnapi::Cnapi;
 use crate::triton::vmapi::{JobFault, JobTask, Vmapi, VmapiOptions};
-use crate::triton::{
-    ApiServer, FaultPoint, Imgapi, ImgapiOptions, Population, Sapi, SapiOptions,
-};
+use crate::triton::{ApiServer, FaultPoint, Imgapi, ImgapiOptions, Population, Sapi, SapiOptions};
 use crate::zones::{Manifest, manifests};
 
 struct Region {

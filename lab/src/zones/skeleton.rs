@@ -20,7 +20,8 @@ const TEMPORARY: [&str; 2] = ["tmp", "var/tmp"];
 /// As on the machine, whose `/usr` the zone has.
 const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
 
-const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n";
+const PASSWD: &str =
+    "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\nnogroup:x:65534:\n";
 const NSSWITCH: &str = "passwd: files\ngroup: files\nhosts: files\n";
 /// Login shells read `.bashrc` too, as in SmartOS.

@@ -49,7 +49,8 @@ impl Lab {
         fs::write(&program, PROGRAM).unwrap();
         fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
         let run_as = rustix::process::geteuid().is_root().then(|| "postgres".to_owned());
-        let host = Host { run_as, program: vec![program], postgresql: "/".into() };
+        let host =
+            Host { run_as, program: vec![program], postgresql: "/".into(), directory: "/".into() };
         let options = Options { router_instances: 2, ..Options::default() };
         let layout = Layout::new(options, AddressBlock::new(203), host).unwrap();
         let zones = Self::open(directory.path(), layout);
@@ -83,7 +84,8 @@ impl Lab {
         let status = self.zones.status(uuid).unwrap();
         for service in status.services.iter().filter(|one| !one.fmri.contains("haproxy")) {
             let (name, instance) = service.fmri.rsplit_once(':').unwrap();
-            let name = if instance == "default" { name.rsplit_once('/').unwrap().1 } else { instance };
+            let name =
+                if instance == "default" { name.rsplit_once('/').unwrap().1 } else { instance };
             eventually("a start", async || self.log(uuid, name).contains("started")).await;
         }
         uuid

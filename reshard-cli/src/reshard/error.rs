@@ -18,6 +18,12 @@ pub(crate) enum Error {
     /// A running lab does not do what it was told.
     #[error(transparent)]
     Control(#[from] lab::control::ControlClientError),
+    /// A load does not run.
+    #[error(transparent)]
+    Load(#[from] lab::load::LoadError),
+    /// Nothing can be proven.
+    #[error(transparent)]
+    Proof(#[from] lab::ProofError),
     /// Nothing answers at any control address.
     #[error("no lab is running here; `reshard lab up` starts one")]
     NoLab,

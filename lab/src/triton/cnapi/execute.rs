@@ -108,9 +108,7 @@ impl Script {
             }
         };
         match errors.is_empty() {
-            true => {
-                Ok(Self { request: ExecRequest { argv, env, stdin: String::new() }, json })
-            }
+            true => Ok(Self { request: ExecRequest { argv, env, stdin: String::new() }, json }),
             false => Err(invalid_parameters(Value::Array(errors))),
         }
     }

@@ -109,9 +109,7 @@ impl Wanted {
         let server = with_extras(server, &extras);
         match &self.fields {
             None => server,
-            Some(fields) => {
-                server.into_iter().filter(|(name, _)| fields.contains(name)).collect()
-            }
+            Some(fields) => server.into_iter().filter(|(name, _)| fields.contains(name)).collect(),
         }
     }
 }

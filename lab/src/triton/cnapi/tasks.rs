@@ -50,9 +50,8 @@ impl Cnapi {
     ) -> Result<Answer, Answer> {
         let server = self.find(request)?.uuid;
         let vm: Option<Uuid> = request.parameter("uuid").parse().ok();
-        let on_server = |vm: &Uuid| {
-            self.zones.status(*vm).is_ok_and(|status| status.spec.server == server)
-        };
+        let on_server =
+            |vm: &Uuid| self.zones.status(*vm).is_ok_and(|status| status.spec.server == server);
         let vm = vm.filter(on_server).ok_or_else(|| {
             let message = format!("VM {} not found", request.parameter("uuid"));
             Answer::error(StatusCode::NOT_FOUND, "ResourceNotFound", message)
@@ -86,8 +85,7 @@ impl Cnapi {
             cnapi.change_tasks(|tasks| {
                 if let Some(task) = tasks.get_mut(&id) {
                     task.status = status;
-                    task.history
-                        .push(json!({"name": name, "timestamp": now(), "event": event}));
+                    task.history.push(json!({"name": name, "timestamp": now(), "event": event}));
                 }
             });
         });

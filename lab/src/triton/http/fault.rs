@@ -1,6 +1,7 @@
 //! Faults that an API can be given: what a lab breaks on purpose.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use hyper::Method;
@@ -64,6 +65,39 @@ impl ApiFault {
         let method =
             self.method.as_ref().is_none_or(|only| method.as_str().eq_ignore_ascii_case(only));
         method && self.path.as_ref().is_none_or(|prefix| path.starts_with(prefix))
+    }
+}
+
+impl fmt::Display for ApiName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sapi => "SAPI",
+            Self::Imgapi => "IMGAPI",
+            Self::Vmapi => "VMAPI",
+            Self::Cnapi => "CNAPI",
+        })
+    }
+}
+
+impl fmt::Display for ApiFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            FaultKind::Error500 => "answers 500",
+            FaultKind::Unavailable503 => "answers 503",
+            FaultKind::Hang => "never answers",
+            FaultKind::CutBeforeActing => "cuts connections before acting",
+            FaultKind::CutAfterActing => "cuts connections after acting",
+        })?;
+        if let Some(method) = &self.method {
+            write!(f, ", to {method}")?;
+        }
+        if let Some(path) = &self.path {
+            write!(f, ", at {path}…")?;
+        }
+        match self.requests {
+            Some(requests) => write!(f, ", {requests} times"),
+            None => Ok(()),
+        }
     }
 }
 

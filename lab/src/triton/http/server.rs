@@ -42,7 +42,18 @@ impl ApiServer {
         api: Arc<impl Api>,
         faults: FaultPoint,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+        Self::on(TcpListener::bind(address).await?, api, faults)
+    }
+
+    /// Answers requests to a socket that listens already.
+    ///
+    /// # Errors
+    /// The socket does not tell its address.
+    pub(crate) fn on(
+        listener: TcpListener,
+        api: Arc<impl Api>,
+        faults: FaultPoint,
+    ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         tracing::debug!(%address, server = api.profile().server, "listening");
         Ok(Self { address, task: tokio::spawn(accept(listener, api, faults)) })

@@ -257,7 +257,12 @@ mod tests {
     use crate::{AddressBlock, Host, Options};
 
     fn layout() -> Layout {
-        let host = Host { run_as: None, program: Vec::new(), postgresql: PathBuf::new() };
+        let host = Host {
+            run_as: None,
+            program: Vec::new(),
+            postgresql: PathBuf::new(),
+            directory: PathBuf::new(),
+        };
         Layout::new(Options::default(), AddressBlock::new(0), host).unwrap()
     }
 

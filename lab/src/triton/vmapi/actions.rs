@@ -43,7 +43,10 @@ const REPROVISION: &str = "Invalid VM reprovision parameters";
 const REPROVISIONABLE: [&str; 3] = ["joyent", "joyent-minimal", "lx"];
 
 impl Vmapi {
-    pub(super) async fn update_vm(self: &Arc<Self>, request: &ApiRequest) -> Result<Answer, Answer> {
+    pub(super) async fn update_vm(
+        self: &Arc<Self>,
+        request: &ApiRequest,
+    ) -> Result<Answer, Answer> {
         let vm = self.find(request)?;
         let parameters = request.merged(Merge::BodyWins);
         let action = match parameters.get("action") {
@@ -68,7 +71,10 @@ impl Vmapi {
         }
     }
 
-    pub(super) async fn delete_vm(self: &Arc<Self>, request: &ApiRequest) -> Result<Answer, Answer> {
+    pub(super) async fn delete_vm(
+        self: &Arc<Self>,
+        request: &ApiRequest,
+    ) -> Result<Answer, Answer> {
         let vm = self.find(request)?;
         let sync = is_sync(&request.merged(Merge::BodyWins))?;
         let (vmapi, uuid) = (Arc::clone(self), vm.uuid);

@@ -18,7 +18,7 @@ const WAIT: Duration = Duration::from_millis(20);
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum JobTask {
+pub enum JobTask {
     Provision,
     Update,
     Reprovision,
@@ -58,20 +58,26 @@ impl JobTask {
     }
 }
 
+impl std::fmt::Display for JobTask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// A job that is to fail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct JobFault {
+pub struct JobFault {
     /// The next job of this task fails.
-    pub(crate) task: JobTask,
+    pub task: JobTask,
     /// With this error.
-    pub(crate) message: String,
+    pub message: String,
     /// Whether the error is an object `{name, message}`. Default: no, the message alone.
     #[serde(default)]
-    pub(crate) object: bool,
+    pub object: bool,
     /// Whether the job first does what it is to do. Default: no.
     #[serde(default)]
-    pub(crate) after_acting: bool,
+    pub after_acting: bool,
 }
 
 impl JobFault {

@@ -151,9 +151,7 @@ impl Wanted {
                 state.to_owned()
             }
             "active" => {
-                self.filter(|vm| {
-                    !matches!(member(vm, "state").as_str(), "destroyed" | "failed")
-                });
+                self.filter(|vm| !matches!(member(vm, "state").as_str(), "destroyed" | "failed"));
                 return Some(());
             }
             _ => return None,
@@ -205,7 +203,10 @@ mod tests {
             (json!({"query": "(a=b)"}), "query"),
         ] {
             let errors = parse(parameters).err().unwrap();
-            assert_eq!((&errors[0]["field"], &errors[0]["code"]), (&json!(field), &json!("Invalid")));
+            assert_eq!(
+                (&errors[0]["field"], &errors[0]["code"]),
+                (&json!(field), &json!("Invalid"))
+            );
         }
     }
 
@@ -213,7 +214,8 @@ mod tests {
     fn filters() {
         let vm = json!({"alias": "1.postgres.x-1", "state": "failed", "tags": {"manta_role": "postgres"}, "ram": 7});
         let vm = vm.as_object().unwrap();
-        let passes = |parameters| parse(parameters).unwrap().filters.iter().all(|filter| filter(vm));
+        let passes =
+            |parameters| parse(parameters).unwrap().filters.iter().all(|filter| filter(vm));
         assert!(passes(json!({"alias": "1.post", "tag.manta_role": "postgres", "ram": "7"})));
         assert!(!passes(json!({"alias": "postgres"})));
         assert!(!passes(json!({"state": "active"})));

@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub(crate) use self::jobs::{Job, JobFault, JobTask};
+pub(crate) use self::jobs::Job;
+pub use self::jobs::{JobFault, JobTask};
 use self::vm::{Phase, Vm};
 use super::http::{
     Answer, Api, ApiRequest, ApiServer, BODY_LIMIT, FaultPoint, Profile, RouteEntry, Versions,
@@ -151,9 +152,12 @@ impl Vmapi {
         self.job_faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// No job fails any more.
-    pub(crate) fn clear_job_faults(&self) {
-        self.job_faults.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    /// Takes back what [`Self::fail_next`] was told, if it has not happened yet.
+    pub(crate) fn forgive(&self, fault: &JobFault) {
+        let mut faults = self.job_faults.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = faults.iter().position(|waiting| waiting == fault) {
+            faults.remove(index);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -165,7 +169,10 @@ impl Vmapi {
         let mut state = self.state();
         let result = change(&mut state);
         if let Err(error) = self.document.save(&*state) {
-            tracing::error!(error = &error as &dyn std::error::Error, "VMAPI's state is not written");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "VMAPI's state is not written"
+            );
         }
         result
     }

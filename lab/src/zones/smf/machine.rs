@@ -55,9 +55,14 @@ pub(crate) enum Action {
 enum Phase {
     Idle,
     Starting,
-    Running { pid: u32, since: Timestamp },
+    Running {
+        pid: u32,
+        since: Timestamp,
+    },
     /// Told to end; it is still there.
-    Ending { pid: u32 },
+    Ending {
+        pid: u32,
+    },
     /// Died; not started again yet.
     Waiting,
     Maintenance,
@@ -167,9 +172,10 @@ impl Machine {
                 None
             }
             (Phase::Idle | Phase::Ending { .. }, _)
-            | (Phase::Starting | Phase::Running { .. } | Phase::Waiting | Phase::Maintenance, true) => {
-                None
-            }
+            | (
+                Phase::Starting | Phase::Running { .. } | Phase::Waiting | Phase::Maintenance,
+                true,
+            ) => None,
         }
     }
 

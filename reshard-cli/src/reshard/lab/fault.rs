@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::{Args, Subcommand, ValueEnum};
 use lab::control::ControlClient;
-use lab::{ApiFault, ApiName, Fault, FaultKind};
+use lab::{ApiFault, ApiName, Fault, FaultKind, JobFault, JobTask};
 use uuid::Uuid;
 
 use super::running::{Running, zone_named};
@@ -84,8 +84,9 @@ enum What {
     },
     /// Let VMAPI's next job of a kind fail
     Job {
-        /// The task, such as provision or reprovision
-        task: String,
+        /// The kind of job
+        #[arg(value_enum)]
+        task: Task,
         /// What the job says
         #[arg(long, default_value = "broken on purpose")]
         message: String,
@@ -116,10 +117,37 @@ enum How {
     CutAfter,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Task {
+    Provision,
+    Update,
+    Reprovision,
+    Start,
+    Stop,
+    Reboot,
+    Destroy,
+}
+
+impl From<Task> for JobTask {
+    fn from(task: Task) -> Self {
+        match task {
+            Task::Provision => Self::Provision,
+            Task::Update => Self::Update,
+            Task::Reprovision => Self::Reprovision,
+            Task::Start => Self::Start,
+            Task::Stop => Self::Stop,
+            Task::Reboot => Self::Reboot,
+            Task::Destroy => Self::Destroy,
+        }
+    }
+}
+
 impl What {
     async fn fault(self, control: &ControlClient) -> Result<Fault> {
         let zones = control.zones().await?;
-        let zone = |name: String| Ok::<_, crate::reshard::error::Error>(zone_named(&zones, &name)?.spec.uuid);
+        let zone = |name: String| {
+            Ok::<_, crate::reshard::error::Error>(zone_named(&zones, &name)?.spec.uuid)
+        };
         Ok(match self {
             Self::Zone { zone: name } => Fault::Kill { zone: zone(name)? },
             Self::Primary { shard } => {
@@ -150,7 +178,12 @@ impl What {
                 Fault::Api { api, how: ApiFault { kind, method, path, requests } }
             }
             Self::Image { image } => Fault::Image { image },
-            Self::Job { task, message } => Fault::Job { task, message },
+            Self::Job { task, message } => Fault::Job(JobFault {
+                task: task.into(),
+                message,
+                object: false,
+                after_acting: false,
+            }),
         })
     }
 }

@@ -18,16 +18,24 @@ impl Running {
     /// The control of the lab that was meant.
     pub(super) async fn find(&self) -> Result<ControlClient> {
         if let Some(block) = self.block {
-            return Ok(ControlClient::new(AddressBlock::new(block).control()));
+            return Ok(client(AddressBlock::new(block)));
         }
         match *lab::running().await {
             [] => Err(Error::NoLab),
-            [block] => Ok(ControlClient::new(block.control())),
+            [block] => Ok(client(block)),
             ref several => Err(Error::SeveralLabs {
-                blocks: several.iter().map(|block| block.number().to_string()).collect::<Vec<_>>().join(", "),
+                blocks: several
+                    .iter()
+                    .map(|block| block.number().to_string())
+                    .collect::<Vec<_>>()
+                    .join(", "),
             }),
         }
     }
+}
+
+fn client(block: AddressBlock) -> ControlClient {
+    ControlClient::new(&format!("http://{}", block.control()))
 }
 
 /// The zone that was meant by a UUID or the beginning of one, an alias or the beginning of one, or an address.

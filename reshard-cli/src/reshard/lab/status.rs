@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use clap::Args;
-use comfy_table::{Table, presets};
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
 use lab::control::{ServiceState, ZoneStatus};
 use serde::Serialize;
 
@@ -36,16 +37,28 @@ impl StatusArgs {
             return Ok(());
         }
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(["ZONE", "ALIAS", "ADDRESS", "STATE", "SERVICES"]);
+        table
+            .load_style(NOTHING)
+            .set_header(["ZONE", "ALIAS", "ADDRESS", "STATE", "SERVICES"]);
         for zone in &status.zones {
             let uuid = zone.spec.uuid.to_string();
             let state = format!("{:?}", zone.state).to_lowercase();
             let short = uuid.split('-').next().unwrap_or_default().to_owned();
-            table.add_row([short, zone.spec.alias.clone(), zone.spec.address.to_string(), state, services(zone)]);
+            table.add_row([
+                short,
+                zone.spec.alias.clone(),
+                zone.spec.address.to_string(),
+                state,
+                services(zone),
+            ]);
         }
         writeln!(out, "{}", table.trim_fmt())?;
         for fault in &status.faults {
-            writeln!(out, "broken since {}: {} (reshard lab heal {})", fault.since, fault.fault, fault.id)?;
+            writeln!(
+                out,
+                "broken since {}: {} (reshard lab heal {})",
+                fault.since, fault.fault, fault.id
+            )?;
         }
         Ok(())
     }
@@ -53,7 +66,8 @@ impl StatusArgs {
 
 /// How many services are online, and which are not.
 fn services(zone: &ZoneStatus) -> String {
-    let mut others = zone.services.iter().filter(|service| service.state != ServiceState::Online).peekable();
+    let mut others =
+        zone.services.iter().filter(|service| service.state != ServiceState::Online).peekable();
     let online = zone.services.len() - others.clone().count();
     let mut text = format!("{online} online");
     if others.peek().is_some() {
