@@ -7,7 +7,9 @@ use serde_json::Value;
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::{ControlError, ExecRequest, ExecResponse, ServiceStatus, SmfRequest, ZoneStatus};
+use super::{
+    ControlError, ExecRequest, ExecResponse, ServiceStatus, SmfRequest, ZoneProcess, ZoneStatus,
+};
 use crate::layout::Layout;
 
 /// Asks a running lab, and tells it what to do.
@@ -77,6 +79,14 @@ impl ControlClient {
     /// There is no such zone.
     pub async fn zone(&self, zone: Uuid) -> Result<ZoneStatus, ControlClientError> {
         self.get(&format!("/zones/{zone}")).await
+    }
+
+    /// The processes of a zone, in the order of their numbers.
+    ///
+    /// # Errors
+    /// There is no such zone.
+    pub async fn processes(&self, zone: Uuid) -> Result<Vec<ZoneProcess>, ControlClientError> {
+        self.get(&format!("/zones/{zone}/processes")).await
     }
 
     /// `svcadm` in a zone.
@@ -157,8 +167,7 @@ impl ControlClient {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, ControlClientError> {
-        let malformed =
-            |source| ControlClientError::Malformed { url: self.url(path), source };
+        let malformed = |source| ControlClientError::Malformed { url: self.url(path), source };
         let body = serde_json::to_vec(body).map_err(malformed)?;
         let answer = self.send(Method::POST, path, Some(body)).await?;
         self.parse(path, &answer)
@@ -168,11 +177,7 @@ impl ControlClient {
         format!("{}{path}", self.base)
     }
 
-    fn parse<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        body: &[u8],
-    ) -> Result<T, ControlClientError> {
+    fn parse<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, ControlClientError> {
         serde_json::from_slice(body)
             .map_err(|source| ControlClientError::Malformed { url: self.url(path), source })
     }

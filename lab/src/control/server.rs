@@ -11,10 +11,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::ControlError;
-use crate::triton::http::{
-    Answer, Api, ApiRequest, BODY_LIMIT, FaultPoint, Profile, RouteEntry,
-};
 use crate::triton::ApiServer;
+use crate::triton::http::{Answer, Api, ApiRequest, BODY_LIMIT, FaultPoint, Profile, RouteEntry};
 use crate::zones::{ZoneError, Zones};
 
 /// Why a request is refused.
@@ -86,6 +84,8 @@ pub(crate) enum Route {
     Lab,
     Zones,
     Zone,
+    Processes,
+    GlobalProcesses,
     Smf,
     Exec,
     ExecGlobal,
@@ -100,6 +100,8 @@ impl<H: Hooks> ControlServer<H> {
         RouteEntry::new(Method::GET, "/lab", Route::Lab),
         RouteEntry::new(Method::GET, "/zones", Route::Zones),
         RouteEntry::new(Method::GET, "/zones/:uuid", Route::Zone),
+        RouteEntry::new(Method::GET, "/zones/:uuid/processes", Route::Processes),
+        RouteEntry::new(Method::GET, "/servers/:uuid/processes", Route::GlobalProcesses),
         RouteEntry::new(Method::POST, "/zones/:uuid/smf", Route::Smf),
         RouteEntry::new(Method::POST, "/zones/:uuid/exec", Route::Exec),
         RouteEntry::new(Method::POST, "/servers/:uuid/exec", Route::ExecGlobal),
@@ -122,10 +124,12 @@ impl<H: Hooks> ControlServer<H> {
     }
 
     async fn answer(&self, route: Route, request: &ApiRequest) -> Result<Answer, Refusal> {
-        match route {
+        Ok(match route {
             Route::Lab => ok(self.zones.layout()),
             Route::Zones => ok(&self.zones.list()),
             Route::Zone => ok(&self.zones.status(uuid(request)?)?),
+            Route::Processes => ok(&self.zones.processes(uuid(request)?)?),
+            Route::GlobalProcesses => ok(&self.zones.global_processes(uuid(request)?)?),
             Route::Smf => ok(&self.zones.smf(uuid(request)?, &body(request)?).await?),
             Route::Exec => ok(&self.zones.exec(uuid(request)?, &body(request)?, None).await?),
             Route::ExecGlobal => {
@@ -135,13 +139,13 @@ impl<H: Hooks> ControlServer<H> {
             Route::AddFault => ok(&self.hooks.add_fault(body(request)?).await?),
             Route::Heal => {
                 self.hooks.heal().await?;
-                Ok(Answer::empty(StatusCode::NO_CONTENT))
+                Answer::empty(StatusCode::NO_CONTENT)
             }
             Route::Stop => {
                 self.hooks.stop();
-                Ok(Answer::empty(StatusCode::ACCEPTED))
+                Answer::empty(StatusCode::ACCEPTED)
             }
-        }
+        })
     }
 }
 
@@ -169,8 +173,8 @@ impl<H: Hooks> Api for ControlServer<H> {
     }
 }
 
-fn ok(value: &impl Serialize) -> Result<Answer, Refusal> {
-    Ok(Answer::json(StatusCode::OK, value))
+fn ok(value: &impl Serialize) -> Answer {
+    Answer::json(StatusCode::OK, value)
 }
 
 fn uuid(request: &ApiRequest) -> Result<Uuid, Refusal> {

@@ -77,7 +77,14 @@ async fn zones_are_listed_and_their_services_governed() {
     let unknown = Uuid::new_v4();
     let missing = refusal(client.zone(unknown).await);
     assert_eq!(missing, (404, format!("there is no zone {unknown}")));
+    let stdin = "sleep 1000 & disown; exec >&- 2>&-; exit".to_owned();
+    client.exec(zone, &ExecRequest { stdin, ..ExecRequest::default() }).await.unwrap();
+    let commands: Vec<String> =
+        client.processes(zone).await.unwrap().into_iter().map(|process| process.command).collect();
+    assert!(commands.iter().any(|command| command.contains("lab-service registrar")));
+    assert!(commands.iter().any(|command| command == "sleep 1000"), "{commands:?}");
     lab.zones.halt(zone).await.unwrap();
+    assert_eq!(client.processes(zone).await.unwrap(), []);
     let stopped = refusal(client.exec(zone, &ExecRequest::default()).await);
     assert_eq!(stopped, (409, format!("zone {zone} is stopped")));
 }

@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn a_user_is_found_by_the_whole_name() {
-        let users = "root:x:0:0:root:/root:/bin/bash\npost:x:1:1::/:\npostgres:x:103:104:,,,:/:/b\n";
+        let users =
+            "root:x:0:0:root:/root:/bin/bash\npost:x:1:1::/:\npostgres:x:103:104:,,,:/:/b\n";
         let account = Account::among(users, "postgres").unwrap();
         assert_eq!((account.user, account.group), (103, 104));
         assert_eq!(Account::among(users, "gres"), None);

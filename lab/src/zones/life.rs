@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use uuid::Uuid;
 
+use super::ZoneError;
 use super::owner::{Inner, Zones};
 use super::processes::{Belonging, freeze_all, kill_all, thaw_all};
 use super::services::Preparation;
@@ -13,7 +14,6 @@ use super::setup::SENTINEL;
 use super::skeleton::Root;
 use super::smf::Event;
 use super::zone::{Enabled, Zone, belonging};
-use super::ZoneError;
 use crate::control::ZoneState;
 use crate::layout::{Role, ZoneSpec};
 use crate::process::tied;
@@ -51,10 +51,10 @@ impl Zones {
     pub(crate) async fn boot(&self, zone: Uuid) -> Result<(), ZoneError> {
         let zone = self.inner.zone(zone)?;
         let _operation = zone.operation.lock().await;
-        match zone.state() {
-            ZoneState::Running => Ok(()),
-            _ => self.inner.bring_up(&zone).await,
+        if zone.state() == ZoneState::Running {
+            return Ok(());
         }
+        self.inner.bring_up(&zone).await
     }
 
     /// Boots all zones that ran when their state was last written down, all at the same time.
@@ -127,10 +127,7 @@ impl Zones {
         let spec = zone.change_spec(|spec| spec.image = image);
         inner.record_spec(&spec)?;
         inner.record_state(&zone, ZoneState::Provisioning)?;
-        let kept: &[&str] = match spec.role {
-            Role::Postgres => &["manatee"],
-            _ => &[],
-        };
+        let kept: &[&str] = if spec.role == Role::Postgres { &["manatee"] } else { &[] };
         let root = Root::new(inner.directory.zone_root(spec.uuid), inner.account.as_ref());
         let made = root.clear(kept).and_then(|()| inner.lay_out(&spec));
         // A new root has all services enabled, as a new zone has.
@@ -272,22 +269,14 @@ impl Inner {
     }
 
     /// Signals processes, on a thread that may wait.
-    async fn blocking(
-        &self,
-        belonging: Belonging,
-        work: fn(&Belonging) -> std::io::Result<()>,
-    ) {
+    async fn blocking(&self, belonging: Belonging, work: fn(&Belonging) -> std::io::Result<()>) {
         let done = tokio::task::spawn_blocking(move || work(&belonging)).await;
         if let Ok(Err(error)) = done {
             tracing::warn!(%error, lab = %self.directory.path().display(), "cannot signal all processes");
         }
     }
 
-    fn failed_unless(
-        &self,
-        outcome: Result<(), ZoneError>,
-        zone: &Zone,
-    ) -> Result<(), ZoneError> {
+    fn failed_unless(&self, outcome: Result<(), ZoneError>, zone: &Zone) -> Result<(), ZoneError> {
         if outcome.is_err() {
             self.record_state(zone, ZoneState::Failed)?;
         }

@@ -36,9 +36,7 @@ pub(crate) fn manifests(layout: &Layout) -> Vec<Manifest> {
         role,
         name: "registrar",
         path: REGISTRAR,
-        template: text(
-            &REGISTRATION.replace("TYPE", kind).replace("\"PORT\"", &port.to_string()),
-        ),
+        template: text(&REGISTRATION.replace("TYPE", kind).replace("\"PORT\"", &port.to_string())),
     };
     vec![
         Manifest {
@@ -143,10 +141,8 @@ mod tests {
         let host = Host { run_as: None, program: Vec::new(), postgresql: "/".into() };
         let layout = Layout::new(Options::default(), AddressBlock::new(203), host).unwrap();
         let found = manifests(&layout).into_iter().find(|one| one.role == role && one.name == name);
-        match found.unwrap().template {
-            Value::String(template) => template,
-            template => template.to_string(),
-        }
+        let template = found.unwrap().template;
+        template.as_str().map_or_else(|| template.to_string(), ToOwned::to_owned)
     }
 
     fn metadata(shards: &Value) -> Value {

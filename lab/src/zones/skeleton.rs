@@ -1,6 +1,7 @@
 //! What the root directory of a new zone has.
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs::{self, Permissions};
 use std::io;
 use std::net::Ipv4Addr;
@@ -20,7 +21,8 @@ const TEMPORARY: [&str; 2] = ["tmp", "var/tmp"];
 /// As on the machine, whose `/usr` the zone has.
 const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
 
-const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n";
+const PASSWD: &str =
+    "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\nnogroup:x:65534:\n";
 const NSSWITCH: &str = "passwd: files\ngroup: files\nhosts: files\n";
 /// Login shells read `.bashrc` too, as in SmartOS.
@@ -66,9 +68,12 @@ impl<'a> Root<'a> {
             self.directory(Path::new(tool).parent().unwrap_or(Path::new("")))?;
             self.link(tool, "/opt/lab/program")?;
         }
-        let hosts: String =
-            hosts.iter().map(|(address, name)| format!("{address}\t{name}\n")).collect();
-        self.file("etc/hosts", &format!("127.0.0.1\tlocalhost\n{hosts}"))?;
+        let mut file = "127.0.0.1\tlocalhost\n".to_owned();
+        for (address, name) in hosts {
+            // A string takes any text.
+            writeln!(file, "{address}\t{name}").unwrap_or_default();
+        }
+        self.file("etc/hosts", &file)?;
         self.file("etc/passwd", PASSWD)?;
         self.file("etc/group", GROUP)?;
         self.file("etc/nsswitch.conf", NSSWITCH)?;

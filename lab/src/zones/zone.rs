@@ -91,9 +91,7 @@ impl Zone {
     }
 
     pub(super) fn enabled(&self) -> Enabled {
-        let entry = |kept: &Arc<Kept>| {
-            (kept.service.fmri.clone(), kept.runner.current().enabled)
-        };
+        let entry = |kept: &Arc<Kept>| (kept.service.fmri.clone(), kept.runner.current().enabled);
         self.services.iter().map(entry).collect()
     }
 

@@ -91,10 +91,7 @@ impl Wanted {
                 _ => return Err(unknown_parameter(name)),
             }
         }
-        match errors.is_empty() {
-            true => Ok(wanted),
-            false => Err(invalid_parameters(Value::Array(errors))),
-        }
+        if errors.is_empty() { Ok(wanted) } else { Err(invalid_parameters(Value::Array(errors))) }
     }
 
     fn includes(&self, server: &Map<String, Value>) -> bool {
@@ -109,9 +106,7 @@ impl Wanted {
         let server = with_extras(server, &extras);
         match &self.fields {
             None => server,
-            Some(fields) => {
-                server.into_iter().filter(|(name, _)| fields.contains(name)).collect()
-            }
+            Some(fields) => server.into_iter().filter(|(name, _)| fields.contains(name)).collect(),
         }
     }
 }

@@ -31,7 +31,8 @@ pub(crate) enum VmAction {
 pub(super) struct Task {
     id: Uuid,
     req_id: String,
-    task: &'static str,
+    #[serde(rename = "task")]
+    name: &'static str,
     server_uuid: Uuid,
     status: &'static str,
     timestamp: String,
@@ -50,9 +51,8 @@ impl Cnapi {
     ) -> Result<Answer, Answer> {
         let server = self.find(request)?.uuid;
         let vm: Option<Uuid> = request.parameter("uuid").parse().ok();
-        let on_server = |vm: &Uuid| {
-            self.zones.status(*vm).is_ok_and(|status| status.spec.server == server)
-        };
+        let on_server =
+            |vm: &Uuid| self.zones.status(*vm).is_ok_and(|status| status.spec.server == server);
         let vm = vm.filter(on_server).ok_or_else(|| {
             let message = format!("VM {} not found", request.parameter("uuid"));
             Answer::error(StatusCode::NOT_FOUND, "ResourceNotFound", message)
@@ -61,7 +61,7 @@ impl Cnapi {
         let task = Task {
             id,
             req_id: request.id.clone(),
-            task: match action {
+            name: match action {
                 VmAction::Start => "machine_boot",
                 VmAction::Stop => "machine_shutdown",
                 VmAction::Reboot => "machine_reboot",
@@ -86,8 +86,7 @@ impl Cnapi {
             cnapi.change_tasks(|tasks| {
                 if let Some(task) = tasks.get_mut(&id) {
                     task.status = status;
-                    task.history
-                        .push(json!({"name": name, "timestamp": now(), "event": event}));
+                    task.history.push(json!({"name": name, "timestamp": now(), "event": event}));
                 }
             });
         });

@@ -1,8 +1,6 @@
 //! CNAPI, asked by curl.
 
-use serde_json::{Value, json};
 use tokio::process::Command;
-use uuid::Uuid;
 
 use super::*;
 use crate::layout::Role;
@@ -87,7 +85,8 @@ async fn scripts_are_executed() {
     let asked = Asked::new(&lab).await;
     let server = lab.zones.layout().servers[0].uuid;
     let path = format!("/servers/{server}/execute");
-    let script = "#!/usr/bin/env bash\necho \"$GREETING $LAB_ZONE $2\"\necho err >&2\nexit ${3:-0}\n";
+    let script =
+        "#!/usr/bin/env bash\necho \"$GREETING $LAB_ZONE $2\"\necho err >&2\nexit ${3:-0}\n";
     let args = json!(["one", "t'w o"]);
     let body = json!({"script": script, "args": args, "env": {"GREETING": "hello"}});
     let said = format!("hello server:{server} t'w o");
@@ -102,8 +101,7 @@ async fn scripts_are_executed() {
     let mut plain = body;
     plain["json"] = json!("false");
     let (status, error) = asked.curl(&path, Some(plain.clone())).await;
-    let expected =
-        json!({"code": "InternalError", "message": "Error executing on remote system"});
+    let expected = json!({"code": "InternalError", "message": "Error executing on remote system"});
     assert_eq!((status, error), (500, expected));
     plain["timeout"] = json!(1000);
     // "Empty reply from server"
@@ -118,7 +116,8 @@ async fn scripts_are_executed() {
         assert_eq!((status, &error["code"]), (500, &json!("InvalidParameters")));
         assert_eq!(error["errors"][0]["field"], field);
     }
-    let left = std::fs::read_dir(lab.directory.path().join(format!("servers/{server}/root/var/tmp")));
+    let left =
+        std::fs::read_dir(lab.directory.path().join(format!("servers/{server}/root/var/tmp")));
     assert_eq!(left.unwrap().count(), 0);
     asked.cnapi.set_silent(server, true);
     let (status, error) = asked.curl(&path, Some(json!({"script": "#!/bin/bash\n"}))).await;

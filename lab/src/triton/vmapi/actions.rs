@@ -43,7 +43,10 @@ const REPROVISION: &str = "Invalid VM reprovision parameters";
 const REPROVISIONABLE: [&str; 3] = ["joyent", "joyent-minimal", "lx"];
 
 impl Vmapi {
-    pub(super) async fn update_vm(self: &Arc<Self>, request: &ApiRequest) -> Result<Answer, Answer> {
+    pub(super) async fn update_vm(
+        self: &Arc<Self>,
+        request: &ApiRequest,
+    ) -> Result<Answer, Answer> {
         let vm = self.find(request)?;
         let parameters = request.merged(Merge::BodyWins);
         let action = match parameters.get("action") {
@@ -64,11 +67,19 @@ impl Vmapi {
         match task {
             JobTask::Update => self.update(&vm, &parameters, sync).await,
             JobTask::Reprovision => self.reprovision(&vm, &parameters, sync).await,
-            _ => self.switch(task, &vm, &parameters, sync).await,
+            JobTask::Start
+            | JobTask::Stop
+            | JobTask::Reboot
+            | JobTask::Kill
+            | JobTask::Provision
+            | JobTask::Destroy => self.switch(task, &vm, &parameters, sync).await,
         }
     }
 
-    pub(super) async fn delete_vm(self: &Arc<Self>, request: &ApiRequest) -> Result<Answer, Answer> {
+    pub(super) async fn delete_vm(
+        self: &Arc<Self>,
+        request: &ApiRequest,
+    ) -> Result<Answer, Answer> {
         let vm = self.find(request)?;
         let sync = is_sync(&request.merged(Merge::BodyWins))?;
         let (vmapi, uuid) = (Arc::clone(self), vm.uuid);
@@ -206,8 +217,7 @@ async fn switched(
     let state = zones.status(uuid).map_err(|error| reason(&error))?.state;
     let runs = state == ZoneState::Running;
     let outcome = match (task, runs) {
-        (JobTask::Start, true) if idempotent => Ok(()),
-        (JobTask::Stop | JobTask::Kill, false) if idempotent => Ok(()),
+        (JobTask::Start, true) | (JobTask::Stop | JobTask::Kill, false) if idempotent => Ok(()),
         (JobTask::Start, true) => return Err("VM is already running".to_owned()),
         (JobTask::Stop | JobTask::Kill | JobTask::Reboot, false) => {
             return Err("VM is not running".to_owned());

@@ -165,7 +165,10 @@ impl Vmapi {
         let mut state = self.state();
         let result = change(&mut state);
         if let Err(error) = self.document.save(&*state) {
-            tracing::error!(error = &error as &dyn std::error::Error, "VMAPI's state is not written");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "VMAPI's state is not written"
+            );
         }
         result
     }

@@ -40,7 +40,10 @@ const MEMBERS: [&str; 18] = [
 ];
 
 impl Vmapi {
-    pub(super) async fn create_vm(self: &Arc<Self>, request: &ApiRequest) -> Result<Answer, Answer> {
+    pub(super) async fn create_vm(
+        self: &Arc<Self>,
+        request: &ApiRequest,
+    ) -> Result<Answer, Answer> {
         let parameters = request.merged(Merge::BodyWins);
         let sync = is_sync(&parameters)?;
         let image = parameters.get("image_uuid").and_then(Value::as_str).and_then(parse_uuid);
@@ -153,15 +156,17 @@ impl Vmapi {
         let tag = tags.and_then(|tags| tags.get("manta_role")).and_then(Value::as_str);
         let service = alias.split('.').find(|part| part.parse::<u32>().is_err());
         let named = |name: &str| images.iter().find(|known| known.role.service() == name);
-        by_image.or_else(|| tag.and_then(named)).or_else(|| service.and_then(named)).map(|it| it.role)
+        by_image
+            .or_else(|| tag.and_then(named))
+            .or_else(|| service.and_then(named))
+            .map(|it| it.role)
     }
 
     /// An address that neither a zone has, nor one that is about to be made.
     fn free_address(&self, state: &State, role: Role) -> Option<std::net::Ipv4Addr> {
         let promised = state.vms.values().filter(|vm| vm.phase == Phase::Provisioning);
-        let promised = promised.filter_map(|vm| {
-            vm.members.get("nics")?.get(0)?.get("ip")?.as_str()?.parse().ok()
-        });
+        let promised = promised
+            .filter_map(|vm| vm.members.get("nics")?.get(0)?.get("ip")?.as_str()?.parse().ok());
         self.zones.next_address(role, promised).ok()
     }
 
@@ -202,7 +207,8 @@ pub(super) fn alias_error(
     let Some(alias) = alias.as_str() else { return Some(invalid()) };
     let mut letters = alias.chars();
     let plain = letters.next().is_some_and(|letter| letter.is_ascii_alphanumeric())
-        && letters.all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-'));
+        && letters
+            .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-'));
     if !plain || alias.len() > ALIAS_LENGTH {
         return Some(invalid());
     }

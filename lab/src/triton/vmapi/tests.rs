@@ -1,6 +1,5 @@
 //! VMAPI, asked by curl.
 
-use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::*;
@@ -31,7 +30,12 @@ impl Asked {
         (status, body)
     }
 
-    async fn curl_with_head(&self, method: &str, path: &str, body: Option<Value>) -> (String, Value) {
+    async fn curl_with_head(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> (String, Value) {
         let mut curl = Command::new("curl");
         curl.args(["-s", "-i", "-g", "-X", method, "--max-time", "20"]);
         if let Some(body) = body {
@@ -89,7 +93,10 @@ async fn a_vm_lives_and_is_known_after_its_end() {
     assert_eq!((status, &early["code"]), (409, &json!("UnallocatedVM")));
     drop(held);
     let job = asked.follow((202, accepted)).await;
-    assert_eq!((&job["execution"], &job["params"]["task"]), (&json!("succeeded"), &json!("provision")));
+    assert_eq!(
+        (&job["execution"], &job["params"]["task"]),
+        (&json!("succeeded"), &json!("provision"))
+    );
     let (_, vm) = asked.get(&path).await;
     assert_eq!((&vm["state"], &vm["zone_state"]), (&json!("running"), &json!("running")));
     for member in ["alias", "brand", "owner_uuid", "image_uuid", "server_uuid", "tags"] {
@@ -117,7 +124,10 @@ async fn a_vm_lives_and_is_known_after_its_end() {
     let image = lab.zones.layout().image(Role::Postgres);
     let body = json!({"action": "reprovision", "image_uuid": image});
     let job = asked.follow(asked.post(&path, body).await).await;
-    assert_eq!((&job["name"], &job["execution"]), (&json!("reprovision-7.0.4"), &json!("succeeded")));
+    assert_eq!(
+        (&job["name"], &job["execution"]),
+        (&json!("reprovision-7.0.4"), &json!("succeeded"))
+    );
     assert_eq!(asked.get(&path).await.1["image_uuid"], json!(image));
 
     asked.follow(asked.curl("DELETE", &path, None).await).await;
@@ -141,7 +151,10 @@ async fn what_is_wrong_with_a_request_is_said() {
         "errors": [{"field": "uuid", "code": "Invalid", "message": "Invalid UUID"}]});
     assert_eq!((status, error), (409, expected));
     let (status, error) = asked.get(&format!("/vms/{}", Uuid::new_v4())).await;
-    assert_eq!((status, error), (404, json!({"code": "ResourceNotFound", "message": "VM not found"})));
+    assert_eq!(
+        (status, error),
+        (404, json!({"code": "ResourceNotFound", "message": "VM not found"}))
+    );
     let owner = Uuid::new_v4();
     assert_eq!(asked.get(&format!("{path}?owner_uuid={owner}")).await.0, 404);
     for (body, code) in [(json!({}), "MissingParameter"), (json!({"action": "dance"}), "Invalid")] {
@@ -155,17 +168,23 @@ async fn what_is_wrong_with_a_request_is_said() {
         "code": "ValidationFailed", "message": "No VM parameters provided", "errors": [],
     });
     assert_eq!((status, error), (409, expected));
-    let (status, _) = asked.post(&format!("{path}?action=update"), json!({"alias": "a", "sync": true})).await;
+    let (status, _) =
+        asked.post(&format!("{path}?action=update"), json!({"alias": "a", "sync": true})).await;
     assert_eq!(status, 409);
     for image in [json!(null), json!("x"), json!(Uuid::new_v4())] {
         let body = json!({"action": "reprovision", "image_uuid": image});
         let (status, error) = asked.post(&path, body).await;
         assert_eq!((status, &error["errors"][0]["field"]), (409, &json!("image_uuid")));
     }
-    let (status, error) = asked.post("/vms", json!({"alias": "-x", "uuid": zone, "server_uuid": "y"})).await;
+    let (status, error) =
+        asked.post("/vms", json!({"alias": "-x", "uuid": zone, "server_uuid": "y"})).await;
     assert_eq!((status, &error["message"]), (409, &json!("Invalid VM parameters")));
-    let fields: Vec<&str> =
-        error["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect();
+    let fields: Vec<&str> = error["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["field"].as_str().unwrap())
+        .collect();
     assert_eq!(fields, ["uuid", "owner_uuid", "brand", "server_uuid", "alias", "image_uuid"]);
     let job = Uuid::new_v4();
     assert_eq!(asked.get(&format!("/jobs/{job}")).await.0, 404);
@@ -227,8 +246,11 @@ async fn jobs_fail_as_they_are_told_and_outlive_vmapi() {
     let lab = Lab::new();
     let zone = lab.zone(Role::Webapi).await;
     let asked = Asked::new(&lab).await;
-    let fault = |task, object, after_acting| {
-        JobFault { task, message: "no space".to_owned(), object, after_acting }
+    let fault = |task, object, after_acting| JobFault {
+        task,
+        message: "no space".to_owned(),
+        object,
+        after_acting,
     };
     asked.vmapi.fail_next(fault(JobTask::Update, false, false));
     asked.vmapi.fail_next(fault(JobTask::Update, true, true));
@@ -236,11 +258,17 @@ async fn jobs_fail_as_they_are_told_and_outlive_vmapi() {
     let path = format!("/vms/{zone}");
     let update = |alias: &str| json!({"action": "update", "alias": alias});
     let job = asked.follow(asked.post(&path, update("first")).await).await;
-    assert_eq!((&job["execution"], &job["chain_results"][1]["error"]), (&json!("failed"), &json!("no space")));
+    assert_eq!(
+        (&job["execution"], &job["chain_results"][1]["error"]),
+        (&json!("failed"), &json!("no space"))
+    );
     assert_ne!(asked.get(&path).await.1["alias"], "first");
     let job = asked.follow(asked.post(&path, update("second")).await).await;
     let expected = json!({"name": "InternalError", "message": "no space"});
-    assert_eq!((&job["execution"], &job["chain_results"][1]["error"]), (&json!("failed"), &expected));
+    assert_eq!(
+        (&job["execution"], &job["chain_results"][1]["error"]),
+        (&json!("failed"), &expected)
+    );
     assert_eq!(asked.get(&path).await.1["alias"], "second");
     asked.vmapi.fail_next(fault(JobTask::Provision, false, false));
     let failing = payload(&lab, "webapi.x");

@@ -56,12 +56,17 @@ mod tests {
 
     #[test]
     fn ends_of_names_mean_an_instance() {
-        for operand in
-            [INSTANCES[1], "electric-moray-2022", "electric-moray:electric-moray-2022", "/smartdc/application/electric-moray:electric-moray-2022"]
-        {
+        for operand in [
+            INSTANCES[1],
+            "electric-moray-2022",
+            "electric-moray:electric-moray-2022",
+            "/smartdc/application/electric-moray:electric-moray-2022",
+        ] {
             assert_eq!(found(operand), Match::One(INSTANCES[1]), "{operand}");
         }
-        for operand in ["registrar", "svc:/manta/application/registrar", "default", "registrar:default"] {
+        for operand in
+            ["registrar", "svc:/manta/application/registrar", "default", "registrar:default"]
+        {
             assert_eq!(found(operand), Match::One(INSTANCES[2]), "{operand}");
         }
     }

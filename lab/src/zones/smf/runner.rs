@@ -22,8 +22,7 @@ use crate::process::tied;
 use crate::zones::processes::{Belonging, kill_all, signal};
 
 /// Work that comes before the start of a process.
-pub(crate) type Prepare =
-    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+pub(crate) type Prepare = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// How the process of an instance is started.
 #[derive(Clone)]
