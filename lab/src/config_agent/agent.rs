@@ -20,7 +20,7 @@ use crate::service::{ServiceContext, Stopped};
 use crate::zones::{Entrance, enter, write_atomically};
 
 /// How long the command of a manifest may take.
-const POST_CMD_TIME: Duration = Duration::from_secs(60);
+const POST_CMD_TIME: Duration = Duration::from_mins(1);
 
 /// Why a zone's files could not be rendered.
 #[derive(Debug, Error)]
@@ -152,10 +152,7 @@ fn values(metadata: &Map<String, Value>, automatic: &Automatic) -> Value {
 }
 
 fn text(template: &Value) -> String {
-    match template {
-        Value::String(text) => text.clone(),
-        object => format!("{object:#}"),
-    }
+    template.as_str().map_or_else(|| format!("{template:#}"), ToOwned::to_owned)
 }
 
 /// Where a manifest's file is. What SAPI has can be anybody's: a file outside the zone is not written.
@@ -206,7 +203,7 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
                     run_commands(changed, &entrance).await;
                 }
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "not rendered")
+                    tracing::warn!(error = &error as &dyn std::error::Error, "not rendered");
                 }
             },
             Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "not polled"),
@@ -241,7 +238,7 @@ mod tests {
         }
     }
 
-    fn configuration(path: &str, template: Value, value: &str) -> Configuration {
+    fn configuration(path: &str, template: &Value, value: &str) -> Configuration {
         let manifest = json!({"name": "m", "path": path, "template": template, "version": "1.0.0"});
         serde_json::from_value(json!({"manifests": [manifest], "metadata": {"KEY": value}}))
             .unwrap()
@@ -252,13 +249,13 @@ mod tests {
         let lab = tempfile::tempdir().unwrap();
         let directory = LabDirectory::new(lab.path());
         let template = json!("{{KEY}} of {{auto.ZONENAME}} at {{auto.MANTA_IP}}");
-        let first = configuration("/opt/x/etc/config.json", template.clone(), "one");
+        let first = configuration("/opt/x/etc/config.json", &template, "one");
         let written = apply(&first, &directory, &automatic()).unwrap();
         let expected = "one of 00000000-0000-0000-0000-000000000001 at 127.77.203.40";
         assert_eq!(fs::read_to_string(&written[0].path).unwrap(), expected);
         assert!(written[0].path.ends_with("root/opt/x/etc/config.json"));
         assert!(apply(&first, &directory, &automatic()).unwrap().is_empty());
-        let second = configuration("/opt/x/etc/config.json", template, "two");
+        let second = configuration("/opt/x/etc/config.json", &template, "two");
         assert_eq!(apply(&second, &directory, &automatic()).unwrap().len(), 1);
     }
 
@@ -266,7 +263,7 @@ mod tests {
     fn an_object_stands_for_its_json() {
         let lab = tempfile::tempdir().unwrap();
         let directory = LabDirectory::new(lab.path());
-        let configuration = configuration("/etc/x", json!({"service": "{{KEY}}"}), "s");
+        let configuration = configuration("/etc/x", &json!({"service": "{{KEY}}"}), "s");
         let written = apply(&configuration, &directory, &automatic()).unwrap();
         let value: Value = serde_json::from_slice(&fs::read(&written[0].path).unwrap()).unwrap();
         assert_eq!(value, json!({"service": "s"}));
@@ -277,7 +274,7 @@ mod tests {
         let lab = tempfile::tempdir().unwrap();
         let directory = LabDirectory::new(lab.path());
         for path in ["/../../x", "etc/x", "/a/../b", "/", ""] {
-            let configuration = configuration(path, json!("x"), "");
+            let configuration = configuration(path, &json!("x"), "");
             let error = apply(&configuration, &directory, &automatic()).err().unwrap();
             assert!(matches!(error, AgentError::Path { .. }), "{path}");
         }

@@ -247,8 +247,8 @@ mod tests {
 
     use super::*;
 
-    fn rendered(template: &str, values: Value) -> String {
-        render(template, &values).unwrap()
+    fn rendered(template: &str, values: &Value) -> String {
+        render(template, values).unwrap()
     }
 
     #[test]
@@ -256,14 +256,14 @@ mod tests {
         let values =
             json!({"a": "x<\"'&>", "n": 5, "t": true, "o": {"p": {"q": "deep"}}, "l": [1, "b"]});
         assert_eq!(
-            rendered("{{a}}|{{{a}}}|{{& a }}", values.clone()),
+            rendered("{{a}}|{{{a}}}|{{& a }}", &values),
             "x&lt;&quot;&#39;&amp;&gt;|x<\"'&>|x<\"'&>"
         );
         assert_eq!(
-            rendered("{{n}} {{t}} {{ o.p.q }} {{l}} {{o}}", values.clone()),
+            rendered("{{n}} {{t}} {{ o.p.q }} {{l}} {{o}}", &values),
             "5 true deep 1,b [object Object]"
         );
-        assert_eq!(rendered("[{{none}}{{o.none.q}}{{! a comment }}]", values), "[]");
+        assert_eq!(rendered("[{{none}}{{o.none.q}}{{! a comment }}]", &values), "[]");
     }
 
     #[test]
@@ -273,21 +273,21 @@ mod tests {
             "empty": [], "zero": 0, "no": false, "yes": "yes", "object": {"k": "v"}, "k": "outer",
         });
         let list = "{{#list}}{{host}}{{#ports}}:{{.}}{{/ports}}{{^last}},{{/last}}{{/list}}";
-        assert_eq!(rendered(list, values.clone()), "a:1:2,b");
+        assert_eq!(rendered(list, &values), "a:1:2,b");
         let falsy = "{{#empty}}1{{/empty}}{{#zero}}2{{/zero}}{{#no}}3{{/no}}{{#none}}4{{/none}}";
-        assert_eq!(rendered(falsy, values.clone()), "");
+        assert_eq!(rendered(falsy, &values), "");
         assert_eq!(
-            rendered("{{^empty}}e{{/empty}}{{^yes}}n{{/yes}}{{#yes}}y{{/yes}}", values.clone()),
+            rendered("{{^empty}}e{{/empty}}{{^yes}}n{{/yes}}{{#yes}}y{{/yes}}", &values),
             "ey"
         );
-        assert_eq!(rendered("{{#object}}{{k}} {{yes}}{{/object}} {{k}}", values), "v yes outer");
+        assert_eq!(rendered("{{#object}}{{k}} {{yes}}{{/object}} {{k}}", &values), "v yes outer");
     }
 
     #[test]
     fn a_tag_alone_on_its_line_takes_the_line_with_it() {
         let template = "[\n  {{#l}}\n  {{.}}{{^last}},{{/last}}\n  {{/l}}\n]\n{{! end }}\n";
-        assert_eq!(rendered(template, json!({"l": [1, 2]})), "[\n  1,\n  2,\n]\n");
-        assert_eq!(rendered("a {{#y}}\nb{{/y}} c\n", json!({"y": 1})), "a \nb c\n");
+        assert_eq!(rendered(template, &json!({"l": [1, 2]})), "[\n  1,\n  2,\n]\n");
+        assert_eq!(rendered("a {{#y}}\nb{{/y}} c\n", &json!({"y": 1})), "a \nb c\n");
     }
 
     #[test]
@@ -302,7 +302,7 @@ mod tests {
     proptest! {
         #[test]
         fn text_without_braces_is_kept(text in "[^{]*") {
-            prop_assert_eq!(rendered(&text, json!({})), text);
+            prop_assert_eq!(rendered(&text, &json!({})), text);
         }
 
         #[test]

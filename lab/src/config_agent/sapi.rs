@@ -94,7 +94,8 @@ impl Sapi {
         Ok(Self { client: client.build()?, base: base.trim_end_matches('/').to_owned() })
     }
 
-    /// What the zone's files are rendered from, with its ETag. `None` when it is what the given ETag stands for.
+    /// What the zone's files are rendered from, with its entity tag. `None` when it is what
+    /// the given one stands for.
     pub(super) async fn configuration(
         &self,
         zone: Uuid,

@@ -6,7 +6,9 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::{ControlError, ExecRequest, ExecResponse, ServiceStatus, SmfRequest, ZoneStatus};
+use super::{
+    ControlError, ExecRequest, ExecResponse, ServiceStatus, SmfRequest, ZoneProcess, ZoneStatus,
+};
 use crate::fault::{ActiveFault, Fault};
 use crate::layout::Layout;
 
@@ -77,6 +79,14 @@ impl ControlClient {
     /// There is no such zone.
     pub async fn zone(&self, zone: Uuid) -> Result<ZoneStatus, ControlClientError> {
         self.get(&format!("/zones/{zone}")).await
+    }
+
+    /// The processes of a zone, in the order of their numbers.
+    ///
+    /// # Errors
+    /// There is no such zone.
+    pub async fn processes(&self, zone: Uuid) -> Result<Vec<ZoneProcess>, ControlClientError> {
+        self.get(&format!("/zones/{zone}/processes")).await
     }
 
     /// `svcadm` in a zone.

@@ -9,6 +9,6 @@ mod tests;
 pub use client::{ControlClient, ControlClientError};
 pub use messages::{
     ControlError, ExecRequest, ExecResponse, ServiceState, ServiceStatus, SmfAction, SmfRequest,
-    ZoneState, ZoneStatus,
+    ZoneProcess, ZoneState, ZoneStatus,
 };
 pub(crate) use server::{ControlServer, Hooks, Refusal};

@@ -87,6 +87,8 @@ pub(crate) enum Route {
     Lab,
     Zones,
     Zone,
+    Processes,
+    GlobalProcesses,
     Smf,
     Exec,
     ExecGlobal,
@@ -102,6 +104,8 @@ impl<H: Hooks> ControlServer<H> {
         RouteEntry::new(Method::GET, "/lab", Route::Lab),
         RouteEntry::new(Method::GET, "/zones", Route::Zones),
         RouteEntry::new(Method::GET, "/zones/:uuid", Route::Zone),
+        RouteEntry::new(Method::GET, "/zones/:uuid/processes", Route::Processes),
+        RouteEntry::new(Method::GET, "/servers/:uuid/processes", Route::GlobalProcesses),
         RouteEntry::new(Method::POST, "/zones/:uuid/smf", Route::Smf),
         RouteEntry::new(Method::POST, "/zones/:uuid/exec", Route::Exec),
         RouteEntry::new(Method::POST, "/servers/:uuid/exec", Route::ExecGlobal),
@@ -121,10 +125,12 @@ impl<H: Hooks> ControlServer<H> {
     }
 
     async fn answer(&self, route: Route, request: &ApiRequest) -> Result<Answer, Refusal> {
-        match route {
+        Ok(match route {
             Route::Lab => ok(self.zones.layout()),
             Route::Zones => ok(&self.zones.list()),
             Route::Zone => ok(&self.zones.status(uuid(request)?)?),
+            Route::Processes => ok(&self.zones.processes(uuid(request)?)?),
+            Route::GlobalProcesses => ok(&self.zones.global_processes(uuid(request)?)?),
             Route::Smf => ok(&self.zones.smf(uuid(request)?, &body(request)?).await?),
             Route::Exec => ok(&self.zones.exec(uuid(request)?, &body(request)?, None).await?),
             Route::ExecGlobal => {
@@ -140,9 +146,9 @@ impl<H: Hooks> ControlServer<H> {
             }
             Route::Stop => {
                 self.hooks.stop();
-                Ok(Answer::empty(StatusCode::ACCEPTED))
+                Answer::empty(StatusCode::ACCEPTED)
             }
-        }
+        })
     }
 }
 
@@ -170,8 +176,8 @@ impl<H: Hooks> Api for ControlServer<H> {
     }
 }
 
-fn ok(value: &impl Serialize) -> Result<Answer, Refusal> {
-    Ok(Answer::json(StatusCode::OK, value))
+fn ok(value: &impl Serialize) -> Answer {
+    Answer::json(StatusCode::OK, value)
 }
 
 fn uuid(request: &ApiRequest) -> Result<Uuid, Refusal> {

@@ -2,36 +2,42 @@
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::*;
+use crate::fault::{ActiveFault, Fault};
 use crate::layout::Role;
 use crate::triton::ApiServer;
 use crate::zones::tests::{Lab, eventually, processes};
 
 struct TestHooks {
-    faults: std::sync::Mutex<Vec<Value>>,
+    faults: std::sync::Mutex<Vec<ActiveFault>>,
     stop: watch::Sender<bool>,
 }
 
 impl Hooks for TestHooks {
-    fn faults(&self) -> Value {
-        json!(*self.faults.lock().unwrap())
+    async fn faults(&self) -> Vec<ActiveFault> {
+        self.faults.lock().unwrap().clone()
     }
 
-    async fn add_fault(&self, fault: Value) -> Result<Value, Refusal> {
-        if fault["kind"] == "flood" {
-            return Err(Refusal::bad("there is no fault flood"));
+    async fn cause(&self, fault: Fault) -> Result<ActiveFault, Refusal> {
+        if fault == Fault::ZooKeeper {
+            return Err(Refusal::bad("there is no ZooKeeper"));
         }
-        self.faults.lock().unwrap().push(fault.clone());
-        Ok(fault)
+        let mut faults = self.faults.lock().unwrap();
+        let id = faults.len() as u64;
+        let active = ActiveFault { id, since: jiff::Timestamp::UNIX_EPOCH, fault };
+        faults.push(active.clone());
+        Ok(active)
     }
 
-    async fn heal(&self) -> Result<(), Refusal> {
-        self.faults.lock().unwrap().clear();
-        Ok(())
+    async fn heal(&self, id: Option<u64>) -> Result<Vec<ActiveFault>, Refusal> {
+        let mut faults = self.faults.lock().unwrap();
+        let healed = faults.extract_if(.., |fault| id.is_none_or(|id| fault.id == id));
+        Ok(healed.collect())
     }
 
     fn stop(&self) {
@@ -42,8 +48,8 @@ impl Hooks for TestHooks {
 async fn serve(lab: &Lab) -> (ApiServer, ControlClient, watch::Receiver<bool>) {
     let (stop, stopped) = watch::channel(false);
     let hooks = TestHooks { faults: std::sync::Mutex::default(), stop };
-    let address = ([127, 0, 0, 1], 0).into();
-    let server = ControlServer::serve(address, lab.zones.clone(), hooks).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = ControlServer::serve(listener, lab.zones.clone(), hooks).unwrap();
     let client = ControlClient::new(&format!("http://{}/", server.address()));
     (server, client, stopped)
 }
@@ -77,7 +83,14 @@ async fn zones_are_listed_and_their_services_governed() {
     let unknown = Uuid::new_v4();
     let missing = refusal(client.zone(unknown).await);
     assert_eq!(missing, (404, format!("there is no zone {unknown}")));
+    let stdin = "sleep 1000 & disown; exec >&- 2>&-; exit".to_owned();
+    client.exec(zone, &ExecRequest { stdin, ..ExecRequest::default() }).await.unwrap();
+    let commands: Vec<String> =
+        client.processes(zone).await.unwrap().into_iter().map(|process| process.command).collect();
+    assert!(commands.iter().any(|command| command.contains("lab-service registrar")));
+    assert!(commands.iter().any(|command| command == "sleep 1000"), "{commands:?}");
     lab.zones.halt(zone).await.unwrap();
+    assert_eq!(client.processes(zone).await.unwrap(), []);
     let stopped = refusal(client.exec(zone, &ExecRequest::default()).await);
     assert_eq!(stopped, (409, format!("zone {zone} is stopped")));
 }

@@ -97,10 +97,11 @@ fn command(entrance: &Entrance, request: &ExecRequest, mark: &str) -> Command {
         .arg(&entrance.root)
         .arg(&entrance.program)
         .arg(if entrance.disk_full { "full" } else { "free" });
-    match request.argv.is_empty() {
-        true => command.args(["/bin/bash", "-l"]),
-        false => command.args(&request.argv),
-    };
+    if request.argv.is_empty() {
+        command.args(["/bin/bash", "-l"]);
+    } else {
+        command.args(&request.argv);
+    }
     let (name, value) = mark.split_once('=').unwrap_or_default();
     command
         .env_clear()
@@ -206,11 +207,11 @@ impl Captured {
     }
 
     fn text(&self) -> String {
-        let mut text = String::from_utf8_lossy(&self.bytes).into_owned();
-        if self.lost > 0 {
-            text.push_str(&format!("\n[{} more bytes were printed]\n", self.lost));
+        let text = String::from_utf8_lossy(&self.bytes);
+        match self.lost {
+            0 => text.into_owned(),
+            lost => format!("{text}\n[{lost} more bytes were printed]\n"),
         }
-        text
     }
 }
 

@@ -51,10 +51,10 @@ impl Zones {
     pub(crate) async fn boot(&self, zone: Uuid) -> Result<(), ZoneError> {
         let zone = self.inner.zone(zone)?;
         let _operation = zone.operation.lock().await;
-        match zone.state() {
-            ZoneState::Running => Ok(()),
-            _ => self.inner.bring_up(&zone).await,
+        if zone.state() == ZoneState::Running {
+            return Ok(());
         }
+        self.inner.bring_up(&zone).await
     }
 
     /// Boots all zones that ran when their state was last written down, all at the same time.
@@ -127,10 +127,7 @@ impl Zones {
         let spec = zone.change_spec(|spec| spec.image = image);
         inner.record_spec(&spec)?;
         inner.record_state(&zone, ZoneState::Provisioning)?;
-        let kept: &[&str] = match spec.role {
-            Role::Postgres => &["manatee"],
-            _ => &[],
-        };
+        let kept: &[&str] = if spec.role == Role::Postgres { &["manatee"] } else { &[] };
         let root = Root::new(inner.directory.zone_root(spec.uuid), inner.account.as_ref());
         let made = root.clear(kept).and_then(|()| inner.lay_out(&spec));
         // A new root has all services enabled, as a new zone has.

@@ -146,10 +146,8 @@ mod tests {
         };
         let layout = Layout::new(Options::default(), AddressBlock::new(203), host).unwrap();
         let found = manifests(&layout).into_iter().find(|one| one.role == role && one.name == name);
-        match found.unwrap().template {
-            Value::String(template) => template,
-            template => template.to_string(),
-        }
+        let template = found.unwrap().template;
+        template.as_str().map_or_else(|| template.to_string(), ToOwned::to_owned)
     }
 
     fn metadata(shards: &Value) -> Value {

@@ -14,12 +14,13 @@ use super::ZoneError;
 use super::account::Account;
 use super::enter::{Entrance, enter};
 use super::files::{read_json, write_json};
-use super::processes::kill_all;
+use super::processes::{Belonging, Process, kill_all};
 use super::skeleton::Root;
 use super::smf::{Event, Match, resolve};
 use super::zone::{Enabled, Kept, Zone, ZoneRecord, belonging};
 use crate::control::{
-    ExecRequest, ExecResponse, ServiceStatus, SmfAction, SmfRequest, ZoneState, ZoneStatus,
+    ExecRequest, ExecResponse, ServiceStatus, SmfAction, SmfRequest, ZoneProcess, ZoneState,
+    ZoneStatus,
 };
 use crate::directory::LabDirectory;
 use crate::layout::{Layout, Role, ZoneSpec};
@@ -41,7 +42,7 @@ pub(crate) struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         Self {
             stop_timeout: minute,
             setup_timeout: minute,
@@ -166,6 +167,26 @@ impl Zones {
         Ok(vec![kept.status()])
     }
 
+    /// The processes of a zone. In the zone itself not all of them can be told from others: their environment cannot be
+    /// read there.
+    ///
+    /// # Errors
+    /// There is no such zone, or the processes cannot be listed.
+    pub(crate) fn processes(&self, zone: Uuid) -> Result<Vec<ZoneProcess>, ZoneError> {
+        self.inner.zone(zone)?;
+        self.inner.shown(&belonging(&self.inner, zone))
+    }
+
+    /// The processes of a server's global zone.
+    ///
+    /// # Errors
+    /// There is no such server, or the processes cannot be listed.
+    pub(crate) fn global_processes(&self, server: Uuid) -> Result<Vec<ZoneProcess>, ZoneError> {
+        self.inner.server(server)?;
+        let marks = vec![format!("LAB_ZONE=server:{server}")];
+        self.inner.shown(&Belonging { marks, ..Belonging::default() })
+    }
+
     /// Runs a command in a zone; see [`enter`].
     ///
     /// # Errors
@@ -192,9 +213,7 @@ impl Zones {
         request: &ExecRequest,
         deadline: Option<Duration>,
     ) -> Result<ExecResponse, ZoneError> {
-        if !self.inner.layout.servers.iter().any(|known| known.uuid == server) {
-            return Err(ZoneError::UnknownServer { server });
-        }
+        self.inner.server(server)?;
         let root = self.inner.directory.server_root(server);
         self.inner.enter(root, format!("server:{server}"), false, request, deadline).await
     }
@@ -229,6 +248,20 @@ impl Inner {
                 Err(ZoneError::State { zone, state })
             }
         }
+    }
+
+    fn server(&self, server: Uuid) -> Result<(), ZoneError> {
+        let known = self.layout.servers.iter().any(|known| known.uuid == server);
+        known.then_some(()).ok_or(ZoneError::UnknownServer { server })
+    }
+
+    fn shown(&self, belonging: &Belonging) -> Result<Vec<ZoneProcess>, ZoneError> {
+        let found = belonging.find();
+        let found =
+            found.map_err(ZoneError::file("list the processes of", self.directory.path()))?;
+        let mut shown: Vec<ZoneProcess> = found.iter().map(Process::shown).collect();
+        shown.sort_by_key(|process| process.pid);
+        Ok(shown)
     }
 
     pub(super) fn control_url(&self) -> String {

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::control::ZoneProcess;
+
 /// How often [`signal_until_none`] looks for processes that appeared meanwhile, and how long it waits in between.
 const ROUNDS: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(10);
@@ -26,6 +28,7 @@ pub(super) struct Process {
     state: char,
     environment: Vec<u8>,
     directory: Option<PathBuf>,
+    name: String,
 }
 
 impl Process {
@@ -33,9 +36,19 @@ impl Process {
         let path = PathBuf::from(format!("/proc/{pid}"));
         let stat = fs::read_to_string(path.join("stat")).ok()?;
         let (parent, group, state) = parse_stat(&stat)?;
+        let name = stat.split_once('(')?.1.rsplit_once(')')?.0.to_owned();
         let environment = fs::read(path.join("environ")).unwrap_or_default();
         let directory = fs::read_link(path.join("cwd")).ok();
-        Some(Self { pid, parent, group, state, environment, directory })
+        Some(Self { pid, parent, group, state, environment, directory, name })
+    }
+
+    /// As the control API shows it.
+    pub(super) fn shown(&self) -> ZoneProcess {
+        let command = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command).replace('\0', " ").trim_end().to_owned();
+        let command = if command.is_empty() { format!("[{}]", self.name) } else { command };
+        let (pid, parent) = (self.pid.unsigned_abs(), self.parent.unsigned_abs());
+        ZoneProcess { pid, parent, name: self.name.clone(), command }
     }
 
     fn has(&self, mark: &str) -> bool {
@@ -179,6 +192,7 @@ mod tests {
             state: 'S',
             environment: environment.as_bytes().to_vec(),
             directory: Some(directory.into()),
+            name: "x".to_owned(),
         }
     }
 

@@ -5,17 +5,26 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Parser;
 use fash::{Algorithm, Pnode, Ring, RingReader, create_ring, pack};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::tests::Lab;
+use super::tests::{Lab, eventually};
+use crate::config_agent;
 use crate::control::{ExecRequest, ServiceState, SmfAction, ZoneState};
 use crate::layout::Role;
+use crate::service::ServiceContext;
 use crate::triton::cnapi::Cnapi;
 use crate::triton::vmapi::{JobFault, JobTask, Vmapi, VmapiOptions};
 use crate::triton::{ApiServer, FaultPoint, Imgapi, ImgapiOptions, Population, Sapi, SapiOptions};
 use crate::zones::{Manifest, manifests};
+
+#[derive(clap::Parser)]
+struct Arguments {
+    #[command(flatten)]
+    context: ServiceContext,
+}
 
 struct Region {
     lab: Lab,
@@ -107,6 +116,7 @@ async fn zones_are_made_through_sapi() {
     let region = Region::new().await;
     postgres(&region).await;
     electric_moray(&region).await;
+    config_agent(&region).await;
     region.lab.zones.shut_down().await;
 }
 
@@ -192,4 +202,28 @@ async fn electric_moray(region: &Region) {
     let (status, done) = region.sapi("PUT", &path, upgrade).await;
     assert_eq!(status, 200, "{done}");
     assert_eq!((vnodes(1), vnodes(2)), (128, 128));
+}
+
+/// The service itself, which asks SAPI again and again.
+async fn config_agent(region: &Region) {
+    let layout = region.lab.zones.layout();
+    let directory = &region.lab.zones.inner.directory;
+    fs::write(directory.layout(), serde_json::to_vec(layout).unwrap()).unwrap();
+    let zone = layout.zones_of(Role::ElectricMoray).next().unwrap().uuid;
+    let lab = directory.path().display().to_string();
+    let words = ["config-agent", "--lab", &lab, "--zone", &zone.to_string()];
+    let context = Arguments::parse_from(words).context;
+    let agent = tokio::spawn(async move { config_agent::run(context).await.unwrap() });
+    let shards = json!([{"host": layout.shard_name(1), "readOnly": true, "last": true}]);
+    let update = json!({"metadata": {"INDEX_MORAY_SHARDS": shards}});
+    let path = format!("/applications/{}", layout.application);
+    assert_eq!(region.sapi("PUT", &path, update).await.0, 200);
+    eventually("the new configuration", async || {
+        let config = region.read(zone, "/opt/smartdc/electric-moray/etc/config.json");
+        let config: Value = serde_json::from_str(&config).unwrap();
+        let expected = json!([{"host": layout.shard_name(1), "readOnly": true}]);
+        config["ringCfg"]["indexShards"] == expected
+    })
+    .await;
+    agent.abort();
 }

@@ -1,6 +1,7 @@
 //! What the root directory of a new zone has.
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs::{self, Permissions};
 use std::io;
 use std::net::Ipv4Addr;
@@ -67,9 +68,12 @@ impl<'a> Root<'a> {
             self.directory(Path::new(tool).parent().unwrap_or(Path::new("")))?;
             self.link(tool, "/opt/lab/program")?;
         }
-        let hosts: String =
-            hosts.iter().map(|(address, name)| format!("{address}\t{name}\n")).collect();
-        self.file("etc/hosts", &format!("127.0.0.1\tlocalhost\n{hosts}"))?;
+        let mut file = "127.0.0.1\tlocalhost\n".to_owned();
+        for (address, name) in hosts {
+            // A string takes any text.
+            writeln!(file, "{address}\t{name}").unwrap_or_default();
+        }
+        self.file("etc/hosts", &file)?;
         self.file("etc/passwd", PASSWD)?;
         self.file("etc/group", GROUP)?;
         self.file("etc/nsswitch.conf", NSSWITCH)?;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::owner::{Settings, Zones};
-use super::processes::Belonging;
+use super::processes::{Belonging, kill_all};
 use super::setup::SENTINEL;
 use super::zone::{Enabled, Zone};
 use crate::address::AddressBlock;
@@ -49,9 +49,9 @@ impl Lab {
         fs::write(&program, PROGRAM).unwrap();
         fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
         let run_as = rustix::process::geteuid().is_root().then(|| "postgres".to_owned());
-        let host =
-            Host { run_as, program: vec![program], postgresql: "/".into(), directory: "/".into() };
-        let options = Options { router_instances: 2, ..Options::default() };
+        let host = Host { run_as, program: vec![program], postgresql: "/".into(), directory: "/".into() };
+        let config_poll = Duration::from_millis(100);
+        let options = Options { router_instances: 2, config_poll, ..Options::default() };
         let layout = Layout::new(options, AddressBlock::new(203), host).unwrap();
         let zones = Self::open(directory.path(), layout);
         Self { zones, directory }
@@ -110,6 +110,16 @@ impl Lab {
     fn log(&self, zone: Uuid, name: &str) -> String {
         let path = self.zones.inner.directory.zone_log(zone).join(format!("{name}.log"));
         fs::read_to_string(path).unwrap_or_default()
+    }
+}
+
+/// Also when a test fails, no process remains.
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let marks =
+            self.zones.list().into_iter().map(|zone| format!("LAB_ZONE={}", zone.spec.uuid));
+        let belonging = Belonging { marks: marks.collect(), ..Belonging::default() };
+        kill_all(&belonging).unwrap_or_default();
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Cnapi, invalid, invalid_parameters};
 use crate::control::ExecRequest;
 
 /// How long a script may run: Ur gives up after this.
-const TIME: Duration = Duration::from_secs(3600);
+const TIME: Duration = Duration::from_hours(1);
 /// Runs the script of its first argument from a file, as Ur does, so that its first line says what interprets it; a script
 /// without such a line is bash's.
 const RUNNER: &str = r#"
@@ -88,9 +88,8 @@ impl Script {
         match parameters.get("env") {
             None | Some(Value::Null) => {}
             Some(Value::Object(variables)) => {
-                let text = |value: &Value| match value {
-                    Value::String(text) => text.clone(),
-                    other => other.to_string(),
+                let text = |value: &Value| {
+                    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
                 };
                 env.extend(variables.iter().map(|(name, value)| (name.clone(), text(value))));
             }
@@ -107,9 +106,9 @@ impl Script {
                 false
             }
         };
-        match errors.is_empty() {
-            true => Ok(Self { request: ExecRequest { argv, env, stdin: String::new() }, json }),
-            false => Err(invalid_parameters(Value::Array(errors))),
+        if !errors.is_empty() {
+            return Err(invalid_parameters(Value::Array(errors)));
         }
+        Ok(Self { request: ExecRequest { argv, env, stdin: String::new() }, json })
     }
 }

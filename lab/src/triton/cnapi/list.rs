@@ -91,10 +91,7 @@ impl Wanted {
                 _ => return Err(unknown_parameter(name)),
             }
         }
-        match errors.is_empty() {
-            true => Ok(wanted),
-            false => Err(invalid_parameters(Value::Array(errors))),
-        }
+        if errors.is_empty() { Ok(wanted) } else { Err(invalid_parameters(Value::Array(errors))) }
     }
 
     fn includes(&self, server: &Map<String, Value>) -> bool {

@@ -90,10 +90,11 @@ impl Cnapi {
     /// Has a server look as if it did not answer, or as if it did again: its `status`, and that nothing is executed there.
     pub(crate) fn set_silent(&self, server: Uuid, silent: bool) {
         let mut servers = self.silent();
-        match silent {
-            true => servers.insert(server),
-            false => servers.remove(&server),
-        };
+        if silent {
+            servers.insert(server);
+        } else {
+            servers.remove(&server);
+        }
     }
 
     fn silent(&self) -> MutexGuard<'_, BTreeSet<Uuid>> {

@@ -31,7 +31,8 @@ pub(crate) enum VmAction {
 pub(super) struct Task {
     id: Uuid,
     req_id: String,
-    task: &'static str,
+    #[serde(rename = "task")]
+    name: &'static str,
     server_uuid: Uuid,
     status: &'static str,
     timestamp: String,
@@ -60,7 +61,7 @@ impl Cnapi {
         let task = Task {
             id,
             req_id: request.id.clone(),
-            task: match action {
+            name: match action {
                 VmAction::Start => "machine_boot",
                 VmAction::Stop => "machine_shutdown",
                 VmAction::Reboot => "machine_reboot",

@@ -1,8 +1,6 @@
 //! CNAPI, asked by curl.
 
-use serde_json::{Value, json};
 use tokio::process::Command;
-use uuid::Uuid;
 
 use super::*;
 use crate::layout::Role;

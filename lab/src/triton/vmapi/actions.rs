@@ -67,7 +67,12 @@ impl Vmapi {
         match task {
             JobTask::Update => self.update(&vm, &parameters, sync).await,
             JobTask::Reprovision => self.reprovision(&vm, &parameters, sync).await,
-            _ => self.switch(task, &vm, &parameters, sync).await,
+            JobTask::Start
+            | JobTask::Stop
+            | JobTask::Reboot
+            | JobTask::Kill
+            | JobTask::Provision
+            | JobTask::Destroy => self.switch(task, &vm, &parameters, sync).await,
         }
     }
 
@@ -212,8 +217,7 @@ async fn switched(
     let state = zones.status(uuid).map_err(|error| reason(&error))?.state;
     let runs = state == ZoneState::Running;
     let outcome = match (task, runs) {
-        (JobTask::Start, true) if idempotent => Ok(()),
-        (JobTask::Stop | JobTask::Kill, false) if idempotent => Ok(()),
+        (JobTask::Start, true) | (JobTask::Stop | JobTask::Kill, false) if idempotent => Ok(()),
         (JobTask::Start, true) => return Err("VM is already running".to_owned()),
         (JobTask::Stop | JobTask::Kill | JobTask::Reboot, false) => {
             return Err("VM is not running".to_owned());

@@ -82,9 +82,10 @@ pub struct JobFault {
 
 impl JobFault {
     fn error(&self) -> Value {
-        match self.object {
-            true => json!({"name": "InternalError", "message": self.message}),
-            false => json!(self.message),
+        if self.object {
+            json!({"name": "InternalError", "message": self.message})
+        } else {
+            json!(self.message)
         }
     }
 }
@@ -144,8 +145,8 @@ impl Job {
         }
     }
 
-    fn step(&mut self, name: &str, began: &str, error: Value) {
-        let result = if error == "" { "OK" } else { "" };
+    fn step(&mut self, name: &str, began: &str, error: &Value) {
+        let result = if *error == "" { "OK" } else { "" };
         self.chain_results.push(json!({
             "name": name, "result": result, "error": error,
             "started_at": began, "finished_at": now(),
@@ -206,7 +207,7 @@ impl Vmapi {
         let _ticket = ticket.lock().await;
         self.change_job(uuid, |job| {
             job.execution = Execution::Running;
-            job.step("cnapi.acquire_vm_ticket", &began, json!(""));
+            job.step("cnapi.acquire_vm_ticket", &began, &json!(""));
         });
         let began = now();
         tokio::time::sleep(self.options.job_duration).await;
@@ -225,7 +226,7 @@ impl Vmapi {
             }
         };
         self.change_job(uuid, |job| {
-            job.step("cnapi.wait_task", &began, error);
+            job.step("cnapi.wait_task", &began, &error);
             job.execution = execution;
         });
     }

@@ -1,7 +1,7 @@
 //! `GET /vms`: filters, order and pages.
 
 use hyper::StatusCode;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::super::http::{Answer, ApiRequest, Merge};
 use super::answers::{error, validation};
@@ -79,9 +79,10 @@ impl Wanted {
                 errors.push(error);
             }
         }
-        match errors.is_empty() {
-            true => Ok(wanted),
-            false => Err(validation("Invalid Parameters", Value::Array(errors))),
+        if errors.is_empty() {
+            Ok(wanted)
+        } else {
+            Err(validation("Invalid Parameters", Value::Array(errors)))
         }
     }
 
@@ -167,10 +168,10 @@ fn member(object: &Object, name: &str) -> String {
 
 /// A value as text, to compare it with a query's.
 fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
+    match value.as_str() {
+        Some(text) => text.to_owned(),
+        None if value.is_null() => String::new(),
+        None => value.to_string(),
     }
 }
 
@@ -185,9 +186,11 @@ pub(super) fn only(object: Object, fields: Option<&str>) -> Object {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn parse(parameters: Value) -> Result<Wanted, Value> {
+    fn parse(parameters: &Value) -> Result<Wanted, Value> {
         let wanted = Wanted::parse(parameters.as_object().unwrap().clone());
         wanted.map_err(|refusal| refusal.value().unwrap()["errors"].clone())
     }
@@ -202,7 +205,7 @@ mod tests {
             (json!({"state": "on"}), "state"),
             (json!({"query": "(a=b)"}), "query"),
         ] {
-            let errors = parse(parameters).err().unwrap();
+            let errors = parse(&parameters).err().unwrap();
             assert_eq!(
                 (&errors[0]["field"], &errors[0]["code"]),
                 (&json!(field), &json!("Invalid"))
@@ -215,7 +218,7 @@ mod tests {
         let vm = json!({"alias": "1.postgres.x-1", "state": "failed", "tags": {"manta_role": "postgres"}, "ram": 7});
         let vm = vm.as_object().unwrap();
         let passes =
-            |parameters| parse(parameters).unwrap().filters.iter().all(|filter| filter(vm));
+            |parameters| parse(&parameters).unwrap().filters.iter().all(|filter| filter(vm));
         assert!(passes(json!({"alias": "1.post", "tag.manta_role": "postgres", "ram": "7"})));
         assert!(!passes(json!({"alias": "postgres"})));
         assert!(!passes(json!({"state": "active"})));

@@ -1,6 +1,5 @@
 //! VMAPI, asked by curl.
 
-use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::*;

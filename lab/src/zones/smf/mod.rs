@@ -3,6 +3,8 @@
 mod machine;
 mod pattern;
 mod runner;
+#[cfg(test)]
+mod tests;
 
 pub(super) use machine::Event;
 pub(super) use pattern::{Match, resolve};
