@@ -29,7 +29,9 @@ mod zookeeper;
 pub use address::AddressBlock;
 pub use directory::LabDirectory;
 pub use fault::{ActiveFault, Fault};
-pub use lab::{Lab, LabBuilder, LabError, ProofError, primary, prove, ring_in_use, running};
+pub use lab::{
+    Lab, LabBuilder, LabError, ProofError, primary, prove, ring_in_use, running, zookeeper_shell,
+};
 pub use layout::{Host, Layout, LayoutError, Options, Role, Server, ServiceImage, ZoneSpec};
 pub use triton::http::{ApiFault, ApiFaults, ApiName, FaultKind};
 pub use triton::vmapi::{JobFault, JobTask};

@@ -123,15 +123,15 @@ async fn a_command_ends_with_the_connection() {
 async fn faults_and_the_end_are_the_labs() {
     let lab = Lab::new();
     let (_server, client, stopped) = serve(&lab).await;
-    client.add_fault(&json!({"kind": "kill"})).await.unwrap();
-    assert_eq!(client.faults().await.unwrap(), json!([{"kind": "kill"}]));
-    let refused = refusal(client.add_fault(&json!({"kind": "flood"})).await);
-    assert_eq!(refused, (StatusCode::BAD_REQUEST.as_u16(), "there is no fault flood".to_owned()));
-    client.heal().await.unwrap();
-    assert_eq!(client.faults().await.unwrap(), json!([]));
-    assert!(!*stopped.borrow());
+    let fault = Fault::Kill { zone: Uuid::nil() };
+    let first = client.cause(&fault).await.unwrap();
+    let second = client.cause(&fault).await.unwrap();
+    assert_eq!(client.faults().await.unwrap(), [first.clone(), second.clone()]);
+    assert_eq!(client.heal(Some(second.id)).await.unwrap(), [second]);
+    assert_eq!(client.heal(None).await.unwrap(), [first]);
+    assert_eq!(client.faults().await.unwrap(), []);
+    let refused = refusal(client.cause(&Fault::ZooKeeper).await);
+    assert_eq!(refused, (400, "there is no ZooKeeper".to_owned()));
     client.stop().await.unwrap();
     assert!(*stopped.borrow());
-    let gone = ControlClient::new("http://127.0.0.1:1").stop().await.unwrap_err();
-    assert!(gone.to_string().starts_with("there is no lab at http://127.0.0.1:1/stop"), "{gone}");
 }

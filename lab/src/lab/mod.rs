@@ -14,6 +14,7 @@ mod summary;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -112,6 +113,11 @@ impl Lab {
             tracing::warn!(directory = %directory.path().display(), %error, "cannot remove the lab's directory");
         }
     }
+}
+
+/// ZooKeeper's own command line, for the ZooKeeper of a lab. Without arguments it reads commands.
+pub fn zookeeper_shell(layout: &Layout, arguments: &[String]) -> Command {
+    crate::tools::programs::zookeeper_shell(Some(&layout.zookeeper()), arguments)
 }
 
 /// The blocks of the labs that run on this machine.

@@ -12,7 +12,7 @@ mod manta_adm;
 mod oneach;
 mod options;
 mod processes;
-mod programs;
+pub(crate) mod programs;
 mod sapiadm;
 mod sdc_api;
 mod session;

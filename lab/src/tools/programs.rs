@@ -58,14 +58,24 @@ const JARS: &str = "/usr/share/java/zookeeper.jar:/usr/share/java/zookeeper-jute
 
 /// ZooKeeper's own command line.
 pub(super) async fn zkcli(session: &Session, args: &[String]) -> Ending {
+    let server = if args.iter().any(|arg| arg == "-server") {
+        None
+    } else {
+        Some(session.control()?.layout().await?.zookeeper())
+    };
+    Err(become_program(zookeeper_shell(server.as_deref(), args)))
+}
+
+/// ZooKeeper's own command line, connected to a server, with the commands of older versions.
+pub(crate) fn zookeeper_shell(server: Option<&str>, args: &[String]) -> Command {
     let mut java = Command::new("java");
     java.args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xmx64m"]);
     java.args(["-cp", JARS, "org.apache.zookeeper.ZooKeeperMain"]);
-    if !args.iter().any(|arg| arg == "-server") {
-        java.args(["-server", &session.control()?.layout().await?.zookeeper()]);
+    if let Some(server) = server {
+        java.args(["-server", server]);
     }
     java.args(args.iter().map(|arg| newer_name(arg)));
-    Err(become_program(java))
+    java
 }
 
 /// Runbooks were written for an older version.

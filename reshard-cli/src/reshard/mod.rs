@@ -4,6 +4,7 @@ mod error;
 mod lab;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{ColorChoice, Parser, Subcommand};
@@ -36,6 +37,11 @@ enum Command {
 /// Runs `reshard` with these arguments, the first being the command's name.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
+    // In a lab's zones this program is also what stands for node-fash.
+    if args.first().and_then(|name| Path::new(name).file_name()).is_some_and(|name| name == "fash")
+    {
+        return crate::fash::main(args);
+    }
     // A lab's services are this program too.
     if ::lab::service::is_meant(&args) {
         return ::lab::service::main(args);

@@ -37,9 +37,7 @@ impl StatusArgs {
             return Ok(());
         }
         let mut table = Table::new();
-        table
-            .load_style(NOTHING)
-            .set_header(["ZONE", "ALIAS", "ADDRESS", "STATE", "SERVICES"]);
+        table.load_style(NOTHING).set_header(["ZONE", "ALIAS", "ADDRESS", "STATE", "SERVICES"]);
         for zone in &status.zones {
             let uuid = zone.spec.uuid.to_string();
             let state = format!("{:?}", zone.state).to_lowercase();

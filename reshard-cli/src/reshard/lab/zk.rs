@@ -22,7 +22,8 @@ impl ZkArgs {
     pub(super) async fn run(self) -> Result<u8> {
         let control = self.lab.find().await?;
         let layout = control.layout().await?;
-        let status = lab::zookeeper_shell(&layout, &self.command).status().await?;
+        let shell = lab::zookeeper_shell(&layout, &self.command);
+        let status = tokio::process::Command::from(shell).status().await?;
         Ok(exit_code(status))
     }
 }
