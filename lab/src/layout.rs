@@ -1,5 +1,6 @@
 //! What a lab consists of: pure, from options to zones with addresses.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -161,6 +162,9 @@ pub struct Layout {
     pub postgresql: PathBuf,
     /// The lab's directory.
     pub directory: PathBuf,
+    /// Ports of routers that some other program has on all addresses of this machine. See [`Layout::router_port`].
+    #[serde(default)]
+    pub taken_ports: BTreeSet<u16>,
 }
 
 /// The options ask for a lab that cannot be.
@@ -198,6 +202,8 @@ pub struct Host {
     pub postgresql: PathBuf,
     /// The lab's directory.
     pub directory: PathBuf,
+    /// Ports of routers that some other program has on all addresses.
+    pub taken_ports: BTreeSet<u16>,
 }
 
 impl Layout {
@@ -234,6 +240,7 @@ impl Layout {
             program: host.program,
             postgresql: host.postgresql,
             directory: host.directory,
+            taken_ports: host.taken_ports,
             options,
         };
         layout.add_zones()?;
@@ -310,6 +317,12 @@ impl Layout {
         (1..=self.options.shards).map(|shard| self.shard_name(shard))
     }
 
+    /// Where the router process listens that production has on `port`: there too, unless another program of this machine
+    /// has the port. Then it is 10,000 higher.
+    pub fn router_port(&self, port: u16) -> u16 {
+        if self.taken_ports.contains(&port) { port.saturating_add(10_000) } else { port }
+    }
+
     /// The zones of a role that are there from the beginning.
     pub fn zones_of(&self, role: Role) -> impl Iterator<Item = &ZoneSpec> {
         self.zones.iter().filter(move |zone| zone.role == role)
@@ -355,8 +368,7 @@ mod tests {
             run_as: None,
             program: Vec::new(),
             postgresql: PathBuf::new(),
-            directory: PathBuf::new(),
-        };
+            directory: PathBuf::new(), taken_ports: Default::default() };
         Layout::new(options, AddressBlock::new(0), host)
     }
 

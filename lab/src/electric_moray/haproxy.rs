@@ -19,20 +19,20 @@ const PORT: u16 = 2020;
 #[derive(Debug)]
 struct Backends {
     address: Ipv4Addr,
-    count: u16,
+    ports: Vec<u16>,
     turn: AtomicUsize,
 }
 
 impl Backends {
     /// A connection to the next router that takes one.
     async fn connect(&self) -> io::Result<TcpStream> {
-        let count = usize::from(self.count).max(1);
+        let count = self.ports.len();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let mut result = Err(io::ErrorKind::NotConnected.into());
-        for port in (1..=self.count).cycle().skip(turn % count).take(count) {
+        for port in self.ports.iter().cycle().skip(turn % count.max(1)).take(count) {
             let socket = TcpSocket::new_v4()?;
             socket.bind((self.address, 0).into())?;
-            result = socket.connect((self.address, PORT + port).into()).await;
+            result = socket.connect((self.address, *port).into()).await;
             if result.is_ok() {
                 break;
             }
@@ -47,7 +47,8 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
     let layout: Layout = read(&directory.layout()).await?;
     let zone: ZoneSpec = read(&directory.zone_spec(context.zone)).await?;
     let count = u16::try_from(layout.options.router_instances)?;
-    let backends = Arc::new(Backends { address: zone.address, count, turn: AtomicUsize::new(0) });
+    let ports = (1..=count).map(|number| layout.router_port(PORT + number)).collect();
+    let backends = Arc::new(Backends { address: zone.address, ports, turn: AtomicUsize::new(0) });
     let listener = TcpListener::bind((zone.address, PORT)).await?;
     tracing::info!(address = %zone.address, count, "balancing");
     tokio::select! {

@@ -16,6 +16,7 @@ use moray_client::Server;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 
+use crate::layout::Layout;
 use crate::moray::config::{self, ZooKeeperConfig};
 use crate::service::{ServiceContext, Stopped, terminated};
 
@@ -71,7 +72,8 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
     tokio::fs::write(&ready, "").await?;
 
     let handler = handler::Forwarder { router: Arc::clone(&router), shards: Arc::new(shards) };
-    let server = Server::start((config.ip, port), handler).await?;
+    let layout: Layout = config::read(&context.directory().layout()).await?;
+    let server = Server::start((config.ip, layout.router_port(port)), handler).await?;
     tracing::info!(address = %server.address(), ring = %locked.reader().path().display(), "routing");
     let listener = TcpListener::bind((config.ip, port + STATUS_PORTS)).await?;
     let status = serde_json::to_string(&status::Status {

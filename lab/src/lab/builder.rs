@@ -137,7 +137,7 @@ impl LabBuilder {
             .map_err(LabError::file("lock", directory.lock()))?
             .ok_or_else(|| LabError::Running(directory.path().to_owned()))?;
         let program = copy(&program, &directory)?;
-        let host = host::find(program, directory.path().to_owned())?;
+        let host = host::find(program, directory.path().to_owned(), block)?;
         let (layout, is_new) = match existing {
             Some(mut layout) => {
                 if self.options.is_some_and(|options| options != layout.options) {
@@ -146,6 +146,7 @@ impl LabBuilder {
                 layout.program = host.program;
                 layout.postgresql = host.postgresql;
                 layout.directory = host.directory;
+                layout.taken_ports = host.taken_ports;
                 (layout, false)
             }
             None => (Layout::new(self.options.unwrap_or_default(), block, host)?, true),

@@ -2,9 +2,11 @@
 
 use std::env;
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use super::error::LabError;
+use crate::address::AddressBlock;
 use crate::layout::Host;
 use crate::postgres::Programs;
 
@@ -21,7 +23,7 @@ const PROGRAMS: [(&str, &str); 5] = [
 const USERS: [&str; 2] = ["postgres", "nobody"];
 
 /// What this machine has.
-pub(super) fn find(program: Vec<PathBuf>, directory: PathBuf) -> Result<Host, LabError> {
+pub(super) fn find(program: Vec<PathBuf>, directory: PathBuf, block: AddressBlock) -> Result<Host, LabError> {
     for (program, package) in PROGRAMS {
         let directories = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
         if !directories.iter().any(|directory| Path::new(directory).join(program).exists()) {
@@ -31,7 +33,14 @@ pub(super) fn find(program: Vec<PathBuf>, directory: PathBuf) -> Result<Host, La
     let postgresql =
         Programs::newest().map_err(|source| LabError::part("PostgreSQL")(source.into()))?;
     let run_as = rustix::process::geteuid().is_root().then(unprivileged).flatten();
-    Ok(Host { run_as, program, postgresql: postgresql.path().to_owned(), directory })
+    let taken_ports = (2021..=2024).filter(|port| is_taken(block, *port)).collect();
+    Ok(Host { run_as, program, postgresql: postgresql.path().to_owned(), directory, taken_ports })
+}
+
+/// Whether a program has a port on all addresses of this machine, so that no router can have it on its own.
+fn is_taken(block: AddressBlock, port: u16) -> bool {
+    let bound = TcpListener::bind((block.control().ip(), port));
+    bound.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
 }
 
 fn unprivileged() -> Option<String> {

@@ -25,13 +25,10 @@ fatal() {
 }
 
 # PostgreSQL does not run as root, and the root of a zone is root only within: there it takes another number.
-as_postgres() {
-    if ((EUID == 0)); then
-        unshare --user --map-user=907 --map-group=907 -- "$@"
-    else
-        "$@"
-    fi
-}
+as_postgres=()
+if ((EUID == 0)); then
+    as_postgres=(unshare --user --map-user=907 --map-group=907 --)
+fi
 
 # Directory of PostgreSQL's programs: the newest.
 postgresql_bin() {
@@ -79,12 +76,21 @@ remove_clone() {
     rm -rf "$clone"
 }
 
+# Fast shutdown; whoever does not come to an end in 10 s is killed: the clone is thrown away anyhow.
+stop_postgres() {
+    local waited=0
+    kill -INT "$postgres_pid" 2>/dev/null
+    while kill -0 "$postgres_pid" 2>/dev/null; do
+        if ((waited++ >= 100)); then kill -KILL "$postgres_pid" 2>/dev/null; fi
+        sleep 0.1
+    done
+}
+
 cleanup() {
     local code=$?
     trap - EXIT INT TERM
     if [[ -n $postgres_pid ]]; then
-        kill -INT "$postgres_pid" 2>/dev/null
-        wait "$postgres_pid" 2>/dev/null
+        stop_postgres
     fi
     remove_clone
     log "ended with $code after $((SECONDS - started)) s"
@@ -104,7 +110,7 @@ make_clone() {
 
 start_postgres() {
     log "starting PostgreSQL on port $dump_port"
-    as_postgres "$bin/postgres" -D "$clone" -p "$dump_port" -c "listen_addresses=$own_ip" \
+    "${as_postgres[@]}" "$bin/postgres" -D "$clone" -p "$dump_port" -c "listen_addresses=$own_ip" \
         -c unix_socket_directories= -c synchronous_standby_names= -c primary_conninfo= -c fsync=off \
         -c logging_collector=off -c archive_mode=off >>"$log_file" 2>&1 </dev/null &
     postgres_pid=$!

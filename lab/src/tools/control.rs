@@ -29,11 +29,6 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
-    /// The body as text.
-    pub(super) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
     /// The body as JSON, when the status is a 2xx; or else what the server says of it.
     pub(super) fn json<T: DeserializeOwned>(&self, what: &str) -> Result<T, Failure> {
         if !self.is_success() {

@@ -277,7 +277,11 @@ pub(super) fn read_object(path: &str) -> Result<Map<String, Value>, Failure> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    for byte in bytes {
+        write!(text, "{byte:02x}").unwrap_or_default();
+    }
+    text
 }
 
 /// For a query: everything but the letters that need not be, and `=`, as `%XX`.

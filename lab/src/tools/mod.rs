@@ -23,6 +23,7 @@ mod webapi;
 mod zone;
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use self::session::{Ending, Failure, Session};
@@ -106,7 +107,18 @@ pub(crate) fn paths() -> impl Iterator<Item = (&'static str, &'static str)> {
     PATHS.iter().copied()
 }
 
-const PATHS: &[(&str, &str)] = &[("/native/usr/sbin/mdata-get", "mdata-get")];
+const PATHS: &[(&str, &str)] = &[
+    ("/native/usr/sbin/mdata-get", "mdata-get"),
+    ("/opt/local/bin/gtar", "gtar"),
+    ("/opt/local/bin/zkCli.sh", "zkCli.sh"),
+    ("/opt/smartdc/bin/sapiadm", "sapiadm"),
+    ("/opt/smartdc/bin/sdc-imgadm", "sdc-imgadm"),
+    ("/opt/smartdc/electric-moray/node_modules/.bin/fash", "fash"),
+    ("/opt/smartdc/electric-moray/node_modules/.bin/sdc-imgadm", "sdc-imgadm"),
+    ("/opt/smartdc/manatee/bin/manatee-adm", "manatee-adm"),
+    ("/opt/smartdc/manatee/node_modules/manatee/bin/manatee-adm", "manatee-adm"),
+    ("/opt/smartdc/muskie/bin/mlocate", "mlocate"),
+];
 
 /// Whether a program of this name is a tool.
 pub(crate) fn is_tool(name: &str) -> bool {
@@ -151,7 +163,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
         let mut line = String::new();
         for (number, cell) in row.iter().enumerate() {
             let width = width(number).unwrap_or(0) + 2;
-            line.push_str(&format!("{cell:<width$}"));
+            write!(line, "{cell:<width$}").unwrap_or_default();
         }
         text.push_str(line.trim_end());
         text.push('\n');

@@ -95,9 +95,10 @@ fn targets(
         if !(among('s', service) && on_server && among('z', &zone.spec.uuid.to_string())) {
             continue;
         }
-        let (key, zone) = match options.has('G') {
-            true => ((hostname.clone(), server), None),
-            false => ((service.to_owned(), zone.spec.uuid), Some((zone.spec.uuid, service))),
+        let (key, zone) = if options.has('G') {
+            ((hostname.clone(), server), None)
+        } else {
+            ((service.to_owned(), zone.spec.uuid), Some((zone.spec.uuid, service)))
         };
         targets.insert(key, Target { server, hostname, zone });
     }
@@ -152,7 +153,7 @@ impl Style {
         }
         for (target, response) in results {
             let output = output(response);
-            text.push_str(&match self {
+            let result = match self {
                 Self::Json => json_line(target, response),
                 Self::Blocks => {
                     let end =
@@ -169,7 +170,8 @@ impl Style {
                         None => format!("{:<21} {line}\n", target.hostname),
                     }
                 }
-            });
+            };
+            text.push_str(&result);
         }
         text
     }

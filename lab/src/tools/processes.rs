@@ -1,6 +1,7 @@
 //! The processes of a zone, as far as `/proc` tells.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 /// A process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +105,7 @@ pub(super) fn tree(processes: &[Process]) -> String {
 
 fn branch(processes: &[Process], process: &Process, depth: usize, text: &mut String) {
     let indent = "  ".repeat(depth);
-    text.push_str(&format!("{indent}{:<5}  {}\n", process.pid, process.command));
+    writeln!(text, "{indent}{:<5}  {}", process.pid, process.command).unwrap_or_default();
     for child in processes.iter().filter(|child| child.parent == process.pid && depth < 64) {
         branch(processes, child, depth + 1, text);
     }

@@ -53,7 +53,7 @@ pub(super) async fn run(session: &Session, args: &[String]) -> Ending {
         }
         ("reprovision", [instance, image]) => {
             let path = format!("/instances/{instance}/upgrade");
-            let _: Value =
+            let _answer: Value =
                 sapi().await?.call(Method::PUT, &path, json!({"image_uuid": image})).await?;
             session.print(format!("Reprovisioned {instance} successfully\n"));
         }
@@ -87,7 +87,7 @@ async fn update(
         return Ok(());
     };
     changes.entry("action").or_insert_with(|| Value::from("update"));
-    let _: Value = sapi.call(Method::PUT, &path, Value::Object(changes)).await?;
+    let _answer: Value = sapi.call(Method::PUT, &path, Value::Object(changes)).await?;
     Ok(())
 }
 

@@ -70,6 +70,7 @@ pub(super) struct Session {
     variables: BTreeMap<String, String>,
 }
 
+#[expect(clippy::unused_self, reason = "tools reach stdin, stdout and stderr through this alone")]
 impl Session {
     /// With these variables as environment.
     pub(super) fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {

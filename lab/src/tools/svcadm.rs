@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(choose(&services, "*electric-moray*").unwrap(), [name(2021), name(2022)]);
         let message = |operand| match choose(&services, operand).unwrap_err() {
             Failure::Exit(1, message) => message,
-            other => panic!("{other:?}"),
+            other @ (Failure::Exit(..) | Failure::Usage(_)) => panic!("{other:?}"),
         };
         assert_eq!(
             message("electric-moray"),

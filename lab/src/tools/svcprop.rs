@@ -41,9 +41,12 @@ pub(super) async fn run(session: &Session, args: &[String]) -> Ending {
 fn text(services: &[&ServiceStatus], wanted: &[&str], full: bool) -> Result<String, Failure> {
     let mut text = String::new();
     for service in services {
-        let full_name = |name: &str| match full || services.len() > 1 {
-            true => format!("{}/:properties/{name}", service.fmri),
-            false => name.to_owned(),
+        let full_name = |name: &str| {
+            if full || services.len() > 1 {
+                format!("{}/:properties/{name}", service.fmri)
+            } else {
+                name.to_owned()
+            }
         };
         if wanted.is_empty() {
             for (name, value) in &service.properties {

@@ -89,8 +89,12 @@ fn key(path: &str, poseidon: Uuid) -> Result<String, Failure> {
             ))
         })?,
     };
-    let rest: String = parts.map(|part| format!("/{part}")).collect();
-    Ok(format!("/{account}/{root}{rest}"))
+    let mut key = format!("/{account}/{root}");
+    for part in parts {
+        key.push('/');
+        key.push_str(part);
+    }
+    Ok(key)
 }
 
 fn dirname(key: &str) -> &str {

@@ -94,9 +94,8 @@ pub(super) async fn mdata_get(session: &Session, args: &[String]) -> Ending {
 fn own_property(key: &str, status: &ZoneStatus, datacenter: &str) -> Option<String> {
     let spec = &status.spec;
     Some(match key.strip_prefix("sdc:")? {
-        "uuid" | "zonename" => spec.uuid.to_string(),
+        "uuid" | "zonename" | "hostname" => spec.uuid.to_string(),
         "alias" => spec.alias.clone(),
-        "hostname" => spec.uuid.to_string(),
         "server_uuid" => spec.server.to_string(),
         "image_uuid" => spec.image.to_string(),
         "datacenter_name" => datacenter.to_owned(),
@@ -109,11 +108,8 @@ fn metadata(key: &str, vm: &Value) -> Option<String> {
         Some(property) => vm.get(property),
         None => vm.get("customer_metadata").and_then(|metadata| metadata.get(key)),
     };
-    match value? {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    }
+    let value = value.filter(|value| !value.is_null())?;
+    Some(value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned))
 }
 
 /// Prints the processes of this zone as trees; or those of which these are the roots.

@@ -32,6 +32,9 @@ const MOUNTS: &str = r#"
 set -e
 root=$1 program=$2 disk=$3
 shift 3
+# pivot_root wants a mount point. The machine's own root is let go of: with it in sight the kernel would let nobody make a
+# user namespace in a zone, and nobody could tell a zone's processes by their root.
+mount --rbind "$root" "$root"
 for directory in /usr /proc /dev /etc/alternatives /etc/java-17-openjdk; do
     if [ -d "$directory" ]; then mount --rbind "$directory" "$root$directory"; fi
 done
@@ -39,7 +42,10 @@ mount -o remount,bind,ro "$root/usr" 2>/dev/null || true
 mount --bind "$program" "$root/opt/lab/program"
 trap '' XFSZ
 if [ "$disk" = full ]; then ulimit -S -f 0; fi
-exec chroot "$root" /bin/sh -c 'cd /root && exec "$@"' sh "$@"
+cd "$root"
+pivot_root . .
+umount -l .
+exec /bin/sh -c 'cd /root && exec "$@"' sh "$@"
 "#;
 
 /// Where commands run.

@@ -142,8 +142,7 @@ mod tests {
             run_as: None,
             program: Vec::new(),
             postgresql: "/".into(),
-            directory: "/".into(),
-        };
+            directory: "/".into(), taken_ports: Default::default() };
         let layout = Layout::new(Options::default(), AddressBlock::new(203), host).unwrap();
         let found = manifests(&layout).into_iter().find(|one| one.role == role && one.name == name);
         let template = found.unwrap().template;

@@ -47,7 +47,7 @@ impl Service {
 }
 
 /// The services of a zone of a role, in the order in which they are started.
-pub(super) fn services(role: Role, options: &Options) -> Vec<Service> {
+pub(super) fn services(role: Role, layout: &Layout) -> Vec<Service> {
     let mut services = Vec::new();
     match role {
         // The lab runs ZooKeeper itself.
@@ -64,7 +64,8 @@ pub(super) fn services(role: Role, options: &Options) -> Vec<Service> {
             services.push(Service::new("smartdc/application/moray", "moray-2020", "moray"));
         }
         Role::ElectricMoray => {
-            services.extend((1..=options.router_instances).map(electric_moray));
+            let instances = 1..=layout.options.router_instances;
+            services.extend(instances.map(|number| electric_moray(layout, number)));
             services.push(Service::new("manta/haproxy", "default", "haproxy"));
         }
     }
@@ -75,12 +76,13 @@ pub(super) fn services(role: Role, options: &Options) -> Vec<Service> {
 }
 
 /// The `number`th router process of a zone: RPC on 2020 and its number, status on 4020 and its number.
-fn electric_moray(number: u32) -> Service {
+fn electric_moray(layout: &Layout, number: u32) -> Service {
     let port = 2020 + number;
+    let rpc = u16::try_from(port).map_or(port, |port| layout.router_port(port).into());
     let instance = format!("electric-moray-{port}");
     let service = Service::new("smartdc/application/electric-moray", &instance, "electric-moray");
     let properties = [
-        ("electric-moray/port", format!("integer {port}")),
+        ("electric-moray/port", format!("integer {rpc}")),
         ("electric-moray/kang", format!("integer {}", port + 1000)),
         ("electric-moray/status", format!("integer {}", port + 2000)),
         ("electric-moray/ring-location", format!("astring {}", ring_location(number))),

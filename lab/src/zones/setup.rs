@@ -47,11 +47,17 @@ impl Inner {
     /// Does the setup of a zone's first boot.
     pub(super) async fn set_up(&self, spec: &ZoneSpec) -> Result<(), ZoneError> {
         let root = Root::new(self.directory.zone_root(spec.uuid), self.account.as_ref());
-        if !services(spec.role, &self.layout.options).is_empty() {
+        if !services(spec.role, &self.layout).is_empty() {
             self.configure(spec, self.settings.setup_timeout).await?;
         }
         match spec.role {
-            Role::Postgres => root.file("root/.bashrc", &self.bashrc(spec)?)?,
+            Role::Postgres => {
+                root.file("root/.bashrc", &self.bashrc(spec)?)?;
+                for (path, contents, mode) in crate::pg_dump::FILES {
+                    root.file(path.trim_start_matches('/'), contents)?;
+                    root.mode(path, *mode)?;
+                }
+            }
             Role::ElectricMoray => self.install_ring(spec).await?,
             Role::Deployment => {
                 let config = format!("{:#}\n", deployment_config(self.layout.block));

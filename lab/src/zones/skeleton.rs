@@ -108,6 +108,13 @@ impl<'a> Root<'a> {
             .map_err(ZoneError::file("write", whole))
     }
 
+    /// Changes the mode of a file.
+    pub(super) fn mode(&self, path: &str, mode: u32) -> Result<(), ZoneError> {
+        let whole = self.path.join(path.trim_start_matches('/'));
+        fs::set_permissions(&whole, Permissions::from_mode(mode))
+            .map_err(ZoneError::file("change the mode of", whole))
+    }
+
     fn link(&self, path: &str, target: &str) -> Result<(), ZoneError> {
         let whole = self.path.join(path);
         let made = match symlink(target, &whole) {

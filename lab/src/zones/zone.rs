@@ -48,7 +48,7 @@ impl Zone {
         enabled: &Enabled,
     ) -> Self {
         let disk_full = Arc::new(AtomicBool::new(false));
-        let services = services(spec.role, &inner.layout.options)
+        let services = services(spec.role, &inner.layout)
             .into_iter()
             .map(|service| {
                 let launch = launch(inner, &spec, &service, &disk_full);

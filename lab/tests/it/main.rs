@@ -18,4 +18,5 @@ mod rows;
 mod servers;
 mod simulation;
 mod tier;
+mod tools;
 mod world;

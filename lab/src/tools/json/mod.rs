@@ -16,6 +16,7 @@ MODE: json, json-N, jsony, jsony-N, inspect is not there. Not in the lab: -c, -e
 
 /// What a call asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the tool")]
 struct Request {
     strip_headers: bool,
     quiet: bool,

@@ -36,10 +36,10 @@ impl Style {
 
     /// Writes a value.
     pub(super) fn write(self, out: &mut String, value: &Value) {
-        match value {
-            Value::String(text) if self.bare_texts => out.push_str(text),
-            value if self.indent == 0 => out.push_str(&value.to_string()),
-            value => out.push_str(&pretty(value, self.indent)),
+        match value.as_str().filter(|_| self.bare_texts) {
+            Some(text) => out.push_str(text),
+            None if self.indent == 0 => out.push_str(&value.to_string()),
+            None => out.push_str(&pretty(value, self.indent)),
         }
     }
 }

@@ -133,10 +133,12 @@ fn labels(peers: &[Peer]) -> String {
 /// What a state changed of the one before.
 fn summary(last: Option<&State>, state: &State) -> String {
     let Some(last) = last else {
-        return match state.one_node_write_mode {
-            true => "cluster setup for singleton (one-node-write) mode".to_owned(),
-            false => "cluster setup for normal (multi-peer) mode".to_owned(),
+        let mode = if state.one_node_write_mode {
+            "singleton (one-node-write)"
+        } else {
+            "normal (multi-peer)"
         };
+        return format!("cluster setup for {mode} mode");
     };
     let mut parts = Vec::new();
     parts.extend(roles_changed(last, state));

@@ -117,6 +117,7 @@ fn row(message: &SimpleQueryMessage) -> Option<Map<String, Value>> {
 }
 
 /// What of an error the tool says: the number's name of one of the network, nothing of one of PostgreSQL's.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only those that are met have names")]
 fn cause(error: &tokio_postgres::Error) -> String {
     let Some(error) = error.source().and_then(|source| source.downcast_ref::<io::Error>()) else {
         return "postgres: ".to_owned();

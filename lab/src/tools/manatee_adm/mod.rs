@@ -103,7 +103,7 @@ pub(super) async fn run(session: &Session, args: &[String]) -> Ending {
         {
             Failure::Exit(code, format!("manatee-adm {name}: error: {message}"))
         }
-        other => other,
+        failure @ (Failure::Exit(..) | Failure::Usage(_)) => failure,
     })
 }
 
@@ -184,8 +184,11 @@ impl Call<'_> {
     }
 }
 
-/// `zkCfg` of the sitter's configuration, in the forms it has had.
+/// The servers in the sitter's configuration: the lab's, or `zkCfg` in the forms it has had.
 fn configured_servers(config: &Value) -> Option<String> {
+    if let Some(text) = config.pointer("/zookeeper/servers").and_then(Value::as_str) {
+        return Some(text.to_owned());
+    }
     let zookeeper = config.get("zkCfg")?;
     if let Some(text) = zookeeper.get("connStr").and_then(Value::as_str) {
         return Some(text.to_owned());

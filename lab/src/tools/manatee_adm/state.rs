@@ -95,19 +95,18 @@ pub(super) fn frozen(freeze: &Value) -> Option<(String, String)> {
         Value::Array(_) | Value::Object(_) => false,
     };
     let member = |name: &str| freeze.get(name).map_or_else(|| "undefined".to_owned(), text);
-    match freeze {
-        _ if is_false => None,
-        Value::Bool(_) => Some(("unknown".to_owned(), "unknown".to_owned())),
-        _ => Some((member("date"), member("reason"))),
+    if is_false {
+        None
+    } else if freeze.is_boolean() {
+        Some(("unknown".to_owned(), "unknown".to_owned()))
+    } else {
+        Some((member("date"), member("reason")))
     }
 }
 
 /// A value as JavaScript joins it to a text.
 pub(super) fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
 #[cfg(test)]

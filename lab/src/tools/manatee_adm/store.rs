@@ -35,15 +35,19 @@ pub(super) enum WriteFailure {
 /// `host[:port],…[/chroot]` with all ports.
 fn with_ports(servers: &str) -> String {
     let (hosts, chroot) = servers.find('/').map_or((servers, ""), |at| servers.split_at(at));
-    let port = |host: &str| match host.contains(':') {
-        true => host.to_owned(),
-        false => format!("{host}:{}", crate::address::ZOOKEEPER_PORT),
+    let port = |host: &str| {
+        if host.contains(':') {
+            host.to_owned()
+        } else {
+            format!("{host}:{}", crate::address::ZOOKEEPER_PORT)
+        }
     };
     let hosts: Vec<_> = hosts.split(',').map(str::trim).filter(|host| !host.is_empty()).collect();
     hosts.into_iter().map(port).collect::<Vec<_>>().join(",") + chroot
 }
 
 /// An error as the tool's library names it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only those that are met have names")]
 fn exception(error: &Error) -> String {
     let name = match error {
         Error::NoNode => "NO_NODE[-101]",
@@ -142,10 +146,11 @@ fn add_history(
 }
 
 fn refusal(error: MultiWriteError) -> WriteFailure {
-    match error.into() {
-        Error::NoNode => WriteFailure::NoNode,
-        other => WriteFailure::Other(exception(&other)),
+    let error: Error = error.into();
+    if error == Error::NoNode {
+        return WriteFailure::NoNode;
     }
+    WriteFailure::Other(exception(&error))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The tables of `show`, `peers` and `pg-status`, to the byte.
 
+use std::fmt::Write as _;
+
 use super::super::options::usage;
 use super::super::session::Failure;
 use super::cluster::{Cluster, Issue, Member, Report};
@@ -147,7 +149,10 @@ pub(super) fn show(cluster: &Cluster, verbose: bool) -> String {
             keys.push(("freeze info:", why));
         }
     }
-    let mut out: String = keys.iter().map(|(key, value)| format!("{key:<12} {value}\n")).collect();
+    let mut out = String::new();
+    for (key, value) in keys {
+        writeln!(out, "{key:<12} {value}").unwrap_or_default();
+    }
     if verbose {
         out.push('\n');
         out.push_str(&table(cluster, PEERS, true));

@@ -40,9 +40,8 @@ fn columns(call: &Call<'_>, default: &[Column]) -> Result<Vec<Column>, Failure> 
         return Column::parse_list(&call.options.list('o'));
     }
     let wide = call.options.has('w');
-    let widen = |column: &Column| match column {
-        Column::PeerAbbreviation if wide => Column::PeerName,
-        other => *other,
+    let widen = |column: &Column| {
+        if wide && *column == Column::PeerAbbreviation { Column::PeerName } else { *column }
     };
     Ok(default.iter().map(widen).collect())
 }

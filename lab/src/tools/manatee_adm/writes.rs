@@ -76,12 +76,11 @@ pub(super) async fn unfreeze(call: &Call<'_>) -> Ending {
 }
 
 pub(super) async fn reap(call: &Call<'_>) -> Ending {
+    let named = call.options.value('n').map(|zone| ("zoneId", zone));
+    let named = named.or_else(|| call.options.value('i').map(|ip| ("ip", ip)));
     let own = call.config.get("zoneId").and_then(Value::as_str);
-    let (key, wanted) = match (call.options.value('n'), call.options.value('i'), own) {
-        (Some(zone), _, _) => ("zoneId", zone),
-        (None, Some(ip), _) => ("ip", ip),
-        (None, None, Some(zone)) => ("zoneId", zone),
-        (None, None, None) => return usage("option -n, -i or -c is needed"),
+    let Some((key, wanted)) = named.or_else(|| own.map(|zone| ("zoneId", zone))) else {
+        return usage("option -n, -i or -c is needed");
     };
     changed(call, |fields| remove_deposed(fields, key, wanted), "Ok.").await
 }

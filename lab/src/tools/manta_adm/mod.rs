@@ -3,6 +3,8 @@
 mod deployment;
 mod plan;
 
+use std::fmt::Write as _;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -48,9 +50,10 @@ async fn show(session: &Session, args: &[String]) -> Ending {
         session.print(format!("{}\n", plan::json(&config)));
         return Ok(0);
     }
-    let default: &[&str] = match options.has('s') {
-        true => &["service", "shard", "image", "count"],
-        false => &["service", "shard", "datacenter", "zonename"],
+    let default: &[&str] = if options.has('s') {
+        &["service", "shard", "image", "count"]
+    } else {
+        &["service", "shard", "datacenter", "zonename"]
     };
     let columns = match options.list('o') {
         columns if columns.is_empty() => default.to_vec(),
@@ -169,7 +172,7 @@ async fn provision(
             Failure::new(format!("manta-adm: SAPI has no service {}", addition.service))
         })?;
     let body = instance_body(layout, deployment, addition, uuid, service);
-    let _: Value = deployment.sapi.call(Method::POST, "/instances", body).await?;
+    let _answer: Value = deployment.sapi.call(Method::POST, "/instances", body).await?;
     Ok(uuid)
 }
 
@@ -225,11 +228,11 @@ pub(super) async fn shardadm(session: &Session, args: &[String]) -> Ending {
     let index = metadata.get("INDEX_MORAY_SHARDS").and_then(Value::as_array);
     for shard in index.into_iter().flatten() {
         let host = shard.get("host").and_then(Value::as_str).unwrap_or_default();
-        text.push_str(&format!("{:<12} {host}\n", "Index"));
+        writeln!(text, "{:<12} {host}", "Index").unwrap_or_default();
     }
     for (kind, key) in [("Marlin", "MARLIN_MORAY_SHARD"), ("Storage", "STORAGE_MORAY_SHARD")] {
         if let Some(host) = metadata.get(key).and_then(Value::as_str) {
-            text.push_str(&format!("{kind:<12} {host}\n"));
+            writeln!(text, "{kind:<12} {host}").unwrap_or_default();
         }
     }
     session.print(text);
@@ -305,8 +308,7 @@ mod tests {
             run_as: None,
             program: Vec::new(),
             postgresql: PathBuf::new(),
-            directory: PathBuf::new(),
-        };
+            directory: PathBuf::new(), taken_ports: Default::default() };
         let layout = Layout::new(Options::default(), AddressBlock::new(204), host).unwrap();
         let peer = |shard: &str, script: &str| Instance {
             service: "postgres".to_owned(),

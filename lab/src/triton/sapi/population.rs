@@ -261,8 +261,7 @@ mod tests {
             run_as: None,
             program: Vec::new(),
             postgresql: PathBuf::new(),
-            directory: PathBuf::new(),
-        };
+            directory: PathBuf::new(), taken_ports: Default::default() };
         Layout::new(Options::default(), AddressBlock::new(0), host).unwrap()
     }
 
