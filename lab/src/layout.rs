@@ -192,7 +192,7 @@ pub enum LayoutError {
 }
 
 /// What of a layout the machine decides.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Host {
     /// The unprivileged user of all processes but the supervisor.
     pub run_as: Option<String>,
@@ -360,16 +360,19 @@ impl Options {
 }
 
 #[cfg(test)]
+impl Layout {
+    /// A lab with the default options in a block of addresses, of which nothing is there.
+    pub(crate) fn example(block: u8) -> Self {
+        Self::new(Options::default(), AddressBlock::new(block), Host::default()).unwrap()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn layout(options: Options) -> Result<Layout, LayoutError> {
-        let host = Host {
-            run_as: None,
-            program: Vec::new(),
-            postgresql: PathBuf::new(),
-            directory: PathBuf::new(), taken_ports: Default::default() };
-        Layout::new(options, AddressBlock::new(0), host)
+        Layout::new(options, AddressBlock::new(0), Host::default())
     }
 
     #[test]

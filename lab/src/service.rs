@@ -25,6 +25,10 @@ enum Service {
     ConfigAgent(ServiceContext),
     /// Keeps a zone's entry in the name service.
     Registrar(ServiceContext),
+    /// Keeps PostgreSQL in its role.
+    Sitter(ServiceContext),
+    /// Lets other peers copy a zone's database.
+    BackupServer(ServiceContext),
     /// The key-value store of a shard.
     Moray(ServiceContext),
     /// One of a zone's routers.
@@ -111,6 +115,8 @@ async fn run(service: Service) -> Result<(), Stopped> {
     match service {
         Service::ConfigAgent(context) => crate::config_agent::run(context).await,
         Service::Registrar(context) => crate::registrar::run(context).await,
+        Service::Sitter(context) => crate::sitter::run(context).await,
+        Service::BackupServer(context) => crate::sitter::run_backup_server(context).await,
         Service::Moray(context) => crate::moray::run(context).await,
         Service::ElectricMoray(context) => crate::electric_moray::run(context).await,
         Service::Haproxy(context) => crate::electric_moray::haproxy::run(context).await,

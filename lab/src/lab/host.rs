@@ -23,7 +23,11 @@ const PROGRAMS: [(&str, &str); 5] = [
 const USERS: [&str; 2] = ["postgres", "nobody"];
 
 /// What this machine has.
-pub(super) fn find(program: Vec<PathBuf>, directory: PathBuf, block: AddressBlock) -> Result<Host, LabError> {
+pub(super) fn find(
+    program: Vec<PathBuf>,
+    directory: PathBuf,
+    block: AddressBlock,
+) -> Result<Host, LabError> {
     for (program, package) in PROGRAMS {
         let directories = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
         if !directories.iter().any(|directory| Path::new(directory).join(program).exists()) {

@@ -49,7 +49,6 @@ wal_keep_size = 256MB
 max_wal_size = 512MB
 min_wal_size = 80MB
 max_wal_senders = 15
-max_replication_slots = 0
 wal_sender_timeout = 0
 wal_receiver_timeout = 10s
 wal_receiver_status_interval = 1s

@@ -135,15 +135,9 @@ mod tests {
     use super::*;
     use crate::address::AddressBlock;
     use crate::config_agent::render;
-    use crate::layout::{Host, Options};
 
     fn template(role: Role, name: &str) -> String {
-        let host = Host {
-            run_as: None,
-            program: Vec::new(),
-            postgresql: "/".into(),
-            directory: "/".into(), taken_ports: Default::default() };
-        let layout = Layout::new(Options::default(), AddressBlock::new(203), host).unwrap();
+        let layout = Layout::example(203);
         let found = manifests(&layout).into_iter().find(|one| one.role == role && one.name == name);
         let template = found.unwrap().template;
         template.as_str().map_or_else(|| template.to_string(), ToOwned::to_owned)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::layout::{Options, Role};
+use crate::layout::{Layout, Role};
 
 /// What has to happen before a service's process is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_router_zone_has_its_processes_between_agent_and_registrar() {
-        let services = services(Role::ElectricMoray, &Options::default());
+        let services = services(Role::ElectricMoray, &Layout::example(203));
         let names: Vec<&str> = services.iter().map(Service::name).collect();
         assert_eq!(
             names,

@@ -17,6 +17,7 @@ mod router;
 mod rows;
 mod servers;
 mod simulation;
+mod sitter;
 mod tier;
 mod tools;
 mod world;

@@ -304,12 +304,7 @@ mod tests {
 
     #[test]
     fn a_new_peer_is_like_the_others_of_its_shard() {
-        let host = Host {
-            run_as: None,
-            program: Vec::new(),
-            postgresql: PathBuf::new(),
-            directory: PathBuf::new(), taken_ports: Default::default() };
-        let layout = Layout::new(Options::default(), AddressBlock::new(204), host).unwrap();
+        let layout = Layout::example(204);
         let peer = |shard: &str, script: &str| Instance {
             service: "postgres".to_owned(),
             shard: Some(shard.to_owned()),

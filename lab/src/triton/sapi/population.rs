@@ -254,15 +254,9 @@ mod tests {
     use super::super::objects::{Kind, text};
     use super::super::{Mode, configs::Family};
     use super::*;
-    use crate::{AddressBlock, Host, Options};
 
     fn layout() -> Layout {
-        let host = Host {
-            run_as: None,
-            program: Vec::new(),
-            postgresql: PathBuf::new(),
-            directory: PathBuf::new(), taken_ports: Default::default() };
-        Layout::new(Options::default(), AddressBlock::new(0), host).unwrap()
+        Layout::example(0)
     }
 
     fn manifests() -> Vec<ManifestTemplate> {

@@ -52,11 +52,7 @@ impl Region {
             objects: OBJECTS,
             ..Options::default()
         };
-        let host = Host {
-            run_as: None,
-            program: Vec::new(),
-            postgresql: PathBuf::new(),
-            directory: PathBuf::new(), taken_ports: Default::default() };
+        let host = Host::default();
         let layout = Layout::new(options, AddressBlock::new(202), host).unwrap();
         let directory = LabDirectory::new(temporary.path());
         fs::write(directory.layout(), serde_json::to_string(&layout).unwrap()).unwrap();

@@ -12,7 +12,7 @@ use super::servers::{Scripted, rule};
 use super::{run, tool};
 
 fn layout() -> Layout {
-    let host = Host { run_as: None, program: Vec::new(), postgresql: PathBuf::new() };
+    let host = Host::default();
     Layout::new(Options::default(), AddressBlock::new(204), host).unwrap()
 }
 
