@@ -11,7 +11,7 @@ mod ring;
 mod start;
 mod summary;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -20,6 +20,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use self::builder::LabBuilder;
+use self::builder::Remnant;
 pub use self::error::LabError;
 use self::faults::Faults;
 pub use self::proof::{ProofError, prove, ring_in_use};
@@ -45,12 +46,13 @@ use crate::zones::Zones;
 pub struct Lab {
     layout: Arc<Layout>,
     directory: LabDirectory,
-    transient: bool,
     zones: Zones,
     faults: Arc<Faults>,
     apis: Apis,
     control: ApiServer,
     stop: watch::Receiver<bool>,
+    // The last to be dropped, in this order.
+    remnant: Option<Remnant>,
     _lock: File,
 }
 
@@ -103,15 +105,13 @@ impl Lab {
 
     /// Stops everything, and removes the directory if it was not the caller's.
     pub async fn stop(self) {
-        let Self { zones, faults, apis, control, directory, transient, .. } = self;
+        let Self { zones, faults, apis, control, remnant, _lock: lock, .. } = self;
         faults.heal_processes().await;
         zones.shut_down().await;
         faults.stop_zookeeper().await;
         apis.stop().await;
         control.stop().await;
-        if transient && let Err(error) = fs::remove_dir_all(directory.path()) {
-            tracing::warn!(directory = %directory.path().display(), %error, "cannot remove the lab's directory");
-        }
+        drop((remnant, lock));
     }
 }
 

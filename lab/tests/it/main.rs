@@ -13,6 +13,7 @@ mod checker;
 mod golden_http;
 mod load;
 mod plants;
+mod region;
 mod router;
 mod rows;
 mod servers;
