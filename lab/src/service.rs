@@ -23,6 +23,10 @@ struct Arguments {
 enum Service {
     /// Keeps a zone's entry in the name service.
     Registrar(ServiceContext),
+    /// Keeps PostgreSQL in its role.
+    Sitter(ServiceContext),
+    /// Lets other peers copy a zone's database.
+    BackupServer(ServiceContext),
 }
 
 /// What a service is told when it starts.
@@ -74,5 +78,7 @@ pub(crate) type Stopped = Box<dyn std::error::Error + Send + Sync>;
 async fn run(service: Service) -> Result<(), Stopped> {
     match service {
         Service::Registrar(context) => crate::registrar::run(context).await,
+        Service::Sitter(context) => crate::sitter::run(context).await,
+        Service::BackupServer(context) => crate::sitter::run_backup_server(context).await,
     }
 }

@@ -1,5 +1,6 @@
 //! Copying a running server.
 
+use std::fs;
 use std::io;
 use std::process::Stdio;
 
@@ -19,23 +20,30 @@ pub(crate) struct Progress {
 }
 
 impl Cluster {
-    /// Fills the data directory with a copy of a running server's, and tells how far it is about once a second.
+    /// Makes the data directory, which is not there, a copy of a running server's, and tells how far it is about once a
+    /// second. The directory appears when the copy is complete.
     ///
     /// # Errors
-    /// The directory is not empty, or the server cannot be copied. What there is of the copy is removed.
+    /// The directory is not empty, or the server cannot be copied.
     pub(crate) async fn copy(
         &self,
         upstream: Endpoint,
         mut progress: impl FnMut(Progress) + Send,
     ) -> Result<(), ClusterError> {
         self.make_parent()?;
+        let new = self.data().with_extension("new");
+        let file = |source| ClusterError::File { path: new.clone(), source };
+        match tokio::fs::remove_dir_all(&new).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(file(error)),
+            Ok(()) | Err(_) => {}
+        }
         let program = self.programs().program("pg_basebackup");
         let failed = |source: io::Error| ClusterError::Program { program: program.clone(), source };
         let (host, port) = (upstream.server.ip().to_string(), upstream.server.port().to_string());
         let mut child = tied(&program, None)
             .args(["-h", &host, "-p", &port, "-U", "postgres", "-c", "fast", "-X", "stream"])
-            .args(["-P", "-N", "-D"])
-            .arg(self.data())
+            .args(["-P", "-N", "--no-manifest", "-D"])
+            .arg(&new)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -51,10 +59,10 @@ impl Cluster {
             }
         }
         let status = child.wait().await.map_err(failed)?;
-        if status.success() {
-            return Ok(());
+        if !status.success() {
+            return Err(ClusterError::Failed { program, status, said: said.join("; ") });
         }
-        Err(ClusterError::Failed { program, status, said: said.join("; ") })
+        fs::rename(&new, self.data()).map_err(file)
     }
 }
 

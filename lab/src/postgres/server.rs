@@ -98,19 +98,13 @@ impl Server {
         Err(StartError::Silent { data: data.to_owned(), patience })
     }
 
-    /// A future that ends when the server ends without having been stopped.
-    pub(crate) fn death(&self) -> impl Future<Output = ExitStatus> + Send + 'static {
+    /// A future that ends with the server, and tells how that ended unless it was stopped.
+    pub(crate) fn death(&self) -> impl Future<Output = Option<ExitStatus>> + Send + 'static {
         let mut exit = self.exit.clone();
         let stopping = Arc::clone(&self.stopping);
         async move {
-            let status = match exit.wait_for(Option::is_some).await {
-                Ok(status) => *status,
-                Err(_) => None,
-            };
-            match status {
-                Some(status) if !stopping.load(Ordering::SeqCst) => status,
-                Some(_) | None => std::future::pending().await,
-            }
+            let status = *exit.wait_for(Option::is_some).await.ok()?;
+            status.filter(|_| !stopping.load(Ordering::SeqCst))
         }
     }
 
@@ -120,7 +114,9 @@ impl Server {
     }
 
     /// Stops the server: fast, with a checkpoint, and if that takes too long without one.
-    pub(crate) async fn stop(mut self) {
+    ///
+    /// When this is cancelled the server may still run, and can be stopped again.
+    pub(crate) async fn stop(&mut self) {
         self.stopping.store(true, Ordering::SeqCst);
         for signal in [Signal::INT, Signal::QUIT, Signal::KILL] {
             if self.exit.borrow().is_some() {

@@ -49,7 +49,6 @@ wal_keep_size = 256MB
 max_wal_size = 512MB
 min_wal_size = 80MB
 max_wal_senders = 15
-max_replication_slots = 0
 wal_sender_timeout = 0
 wal_receiver_timeout = 10s
 wal_receiver_status_interval = 1s
@@ -129,8 +128,7 @@ mod tests {
     fn a_primary_names_its_sync() {
         let synchronous = Some("tcp://postgres@127.77.3.41:5432/postgres".to_owned());
         let text = text(Replication::Primary { read_only: false, synchronous });
-        let names =
-            "synchronous_standby_names = '\"tcp://postgres@127.77.3.41:5432/postgres\"'\n";
+        let names = "synchronous_standby_names = '\"tcp://postgres@127.77.3.41:5432/postgres\"'\n";
         assert!(text.contains(names));
         assert!(text.contains("listen_addresses = '127.77.3.40'\nport = 5432\n"));
         assert!(text.contains("synchronous_commit = remote_write\n"));
@@ -140,7 +138,9 @@ mod tests {
     #[test]
     fn a_primary_without_a_sync_is_read_only_when_told() {
         let text = text(Replication::Primary { read_only: true, synchronous: None });
-        assert!(text.contains("default_transaction_read_only = on\nsynchronous_standby_names = ''"));
+        assert!(
+            text.contains("default_transaction_read_only = on\nsynchronous_standby_names = ''")
+        );
     }
 
     #[test]

@@ -365,9 +365,8 @@ mod tests {
     #[test]
     fn promotions() {
         let now: Timestamp = "2029-01-01T00:00:00Z".parse().unwrap();
-        let judge = |request: Value| {
-            ClusterState::parse(&with("promote", request)).unwrap().promotion(now)
-        };
+        let judge =
+            |request: Value| ClusterState::parse(&with("promote", request)).unwrap().promotion(now);
         let request = |changes: Value| {
             let mut request = json!({
                 "id": "10.99.4.13:5432:12345", "role": "async", "asyncIndex": 0, "generation": 4,

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::super::simulation::Shard;
 use super::super::super::state::{ClusterState, Peer};
+use super::super::simulation::Shard;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {

@@ -116,7 +116,8 @@ fn nobody_takes_over_while_frozen() {
 
 #[test]
 fn asyncs_come_and_go_while_frozen() {
-    let mut shard = Shard::new(&["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.9", "10.0.0.10"], false);
+    let mut shard =
+        Shard::new(&["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.9", "10.0.0.10"], false);
     for node in 0..3 {
         shard.join(node);
     }

@@ -1,0 +1,3 @@
+//! The lab's processes, as they run in a lab.
+
+mod sitter;
