@@ -15,10 +15,12 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Waits until the condition holds, and fails the test if that takes too long. Tells how long it took.
 async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) -> Duration {
     let begin = Instant::now();
-    while !condition().await {
-        assert!(begin.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let held = tokio::time::timeout(PATIENCE, async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    assert!(held.await.is_ok(), "{what}: not within {PATIENCE:?}");
     println!("{what}: {:?}", begin.elapsed());
     begin.elapsed()
 }
