@@ -29,6 +29,7 @@ run_examples() {
 
 step "formatting" cargo fmt --all --check
 step "lints" cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+step "lints of sapi-client with TLS" cargo clippy --package sapi-client --all-targets --all-features --locked --quiet -- -D warnings
 step "licences, sources and banned packages" cargo deny --locked --log-level error check bans licenses sources
 step "limits" scripts/check-limits.sh
 # The fuzz targets have a lock file of their own, which a change of the workspace's dependencies leaves behind.
@@ -36,6 +37,8 @@ step "lock file of the fuzz targets" cargo tree --locked --quiet --manifest-path
 [[ ${1:-} == check ]] && exit 0
 
 step "tests" cargo nextest run --workspace --locked --profile "${NEXTEST_PROFILE:-ci}"
+step "tests of sapi-client with TLS" cargo nextest run --package sapi-client --features rustls --locked \
+    --profile "${NEXTEST_PROFILE:-ci}"
 step "doctests" cargo test --doc --workspace --locked
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 step "fash without LevelDB" cargo check --package fash --no-default-features --locked --quiet

@@ -1,5 +1,6 @@
 //! What a lab consists of: pure, from options to zones with addresses.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -159,6 +160,11 @@ pub struct Layout {
     pub program: Vec<PathBuf>,
     /// The directory of PostgreSQL's programs.
     pub postgresql: PathBuf,
+    /// The lab's directory.
+    pub directory: PathBuf,
+    /// Ports of routers that some other program has on all addresses of this machine. See [`Layout::router_port`].
+    #[serde(default)]
+    pub taken_ports: BTreeSet<u16>,
 }
 
 /// The options ask for a lab that cannot be.
@@ -186,7 +192,7 @@ pub enum LayoutError {
 }
 
 /// What of a layout the machine decides.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Host {
     /// The unprivileged user of all processes but the supervisor.
     pub run_as: Option<String>,
@@ -194,6 +200,10 @@ pub struct Host {
     pub program: Vec<PathBuf>,
     /// The directory of PostgreSQL's programs.
     pub postgresql: PathBuf,
+    /// The lab's directory.
+    pub directory: PathBuf,
+    /// Ports of routers that some other program has on all addresses.
+    pub taken_ports: BTreeSet<u16>,
 }
 
 impl Layout {
@@ -229,6 +239,8 @@ impl Layout {
             run_as: host.run_as,
             program: host.program,
             postgresql: host.postgresql,
+            directory: host.directory,
+            taken_ports: host.taken_ports,
             options,
         };
         layout.add_zones()?;
@@ -305,6 +317,12 @@ impl Layout {
         (1..=self.options.shards).map(|shard| self.shard_name(shard))
     }
 
+    /// Where the router process listens that production has on `port`: there too, unless another program of this machine
+    /// has the port. Then it is 10,000 higher.
+    pub fn router_port(&self, port: u16) -> u16 {
+        if self.taken_ports.contains(&port) { port.saturating_add(10_000) } else { port }
+    }
+
     /// The zones of a role that are there from the beginning.
     pub fn zones_of(&self, role: Role) -> impl Iterator<Item = &ZoneSpec> {
         self.zones.iter().filter(move |zone| zone.role == role)
@@ -342,12 +360,19 @@ impl Options {
 }
 
 #[cfg(test)]
+impl Layout {
+    /// A lab with the default options in a block of addresses, of which nothing is there.
+    pub(crate) fn example(block: u8) -> Self {
+        Self::new(Options::default(), AddressBlock::new(block), Host::default()).unwrap()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn layout(options: Options) -> Result<Layout, LayoutError> {
-        let host = Host { run_as: None, program: Vec::new(), postgresql: PathBuf::new() };
-        Layout::new(options, AddressBlock::new(0), host)
+        Layout::new(options, AddressBlock::new(0), Host::default())
     }
 
     #[test]

@@ -9,19 +9,29 @@ mod config_agent;
 pub mod control;
 mod directory;
 mod electric_moray;
+mod fault;
+mod lab;
 mod layout;
 pub mod load;
 mod moray;
+mod pg_dump;
 mod postgres;
 mod process;
 mod registrar;
+pub mod seed;
 pub mod service;
 mod sitter;
 mod tools;
-mod triton;
+pub mod triton;
 mod zones;
 mod zookeeper;
 
 pub use address::AddressBlock;
 pub use directory::LabDirectory;
+pub use fault::{ActiveFault, Fault};
+pub use lab::{
+    Lab, LabBuilder, LabError, ProofError, primary, prove, ring_in_use, running, zookeeper_shell,
+};
 pub use layout::{Host, Layout, LayoutError, Options, Role, Server, ServiceImage, ZoneSpec};
+pub use triton::http::{ApiFault, ApiFaults, ApiName, FaultKind};
+pub use triton::vmapi::{JobFault, JobTask};

@@ -1,18 +1,36 @@
-//! Tells whether sitters survive a cluster state: `check_state FILE`.
+//! Tells whether sitters survive a cluster state.
+//!
+//!     cargo run -p manatee-client --example check_state -- FILE
 
-#![expect(clippy::print_stdout, reason = "it is what the example is for")]
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+mod common;
 
 use std::error::Error;
+use std::process::ExitCode;
 
-use manatee_client::state_problems;
+use manatee_client::{Severity, state_problems};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let Some(file) = std::env::args().nth(1) else {
-        return Err("usage: check_state FILE, e.g. check_state testdata/states/e1.json".into());
-    };
-    let problems = state_problems(&serde_json::from_slice(&std::fs::read(file)?)?);
+fn main() -> ExitCode {
+    common::finish(check())
+}
+
+fn check() -> Result<(), Box<dyn Error>> {
+    let [file] = common::arguments("check_state FILE, e.g. check_state testdata/states/e1.json")?;
+    let text = std::fs::read(&file).map_err(|error| format!("{file}: {error}"))?;
+    let document = serde_json::from_slice(&text)
+        .map_err(|error| format!("{file} is no JSON, on which every sitter dies: {error}"))?;
+    let problems = state_problems(&document);
     for problem in &problems {
-        println!("{:?}: {problem}", problem.severity);
+        let severity = match problem.severity {
+            Severity::Fatal => "every sitter dies",
+            Severity::Unsafe => "sitters accept it and fail later",
+        };
+        println!("{problem} ({severity})");
     }
-    if problems.is_empty() { Ok(()) } else { Err("this state must not be written".into()) }
+    if !problems.is_empty() {
+        return Err(format!("{file} must not be written").into());
+    }
+    println!("{file} may be written");
+    Ok(())
 }

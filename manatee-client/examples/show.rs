@@ -1,20 +1,25 @@
-//! Shows a shard as `manatee-adm show -v` does: `show ZOOKEEPER SHARD`.
+//! Shows a shard as `manatee-adm show -v` does.
+//!
+//!     cargo run -p manatee-client --example show -- ZOOKEEPER SHARD
 
-#![expect(clippy::print_stdout, reason = "it is what the example is for")]
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+mod common;
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use manatee_client::{ClusterView, Columns, Session, SessionOptions, Shard};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(servers), Some(shard)) = (arguments.next(), arguments.next()) else {
-        return Err(
-            "usage: show ZOOKEEPER SHARD, e.g. show 10.99.4.2:2181 9.moray.lab.example.net".into(),
-        );
-    };
+async fn main() -> ExitCode {
+    common::finish(show().await)
+}
+
+async fn show() -> Result<(), Box<dyn Error>> {
+    let usage = "show ZOOKEEPER SHARD, e.g. show 10.99.4.2:2181 9.moray.lab.example.net";
+    let [servers, shard] = common::arguments(usage)?;
     let session = Session::connect(&servers.parse()?, &SessionOptions::default()).await?;
     let shard = Shard::new(session, shard.parse()?);
     let view = ClusterView::load(&shard, Duration::from_secs(1)).await?;

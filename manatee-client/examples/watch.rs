@@ -1,50 +1,57 @@
-//! Tells every change of a shard's state and of the peers that are there: `watch ZOOKEEPER SHARD`.
+//! Tells every change of a shard's state and of the peers that are there, until the session is over.
+//!
+//!     cargo run -p manatee-client --example watch -- ZOOKEEPER SHARD
 
-#![expect(clippy::print_stdout, reason = "it is what the example is for")]
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+mod common;
 
 use std::error::Error;
+use std::process::ExitCode;
 
-use manatee_client::{Session, SessionOptions, Shard, active_candidates};
+use manatee_client::{Session, SessionOptions, Shard, ShardError, StoredState, active_candidates};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(servers), Some(shard)) = (arguments.next(), arguments.next()) else {
-        return Err(
-            "usage: watch ZOOKEEPER SHARD, e.g. watch 10.99.4.2:2181 9.moray.lab.example.net"
-                .into(),
-        );
-    };
+async fn main() -> ExitCode {
+    common::finish(watch().await)
+}
+
+async fn watch() -> Result<(), Box<dyn Error>> {
+    let usage = "watch ZOOKEEPER SHARD, e.g. watch 10.99.4.2:2181 9.moray.lab.example.net";
+    let [servers, shard] = common::arguments(usage)?;
     let session = Session::connect(&servers.parse()?, &SessionOptions::default()).await?;
     let shard = Shard::new(session.clone(), shard.parse()?);
     let mut events = session.events();
-    tokio::spawn(async move {
-        while let Some(event) = events.next().await {
-            println!("session: {event:?}");
-        }
-    });
-    let mut candidates = shard.watch_candidates();
-    tokio::spawn(async move {
-        while let Ok(all) = candidates.next().await {
-            let peers: Vec<&str> =
-                active_candidates(&all).iter().map(|peer| peer.id.as_str()).collect();
-            println!("peers there: {}", peers.join(", "));
-        }
-    });
-    let mut states = shard.watch();
+    let (mut states, mut candidates) = (shard.watch(), shard.watch_candidates());
     loop {
-        match states.next().await? {
-            None => println!("state: none"),
-            Some(stored) => {
-                let (version, state) = (stored.version, stored.state);
-                let chain: Vec<&str> = state.chain().map(|peer| peer.zone_id.label()).collect();
-                let frozen = if state.is_frozen() { ", frozen" } else { "" };
-                println!(
-                    "state {version}: generation {}, {}{frozen}",
-                    state.generation,
-                    chain.join(" <- ")
-                );
+        tokio::select! {
+            event = events.next() => match event {
+                Some(event) => println!("session: {event:?}"),
+                None => return Err("the session is over".into()),
+            },
+            all = candidates.next() => {
+                let all = all?;
+                let peers = active_candidates(&all);
+                let ids: Vec<&str> = peers.iter().map(|peer| peer.id.as_str()).collect();
+                println!("peers: {}", if ids.is_empty() { "none".into() } else { ids.join(", ") });
             }
+            state = states.next() => match state {
+                Ok(Some(stored)) => println!("{}", line(&stored)),
+                Ok(None) => println!("state: none"),
+                Err(ShardError::BadState { source, .. }) => println!("state: {source}"),
+                Err(error) => return Err(error.into()),
+            },
         }
     }
+}
+
+fn line(stored: &StoredState) -> String {
+    let (version, state) = (stored.version, &stored.state);
+    let chain: Vec<&str> = state.chain().map(|peer| peer.zone_id.label()).collect();
+    let frozen = if state.is_frozen() { ", frozen" } else { "" };
+    format!(
+        "state: version {version}, generation {}, {}{frozen}",
+        state.generation,
+        chain.join(" <- ")
+    )
 }

@@ -10,8 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::ZooKeeperError;
+use crate::fence::Fence;
 use crate::freeze_mark::to_iso;
+use crate::lock::HeldLock;
 use crate::session::Session;
+use crate::transaction::UNANSWERED;
+use crate::wire::Op;
 
 /// The node that the dump scripts look for.
 const PATH: &str = "/pg_dump_lock";
@@ -52,12 +56,21 @@ pub enum DumpLockState {
 #[derive(Clone, Debug)]
 pub struct DumpLock {
     session: Session,
+    fence: Option<Fence>,
 }
 
 impl DumpLock {
     /// The lock of the ZooKeeper servers that the session is with.
     pub fn new(session: Session) -> Self {
-        Self { session }
+        Self { session, fence: None }
+    }
+
+    /// The same lock, whose changes fail with [`DumpLockError::LockLost`] once somebody else has taken over this one. Without
+    /// it, a holder that slept could release what its heir, under the same owner, relies on.
+    #[must_use]
+    pub fn fenced_by(mut self, lock: &HeldLock) -> Self {
+        self.fence = Some(lock.fence());
+        self
     }
 
     /// Who holds the lock.
@@ -83,7 +96,8 @@ impl DumpLock {
     ///
     /// # Errors
     ///
-    /// [`DumpLockError::Foreign`] if the lock was made by hand, [`DumpLockError::ZooKeeper`], [`DumpLockError::Contention`].
+    /// [`DumpLockError::Foreign`] if the lock was made by hand, [`DumpLockError::LockLost`], [`DumpLockError::ZooKeeper`],
+    /// [`DumpLockError::Contention`].
     pub async fn acquire(&self, owner: &str, since: Timestamp) -> Result<(), DumpLockError> {
         let me = DumpLockHolder { owner: owner.to_owned(), since: to_iso(since) };
         self.change(|holders| {
@@ -104,6 +118,7 @@ impl DumpLock {
     }
 
     async fn change(&self, change: impl Fn(&mut Vec<DumpLockHolder>)) -> Result<(), DumpLockError> {
+        let mut unanswered = 0;
         for _ in 0..ATTEMPTS {
             match self.try_change(&change).await {
                 Ok(()) => return Ok(()),
@@ -111,7 +126,10 @@ impl DumpLock {
                 Err(DumpLockError::ZooKeeper(error))
                     if error.is_bad_version() || error.is_no_node() || error.is_node_exists() => {}
                 // Looked up by doing it again, once the servers are back: nothing happens twice.
-                Err(DumpLockError::ZooKeeper(error)) if error.outcome_unknown() => {
+                Err(DumpLockError::ZooKeeper(error))
+                    if error.outcome_unknown() && unanswered + 1 < UNANSWERED =>
+                {
+                    unanswered += 1;
                     tracing::debug!(%error, "changing the dump lock again");
                     self.session.sync().await.map_err(DumpLockError::ZooKeeper)?;
                 }
@@ -142,14 +160,20 @@ impl DumpLock {
             return Ok(());
         }
         let data = serde_json::to_vec(&content).map_err(DumpLockError::Json)?;
-        let written = match version {
-            None => self.session.create(PATH, &data).await,
-            Some(version) if content.holders.is_empty() => {
-                self.session.delete(PATH, Some(version)).await
-            }
-            Some(version) => self.session.set(PATH, &data, version).await.map(drop),
+        let path = PATH.to_owned();
+        let write = match version {
+            None => Op::Create { path, data, sequential: false },
+            Some(version) if content.holders.is_empty() => Op::Delete { path, version },
+            Some(version) => Op::Set { path, data, version },
         };
-        written.map_err(DumpLockError::ZooKeeper)?;
+        let check = self.fence.as_ref().map(Fence::check);
+        let ops = check.into_iter().chain([write]).collect();
+        self.session.transaction(ops).await.map_err(|error| match &self.fence {
+            Some(fence) if fence.failed(&error) => {
+                DumpLockError::LockLost { lock: fence.path.clone() }
+            }
+            _ => DumpLockError::ZooKeeper(error),
+        })?;
         tracing::info!(holders = content.holders.len(), "dump lock changed");
         Ok(())
     }
@@ -168,6 +192,12 @@ pub enum DumpLockError {
         /// Why it is no list of holders.
         #[source]
         source: serde_json::Error,
+    },
+    /// The lock that the changes were fenced with is somebody else's.
+    #[error("{PATH} was not changed: the lock {lock} was taken over by somebody else")]
+    LockLost {
+        /// The lock's node.
+        lock: String,
     },
     /// Others changed it all the time.
     #[error("{PATH} changes too fast: {attempts} attempts to change it lost to others")]

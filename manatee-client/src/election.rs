@@ -137,7 +137,8 @@ impl Shard {
     }
 }
 
-/// The election children of a shard, the present ones first. Made by [`Shard::watch_candidates`].
+/// The election children of a shard, the present ones first. Made by [`Shard::watch_candidates`]. Dropping the future of
+/// [`CandidateWatch::next`] loses no change and tells none twice.
 #[derive(Debug)]
 pub struct CandidateWatch {
     shard: Shard,
@@ -145,21 +146,27 @@ pub struct CandidateWatch {
 }
 
 impl CandidateWatch {
-    /// The present children at the first call; then waits until children come or go. Changes in quick succession may be told
-    /// as one.
+    /// The present children at the first call, none of a shard that has no election yet; then waits until children come or
+    /// go. Changes in quick succession may be told as one.
     ///
     /// # Errors
     ///
-    /// As [`Shard::candidates`]; a shard without an election directory is a [`ShardError::ZooKeeper`].
+    /// As [`Shard::candidates`].
     pub async fn next(&mut self) -> Result<Vec<Candidate>, ShardError> {
-        if let Some(watch) = self.pending.take() {
-            watch.fired().await.map_err(|error| self.shard.fail(error))?;
+        if let Some(watch) = &mut self.pending {
+            let fired = watch.fired().await;
+            self.pending = None;
+            fired.map_err(|error| self.shard.fail(error))?;
         }
         let path = self.shard.path("/election");
         let read = self.shard.session.children_and_watch(&path).await;
         let (names, watch) = read.map_err(|error| self.shard.fail(error))?;
-        self.pending = Some(watch);
-        self.shard.read_candidates(names).await
+        let candidates = self.shard.read_candidates(names).await;
+        // Children that could not be read yet are read again at the next call; those that never can be wait for a change.
+        if !matches!(candidates, Err(ShardError::ZooKeeper { .. })) {
+            self.pending = Some(watch);
+        }
+        candidates
     }
 }
 

@@ -156,8 +156,7 @@ mod tests {
 
     #[test]
     fn a_lone_peer_is_the_example() {
-        let example = include_str!("../testdata/states/e3.json");
-        let example = ClusterState::from_json(example.as_bytes()).unwrap();
+        let example = crate::testdata::example("e3");
         let date = "2024-01-02T03:04:05.678Z".parse().unwrap();
         assert_eq!(singleton_state(example.primary.clone(), date).unwrap(), example);
     }

@@ -41,16 +41,19 @@
 //! What is known of Manatee is taken from its sources, version 2.1.1 of manatee-adm and the sitters of that time. `TRAPS.md` in
 //! the package lists where a client can go wrong, and what keeps this one from it.
 
+mod deadline;
 mod dump_lock;
 mod dumps;
 mod election;
 mod error;
+mod fence;
 mod freeze;
 mod freeze_mark;
 mod history;
 mod id;
 mod initial;
 mod lock;
+mod lock_error;
 mod lsn;
 mod peer;
 mod postgres;
@@ -58,6 +61,7 @@ mod promote;
 mod replication;
 mod servers;
 mod session;
+mod session_options;
 mod shard;
 mod show_text;
 mod state;
@@ -80,14 +84,16 @@ pub use freeze_mark::Freeze;
 pub use history::{HistoryEntry, HistoryEvent, Version1Event};
 pub use id::{BadShardName, PeerId, ShardName, ZoneId};
 pub use initial::{InitialStateError, founding_state, initial_state, singleton_state};
-pub use lock::{HeldLock, Lock, LockError, LockRecord, LockState, Takeover};
+pub use lock::{HeldLock, Lock, LockRecord, LockState, Takeover};
+pub use lock_error::LockError;
 pub use lsn::{BadLsn, Lsn};
 pub use peer::{BadPgUrl, Peer, PgEndpoint};
 pub use postgres::{Postgres, PostgresError, Writability};
 pub use promote::{Promote, PromoteVerdict, promote_verdict};
 pub use replication::{Downstream, ServerVersion, downstream_named};
 pub use servers::Servers;
-pub use session::{Session, SessionEvent, SessionEvents, SessionOptions};
+pub use session::{Session, SessionEvent, SessionEvents};
+pub use session_options::SessionOptions;
 pub use shard::{Shard, ShardError, StateWatch, StoredState};
 pub use show_text::{
     ShowText, ShowTextError, ShownDownstream, ShownFreeze, ShownPeer, ShownServer,

@@ -2,7 +2,8 @@
 //!
 //! A lock is two nodes: a persistent record that is never deleted, and below it, while the holder's session lives, an ephemeral
 //! `alive`. Whoever creates `alive` may write the record; the record's token grows with every holder. The token orders holders
-//! for whoever a holder talks to; the record's version fences the writes to ZooKeeper, see [`crate::Shard::fenced_by`].
+//! for whoever a holder talks to; the record's version fences the writes to ZooKeeper, see [`crate::Shard::fenced_by`] and
+//! [`crate::DumpLock::fenced_by`].
 //!
 //! A holder whose session died leaves a record without `alive`: the lock is abandoned, and what it protected may be half done.
 //! It is handed over only to a caller that says so.
@@ -13,8 +14,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
+use crate::deadline;
 use crate::error::ZooKeeperError;
+use crate::fence::Fence;
 use crate::freeze_mark::to_iso;
+use crate::lock_error::LockError;
 use crate::session::{Node, Session};
 
 const ATTEMPTS: u32 = 100;
@@ -92,7 +96,7 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// [`LockError::BadRecord`], [`LockError::ZooKeeper`].
+    /// [`LockError::BadRecord`], [`LockError::Contention`], [`LockError::ZooKeeper`].
     pub async fn state(&self) -> Result<LockState, LockError> {
         let Some(Seen { record, alive, .. }) = self.look().await? else {
             return Ok(LockState::Free);
@@ -107,7 +111,7 @@ impl Lock {
     /// The record and whether its holder lives. Reading both takes two steps, and a holder that releases the lock in between
     /// looks dead; but a release writes the record before it deletes `alive`, so an unchanged record tells them apart.
     async fn look(&self) -> Result<Option<Seen>, LockError> {
-        loop {
+        for _ in 0..ATTEMPTS {
             let Some((record, version)) = self.record().await? else { return Ok(None) };
             let alive = self.session.read(&self.alive_path()).await;
             let alive = alive.map_err(|error| self.fail(error))?;
@@ -118,6 +122,11 @@ impl Lock {
                 return Ok(Some(Seen { record, version, alive }));
             }
         }
+        Err(self.contention())
+    }
+
+    fn contention(&self) -> LockError {
+        LockError::Contention { lock: self.path.clone(), attempts: ATTEMPTS }
     }
 
     async fn record(&self) -> Result<Option<(LockRecord, i32)>, LockError> {
@@ -136,7 +145,9 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// [`LockError::Held`], [`LockError::Abandoned`], [`LockError::BadRecord`], [`LockError::ZooKeeper`].
+    /// [`LockError::Held`], [`LockError::Abandoned`], [`LockError::BadRecord`], [`LockError::Contention`],
+    /// [`LockError::ZooKeeper`]. After the last, the attempt may have half succeeded; the same owner in the same session
+    /// completes it by trying again.
     pub async fn try_acquire(
         &self,
         owner: &str,
@@ -168,7 +179,7 @@ impl Lock {
                 return Ok(held);
             }
         }
-        Err(LockError::Contention { lock: self.path.clone(), attempts: ATTEMPTS })
+        Err(self.contention())
     }
 
     /// Whether this session created `alive` for this owner: it holds the lock, or an attempt with an unknown outcome was cut
@@ -237,20 +248,22 @@ impl Lock {
         takeover: Takeover,
         patience: Duration,
     ) -> Result<HeldLock, LockError> {
-        let deadline = Instant::now() + patience;
+        let deadline = deadline::after(patience);
         loop {
             let held = match self.try_acquire(owner, since, takeover).await {
                 Err(error @ LockError::Held { .. }) => error,
                 other => return other,
             };
             let watched = self.session.read_and_watch(&self.alive_path()).await;
-            let (node, watch) = watched.map_err(|error| self.fail(error))?;
-            if node.is_none() {
-                continue;
+            let (node, mut watch) = watched.map_err(|error| self.fail(error))?;
+            if node.is_some() {
+                match timeout_at(deadline, watch.fired()).await {
+                    Ok(fired) => fired.map_err(|error| self.fail(error))?,
+                    Err(_) => return Err(held),
+                }
             }
-            match timeout_at(deadline, watch.fired()).await {
-                Ok(fired) => fired.map_err(|error| self.fail(error))?,
-                Err(_) => return Err(held),
+            if Instant::now() >= deadline {
+                return Err(held);
             }
         }
     }
@@ -276,8 +289,8 @@ impl HeldLock {
         &self.record
     }
 
-    pub(crate) fn fence(&self) -> (String, i32) {
-        (self.lock.path.clone(), self.version)
+    pub(crate) fn fence(&self) -> Fence {
+        Fence { path: self.lock.path.clone(), version: self.version }
     }
 
     /// Asks ZooKeeper whether the lock is still this holder's and its session alive.
@@ -293,92 +306,31 @@ impl HeldLock {
             && alive.is_some_and(|alive| alive.owner == self.lock.session.id()))
     }
 
-    /// Gives the lock back.
+    /// Gives the lock back. Doing so twice is the same as once.
     ///
     /// # Errors
     ///
-    /// [`LockError::Lost`] if somebody else has taken it over, [`LockError::ZooKeeper`]. After either, the lock is free or
-    /// another's once this session is over.
-    pub async fn release(self) -> Result<(), LockError> {
+    /// [`LockError::Lost`] if somebody else has taken it since, [`LockError::ZooKeeper`]. After the latter try again; if nobody
+    /// does, the lock is free or abandoned once this session is over.
+    pub async fn release(&self) -> Result<(), LockError> {
         let record = LockRecord { token: self.record.token, owner: None, since: None };
         let data = serde_json::to_vec(&record)
             .map_err(|source| LockError::BadRecord { lock: self.lock.path.clone(), source })?;
         match self.lock.session.set(&self.lock.path, &data, self.version).await {
-            Ok(_) => self.lock.delete_alive().await,
-            Err(error) if error.is_bad_version() => {
-                Err(LockError::Lost { lock: self.lock.path.clone() })
-            }
-            Err(error) => Err(self.lock.fail(error)),
+            Ok(_) => return self.lock.delete_alive().await,
+            Err(error) if error.is_bad_version() => {}
+            Err(error) => return Err(self.lock.fail(error)),
         }
-    }
-}
-
-/// A lock cannot be had, kept or looked at.
-#[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// Directory and name make no path.
-    #[error("{path:?} is no place for a lock in ZooKeeper")]
-    BadName {
-        /// What they make.
-        path: String,
-    },
-    /// Somebody holds it.
-    #[error("the lock {lock} is held by {}", described(record))]
-    Held {
-        /// The lock's node.
-        lock: String,
-        /// Who holds it.
-        record: LockRecord,
-    },
-    /// Its holder died without releasing it.
-    #[error(
-        "the lock {lock} was left behind by {}, whose session is over: find out what is half done before taking it over",
-        described(record)
-    )]
-    Abandoned {
-        /// The lock's node.
-        lock: String,
-        /// Who held it.
-        record: LockRecord,
-    },
-    /// It was this holder's, and somebody has taken it over.
-    #[error("the lock {lock} was taken over by somebody else")]
-    Lost {
-        /// The lock's node.
-        lock: String,
-    },
-    /// Others changed it all the time.
-    #[error("the lock {lock} changes too fast: {attempts} attempts to take it lost to others")]
-    Contention {
-        /// The lock's node.
-        lock: String,
-        /// How many.
-        attempts: u32,
-    },
-    /// The node's content is no record of a lock.
-    #[error("the record of the lock {lock} cannot be read or written")]
-    BadRecord {
-        /// The lock's node.
-        lock: String,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// ZooKeeper failed.
-    #[error("cannot reach the lock {lock}")]
-    ZooKeeper {
-        /// The lock's node.
-        lock: String,
-        /// How.
-        #[source]
-        source: ZooKeeperError,
-    },
-}
-
-fn described(record: &LockRecord) -> String {
-    let owner = record.owner.as_deref().unwrap_or("somebody who is just taking it");
-    match &record.since {
-        Some(since) => format!("{owner} since {since} (token {})", record.token),
-        None => owner.to_owned(),
+        // Perhaps an attempt before wrote it, and the answer was lost. `alive` may be somebody else's by now.
+        if self.lock.record().await?.is_none_or(|(found, _)| found != record) {
+            return Err(LockError::Lost { lock: self.lock.path.clone() });
+        }
+        let alive = self.lock.session.read(&self.lock.alive_path()).await;
+        let alive = alive.map_err(|error| self.lock.fail(error))?;
+        let owner = self.record.owner.as_deref().unwrap_or_default();
+        if alive.is_some_and(|alive| self.lock.is_mine(&alive, owner)) {
+            self.lock.delete_alive().await?;
+        }
+        Ok(())
     }
 }

@@ -70,7 +70,7 @@ impl FromStr for PgEndpoint {
     type Err = BadPgUrl;
 
     fn from_str(text: &str) -> Result<Self, BadPgUrl> {
-        let bad = || BadPgUrl(text.to_owned());
+        let bad = || BadPgUrl(after_at(text).to_owned());
         let rest = text
             .strip_prefix("tcp://")
             .or_else(|| text.strip_prefix("postgres://"))
@@ -101,9 +101,9 @@ impl fmt::Display for PgEndpoint {
     }
 }
 
-/// The text does not say where a PostgreSQL server listens. It is not shown whole if it may hold a password.
+/// The text does not say where a PostgreSQL server listens. What is before an `@` in it may be a password and is not kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the pgUrl ending in {:?} is none; one looks like tcp://postgres@10.1.2.3:5432/postgres", after_at(.0))]
+#[error("the pgUrl ending in {0:?} is none; one looks like tcp://postgres@10.1.2.3:5432/postgres")]
 pub struct BadPgUrl(String);
 
 fn after_at(url: &str) -> &str {
@@ -132,7 +132,7 @@ mod tests {
             assert!(url.parse::<PgEndpoint>().is_err(), "{url:?}");
         }
         let error = "tcp://u:secret@h:1/p".parse::<PgEndpoint>().unwrap_err();
-        assert!(!error.to_string().contains("secret"));
+        assert!(!format!("{error} {error:?}").contains("secret"));
     }
 
     #[test]

@@ -40,7 +40,8 @@ impl Writability {
 
     /// Whether writes are accepted and confirmed by this standby, named by its `pgUrl`, as in a normal shard.
     pub fn is_writable_with_sync(&self, pg_url: &str) -> bool {
-        self.is_writable() && self.synchronous_standby_names.contains(pg_url)
+        let mut names = self.synchronous_standby_names.split(',');
+        self.is_writable() && names.any(|name| name.trim().trim_matches('"') == pg_url)
     }
 }
 
@@ -97,7 +98,7 @@ impl Postgres {
         self.position(ServerVersion::replay_position_query).await
     }
 
-    /// What it has received of another server's log; `None` if it has not received any.
+    /// What it has received of another server's log; `None` if it has not received any, or is no standby.
     ///
     /// # Errors
     ///
@@ -338,5 +339,23 @@ impl PostgresError {
     pub fn is_connection_refused(&self) -> bool {
         let refused = Some(std::io::ErrorKind::ConnectionRefused);
         matches!(self.reason(), Self::Connection { kind, .. } if *kind == refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sync_is_compared_by_its_whole_name() {
+        let url = "tcp://postgres@10.0.0.1:5432/postgres";
+        let primary = Writability {
+            in_recovery: false,
+            read_only: false,
+            synchronous_standby_names: format!("\"{url}\""),
+        };
+        assert!(primary.is_writable_with_sync(url));
+        assert!(!primary.is_writable_with_sync("tcp://postgres@10.0.0.1:5432/post"));
+        assert!(!Writability { read_only: true, ..primary }.is_writable_with_sync(url));
     }
 }

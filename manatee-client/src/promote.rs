@@ -78,11 +78,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testdata::example_states;
+    use crate::testdata::example;
 
     fn verdict(request: Value) -> PromoteVerdict {
-        let (_, document) = example_states().remove(0);
-        let mut state = ClusterState::from_json(document.as_bytes()).unwrap();
+        let mut state = example("e1");
         state.promote = Some(request);
         promote_verdict(&state, "2029-01-01T00:00:00Z".parse().unwrap()).unwrap()
     }

@@ -42,19 +42,21 @@ impl ServerVersion {
         }
     }
 
+    // The functions below go on telling where a recovery ended when the server is no standby any more.
+
     pub(crate) const fn replay_position_query(self) -> &'static str {
         if self.has_lsn_names() {
-            "SELECT pg_last_wal_replay_lsn() AS position"
+            "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END AS position"
         } else {
-            "SELECT pg_last_xlog_replay_location() AS position"
+            "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_xlog_replay_location() END AS position"
         }
     }
 
     pub(crate) const fn receive_position_query(self) -> &'static str {
         if self.has_lsn_names() {
-            "SELECT pg_last_wal_receive_lsn() AS position"
+            "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() END AS position"
         } else {
-            "SELECT pg_last_xlog_receive_location() AS position"
+            "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_xlog_receive_location() END AS position"
         }
     }
 }

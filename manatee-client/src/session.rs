@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use zookeeper::{
     Acls, Client, CreateMode, CreateOptions, OneshotWatcher, SessionState, StateWatcher,
+    WatchedEvent,
 };
 
 use crate::error::ZooKeeperError;
 use crate::servers::Servers;
+use crate::session_options::SessionOptions;
 use crate::transaction;
 use crate::wire::Op;
 
@@ -24,25 +27,6 @@ pub(crate) struct Node {
     pub(crate) created: i64,
     /// The session that an ephemeral node goes with; 0 for others.
     pub(crate) owner: i64,
-}
-
-/// How to connect.
-#[derive(Clone, Debug)]
-pub struct SessionOptions {
-    /// How long the servers keep the session, and what is ephemeral in it, without hearing from this client. Default: 30
-    /// seconds. The servers have the last word.
-    pub session_timeout: Duration,
-    /// How long to wait for the answer to one operation, and for a session in the beginning. Default: 10 seconds.
-    pub operation_timeout: Duration,
-}
-
-impl Default for SessionOptions {
-    fn default() -> Self {
-        Self {
-            session_timeout: Duration::from_secs(30),
-            operation_timeout: Duration::from_secs(10),
-        }
-    }
 }
 
 /// What happens to a session.
@@ -81,6 +65,9 @@ impl fmt::Debug for Session {
             .finish_non_exhaustive()
     }
 }
+
+/// A node that is never made. Writing to it fails, in order with all writes that do not.
+const NOWHERE: &str = "/manatee-client-sync";
 
 /// The version told to the library, so that it makes nodes in the way that Triton's servers know.
 const OLDEST_SERVER: (u32, u32, u32) = (3, 4, 3);
@@ -147,11 +134,17 @@ impl Session {
 
     /// Waits until the server that this session talks to knows everything written before this call, by anybody.
     ///
+    /// ZooKeeper's own `sync` does not promise that: the leader answers it like a read, and may have told its followers of a
+    /// write that it has yet to apply itself. So this is a write that fails: it is put in order behind all that came before it.
+    ///
     /// # Errors
     ///
     /// [`ZooKeeperError`] if the servers do not answer.
     pub async fn sync(&self) -> Result<(), ZooKeeperError> {
-        self.run("/", self.client.sync("/")).await
+        match self.set(NOWHERE, &[], i32::MAX).await {
+            Err(error) if !error.is_no_node() && !error.is_bad_version() => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     pub(crate) async fn read(&self, path: &str) -> Result<Option<Node>, ZooKeeperError> {
@@ -187,39 +180,48 @@ impl Session {
         loop {
             match self.run(path, self.client.get_and_watch_data(path)).await {
                 Ok((data, stat, watcher)) => {
-                    return Ok((Some(node(data, stat)), Watch(watcher)));
+                    return Ok((Some(node(data, stat)), Watch::new(watcher)));
                 }
                 Err(error) if error.is_no_node() => {}
                 Err(error) => return Err(error),
             }
-            // Made between the two calls: read it again.
-            let (stat, watcher) = self.run(path, self.client.check_and_watch_stat(path)).await?;
-            if stat.is_none() {
-                return Ok((None, Watch(watcher)));
+            if let Some(watch) = self.watch_creation(path).await? {
+                return Ok((None, watch));
             }
         }
+    }
+
+    /// A watch on the creation of a node; `None` if it was made meanwhile.
+    async fn watch_creation(&self, path: &str) -> Result<Option<Watch>, ZooKeeperError> {
+        let (stat, watcher) = self.run(path, self.client.check_and_watch_stat(path)).await?;
+        let watch = Watch::new(watcher);
+        Ok(if stat.is_none() { Some(watch) } else { None })
     }
 
     pub(crate) async fn children(&self, path: &str) -> Result<Option<Vec<String>>, ZooKeeperError> {
         absent(self.run(path, self.client.list_children(path)).await)
     }
 
+    /// The children, and a watch on their coming and going or, while the directory is not there, on its creation.
     pub(crate) async fn children_and_watch(
         &self,
         path: &str,
     ) -> Result<(Vec<String>, Watch), ZooKeeperError> {
-        let (children, watcher) = self.run(path, self.client.list_and_watch_children(path)).await?;
-        Ok((children, Watch(watcher)))
+        loop {
+            match self.run(path, self.client.list_and_watch_children(path)).await {
+                Ok((children, watcher)) => return Ok((children, Watch::new(watcher))),
+                Err(error) if error.is_no_node() => {}
+                Err(error) => return Err(error),
+            }
+            if let Some(watch) = self.watch_creation(path).await? {
+                return Ok((Vec::new(), watch));
+            }
+        }
     }
 
     /// Makes a directory and those above it, unless they are there.
     pub(crate) async fn make_directory(&self, path: &str) -> Result<(), ZooKeeperError> {
         self.run(path, self.client.mkdir(path, &options(CreateMode::Persistent))).await
-    }
-
-    pub(crate) async fn create(&self, path: &str, data: &[u8]) -> Result<(), ZooKeeperError> {
-        let options = options(CreateMode::Persistent);
-        self.run(path, self.client.create(path, data, &options)).await.map(drop)
     }
 
     pub(crate) async fn create_ephemeral(
@@ -353,16 +355,33 @@ impl SessionEvents {
 
 /// A watch that fires once.
 #[derive(Debug)]
-pub(crate) struct Watch(OneshotWatcher);
+pub(crate) struct Watch(oneshot::Receiver<WatchedEvent>);
 
 impl Watch {
-    /// Waits for the change. A change during a broken connection is told after it.
-    pub(crate) async fn fired(self) -> Result<(), ZooKeeperError> {
-        let event = self.0.changed().await;
-        if event.event_type == zookeeper::EventType::Session && event.session_state.is_terminated()
-        {
-            return Err(ZooKeeperError::SessionExpired);
+    /// The library asks the server to remove a watch that nobody waits for any more. Servers know that request since 3.5; those
+    /// before, Triton's among them, close the connection on it. So every watch is waited for in a task of its own, until it
+    /// fires or the session is over.
+    fn new(watcher: OneshotWatcher) -> Self {
+        let (sender, receiver) = oneshot::channel();
+        tokio::spawn(async move {
+            let event = watcher.changed().await;
+            if sender.send(event).is_err() {
+                tracing::trace!("a watch fired that nobody waits for any more");
+            }
+        });
+        Self(receiver)
+    }
+
+    /// Waits for the change. A change during a broken connection is told after it. If the returned future is dropped, the watch
+    /// may be waited for again; after it was ready, not.
+    pub(crate) async fn fired(&mut self) -> Result<(), ZooKeeperError> {
+        let is_over = |event: &WatchedEvent| {
+            event.event_type == zookeeper::EventType::Session && event.session_state.is_terminated()
+        };
+        match (&mut self.0).await {
+            Ok(event) if !is_over(&event) => Ok(()),
+            // Without an event the task was ended, which only the end of the session or of the whole runtime does.
+            Ok(_) | Err(_) => Err(ZooKeeperError::SessionExpired),
         }
-        Ok(())
     }
 }

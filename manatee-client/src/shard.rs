@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::error::ZooKeeperError;
+use crate::fence::Fence;
 use crate::id::ShardName;
 use crate::lock::HeldLock;
 use crate::session::{Node, Session, Watch};
@@ -19,7 +20,7 @@ const ROOT: &str = "/manatee";
 pub struct Shard {
     pub(crate) session: Session,
     pub(crate) name: ShardName,
-    pub(crate) fence: Option<(String, i32)>,
+    pub(crate) fence: Option<Fence>,
 }
 
 /// A cluster state, and which write it came from.
@@ -125,7 +126,8 @@ impl Shard {
 /// The states of a shard, the present one first. Made by [`Shard::watch`].
 ///
 /// States written in quick succession may be skipped, the latest never is. A state that is deleted is told as `None`; running
-/// sitters do not notice that.
+/// sitters do not notice that. Dropping the future of [`StateWatch::next`], as `tokio::select!` does, loses no state and tells
+/// none twice.
 #[derive(Debug)]
 pub struct StateWatch {
     shard: Shard,
@@ -140,8 +142,10 @@ impl StateWatch {
     ///
     /// As [`Shard::read`].
     pub async fn next(&mut self) -> Result<Option<StoredState>, ShardError> {
-        if let Some(watch) = self.pending.take() {
-            watch.fired().await.map_err(|error| self.shard.fail(error))?;
+        if let Some(watch) = &mut self.pending {
+            let fired = watch.fired().await;
+            self.pending = None;
+            fired.map_err(|error| self.shard.fail(error))?;
         }
         let path = self.shard.state_path();
         let read = self.shard.session.read_and_watch(&path).await;

@@ -251,22 +251,21 @@ fn listed(problems: &[Problem]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testdata::example_states;
+    use crate::testdata::{EXAMPLE_STATES, example, example_document};
 
     #[test]
     fn every_example_reads_and_writes_the_same_bytes() {
-        for (name, document) in example_states() {
+        for (name, document) in EXAMPLE_STATES {
             let state = ClusterState::from_json(document.as_bytes()).unwrap();
             let again = state.to_checked_json().unwrap();
-            let expected: Value = serde_json::from_str(&document).unwrap();
+            let expected: Value = serde_json::from_str(document).unwrap();
             assert_eq!(serde_json::from_slice::<Value>(&again).unwrap(), expected, "{name}");
         }
     }
 
     #[test]
     fn roles_follow_the_chain() {
-        let (_, document) = example_states().into_iter().find(|(name, _)| *name == "e5").unwrap();
-        let state = ClusterState::from_json(document.as_bytes()).unwrap();
+        let state = example("e5");
         let roles: Vec<_> =
             state.peers().map(|(role, peer)| (role, peer.zone_id.label())).collect();
         let expected =
@@ -280,8 +279,7 @@ mod tests {
 
     #[test]
     fn unknown_members_survive_and_the_absent_deposed_is_written() {
-        let (_, document) = example_states().remove(0);
-        let mut document: Value = serde_json::from_str(&document).unwrap();
+        let mut document = example_document("e1");
         let members = document.as_object_mut().unwrap();
         members.remove("deposed");
         members.insert("rack".into(), 7.into());

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use crate::deadline;
 use crate::error::ZooKeeperError;
 use crate::servers::Servers;
 use crate::wire::{
@@ -14,6 +15,8 @@ use crate::wire::{
     read_transaction_response, transaction_request,
 };
 
+/// How many transactions of one change may go without an answer. Whoever loses three answers loses the fourth.
+pub(crate) const UNANSWERED: u32 = 3;
 /// Nothing of the session outlives the transaction, so its timeout matters only if the connection breaks.
 const SESSION_TIMEOUT_MS: i32 = 6_000;
 const XID: i32 = 1;
@@ -33,7 +36,7 @@ pub(crate) async fn run(
     let path = ops.first().map(|op| op.path().to_owned()).unwrap_or_default();
     let paths: Vec<String> = ops.iter().map(|op| op.path().to_owned()).collect();
     let ops: Vec<Op> = ops.into_iter().map(|op| op.below(&servers.chroot)).collect();
-    let deadline = Instant::now() + patience;
+    let deadline = deadline::after(patience);
     let mut stream = connect(servers, first, deadline).await?;
     let answer = async {
         stream.write_all(&transaction_request(XID, &ops)).await?;

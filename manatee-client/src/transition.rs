@@ -53,6 +53,9 @@ pub enum IllegalTransition {
         /// The primary that is there.
         primary: PeerId,
     },
+    /// Only one-node-write mode goes without a sync.
+    #[error("the new generation has no sync")]
+    NoSync,
     /// The new sync has to come from the chain.
     #[error("the new sync {sync} was not an async")]
     NotAnAsync {
@@ -170,7 +173,8 @@ fn check_next_generation(
             return Err(IllegalTransition::NotDeposed { primary: old.primary.id.clone() });
         }
     }
-    if let Some(sync) = new_sync.filter(|sync| !contains(&old.asyncs, sync)) {
+    let sync = new_sync.ok_or(IllegalTransition::NoSync)?;
+    if !contains(&old.asyncs, sync) {
         return Err(IllegalTransition::NotAnAsync { sync: sync.clone() });
     }
     Ok(if same_primary { Transition::NewSync } else { Transition::SyncTookOver })
@@ -201,13 +205,7 @@ fn contains(peers: &[Peer], id: &PeerId) -> bool {
 mod tests {
     use super::*;
     use crate::state::{Generation, InitWal};
-    use crate::testdata::example_states;
-
-    fn example(name: &str) -> ClusterState {
-        let (_, document) =
-            example_states().into_iter().find(|(example, _)| *example == name).unwrap();
-        ClusterState::from_json(document.as_bytes()).unwrap()
-    }
+    use crate::testdata::example;
 
     fn later(state: &mut ClusterState) {
         state.generation = state.generation.next().unwrap();
@@ -305,6 +303,16 @@ mod tests {
             s.deposed.push(old);
         });
         assert_eq!(jumped, Err(Illegal::NotTheSync { primary: deposed_async }));
+        let alone = changed("e1", |s| {
+            later(s);
+            s.sync = None;
+        });
+        assert_eq!(alone, Err(Illegal::NoSync));
+        let stranger = changed("e1", |s| {
+            take_over(s);
+            s.sync = Some(example("e4").asyncs.remove(3));
+        });
+        assert!(matches!(stranger, Err(Illegal::NotAnAsync { .. })), "{stranger:?}");
         let earlier = changed("e1", |s| {
             take_over(s);
             s.init_wal = InitWal::unarmed();

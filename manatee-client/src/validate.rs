@@ -198,7 +198,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testdata::example_states;
+    use crate::testdata::example_document;
 
     /// A change of the healthy example, and the worst that is wrong afterwards.
     type Case = (&'static str, fn(&mut Value), Option<Severity>);
@@ -285,9 +285,8 @@ mod tests {
 
     #[test]
     fn verdicts_are_those_of_the_sitters() {
-        let (_, healthy) = example_states().remove(0);
         for (name, change, expected) in VERDICTS {
-            let mut state: Value = serde_json::from_str(&healthy).unwrap();
+            let mut state = example_document("e1");
             change(&mut state);
             let problems = state_problems(&state);
             let worst = problems.iter().map(|problem| problem.severity).max();
@@ -302,8 +301,7 @@ mod tests {
 
     #[test]
     fn a_problem_names_its_member() {
-        let (_, healthy) = example_states().remove(0);
-        let mut state: Value = serde_json::from_str(&healthy).unwrap();
+        let mut state = example_document("e1");
         remove(&mut state["async"][0], "zoneId");
         let problems = state_problems(&state);
         assert_eq!(problems[0].to_string(), "async[0].zoneId is not a string");
@@ -333,8 +331,7 @@ mod tests {
         fn reading_and_judging_agree(member in 0usize..8, new in any_json()) {
             const MEMBERS: [&str; 8] =
                 ["generation", "primary", "sync", "async", "deposed", "initWal", "freeze", "oneNodeWriteMode"];
-            let (_, healthy) = example_states().remove(0);
-            let mut state: Value = serde_json::from_str(&healthy).unwrap();
+            let mut state = example_document("e1");
             state[MEMBERS[member]] = new;
             let fatal = state_problems(&state).iter().any(|problem| problem.severity == Severity::Fatal);
             let read = crate::ClusterState::from_value(state);

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
+use crate::deadline;
 use crate::lsn::Lsn;
 use crate::postgres::{Postgres, PostgresError};
 
@@ -21,7 +22,7 @@ pub struct ReplayProgress {
 /// How to wait.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplayWait {
-    /// How long to go on before giving up.
+    /// How long to go on before giving up. A question that is not answered by then is given up with it.
     pub patience: Duration,
     /// How long to pause between two questions. Default: 100 milliseconds.
     pub interval: Duration,
@@ -43,26 +44,27 @@ impl Postgres {
     ///
     /// # Errors
     ///
-    /// [`ReplayError::Behind`] if it has not in time, [`ReplayError::NotAStandby`] if it replays nothing.
+    /// [`ReplayError::Behind`] if it has not in time, [`ReplayError::NotAStandby`] if it is none, e.g. because it became the
+    /// primary meanwhile.
     pub async fn wait_for_replay(
         &self,
         target: Lsn,
         wait: ReplayWait,
         mut progress: impl FnMut(&ReplayProgress),
     ) -> Result<Lsn, ReplayError> {
-        let started = Instant::now();
+        let (started, deadline) = (Instant::now(), deadline::after(wait.patience));
         let mut last = None;
         loop {
-            let asked = self.replay_position().await;
-            let replayed = match &asked {
-                Ok(Some(replayed)) => Some(*replayed),
-                Ok(None) => {
+            let (replayed, source) = match timeout_at(deadline, self.replay_position()).await {
+                Ok(Ok(Some(replayed))) => (Some(replayed), None),
+                Ok(Ok(None)) => {
                     return Err(ReplayError::NotAStandby { endpoint: self.endpoint().to_string() });
                 }
-                Err(error) => {
+                Ok(Err(error)) => {
                     tracing::debug!(endpoint = %self.endpoint(), %error, "the standby does not answer");
-                    None
+                    (None, Some(error))
                 }
+                Err(_) => (None, None),
             };
             let missing = replayed.map(|replayed| target.bytes_after(replayed));
             progress(&ReplayProgress { replayed, missing, waited: started.elapsed() });
@@ -70,9 +72,9 @@ impl Postgres {
             if let Some(replayed) = replayed.filter(|replayed| *replayed >= target) {
                 return Ok(replayed);
             }
-            if started.elapsed() + wait.interval > wait.patience {
+            if deadline.saturating_duration_since(Instant::now()) < wait.interval {
                 let endpoint = self.endpoint().to_string();
-                return Err(ReplayError::Behind { endpoint, target, last, source: asked.err() });
+                return Err(ReplayError::Behind { endpoint, target, last, source });
             }
             tokio::time::sleep(wait.interval).await;
         }
@@ -91,7 +93,7 @@ pub enum ReplayError {
         target: Lsn,
         /// What it had, when it answered last.
         last: Option<Lsn>,
-        /// Why it did not answer in the end.
+        /// Why it did not answer in the end, if it did not and the time was not up first.
         #[source]
         source: Option<PostgresError>,
     },

@@ -7,6 +7,7 @@
 use crate::error::ZooKeeperError;
 
 const CREATE: i32 = 1;
+const DELETE: i32 = 2;
 const SET_DATA: i32 = 5;
 const CHECK: i32 = 13;
 const MULTI: i32 = 14;
@@ -23,6 +24,8 @@ pub(crate) enum Op {
     Create { path: String, data: Vec<u8>, sequential: bool },
     /// Data of a node at exactly this version.
     Set { path: String, data: Vec<u8>, version: i32 },
+    /// Deletes a node that is at exactly this version.
+    Delete { path: String, version: i32 },
     /// Nothing happens unless the node is at exactly this version.
     Check { path: String, version: i32 },
 }
@@ -30,13 +33,19 @@ pub(crate) enum Op {
 impl Op {
     pub(crate) fn path(&self) -> &str {
         match self {
-            Self::Create { path, .. } | Self::Set { path, .. } | Self::Check { path, .. } => path,
+            Self::Create { path, .. }
+            | Self::Set { path, .. }
+            | Self::Delete { path, .. }
+            | Self::Check { path, .. } => path,
         }
     }
 
     pub(crate) fn below(mut self, root: &str) -> Self {
         match &mut self {
-            Self::Create { path, .. } | Self::Set { path, .. } | Self::Check { path, .. } => {
+            Self::Create { path, .. }
+            | Self::Set { path, .. }
+            | Self::Delete { path, .. }
+            | Self::Check { path, .. } => {
                 path.insert_str(0, root);
             }
         }
@@ -85,6 +94,9 @@ pub(crate) fn transaction_request(xid: i32, ops: &[Op]) -> Vec<u8> {
             Op::Set { path, data, version } => {
                 frame.header(SET_DATA).text(path).buffer(data).int(*version);
             }
+            Op::Delete { path, version } => {
+                frame.header(DELETE).text(path).int(*version);
+            }
             Op::Check { path, version } => {
                 frame.header(CHECK).text(path).int(*version);
             }
@@ -124,7 +136,7 @@ pub(crate) fn read_transaction_response(xid: i32, body: &[u8]) -> Result<Outcome
                 0
             }
             SET_DATA => reader.stat_version()?,
-            CHECK => -1,
+            DELETE | CHECK => -1,
             ERROR => {
                 // Operations before the failed one report 0, those after it that they were not tried (-2).
                 let code = reader.int()?;
@@ -138,6 +150,7 @@ pub(crate) fn read_transaction_response(xid: i32, body: &[u8]) -> Result<Outcome
     }
     Ok(match failed {
         Some((index, code)) => Outcome::Failed { index, code },
+        None if code != 0 => Outcome::Failed { index: 0, code },
         None => Outcome::Done(versions),
     })
 }
@@ -271,12 +284,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_answer_makes_it_panic(body: Vec<u8>) {
-            let answers = [
-                read_transaction_response(0, &body).is_ok(),
-                read_connect_response(&body).is_ok(),
-            ];
-            prop_assert!(answers.len() == 2);
+        fn any_answer_is_read_or_refused(code in -1i32..1, kinds: Vec<(i32, bool)>, rest: Vec<u8>) {
+            let mut body = Frame::new();
+            body.int(7).long(1).int(code);
+            for (kind, ends) in kinds {
+                body.int(if kind % 2 == 0 { CHECK } else { kind % 16 }).byte(u8::from(ends)).int(0);
+            }
+            let mut body = body.finish().split_off(4);
+            body.extend(rest);
+            if let Ok(Outcome::Done(versions)) = read_transaction_response(7, &body) {
+                prop_assert_eq!(code, 0);
+                prop_assert!(16 + 9 * (versions.len() + 1) <= body.len());
+            }
+            prop_assert!(read_transaction_response(8, &body).is_err());
+            prop_assert_eq!(read_connect_response(&body).is_ok(), body.get(8..16).is_some_and(|id| id != [0; 8]));
         }
     }
 }

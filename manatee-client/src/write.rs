@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::error::ZooKeeperError;
 use crate::shard::{Shard, ShardError, StoredState};
 use crate::state::ClusterState;
+use crate::transaction::UNANSWERED;
 use crate::transition::check_transition;
 use crate::wire::Op;
 
@@ -22,8 +23,20 @@ pub enum Established {
     AlreadyThere,
 }
 
+/// What became of a write whose outcome was unknown.
+enum LookedUp {
+    Written(Box<StoredState>),
+    /// It has not arrived yet; it may still.
+    NotWritten,
+    /// Others wrote since, over it or instead of it.
+    Unknown,
+}
+
 impl Shard {
     /// Gives a new shard its first state, with its first history entry, and makes the directories if need be.
+    ///
+    /// The state is compared whole with one that is there already, the time of its freeze too: to try again, even after a
+    /// restart, keep the state and do not make it anew. Once sitters run, their own writes make it another state.
     ///
     /// # Errors
     ///
@@ -104,16 +117,19 @@ impl Shard {
     /// attempt; it returns the state to write, or `None` to leave things as they are. Returns the state that is there in the
     /// end.
     ///
-    /// A write whose outcome is unknown is looked up: it happened if the state that it was to write is there.
+    /// A write whose outcome is unknown is looked up: it happened if the state that it was to write is there. If it is not,
+    /// the write is tried again; should the first one arrive after all, the second one is a conflict, and `change` sees what
+    /// it wrote. So it should ask for an end and not for a step: "frozen", not "one more".
     ///
     /// # Errors
     ///
-    /// As [`Shard::replace`] except for conflicts; [`ShardError::NoState`]; [`ShardError::Contention`] after a hundred of
-    /// them; the error of `change`.
+    /// As [`Shard::replace`] except for conflicts, and for unknown outcomes unless they remain so after three attempts;
+    /// [`ShardError::NoState`]; [`ShardError::Contention`] after a hundred conflicts; the error of `change`.
     pub async fn update<E: From<ShardError>>(
         &self,
         mut change: impl FnMut(&ClusterState) -> Result<Option<ClusterState>, E>,
     ) -> Result<StoredState, E> {
+        let mut unanswered = 0;
         for attempt in 0..ATTEMPTS {
             let old = self.read_existing().await?;
             let Some(new) = change(&old.state)? else { return Ok(old) };
@@ -121,8 +137,12 @@ impl Shard {
                 Ok(written) => return Ok(written),
                 Err(ShardError::Conflict { .. }) => {}
                 Err(error) if error.outcome_unknown() => {
-                    if let Some(written) = self.look_up(&old, &new, error).await? {
-                        return Ok(written);
+                    unanswered += 1;
+                    let found = self.look_up(&old, &new).await?;
+                    match found {
+                        LookedUp::Written(written) => return Ok(*written),
+                        LookedUp::NotWritten if unanswered < UNANSWERED => {}
+                        LookedUp::NotWritten | LookedUp::Unknown => return Err(error.into()),
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -135,22 +155,17 @@ impl Shard {
         Err(ShardError::Contention { shard: self.name.clone(), attempts: ATTEMPTS }.into())
     }
 
-    /// After an unknown outcome: the state if it is the one that was to be written, `None` if the write did not happen.
-    async fn look_up(
-        &self,
-        old: &StoredState,
-        new: &ClusterState,
-        error: ShardError,
-    ) -> Result<Option<StoredState>, ShardError> {
+    /// What became of a write whose outcome is unknown.
+    async fn look_up(&self, old: &StoredState, new: &ClusterState) -> Result<LookedUp, ShardError> {
         self.session.sync().await.map_err(|error| self.fail(error))?;
         let found = self.read_existing().await?;
         if found.version == old.version {
-            return Ok(None);
+            return Ok(LookedUp::NotWritten);
         }
         if found.version == old.version + 1 && found.state == *new {
-            return Ok(Some(found));
+            return Ok(LookedUp::Written(Box::new(found)));
         }
-        Err(error)
+        Ok(LookedUp::Unknown)
     }
 
     fn checked(&self, state: &ClusterState) -> Result<Vec<u8>, ShardError> {
@@ -165,19 +180,14 @@ impl Shard {
 
     /// The operations, with the check of the fence before them.
     async fn commit(&self, mut ops: Vec<Op>) -> Result<Vec<i32>, ZooKeeperError> {
-        if let Some((path, version)) = &self.fence {
-            ops.insert(0, Op::Check { path: path.clone(), version: *version });
+        if let Some(fence) = &self.fence {
+            ops.insert(0, fence.check());
         }
         self.session.transaction(ops).await
     }
 
     fn is_fence(&self, error: &ZooKeeperError) -> bool {
-        let (ZooKeeperError::BadVersion { path: failed } | ZooKeeperError::NoNode { path: failed }) =
-            error
-        else {
-            return false;
-        };
-        self.fence.as_ref().is_some_and(|(path, _)| path == failed)
+        self.fence.as_ref().is_some_and(|fence| fence.failed(error))
     }
 
     fn lacks_history(&self, error: &ZooKeeperError) -> bool {
@@ -186,8 +196,8 @@ impl Shard {
 
     fn refused(&self, error: ZooKeeperError) -> ShardError {
         match &self.fence {
-            Some((lock, _)) if self.is_fence(&error) => {
-                ShardError::LockLost { shard: self.name.clone(), lock: lock.clone() }
+            Some(fence) if fence.failed(&error) => {
+                ShardError::LockLost { shard: self.name.clone(), lock: fence.path.clone() }
             }
             _ if matches!(&error, ZooKeeperError::NoNode { path } if *path == self.state_path()) => {
                 ShardError::NoState { shard: self.name.clone() }

@@ -18,28 +18,36 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Some(address) => address,
         None => start_server().await?,
     };
-    let transport = HttpTransport::new(Duration::from_secs(5))?;
-    let sapi = Sapi::new(address.parse()?, transport, Settings::default());
-
-    let filter = ApplicationFilter { include_master: true, ..ApplicationFilter::default() };
-    for application in sapi.list_applications(&filter).await? {
-        println!("application {} {}", application.uuid, application.name.unwrap_or_default());
-    }
-    let manta = sapi.find_manta().await?;
-    println!(
-        "region {}, ring {} at {}",
-        manta.region()?,
-        manta.hash_ring_image()?,
-        manta.hash_ring_imgapi()?
-    );
-    for shard in manta.index_shards()?.iter() {
-        println!("shard {}{}", shard.host(), if shard.is_read_only() { ", read-only" } else { "" });
+    for line in describe(&address).await? {
+        println!("{line}");
     }
     Ok(())
 }
 
+/// What is to be said about the Manta that this SAPI knows.
+pub(crate) async fn describe(address: &str) -> Result<Vec<String>, Box<dyn Error>> {
+    let transport = HttpTransport::new(Duration::from_secs(5))?;
+    let sapi = Sapi::new(address.parse()?, transport, Settings::default());
+
+    let mut lines = Vec::new();
+    let filter = ApplicationFilter { include_master: true, ..ApplicationFilter::default() };
+    for application in sapi.list_applications(&filter).await? {
+        let name = application.name.unwrap_or_default();
+        lines.push(format!("application {} {name}", application.uuid));
+    }
+    let manta = sapi.find_manta().await?;
+    let (region, ring, imgapi) =
+        (manta.region()?, manta.hash_ring_image()?, manta.hash_ring_imgapi()?);
+    lines.push(format!("region {region}, ring {ring} at {imgapi}"));
+    for shard in manta.index_shards()?.iter() {
+        let note = if shard.is_read_only() { ", read-only" } else { "" };
+        lines.push(format!("shard {}{note}", shard.host()));
+    }
+    Ok(lines)
+}
+
 /// A SAPI that has one application.
-async fn start_server() -> std::io::Result<String> {
+pub(crate) async fn start_server() -> std::io::Result<String> {
     let body = r#"[{"uuid":"32f1b3e0-7a4d-4c0c-8f55-0f3f5a1c9a10","name":"manta","metadata":{"REGION":"coal",
         "HASH_RING_IMAGE":"f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d","HASH_RING_IMGAPI_SERVICE":"http://imgapi.coal.joyent.us",
         "INDEX_MORAY_SHARDS":[{"host":"1.moray.coal.joyent.us","readOnly":true},{"host":"2.moray.coal.joyent.us","last":true}]}}]"#;

@@ -23,6 +23,8 @@ struct Details {
     request_id: String,
     effect: Effect,
     kind: ErrorKind,
+    /// Whether an earlier try of the call may have been done.
+    unsettled: bool,
 }
 
 /// What went wrong with a call.
@@ -40,9 +42,14 @@ pub enum ErrorKind {
         /// Why.
         source: std::io::Error,
     },
-    /// There was no connection. Nothing was sent.
+    /// There was no connection. Nothing was sent, by the last try at least.
     #[error("cannot connect")]
     Connect(#[source] BoxError),
+    /// The server's certificate is not trusted, or it speaks no TLS. Nothing was sent.
+    #[error(
+        "cannot speak TLS with the server; if its certificate is the matter, trust the authority that signed it"
+    )]
+    Tls(#[source] BoxError),
     /// The connection ended before the whole answer was there. SAPI and IMGAPI do this when they crash, and SAPI after
     /// two minutes of silence.
     #[error("the connection ended without a whole answer")]
@@ -174,7 +181,14 @@ impl Error {
             request_id: context.request_id.to_owned(),
             effect: context.effect,
             kind,
+            unsettled: false,
         }))
+    }
+
+    /// The same, where it may be that an earlier try of the call was done.
+    pub(crate) fn after(mut self, unsettled: bool) -> Self {
+        self.0.unsettled |= unsettled;
+        self
     }
 
     /// What went wrong.
@@ -194,6 +208,7 @@ impl Error {
             ErrorKind::Refused(_)
             | ErrorKind::LocalFile { .. }
             | ErrorKind::Connect(_)
+            | ErrorKind::Tls(_)
             | ErrorKind::Cut(_)
             | ErrorKind::Timeout(_)
             | ErrorKind::TooLarge(_)
@@ -253,6 +268,7 @@ impl Error {
             }
             ErrorKind::Refused(_)
             | ErrorKind::LocalFile { .. }
+            | ErrorKind::Tls(_)
             | ErrorKind::TooLarge(_)
             | ErrorKind::Unreadable(_) => false,
         }
@@ -260,19 +276,21 @@ impl Error {
 
     /// Whether the server may have done, or may still be doing, what was asked, though there is no good answer.
     ///
-    /// Look at the state of things before anything else is done. Never true for reads.
+    /// That may also be due to an earlier try of a call that was repeated, whatever became of the last one. Look at the
+    /// state of things before anything else is done. Never true for reads.
     pub fn outcome_unknown(&self) -> bool {
-        self.0.effect != Effect::Read
-            && match self.kind() {
-                ErrorKind::Cut(_)
-                | ErrorKind::Timeout(_)
-                | ErrorKind::TooLarge(_)
-                | ErrorKind::Unreadable(_) => true,
-                ErrorKind::Server(error) => matches!(error.status, 408 | 502 | 504),
-                ErrorKind::Refused(_) | ErrorKind::LocalFile { .. } | ErrorKind::Connect(_) => {
-                    false
-                }
-            }
+        let by_last_try = match self.kind() {
+            ErrorKind::Cut(_)
+            | ErrorKind::Timeout(_)
+            | ErrorKind::TooLarge(_)
+            | ErrorKind::Unreadable(_) => true,
+            ErrorKind::Server(error) => matches!(error.status, 408 | 502 | 504),
+            ErrorKind::Refused(_)
+            | ErrorKind::LocalFile { .. }
+            | ErrorKind::Connect(_)
+            | ErrorKind::Tls(_) => false,
+        };
+        self.0.effect != Effect::Read && (by_last_try || self.0.unsettled)
     }
 }
 

@@ -42,8 +42,9 @@
 //!
 //! # Features
 //!
-//! * `reqwest` (default): [`HttpTransport`], plain HTTP/1.1 over reqwest. Triton's APIs speak no TLS in the admin
-//!   network, and neither does it.
+//! * `reqwest` (default): `HttpTransport`, HTTP/1.1 over reqwest. Triton's APIs speak no TLS in the admin network.
+//! * `rustls`: `https` for it, with `HttpTransport::trusting` for an installation's own authority. Without it a
+//!   [`BaseUrl`] with `https` is refused. It needs a C compiler, for ring.
 
 mod attributes;
 pub mod cnapi;

@@ -113,6 +113,19 @@ pub struct ZoneStatus {
     pub services: Vec<ServiceStatus>,
 }
 
+/// A process of a zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneProcess {
+    /// Its number.
+    pub pid: u32,
+    /// Its parent's number.
+    pub parent: u32,
+    /// The name of its program.
+    pub name: String,
+    /// Its program and arguments.
+    pub command: String,
+}
+
 /// Why a request to the control API was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlError {

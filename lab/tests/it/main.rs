@@ -1,10 +1,23 @@
-//! The lab's processes, as they run in a lab.
+//! The lab from outside, and its parts against real servers.
 
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a panic is how a test fails, and what it printed is shown then"
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
 )]
+#![expect(clippy::wildcard_enum_match_arm, reason = "tests look for lines of one kind")]
+#![expect(clippy::print_stdout, reason = "says what differs")]
 
+mod checker;
+mod golden_http;
+mod load;
+mod plants;
+mod router;
+mod rows;
+mod servers;
+mod simulation;
 mod sitter;
+mod tier;
+mod tools;
+mod world;

@@ -188,13 +188,7 @@ mod tests {
     use super::*;
     use crate::history::Version1Event;
     use crate::state::Generation;
-    use crate::testdata::example_states;
-
-    fn example(name: &str) -> ClusterState {
-        let (_, document) =
-            example_states().into_iter().find(|(example, _)| *example == name).unwrap();
-        ClusterState::from_json(document.as_bytes()).unwrap()
-    }
+    use crate::testdata::example;
 
     fn entries(events: Vec<HistoryEvent>) -> Vec<HistoryEntry> {
         let time = "2024-05-06T07:08:09.123Z".parse().unwrap();

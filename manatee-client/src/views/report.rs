@@ -88,16 +88,14 @@ fn lines(issues: &[Issue]) -> String {
 mod tests {
     use super::*;
     use crate::replication::Downstream;
-    use crate::state::{ClusterState, Role};
-    use crate::testdata::{example_shows, example_states};
+    use crate::state::Role;
+    use crate::testdata::example_show;
     use crate::views::cluster::PostgresView;
     use crate::views::table::UnsupportedColumn;
 
     /// A view in which everybody answers and streams, with these ages of what was replayed.
     fn view(example: &str, position: &str, ages: &[Option<f64>]) -> ClusterView {
-        let (_, document) =
-            example_states().into_iter().find(|(name, _)| *name == example).unwrap();
-        let state = ClusterState::from_json(document.as_bytes()).unwrap();
+        let state = crate::testdata::example(example);
         let shard = "9.moray.lab.example.net".parse().unwrap();
         let mut view = ClusterView::without_answers(shard, state.clone());
         for (index, peer) in view.peers.iter_mut().enumerate() {
@@ -161,8 +159,8 @@ mod tests {
 
     #[test]
     fn the_texts_are_those_of_manatee_adm() {
-        let shows = example_shows();
-        for ((name, view), (_, expected)) in views().into_iter().zip(shows) {
+        for (name, view) in views() {
+            let expected = example_show(name);
             let text = view.show("10.99.4.2:2181", &Columns::pg_status(), true);
             let trimmed: Vec<_> = text.lines().map(str::trim_end).collect();
             assert_eq!(trimmed, expected.lines().collect::<Vec<_>>(), "{name}");

@@ -54,12 +54,14 @@ async fn one_holder_at_a_time(server: &ZooKeeper) {
     assert!(!again.is_held().await.unwrap());
     assert!(matches!(again.release().await, Err(LockError::Lost { .. })));
     held.release().await.unwrap();
+    held.release().await.unwrap();
+    assert_eq!(mine.state().await.unwrap(), LockState::Free);
     assert!(matches!(Lock::new(first, "/locks", "a/b"), Err(LockError::BadName { .. })));
 }
 
 async fn a_dead_holders_lock_is_taken_over_and_its_late_writes_fail(server: &ZooKeeper) {
     let proxy = Proxy::to(server.address()).await;
-    let dying = session_at(proxy.address(), &options(Duration::from_millis(600))).await;
+    let dying = session_at(proxy.address(), &options(Duration::from_secs(2))).await;
     let heir = session(server).await;
     let shards = shard(&heir, "1.moray.test");
     shards.establish(&first_state()).await.unwrap();
@@ -85,6 +87,12 @@ async fn a_dead_holders_lock_is_taken_over_and_its_late_writes_fail(server: &Zoo
     assert_eq!(taken.token(), 2);
     let refused = late.freeze(now(), "late", "plan-1").await;
     assert!(matches!(refused, Err(ShardError::LockLost { .. })), "{refused:?}");
+    let dumps = DumpLock::new(heir.clone()).fenced_by(&taken);
+    dumps.acquire("plan-1", now()).await.unwrap();
+    let refused = DumpLock::new(heir.clone()).fenced_by(&held).release("plan-1").await;
+    assert!(matches!(refused, Err(DumpLockError::LockLost { .. })), "{refused:?}");
+    assert!(matches!(dumps.state().await.unwrap(), DumpLockState::Held(_)));
+    dumps.release("plan-1").await.unwrap();
     let fenced = shards.clone().fenced_by(&taken);
     fenced.freeze(now(), "in time", "plan-1").await.unwrap();
     let version = shards.read_existing().await.unwrap().version;

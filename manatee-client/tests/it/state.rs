@@ -8,6 +8,7 @@ use manatee_client::{
 };
 
 use crate::servers::zookeeper::ZooKeeper;
+use crate::servers::{free_port, own_address};
 use crate::support::{
     PERSISTENT, first_state, now, options, peer, raw, session, session_at, shard, taken_over,
 };
@@ -42,8 +43,10 @@ async fn establish(session: &Session) {
     let refused = shard.establish(&other).await;
     assert!(matches!(refused, Err(ShardError::AlreadyEstablished { .. })), "{refused:?}");
     assert_eq!(shard.history().await.unwrap().len(), 1);
+    let half_made = crate::support::shard(session, "0.moray.test");
+    half_made.announce(&peer(1)).await.unwrap();
     let names = Shard::list(session).await.unwrap();
-    assert_eq!(names, [shard.name().clone()]);
+    assert_eq!(names, [half_made.name().clone(), shard.name().clone()], "without a state too");
 }
 
 async fn replace_compares_even_version_0(session: &Session) {
@@ -202,7 +205,7 @@ async fn the_newest_child_of_an_id_counts(server: &ZooKeeper, session: &Session)
 async fn a_chroot_is_part_of_every_path(server: &ZooKeeper) {
     raw(server).await.mkdir("/lab/one", &PERSISTENT).await.unwrap();
     // The first server of the list does not run.
-    let address = format!("127.0.0.1:1,{}/lab/one", server.address());
+    let address = format!("{}:{},{}/lab/one", own_address(), free_port(), server.address());
     let session = session_at(&address, &options(Duration::from_secs(10))).await;
     let shard = shard(&session, "1.moray.test");
     assert_eq!(shard.establish(&first_state()).await.unwrap(), Established::Written);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use manatee_client::{
-    ClusterView, Columns, Freeze, Lsn, PostgresView, Role, ShardError, ShowText, history_json,
-    history_table, initial_state,
+    ClusterState, ClusterView, Columns, Freeze, Lsn, PostgresView, Role, Shard, ShardError,
+    ShowText, history_json, history_table, initial_state,
 };
 
 use crate::servers::postgres::Chain;
@@ -31,13 +31,17 @@ async fn a_shard_as_manatee_adm_shows_it() {
     let view = settled(&shard, |view| view.issues().is_empty()).await;
     let text = view.show(&server.address(), &Columns::pg_status(), true);
     let shown = ShowText::parse(&text).unwrap();
-    assert_eq!(shown.freeze.unwrap().reason, reason);
+    assert_eq!(shown.freeze.as_ref().unwrap().reason, reason);
     assert_eq!(shown.issues, []);
     assert_eq!(shown.zookeeper, server.address());
     assert_eq!(shown.servers[0].downstream.as_ref().unwrap().sync_state, "sync");
     assert_eq!(shown.servers[1].downstream.as_ref().unwrap().sync_state, "async");
     assert_eq!(shown.servers[2].downstream, None);
     assert_eq!(view.verify().text(true), "all checks passed\n");
+    let example = crate::examples::run("show", &[&server.address(), "9.moray.test"]);
+    let by_example = ShowText::parse(str::from_utf8(&example.stdout).unwrap()).unwrap();
+    assert_eq!(by_example.peers, shown.peers);
+    assert_eq!(by_example.freeze.unwrap().reason, reason);
     let columns: Columns = "peername,role,ip,pg-online,pg-write,pg-lag".parse().unwrap();
     assert_eq!(view.table(&columns, false, Some(Role::Sync)).lines().count(), 1);
 
@@ -74,6 +78,7 @@ async fn a_shard_as_manatee_adm_shows_it() {
     assert!(table.starts_with(
         "ROLE     PEERNAME                             IP              \nprimary  00000000-0000-"
     ));
+    deposed_peers_are_not_asked(&shard, &peers.state).await;
     shard.unfreeze("plan-7").await.unwrap();
     let history = shard.history().await.unwrap();
     let table = history_table(&history, false, true);
@@ -85,11 +90,19 @@ async fn a_shard_as_manatee_adm_shows_it() {
     assert_eq!(history_json(&history).lines().count(), 2);
 }
 
+/// Nobody answers at the deposed peer's address, and nobody minds.
+async fn deposed_peers_are_not_asked(shard: &Shard, state: &ClusterState) {
+    let other = crate::support::shard(shard.session(), "10.moray.test");
+    let deposed = vec![crate::support::peer(9)];
+    other.establish(&ClusterState { deposed, ..state.clone() }).await.unwrap();
+    let view = ClusterView::load(&other, TIMEOUT).await.unwrap();
+    assert!(matches!(view.peers.last().unwrap().postgres, PostgresView::NotAsked));
+    let row = view.table(&Columns::pg_status(), false, Some(Role::Deposed));
+    assert!(row.starts_with("deposed  aa000009 ok   -"), "{row}");
+}
+
 /// The first view of which this holds.
-async fn settled(
-    shard: &manatee_client::Shard,
-    holds: impl Fn(&ClusterView) -> bool,
-) -> ClusterView {
+async fn settled(shard: &Shard, holds: impl Fn(&ClusterView) -> bool) -> ClusterView {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
         let view = ClusterView::load(shard, TIMEOUT).await.unwrap();

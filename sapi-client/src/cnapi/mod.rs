@@ -8,7 +8,9 @@ pub use request::{Extra, ServerFilter};
 pub use types::{InvalidScript, Output, Script, Server, ServerStatus, Task, TaskEvent, TaskStatus};
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::error::{Error, ErrorKind, Unreadable};
 use crate::http::{BaseUrl, Client, Settings, Transport};
@@ -45,6 +47,8 @@ pub enum TaskError {
         id: TaskId,
         /// How long it was waited for.
         after: Duration,
+        /// Why CNAPI could last not be asked for it, if it could not.
+        source: Option<Error>,
     },
     /// CNAPI could not be asked.
     #[error("cannot follow the task {id}")]
@@ -116,7 +120,8 @@ impl<T: Transport> Cnapi<T> {
         }
     }
 
-    /// Runs a script in a server's global zone and waits for it, up to an hour. Its exit status is in the output.
+    /// Runs a script in a server's global zone and waits for it, up to an hour. Its exit status is in the output. To give
+    /// up earlier, run [`request::execute`] [`within`](crate::Call::within) a limit.
     ///
     /// # Errors
     ///
@@ -134,38 +139,52 @@ impl<T: Transport> Cnapi<T> {
         self.0.run(&request::get_task(id)).await
     }
 
-    /// Waits until a task has ended well, and gives it.
+    /// Waits until a task has ended well, and gives it. Passing troubles of CNAPI are borne until the deadline.
     ///
     /// # Errors
     ///
     /// [`TaskError`]
     pub async fn wait_for_task(&self, id: TaskId, deadline: Duration) -> Result<Task, TaskError> {
-        let began = Instant::now();
+        let mut source = None;
+        match timeout(deadline, self.poll_task(id, deadline, &mut source)).await {
+            Ok(ended) => ended,
+            Err(_) => Err(TaskError::Deadline { id, after: deadline, source }),
+        }
+    }
+
+    /// Asks for a task until it has ended. Gives why it could last not be asked for, if it could not.
+    async fn poll_task(
+        &self,
+        id: TaskId,
+        deadline: Duration,
+        failed: &mut Option<Error>,
+    ) -> Result<Task, TaskError> {
+        let call = request::wait_for_task(id, deadline.as_secs().clamp(1, HOLD));
         loop {
-            let left = deadline.saturating_sub(began.elapsed());
-            let call = request::wait_for_task(id, left.as_secs().clamp(1, HOLD));
-            let task = self.0.run(&call).await.map_err(|source| TaskError::Call { id, source })?;
-            match task.status {
-                TaskStatus::Complete => return Ok(task),
-                TaskStatus::Failure => {
-                    let texts = task.history.iter().rev().filter_map(|happened| {
-                        let event = &happened.event;
-                        event
-                            .text("error")
-                            .or_else(|| event.text("message"))
-                            .map(|text| Secrets::default().scrub(text))
-                    });
-                    let message = texts.into_iter().next();
-                    return Err(TaskError::Failed { id, message, task: Box::new(task) });
+            match self.0.run(&call).await {
+                Ok(task) => match task.status {
+                    TaskStatus::Complete => return Ok(task),
+                    TaskStatus::Failure => return Err(task_failed(task)),
+                    // CNAPI answers 200 also where the time is over.
+                    TaskStatus::Active | TaskStatus::Other(_) => *failed = None,
+                },
+                Err(error) if error.is_retryable() => {
+                    tracing::warn!(task = %id, %error, "cannot ask for the task; asking again");
+                    *failed = Some(error);
                 }
-                // CNAPI answers 200 also where the time is over.
-                TaskStatus::Active | TaskStatus::Other(_) => {}
-            }
-            if began.elapsed() >= deadline {
-                return Err(TaskError::Deadline { id, after: began.elapsed() });
+                Err(source) => return Err(TaskError::Call { id, source }),
             }
             // A server that does not hold the question is not asked at full speed.
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
+}
+
+fn task_failed(task: Task) -> TaskError {
+    let message = task.history.iter().rev().find_map(|happened| {
+        let event = &happened.event;
+        event.text("error").or_else(|| event.text("message"))
+    });
+    let message = message.map(|text| Secrets::default().scrub(text));
+    TaskError::Failed { id: task.id, message, task: Box::new(task) }
 }

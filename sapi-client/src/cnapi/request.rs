@@ -106,5 +106,5 @@ pub fn get_task(id: TaskId) -> Call<Task> {
 pub fn wait_for_task(id: TaskId, seconds: u64) -> Call<Task> {
     let request =
         Request::get(format!("/tasks/{id}/wait")).query([("timeout", Some(seconds.to_string()))]);
-    Call::new(request.timeout(Duration::from_secs(seconds + 30)), json)
+    Call::new(request.timeout(Duration::from_secs(seconds.saturating_add(30))), json)
 }

@@ -7,15 +7,25 @@ use url::Url;
 
 /// The address of a server, such as `http://sapi.coal.joyent.us`.
 ///
-/// Made by parsing. Triton's APIs speak plain HTTP in the admin network; a path (of a gateway) is kept, and there is
-/// neither user, query nor fragment.
+/// Made by parsing. Triton's APIs speak plain HTTP in the admin network; `https` is taken with the feature `rustls` only.
+/// A path (of a gateway) is kept, and there is neither user, query nor fragment.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl(String);
 
 /// The text is not the address of a server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not the address of a server: expected something like http://sapi.coal.joyent.us")]
-pub struct InvalidBaseUrl(String);
+pub enum InvalidBaseUrl {
+    /// It is something else.
+    #[error(
+        "{0} is not the address of a server: expected something like http://sapi.coal.joyent.us"
+    )]
+    NotAServer(String),
+    /// It asks for TLS.
+    #[error(
+        "{0:?} asks for TLS, which this program was built without (feature rustls of sapi-client): expected something like http://sapi.coal.joyent.us"
+    )]
+    NoTls(String),
+}
 
 impl FromStr for BaseUrl {
     type Err = InvalidBaseUrl;
@@ -28,15 +38,18 @@ impl FromStr for BaseUrl {
             } else {
                 format!("{text:?}")
             };
-            InvalidBaseUrl(shown)
+            InvalidBaseUrl::NotAServer(shown)
         };
         let url = Url::parse(text).map_err(|_| invalid())?;
         let bare = url.username().is_empty()
             && url.password().is_none()
             && url.query().is_none()
             && url.fragment().is_none();
-        if url.scheme() != "http" || !url.has_host() || !bare {
+        if !["http", "https"].contains(&url.scheme()) || !url.has_host() || !bare {
             return Err(invalid());
+        }
+        if url.scheme() == "https" && !cfg!(feature = "rustls") {
+            return Err(InvalidBaseUrl::NoTls(text.to_owned()));
         }
         Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
     }
@@ -73,10 +86,14 @@ mod tests {
             Ok("http://sapi.coal.joyent.us")
         );
         assert_eq!(parsed("http://127.0.0.1:8080/x/").as_deref(), Ok("http://127.0.0.1:8080/x"));
-        for bad in
-            ["", "sapi", "https://sapi", "http://", "http://h/?q", "http://h/#f", "file:///x"]
-        {
-            assert!(parsed(bad).is_err(), "{bad}");
+        for bad in ["", "sapi", "http://", "http://h/?q", "http://h/#f", "file:///x"] {
+            assert!(matches!(parsed(bad), Err(InvalidBaseUrl::NotAServer(_))), "{bad}");
+        }
+        let secure = parsed("https://sapi");
+        if cfg!(feature = "rustls") {
+            assert_eq!(secure.as_deref(), Ok("https://sapi"));
+        } else {
+            assert_eq!(secure, Err(InvalidBaseUrl::NoTls("https://sapi".to_owned())));
         }
         let error = parsed("http://root:hunter2@h/").unwrap_err();
         assert!(!error.to_string().contains("hunter2"), "{error}");

@@ -85,11 +85,13 @@ impl<T: Transport> Client<T> {
 
     async fn repeat<A>(&self, call: &Call<A>, request_id: &str) -> Result<A, Error> {
         let mut pauses = self.settings.retry.start();
+        let mut unsettled = false;
         loop {
             let error = match self.once(call, request_id).await {
                 Ok(answer) => return Ok(answer),
-                Err(kind) => self.error(&call.request, request_id, kind),
+                Err(kind) => self.error(&call.request, request_id, kind).after(unsettled),
             };
+            unsettled = error.outcome_unknown();
             let pause = if error.is_retryable() { pauses.next() } else { None };
             let Some(pause) = pause else { return Err(error) };
             tracing::warn!(%error, pause_ms = pause.as_millis(), "the call is repeated");
@@ -172,6 +174,7 @@ pub(crate) fn new_request_id() -> String {
 pub(crate) fn transport_failure(error: TransportError) -> ErrorKind {
     match error {
         TransportError::Connect(cause) => ErrorKind::Connect(cause),
+        TransportError::Tls(cause) => ErrorKind::Tls(cause),
         TransportError::Broken(cause) => ErrorKind::Cut(cause),
     }
 }

@@ -203,6 +203,14 @@ impl<A> Call<A> {
         &self.request
     }
 
+    /// The same with another limit to the time of one try, from connecting to the end of the answer. What the server
+    /// was asked to do goes on when the client gives up.
+    #[must_use]
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.request.timeout = Some(limit);
+        self
+    }
+
     /// What the answer means.
     ///
     /// # Errors

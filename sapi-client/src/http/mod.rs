@@ -7,6 +7,8 @@ mod message;
 #[cfg(feature = "reqwest")]
 mod net;
 mod retry;
+#[cfg(feature = "rustls")]
+mod tls;
 mod transport;
 
 pub use base_url::{BaseUrl, InvalidBaseUrl};

@@ -1,4 +1,4 @@
-//! The transport over reqwest: plain HTTP/1.1, one connection for each request.
+//! The transport over reqwest: HTTP/1.1, one connection for each request.
 
 use std::error::Error as StdError;
 use std::pin::Pin;
@@ -19,13 +19,30 @@ use crate::http::{
 /// It follows no redirects and reads no proxy settings from the environment. Each request has a connection of its own:
 /// a request on an idle connection that the server is just closing would end as "outcome unknown", and that costs more
 /// than a handshake in the admin network.
+///
+/// With the feature `rustls` it also speaks TLS. It then trusts the public authorities, and those given to
+/// `trusting`.
 #[derive(Clone, Debug)]
 pub struct HttpTransport(reqwest::Client);
 
-/// The HTTP library could not be set up.
+/// The transport could not be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot set up the HTTP client")]
-pub struct TransportSetupError(#[source] reqwest::Error);
+#[non_exhaustive]
+pub enum TransportSetupError {
+    /// The system denies what the HTTP library needs.
+    #[error("cannot set up the HTTP client")]
+    Http(#[source] BoxError),
+    /// rustls does not take the configuration.
+    #[cfg(feature = "rustls")]
+    #[error("cannot set up TLS")]
+    Tls(#[source] BoxError),
+    /// What should be certificates of authorities is not. Without a cause: there is no certificate in it.
+    #[cfg(feature = "rustls")]
+    #[error(
+        "the certificates to be trusted are not certificates in PEM (-----BEGIN CERTIFICATE-----)"
+    )]
+    Authorities(#[source] Option<BoxError>),
+}
 
 impl HttpTransport {
     /// A transport that gives up connecting after `connect_timeout`.
@@ -34,7 +51,33 @@ impl HttpTransport {
     ///
     /// Where the system denies what the HTTP library needs.
     pub fn new(connect_timeout: Duration) -> Result<Self, TransportSetupError> {
-        reqwest::Client::builder()
+        #[cfg(feature = "rustls")]
+        return Self::trusting(connect_timeout, b"");
+        #[cfg(not(feature = "rustls"))]
+        Self::build(reqwest::Client::builder(), connect_timeout)
+    }
+
+    /// A transport that also trusts servers whose certificates are signed by the authorities in `pem`: one certificate
+    /// or several, as in a file of `-----BEGIN CERTIFICATE-----` parts. Installations of Triton mostly have their own.
+    ///
+    /// The server's certificate must be one of a server, naming its host as a subject alternative name. What
+    /// `openssl req -x509` makes unless told otherwise is an authority's, and names none: it is refused even where it
+    /// is trusted itself.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportSetupError`]
+    #[cfg(feature = "rustls")]
+    pub fn trusting(connect_timeout: Duration, pem: &[u8]) -> Result<Self, TransportSetupError> {
+        let tls = crate::http::tls::configuration(pem)?;
+        Self::build(reqwest::Client::builder().tls_backend_preconfigured(tls), connect_timeout)
+    }
+
+    fn build(
+        builder: reqwest::ClientBuilder,
+        connect_timeout: Duration,
+    ) -> Result<Self, TransportSetupError> {
+        builder
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -44,7 +87,7 @@ impl HttpTransport {
             .user_agent(concat!("sapi-client/", env!("CARGO_PKG_VERSION")))
             .build()
             .map(Self)
-            .map_err(TransportSetupError)
+            .map_err(|error| TransportSetupError::Http(error.into()))
     }
 }
 
@@ -83,6 +126,10 @@ impl Transport for HttpTransport {
 
 /// reqwest's text is "error sending request for url ..." everywhere; its cause says what happened.
 fn failure(error: reqwest::Error) -> TransportError {
+    #[cfg(feature = "rustls")]
+    if let Some(objection) = crate::http::tls::objection(&error).filter(|_| error.is_connect()) {
+        return TransportError::Tls(objection.clone().into());
+    }
     let before_sending = error.is_connect() || error.is_builder();
     let error = error.without_url();
     let cause: BoxError = match error.source() {
@@ -106,9 +153,9 @@ pub struct HttpBody(reqwest::Response);
 impl AnswerBody for HttpBody {
     async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
         self.0.chunk().await.map_err(|error| match failure(error) {
-            TransportError::Connect(cause) | TransportError::Broken(cause) => {
-                TransportError::Broken(cause)
-            }
+            TransportError::Connect(cause)
+            | TransportError::Tls(cause)
+            | TransportError::Broken(cause) => TransportError::Broken(cause),
         })
     }
 }

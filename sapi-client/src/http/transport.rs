@@ -85,6 +85,9 @@ pub enum TransportError {
     /// No connection was made, so nothing was sent.
     #[error("no connection")]
     Connect(#[source] BoxError),
+    /// The server's certificate is not trusted, or it does not speak TLS. Nothing was sent.
+    #[error("no TLS connection")]
+    Tls(#[source] BoxError),
     /// The connection ended or spoke no HTTP after something had been sent.
     #[error("the connection broke")]
     Broken(#[source] BoxError),

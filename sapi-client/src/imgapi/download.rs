@@ -10,6 +10,7 @@ use sha1::{Digest, Sha1};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::error::{Error, ErrorKind, Unreadable};
 use crate::http::{
@@ -25,7 +26,8 @@ impl<T: Transport> Imgapi<T> {
     /// Receives the file of an image that was got from this IMGAPI, checks size, MD5 and SHA-1, and puts it at `to`.
     ///
     /// While it comes in it is beside `to` with `.partial` at the end of its name, and removed if anything fails: what is
-    /// at `to` is whole. What was there before is replaced. A transfer that is cut off begins again from the start.
+    /// at `to` is whole. What was there before is replaced. A transfer that is cut off begins again from the start. Two
+    /// downloads to one place at the same time disturb each other.
     ///
     /// # Errors
     ///
@@ -42,7 +44,9 @@ impl<T: Transport> Imgapi<T> {
         };
         let mut tries = 1;
         loop {
-            let kind = match self.receive(&call, &request_id, file, to).await {
+            let span = self.client().span(&call.request, &request_id);
+            let received = self.receive(&call, &request_id, file, to).instrument(span).await;
+            let kind = match received {
                 Ok(()) => return Ok(file.clone()),
                 Err(kind) => kind,
             };

@@ -1,6 +1,6 @@
 //! Importing an image: manifest, file, activation, each as far as it is not done yet.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::http::{Retry, Transport};
@@ -52,23 +52,23 @@ pub enum ImportError {
 }
 
 /// What comes next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Step {
     Import,
     AddFile,
     Activate,
-    Done,
+    Done(Box<Image>),
 }
 
 /// What comes next for the image as it was found.
 fn next_step(
-    found: Option<&Image>,
+    found: Option<Image>,
     new: &NewImage,
     file: &LocalFile,
 ) -> Result<Step, ImportConflict> {
     let Some(image) = found else { return Ok(Step::Import) };
     let conflict = |difference: String| Err(ImportConflict { uuid: new.uuid(), difference });
-    if let Some(member) = new.difference(image) {
+    if let Some(member) = new.difference(&image) {
         return conflict(format!("its {member} differs"));
     }
     let same_file = |f: &crate::imgapi::ImageFile| f.sha1 == *file.sha1() && f.size == file.size();
@@ -76,23 +76,30 @@ fn next_step(
     match (&image.state, has_file) {
         (Some(ImageState::Unactivated), false) => Ok(Step::AddFile),
         (Some(ImageState::Unactivated), true) => Ok(Step::Activate),
-        (Some(ImageState::Active), true) => Ok(Step::Done),
+        (Some(ImageState::Active), true) => Ok(Step::Done(Box::new(image))),
         (Some(ImageState::Active), false) => conflict("it is active with another file".to_owned()),
         (state, _) => conflict(format!("its state is {state:?}")),
     }
 }
 
 /// Whether it is worth looking at what is there now and going on from it.
-fn is_passing(error: &Error, step: Step) -> bool {
-    let overtaken = match error.code() {
-        // Another process of IMGAPI, or an earlier try, was faster than what we were shown.
-        Some("ImageUuidAlreadyExists") => step == Step::Import,
-        Some("ImageFilesImmutable") => step == Step::AddFile,
-        Some("ImageAlreadyActivated" | "NoActivationNoFile") => step == Step::Activate,
-        _ => step != Step::Import && error.is_not_found(),
-    };
+fn is_passing(error: &Error) -> bool {
+    // Another process of IMGAPI, or an earlier try, was faster than what we were shown.
+    let overtaken = matches!(
+        error.code(),
+        Some(
+            "ImageUuidAlreadyExists"
+                | "ImageFilesImmutable"
+                | "ImageAlreadyActivated"
+                | "NoActivationNoFile"
+        )
+    );
     // Since it looks first, it may also repeat what must not be repeated blindly.
-    overtaken || error.outcome_unknown() || error.is_retryable() || error.status() == Some(503)
+    overtaken
+        || error.is_not_found()
+        || error.outcome_unknown()
+        || error.is_retryable()
+        || error.status() == Some(503)
 }
 
 impl<T: Transport> Imgapi<T> {
@@ -111,36 +118,38 @@ impl<T: Transport> Imgapi<T> {
         file: &LocalFile,
         options: ImportOptions,
     ) -> Result<Image, ImportError> {
-        let failed = |source| ImportError::Call { uuid: new.uuid(), source };
-        let began = Instant::now();
-        let mut found = self.look_for(new.uuid()).await.map_err(failed)?;
         let mut pauses =
             Retry { deadline: options.deadline, ..self.client().settings().retry }.start();
+        // What the last step answered, if it did: a look may show what IMGAPI remembers from before.
+        let mut answered = None;
         loop {
-            let step = next_step(found.as_ref(), new, file)?;
-            tracing::debug!(image = %new.uuid(), ?step, elapsed_s = began.elapsed().as_secs(), "importing");
-            let done = match (step, found) {
-                (Step::Done, Some(image)) => return Ok(image),
-                // The first is never reached: what is done was found.
-                (Step::Done | Step::Import, _) => {
-                    self.client().run(&request::import_image(new, options.skip_owner_check)).await
-                }
-                (Step::AddFile, _) => self.add_image_file(new.uuid(), file).await,
-                (Step::Activate, _) => {
-                    self.client().run(&request::activate_image(new.uuid())).await
-                }
+            let found = match answered.take() {
+                Some(image) => Ok(Some(image)),
+                None => self.look_for(new.uuid()).await,
             };
-            found = match done {
-                // The answer, and not another look, which may show a remembered one.
-                Ok(image) => Some(image),
-                Err(error) => {
-                    let pause = if is_passing(&error, step) { pauses.next() } else { None };
-                    let Some(pause) = pause else { return Err(failed(error)) };
-                    tracing::warn!(%error, "looking at the image again");
+            let done = match found {
+                Ok(found) => match next_step(found, new, file)? {
+                    Step::Done(image) => return Ok(*image),
+                    Step::Import => {
+                        let call = request::import_image(new, options.skip_owner_check);
+                        self.client().run(&call).await
+                    }
+                    Step::AddFile => self.add_image_file(new.uuid(), file).await,
+                    Step::Activate => self.client().run(&request::activate_image(new.uuid())).await,
+                },
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(image) => answered = Some(image),
+                Err(source) => {
+                    let pause = if is_passing(&source) { pauses.next() } else { None };
+                    let Some(pause) = pause else {
+                        return Err(ImportError::Call { uuid: new.uuid(), source });
+                    };
+                    tracing::warn!(error = %source, "looking at the image again");
                     tokio::time::sleep(pause).await;
-                    self.look_for(new.uuid()).await.map_err(failed)?
                 }
-            };
+            }
         }
     }
 

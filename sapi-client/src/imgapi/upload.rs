@@ -59,7 +59,16 @@ impl LocalFile {
         &self.sha1
     }
 
-    pub(crate) fn failed(&self, source: std::io::Error) -> ErrorKind {
+    async fn reopen(&self) -> std::io::Result<File> {
+        let file = File::open(&self.path).await?;
+        if file.metadata().await?.len() == self.size {
+            return Ok(file);
+        }
+        let changed = "its size is not what it was when its SHA-1 was made";
+        Err(std::io::Error::new(std::io::ErrorKind::InvalidData, changed))
+    }
+
+    fn failed(&self, source: std::io::Error) -> ErrorKind {
         ErrorKind::LocalFile { path: self.path.display().to_string(), source }
     }
 }
@@ -70,14 +79,14 @@ impl<T: Transport> Imgapi<T> {
     ///
     /// # Errors
     ///
-    /// [`Error`]. A file that changed since [`LocalFile::open`] is a 400 `Download` or a broken connection.
+    /// [`Error`]. A file that changed since [`LocalFile::open`] is an [`ErrorKind::LocalFile`], or a 400 `Download`.
     pub async fn add_image_file(&self, uuid: ImageUuid, file: &LocalFile) -> Result<Image, Error> {
         let call = request::add_image_file(uuid, "gzip", file.sha1());
         let request_id = new_request_id();
         let client = self.client();
         let span = client.span(&call.request, &request_id);
         let sent = async {
-            let reader = File::open(file.path()).await.map_err(|source| file.failed(source))?;
+            let reader = file.reopen().await.map_err(|source| file.failed(source))?;
             let progress = Arc::new(AtomicU64::new(0));
             let watched = Watched { reader, progress: Arc::clone(&progress) };
             let body = OutgoingBody::Reader { reader: Box::pin(watched), length: file.size() };

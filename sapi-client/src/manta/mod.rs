@@ -10,7 +10,7 @@ pub use shards::{INDEX_MORAY_SHARDS, Shard, ShardList};
 
 /// Metadata that is not as Manta needs it. The value is not shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the metadata {key}")]
+#[error("the metadata {key} of the application manta is not as it should be")]
 pub struct MetadataError {
     /// The metadata's name.
     pub key: &'static str,

@@ -8,6 +8,8 @@ use crate::manta::{MetadataError, MetadataProblem};
 /// The name of the metadata that a [`ShardList`] is.
 pub const INDEX_MORAY_SHARDS: &str = "INDEX_MORAY_SHARDS";
 
+const NO_HOST: MetadataProblem = MetadataProblem::Type("a list of objects that each have a host");
+
 /// A shard of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shard(Attributes);
@@ -46,9 +48,8 @@ impl Shard {
 
     fn parse(element: &Value) -> Result<Self, MetadataProblem> {
         let members = element.as_object().ok_or(MetadataProblem::Type("a list of objects"))?;
-        let host = members.get("host").and_then(Value::as_str).unwrap_or_default();
-        if host.is_empty() {
-            return Err(MetadataProblem::Type("a list of objects that each have a host"));
+        if members.get("host").and_then(Value::as_str).is_none() {
+            return Err(NO_HOST);
         }
         match members.get("readOnly") {
             None | Some(Value::Bool(_)) => {}
@@ -138,8 +139,11 @@ impl ShardList {
     ///
     /// # Errors
     ///
-    /// [`MetadataProblem::Duplicate`]
+    /// [`MetadataProblem`]: it has no host, or there is one of the same.
     pub fn push(&mut self, shard: Shard) -> Result<(), MetadataProblem> {
+        if shard.host().is_empty() {
+            return Err(NO_HOST);
+        }
         if self.get(shard.host()).is_some() {
             return Err(MetadataProblem::Duplicate(shard.host().to_owned()));
         }
@@ -225,6 +229,8 @@ mod tests {
         ] {
             assert!(ShardList::parse(&bad).is_err(), "{bad}");
         }
+        let mut list = ShardList::parse(&json!([])).unwrap();
+        assert_eq!(list.push(Shard::new("")), Err(NO_HOST));
     }
 
     proptest! {

@@ -1,6 +1,8 @@
 //! Waiting for jobs.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::http::Transport;
@@ -50,6 +52,8 @@ pub enum JobError {
         after: Duration,
         /// How far it was when last seen.
         job: Option<Box<Job>>,
+        /// Why VMAPI could last not be asked for it, if it could not.
+        source: Option<Error>,
     },
     /// VMAPI could not be asked.
     #[error("cannot follow the job {uuid}")]
@@ -124,29 +128,38 @@ impl<T: Transport> Vmapi<T> {
     ///
     /// [`JobError`]
     pub async fn wait_for_job(&self, uuid: JobUuid, wait: Wait) -> Result<Job, JobError> {
-        let began = Instant::now();
-        let mut seen = None;
+        let (mut job, mut source) = (None, None);
+        let ended = self.poll_job(uuid, wait.pause, &mut job, &mut source);
+        match timeout(wait.deadline, ended).await {
+            Ok(ended) => ended,
+            Err(_) => Err(JobError::Deadline { uuid, after: wait.deadline, job, source }),
+        }
+    }
+
+    /// Asks for a job until it has ended. Gives what it was last and why it could not be asked for, if it could not.
+    async fn poll_job(
+        &self,
+        uuid: JobUuid,
+        pause: Duration,
+        seen: &mut Option<Box<Job>>,
+        failed: &mut Option<Error>,
+    ) -> Result<Job, JobError> {
         loop {
             match self.get_job(uuid).await {
-                Ok(job) => match job.outcome() {
-                    Some(Ok(())) => return Ok(job),
-                    Some(Err(ended)) => return Err(ended),
-                    None => seen = Some(Box::new(job)),
-                },
-                Err(error)
-                    if error.is_retryable() && began.elapsed() + wait.pause < wait.deadline =>
-                {
+                Ok(job) => {
+                    if let Some(outcome) = job.outcome() {
+                        return outcome.map(|()| job);
+                    }
+                    tracing::debug!(job = %uuid, execution = ?job.execution, "waiting for the job");
+                    (*seen, *failed) = (Some(Box::new(job)), None);
+                }
+                Err(error) if error.is_retryable() => {
                     tracing::warn!(job = %uuid, %error, "cannot ask for the job; asking again");
+                    *failed = Some(error);
                 }
                 Err(source) => return Err(JobError::Call { uuid, source }),
             }
-            let elapsed = began.elapsed();
-            if elapsed + wait.pause >= wait.deadline {
-                return Err(JobError::Deadline { uuid, after: elapsed, job: seen });
-            }
-            let execution = seen.as_ref().and_then(|job| job.execution.as_ref());
-            tracing::debug!(job = %uuid, ?execution, elapsed_s = elapsed.as_secs(), "waiting for the job");
-            tokio::time::sleep(wait.pause).await;
+            tokio::time::sleep(pause).await;
         }
     }
 }

@@ -20,19 +20,10 @@ use crate::ids::{ImageUuid, InstanceUuid, JobUuid};
 #[derive(Clone, Debug)]
 pub struct Vmapi<T>(Client<T>);
 
-/// What became of a wish for an alias.
+/// What became of a wish for an alias or an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AliasChange {
-    /// The VM has the alias already.
-    Already,
-    /// A job sets it.
-    Accepted(Accepted),
-}
-
-/// What became of a wish for an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ImageChange {
-    /// The VM has the image already.
+pub enum VmChange {
+    /// The VM has it already.
     Already,
     /// A job sets it.
     Accepted(Accepted),
@@ -75,14 +66,14 @@ impl<T: Transport> Vmapi<T> {
     /// # Errors
     ///
     /// [`Error`]
-    pub async fn set_alias(&self, uuid: InstanceUuid, alias: &Alias) -> Result<AliasChange, Error> {
+    pub async fn set_alias(&self, uuid: InstanceUuid, alias: &Alias) -> Result<VmChange, Error> {
         if self.has_alias(uuid, alias).await? {
-            return Ok(AliasChange::Already);
+            return Ok(VmChange::Already);
         }
         match self.0.run(&request::set_alias(uuid, alias)).await {
-            Ok(accepted) => Ok(AliasChange::Accepted(accepted)),
+            Ok(accepted) => Ok(VmChange::Accepted(accepted)),
             Err(error) if is_duplicate_alias(&error) && self.has_alias(uuid, alias).await? => {
-                Ok(AliasChange::Already)
+                Ok(VmChange::Already)
             }
             Err(error) => Err(error),
         }
@@ -129,11 +120,11 @@ impl<T: Transport> Vmapi<T> {
         &self,
         uuid: InstanceUuid,
         image: ImageUuid,
-    ) -> Result<ImageChange, Error> {
+    ) -> Result<VmChange, Error> {
         if self.get_vm(uuid).await?.image_uuid == Some(image) {
-            return Ok(ImageChange::Already);
+            return Ok(VmChange::Already);
         }
-        self.0.run(&request::reprovision(uuid, image)).await.map(ImageChange::Accepted)
+        self.0.run(&request::reprovision(uuid, image)).await.map(VmChange::Accepted)
     }
 }
 

@@ -204,13 +204,6 @@ pub enum Execution {
     Other(String),
 }
 
-impl Execution {
-    /// Whether the job has come to its end, good or bad.
-    pub fn has_ended(&self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed | Self::Canceled | Self::Retried)
-    }
-}
-
 /// What one task of a job came to. `Debug` shows its name and error only.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sapi_client::ErrorKind;
 use sapi_client::cnapi::{Extra, Script, ServerFilter, ServerStatus, TaskError, request};
 use serde_json::json;
 
@@ -71,6 +72,11 @@ async fn a_script_is_run_once_always_with_json_and_never_with_a_timeout() {
     assert!(error.outcome_unknown() && !error.is_retryable());
     assert_eq!(server.seen().len(), 3);
     assert!(Script::new("exit 3").is_err());
+
+    let server = Server::script([Act::Hang(vec![])]).await;
+    let call = request::execute(uuid, &script).within(Duration::from_millis(100));
+    let error = server.cnapi().client().run(&call).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Timeout(_)) && error.outcome_unknown(), "{error}");
 }
 
 fn task(status: &str) -> Act {

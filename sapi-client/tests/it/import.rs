@@ -3,14 +3,15 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sapi_client::ErrorKind;
 use sapi_client::imgapi::{ImageState, ImportError, ImportOptions, LocalFile, NewImage};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use crate::support::{Act, Seen, Server, cut, json, recording};
 
-const IMAGE: &str = "f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d";
-const OWNER: &str = "1d1a5b8e-3b3c-4f0a-9c1e-5d0c8b7a6f01";
+pub(crate) const IMAGE: &str = "f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d";
+pub(crate) const OWNER: &str = "1d1a5b8e-3b3c-4f0a-9c1e-5d0c8b7a6f01";
 
 /// An IMGAPI with room for one image, answering as the real one was recorded to.
 #[derive(Default)]
@@ -90,13 +91,19 @@ async fn server(store: &Arc<Mutex<Store>>, at: usize, trouble: Trouble) -> Serve
     .await
 }
 
+/// An IMGAPI without troubles.
+pub(crate) async fn imgapi() -> Server {
+    let store = Mutex::new(Store::default());
+    Server::new(move |request| store.lock().unwrap().handle(request)).await
+}
+
 fn ring() -> NewImage {
     let ring =
         NewImage::ring(IMAGE.parse().unwrap(), OWNER.parse().unwrap(), "20261122T140000Z").unwrap();
     ring.tag("manta_reshard_plan", "7d6c5b4a-3f2e-4d1c-8b0a-998877665544")
 }
 
-async fn file() -> (NamedTempFile, LocalFile) {
+pub(crate) async fn file() -> (NamedTempFile, LocalFile) {
     let file = NamedTempFile::new().unwrap();
     std::fs::write(file.path(), recording("imgapi", "056-addfile").request_body.unwrap()).unwrap();
     let local = LocalFile::open(file.path()).await.unwrap();
@@ -133,8 +140,7 @@ async fn whatever_is_lost_the_image_is_imported_once() {
 #[tokio::test]
 async fn the_file_is_sent_whole_and_with_its_length() {
     let (_keep, file) = file().await;
-    let store = Arc::new(Mutex::new(Store::default()));
-    let server = server(&store, 0, Trouble::RequestLost).await;
+    let server = imgapi().await;
     server.imgapi().import_image(&ring(), &file, options()).await.unwrap();
     let image = format!("/images/{IMAGE}");
     let sent = "ed9dfc9ea2cf06d3c3c74444b841de832a9f66e0";
@@ -157,8 +163,7 @@ async fn the_file_is_sent_whole_and_with_its_length() {
 async fn a_process_that_is_killed_between_steps_goes_on_where_it_was() {
     let (_keep, file) = file().await;
     for done in 0..=3 {
-        let store = Arc::new(Mutex::new(Store::default()));
-        let server = server(&store, 0, Trouble::RequestLost).await;
+        let server = imgapi().await;
         let imgapi = server.imgapi();
         let uuid = IMAGE.parse().unwrap();
         if done > 0 {
@@ -279,6 +284,30 @@ async fn troubles_that_do_not_pass_end_at_the_deadline() {
     .await;
     let options = ImportOptions { deadline: Duration::from_millis(200), ..options() };
     assert!(server.imgapi().import_image(&ring(), &file, options).await.is_err());
+}
+
+#[tokio::test]
+async fn a_look_that_fails_is_a_passing_trouble_too() {
+    let (_keep, file) = file().await;
+    let store = Arc::new(Mutex::new(Store::default()));
+    let server = server(&store, 1, Trouble::Unavailable).await;
+    let settings =
+        sapi_client::Settings { retry: sapi_client::Retry::never(), ..crate::support::settings() };
+    let imgapi =
+        sapi_client::imgapi::Imgapi::new(server.url(), crate::support::transport(), settings);
+    let image = imgapi.import_image(&ring(), &file, options()).await.unwrap();
+    assert_eq!(image.state, Some(ImageState::Active));
+}
+
+#[tokio::test]
+async fn a_file_that_changed_is_not_sent() {
+    let (keep, file) = file().await;
+    std::fs::write(keep.path(), "shorter").unwrap();
+    let server = Server::script([cut()]).await;
+    let error = server.imgapi().add_image_file(IMAGE.parse().unwrap(), &file).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::LocalFile { .. }), "{error}");
+    assert!(!error.is_retryable() && !error.outcome_unknown(), "{error}");
+    assert!(server.seen().is_empty());
 }
 
 #[tokio::test]

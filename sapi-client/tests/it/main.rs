@@ -5,6 +5,7 @@
 
 mod cnapi;
 mod download;
+mod examples;
 mod import;
 mod listing;
 mod merge;
@@ -14,5 +15,7 @@ mod requests;
 mod sapi;
 mod secrets;
 mod support;
+#[cfg(feature = "rustls")]
+mod tls;
 mod vmapi;
 mod wire;

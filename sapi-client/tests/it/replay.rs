@@ -270,6 +270,7 @@ async fn over_the_wire(server: &Server, recording: &Recording) -> Result<Answer,
     use sapi_client::{AnswerBody, Method, Outgoing, OutgoingBody, Transport, TransportError};
     let kind = |error| match error {
         TransportError::Connect(cause) => ErrorKind::Connect(cause),
+        TransportError::Tls(cause) => ErrorKind::Tls(cause),
         TransportError::Broken(cause) => ErrorKind::Cut(cause),
     };
     let method = match recording.method.as_str() {

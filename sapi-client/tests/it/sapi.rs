@@ -199,7 +199,7 @@ async fn mantas_metadata_is_typed() {
     let shards = manta.index_shards().unwrap();
     let stored = manta.application().metadata.as_ref().unwrap().get("INDEX_MORAY_SHARDS").unwrap();
     assert_eq!(shards.to_value().to_string(), stored.to_string());
-    assert_eq!(manta.poseidon().unwrap_err().to_string(), "the metadata POSEIDON_UUID");
+    assert_eq!(manta.poseidon().unwrap_err().problem.to_string(), "is missing");
     let server = Server::script([json(200, &json!([]))]).await;
     assert!(server.sapi().find_manta().await.is_err());
 }

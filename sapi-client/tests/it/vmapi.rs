@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sapi_client::vmapi::{AliasChange, Ended, ImageChange, JobError, VmState, Wait};
+use sapi_client::vmapi::{Ended, JobError, VmChange, VmState, Wait};
 use serde_json::{Value, json};
 
 use crate::support::{Act, Server, cut, json};
@@ -38,20 +38,18 @@ async fn an_alias_is_set_unless_it_is_there() {
     let server = Server::script([vm("b")]).await;
     assert_eq!(
         server.vmapi().set_alias(VM.parse().unwrap(), &alias).await.unwrap(),
-        AliasChange::Already
+        VmChange::Already
     );
 
     let server = Server::script([vm("a"), accepted()]).await;
     let change = server.vmapi().set_alias(VM.parse().unwrap(), &alias).await.unwrap();
-    assert!(
-        matches!(change, AliasChange::Accepted(accepted) if accepted.job_uuid.to_string() == JOB)
-    );
+    assert!(matches!(change, VmChange::Accepted(accepted) if accepted.job_uuid.to_string() == JOB));
 
     // The job of an earlier try was faster.
     let server = Server::script([vm("a"), duplicate(), vm("b")]).await;
     assert_eq!(
         server.vmapi().set_alias(VM.parse().unwrap(), &alias).await.unwrap(),
-        AliasChange::Already
+        VmChange::Already
     );
 
     // Another VM has it.
@@ -70,11 +68,11 @@ async fn an_image_is_set_unless_it_is_there() {
     let server = Server::script([vm("a")]).await;
     let same =
         server.vmapi().reprovision(VM.parse().unwrap(), IMAGE.parse().unwrap()).await.unwrap();
-    assert_eq!(same, ImageChange::Already);
+    assert_eq!(same, VmChange::Already);
     let server = Server::script([vm("a"), accepted()]).await;
     let other =
         server.vmapi().reprovision(VM.parse().unwrap(), JOB.parse().unwrap()).await.unwrap();
-    assert!(matches!(other, ImageChange::Accepted(_)));
+    assert!(matches!(other, VmChange::Accepted(_)));
     assert_eq!(server.lines()[1], format!("POST /vms/{VM}?action=reprovision"));
 }
 
@@ -186,6 +184,13 @@ async fn a_job_is_not_followed_for_ever() {
     let server = Server::script([job("running", &Value::Null)]).await;
     let error = server.vmapi().wait_for_job(JOB.parse().unwrap(), short).await.unwrap_err();
     assert!(matches!(error, JobError::Deadline { job: Some(_), .. }), "{error}");
+    for act in [Act::Hang(vec![]), cut()] {
+        let away = Server::script([job("running", &Value::Null), act]).await;
+        let began = std::time::Instant::now();
+        let error = away.vmapi().wait_for_job(JOB.parse().unwrap(), short).await.unwrap_err();
+        assert!(matches!(error, JobError::Deadline { job: Some(_), .. }), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(5), "the client's own limits are longer");
+    }
     let gone =
         Server::script([json(404, &json!({"code": "ResourceNotFound", "message": "no"}))]).await;
     let error = gone.vmapi().wait_for_job(JOB.parse().unwrap(), wait()).await.unwrap_err();

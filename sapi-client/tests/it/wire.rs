@@ -130,6 +130,26 @@ async fn a_write_without_an_answer_is_of_unknown_outcome() {
 }
 
 #[tokio::test]
+async fn a_try_that_may_have_been_done_is_not_forgotten_for_a_later_one() {
+    let retry = Retry { deadline: Duration::from_millis(100), ..settings().retry };
+    for act in [
+        json(503, &json!({"code": "ServiceUnavailableError", "message": "no"})),
+        json(409, &json!({"code": "InvalidArgument", "message": ""})),
+    ] {
+        let server = Server::script([cut(), act.clone()]).await;
+        let sapi = Sapi::new(server.url(), transport(), Settings { retry, ..settings() });
+        let uuid = APPLICATION.parse().unwrap();
+        let error = sapi.change_application(uuid, change()).await.unwrap_err();
+        assert!(error.status().is_some() && error.outcome_unknown(), "{error}");
+
+        let server = Server::script([act]).await;
+        let sapi = Sapi::new(server.url(), transport(), Settings { retry, ..settings() });
+        let error = sapi.change_application(uuid, change()).await.unwrap_err();
+        assert!(!error.outcome_unknown(), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_refused_connection_is_not_of_unknown_outcome() {
     // A port that was just free.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

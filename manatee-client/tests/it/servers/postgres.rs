@@ -10,7 +10,7 @@ use manatee_client::{Peer, ZoneId};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{free_port, tied_to_the_test, wait_until};
+use super::{free_port, own_address, tied_to_the_test, wait_until};
 
 /// Where Debian has the programs of PostgreSQL 15.
 const DEBIAN: &str = "/usr/lib/postgresql/15/bin";
@@ -38,7 +38,7 @@ impl Chain {
         let peers: Vec<Peer> = (0..count)
             .map(|index| {
                 let zone = format!("{index:08}-0000-4000-8000-000000000000");
-                Peer::new(ZoneId::from(zone.as_str()), "127.0.0.1", free_port(), 12345)
+                Peer::new(ZoneId::from(zone.as_str()), &host(), free_port(), 12345)
             })
             .collect();
         let mut chain = Self { directory, servers: Vec::new(), strangers: Vec::new() };
@@ -73,7 +73,7 @@ impl Chain {
         let process = tied_to_the_test(&program("postgres"), user())
             .arg("-D")
             .arg(&server.data)
-            .args(["-p", &port, "-k", &sockets, "-h", "127.0.0.1"])
+            .args(["-p", &port, "-k", &sockets, "-h", &host()])
             .args(["-c", "fsync=off", "-c", "shared_buffers=8MB", "-c", "max_wal_size=128MB"])
             .args(["-c", "wal_retrieve_retry_interval=100ms", "-c", "logging_collector=off"])
             .spawn()
@@ -81,7 +81,7 @@ impl Chain {
         server.process = Some(process);
         wait_until("PostgreSQL answers", Duration::from_secs(30), || {
             let mut ready = Command::new(program("pg_isready"));
-            ready.args(["-q", "-h", "127.0.0.1", "-p", &port]).status().unwrap().success()
+            ready.args(["-q", "-h", &host(), "-p", &port]).status().unwrap().success()
         });
     }
 
@@ -91,7 +91,7 @@ impl Chain {
         make_own_directory(&directory);
         let port = port(&self.servers[index].peer).to_string();
         let stranger = tied_to_the_test(&program("pg_receivewal"), user())
-            .args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-D"])
+            .args(["-h", &host(), "-p", &port, "-U", "postgres", "-D"])
             .arg(&directory)
             .spawn()
             .unwrap();
@@ -107,20 +107,8 @@ impl Chain {
     pub(crate) fn sql(&self, index: usize, sql: &str) -> String {
         let port = port(&self.servers[index].peer).to_string();
         let output = Command::new(program("psql"))
-            .args([
-                "-X",
-                "-A",
-                "-t",
-                "-q",
-                "-h",
-                "127.0.0.1",
-                "-p",
-                &port,
-                "-U",
-                "postgres",
-                "-c",
-                sql,
-            ])
+            .args(["-X", "-A", "-t", "-q", "-U", "postgres", "-c", sql])
+            .args(["-h", &host(), "-p", &port])
             .output()
             .unwrap();
         assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
@@ -146,27 +134,18 @@ fn make_primary(data: &Path, sync: Option<&Peer>) {
         names.unwrap_or_default()
     );
     append(&data.join("postgresql.conf"), &config);
+    append(&data.join("pg_hba.conf"), "host all,replication all 127.0.0.0/8 trust\n");
 }
 
 /// Copies the primary's data and points the copy at its upstream. A standby waits for nobody's confirmation.
 fn make_standby(data: &Path, peer: &Peer, upstream: &Peer) {
     let upstream_port = port(upstream).to_string();
-    let arguments = [
-        "-h",
-        "127.0.0.1",
-        "-p",
-        &upstream_port,
-        "-U",
-        "postgres",
-        "-c",
-        "fast",
-        "-X",
-        "stream",
-        "-N",
-    ];
-    run(&program("pg_basebackup"), &arguments, data);
+    let host = host();
+    let from = ["-h", &host, "-p", &upstream_port, "-U", "postgres"];
+    let how = ["-c", "fast", "-X", "stream", "-N"];
+    run(&program("pg_basebackup"), &[&from[..], &how[..]].concat(), data);
     let conninfo = format!(
-        "host=127.0.0.1 port={upstream_port} user=postgres application_name={} connect_timeout=60",
+        "host={host} port={upstream_port} user=postgres application_name={} connect_timeout=60",
         peer.pg_url
     );
     let config = format!(
@@ -174,6 +153,10 @@ fn make_standby(data: &Path, peer: &Peer, upstream: &Peer) {
     );
     append(&data.join("postgresql.conf"), &config);
     append(&data.join("standby.signal"), "");
+}
+
+fn host() -> String {
+    own_address().to_string()
 }
 
 fn port(peer: &Peer) -> u16 {

@@ -7,6 +7,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::own_address;
+
 /// What happens to connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Line {
@@ -30,7 +32,7 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// A line to the server at this address.
     pub(crate) async fn to(server: String) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let listener = TcpListener::bind((own_address(), 0)).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let line = Arc::new(watch::Sender::new(Line::Open));
         let state = Arc::clone(&line);
