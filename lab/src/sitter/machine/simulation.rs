@@ -19,6 +19,10 @@ pub(super) struct Shard {
 }
 
 /// A peer, whether its sitter runs or not.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what can be the matter with a peer is independent"
+)]
 pub(super) struct Node {
     pub(super) peer: Peer,
     pub(super) singleton: bool,
@@ -149,7 +153,7 @@ impl Shard {
     }
 
     /// Somebody else writes the state.
-    pub(super) fn write(&mut self, state: Value) {
+    pub(super) fn write(&mut self, state: &Value) {
         self.version += 1;
         self.state = Some(state.clone());
         for node in &mut self.nodes {
@@ -161,7 +165,7 @@ impl Shard {
     pub(super) fn edit(&mut self, change: impl FnOnce(&mut Value)) {
         let mut state = self.state.clone().unwrap();
         change(&mut state);
-        self.write(state);
+        self.write(&state);
         self.settle();
     }
 
@@ -225,7 +229,7 @@ impl Shard {
             }
             Command::Write(state) if node.seen == self.version => {
                 node.seen += 1;
-                self.write(serde_json::to_value(&state).unwrap());
+                self.write(&serde_json::to_value(&state).unwrap());
                 self.writes.push((number, state));
                 Event::Written(true)
             }

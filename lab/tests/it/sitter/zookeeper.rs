@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::until;
 
@@ -48,7 +50,11 @@ impl ZooKeeper {
         std::fs::write(&config, settings).unwrap();
         self.process = Some(start(&config));
         let address = self.address;
-        until("ZooKeeper answers", async || answers(address).await.is_some()).await;
+        until("ZooKeeper answers", async || {
+            let answer = timeout(Duration::from_secs(1), answers(address)).await;
+            answer.is_ok_and(|answer| answer.is_some())
+        })
+        .await;
     }
 }
 

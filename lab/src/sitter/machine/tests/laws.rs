@@ -54,11 +54,17 @@ fn take(shard: &mut Shard, step: Step) {
                         "generation": state["generation"], "expireTime": "2024-05-06T07:09:09Z",
                     });
                 }
-                _ => {
+                Step::Unfreeze
+                | Step::Start(_)
+                | Step::Stop(_)
+                | Step::Expire(_)
+                | Step::Event(_)
+                | Step::Tick
+                | Step::Settle => {
                     state.as_object_mut().unwrap().remove("freeze");
                 }
             }
-            shard.write(state);
+            shard.write(&state);
         }
     }
 }
