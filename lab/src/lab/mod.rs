@@ -29,9 +29,9 @@ use self::start::Apis;
 use crate::address::AddressBlock;
 use crate::control::ZoneStatus;
 use crate::directory::LabDirectory;
-use crate::layout::{Layout, Role};
+use crate::layout::{Layout, Role, ZoneSpec};
 use crate::triton::http::ApiServer;
-use crate::zones::Zones;
+use crate::zones::{Entrance, Zones, shell};
 
 /// A running lab. It ends with [`Lab::stop`]; dropping it kills it.
 ///
@@ -118,6 +118,21 @@ impl Lab {
 /// ZooKeeper's own command line, for the ZooKeeper of a lab. Without arguments it reads commands.
 pub fn zookeeper_shell(layout: &Layout, arguments: &[String]) -> Command {
     crate::tools::programs::zookeeper_shell(Some(&layout.zookeeper()), arguments)
+}
+
+/// A login shell in a zone of a lab, on the terminal of whoever runs it. `terminal`: the kind of terminal, `TERM`.
+pub fn zone_shell(layout: &Layout, zone: &ZoneSpec, terminal: &str) -> Command {
+    let entrance = Entrance {
+        root: LabDirectory::new(&layout.directory).zone_root(zone.uuid),
+        program: layout.program.first().cloned().unwrap_or_default(),
+        user: layout.run_as.clone(),
+        zone: zone.uuid.to_string(),
+        control: format!("http://{}", layout.block.control()),
+        disk_full: false,
+    };
+    let uuid = entrance.zone.clone();
+    let short = uuid.split('-').next().unwrap_or_default();
+    shell(&entrance, &format!("{short} ({})", zone.role.service()), terminal)
 }
 
 /// The blocks of the labs that run on this machine.

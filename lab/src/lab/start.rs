@@ -82,6 +82,7 @@ pub(super) async fn start(claim: Claim) -> Result<Lab, LabError> {
     let settings = Settings {
         stop_timeout: STOP,
         tools: crate::tools::names().collect(),
+        tool_paths: crate::tools::paths().map(|(path, _)| path).collect(),
         ..Settings::default()
     };
     let zones = Zones::open(directory.clone(), (*layout).clone(), settings)
