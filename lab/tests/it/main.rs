@@ -10,6 +10,7 @@
 #![expect(clippy::print_stdout, reason = "says what differs")]
 
 mod checker;
+mod failover;
 mod golden_http;
 mod load;
 mod plants;
