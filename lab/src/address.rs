@@ -12,11 +12,11 @@ use crate::layout::Role;
 pub struct AddressBlock(u8);
 
 /// The port of every emulated Triton API: production's 80 needs privileges.
-pub const API_PORT: u16 = 8080;
+pub(crate) const API_PORT: u16 = 8080;
 /// The port of the control API.
-pub const CONTROL_PORT: u16 = 7700;
+pub(crate) const CONTROL_PORT: u16 = 7700;
 /// The port of ZooKeeper.
-pub const ZOOKEEPER_PORT: u16 = 2181;
+pub(crate) const ZOOKEEPER_PORT: u16 = 2181;
 
 impl AddressBlock {
     /// The block of the addresses `127.77.block.x`.

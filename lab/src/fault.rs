@@ -42,6 +42,11 @@ pub enum Fault {
     },
     /// ZooKeeper is killed. Healing starts it with the data that it had.
     ZooKeeper,
+    /// A compute node does not answer: CNAPI says so, and runs nothing there. Its zones go on.
+    Server {
+        /// The compute node.
+        server: Uuid,
+    },
     /// An API misbehaves.
     Api {
         /// The API.
@@ -81,6 +86,7 @@ impl fmt::Display for Fault {
             Self::DiskFull { zone } => write!(f, "the disk of zone {zone} is full"),
             Self::Lag { zone } => write!(f, "the standby in zone {zone} replays nothing"),
             Self::ZooKeeper => f.write_str("ZooKeeper is killed"),
+            Self::Server { server } => write!(f, "compute node {server} does not answer"),
             Self::Api { api, how } => write!(f, "{api} {how}"),
             Self::Image { image } => write!(f, "the file of image {image} is corrupt"),
             Self::Job(JobFault { task, message, .. }) => {

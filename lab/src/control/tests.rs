@@ -1,7 +1,5 @@
 //! The control API, asked by its client and by curl.
 
-use hyper::StatusCode;
-use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::watch;

@@ -13,8 +13,10 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::error::Cause;
+use super::start::Emulated;
 use crate::fault::{ActiveFault, Fault};
 use crate::postgres::Endpoint;
+use crate::triton::cnapi::Cnapi;
 use crate::triton::http::ApiFaults;
 use crate::triton::imgapi::Imgapi;
 use crate::triton::vmapi::Vmapi;
@@ -32,6 +34,7 @@ pub(crate) struct Faults {
     apis: ApiFaults,
     imgapi: Arc<Imgapi>,
     vmapi: Arc<Vmapi>,
+    cnapi: Arc<Cnapi>,
     zookeeper: Mutex<ZooKeeperServer>,
     active: Mutex<Active>,
 }
@@ -45,19 +48,13 @@ struct Active {
 impl Faults {
     pub(super) fn new(
         zones: Zones,
-        apis: ApiFaults,
-        imgapi: Arc<Imgapi>,
-        vmapi: Arc<Vmapi>,
+        faults: ApiFaults,
+        apis: Emulated,
         zookeeper: ZooKeeperServer,
     ) -> Self {
-        Self {
-            zones,
-            apis,
-            imgapi,
-            vmapi,
-            zookeeper: Mutex::new(zookeeper),
-            active: Mutex::default(),
-        }
+        let Emulated { imgapi, vmapi, cnapi } = apis;
+        let (zookeeper, active) = (Mutex::new(zookeeper), Mutex::default());
+        Self { zones, apis: faults, imgapi, vmapi, cnapi, zookeeper, active }
     }
 
     /// What is broken.
@@ -69,7 +66,14 @@ impl Faults {
         active.faults.retain(|_, (active, _)| match &active.fault {
             Fault::Api { api, .. } => apis.contains_key(api),
             Fault::Job(job) => jobs.contains(job),
-            _ => true,
+            Fault::Kill { .. }
+            | Fault::Freeze { .. }
+            | Fault::Slow { .. }
+            | Fault::DiskFull { .. }
+            | Fault::Lag { .. }
+            | Fault::ZooKeeper
+            | Fault::Server { .. }
+            | Fault::Image { .. } => true,
         });
         active.faults.values().map(|(active, _)| active.clone()).collect()
     }
@@ -142,6 +146,7 @@ impl Faults {
             Fault::DiskFull { zone } => self.zones.set_disk_full(*zone, true).await?,
             Fault::Lag { zone } => self.replay(*zone, "SELECT pg_wal_replay_pause()").await?,
             Fault::ZooKeeper => self.zookeeper.lock().await.kill().await,
+            Fault::Server { server } => self.cnapi.set_silent(*server, true),
             Fault::Api { api, how } => self.apis.set(*api, how.clone()),
             Fault::Image { image } => flip(&self.imgapi.file(*image))?,
             Fault::Job(job) => self.vmapi.fail_next(job.clone()),
@@ -153,11 +158,12 @@ impl Faults {
         match fault {
             Fault::Kill { zone } => self.zones.boot(*zone).await?,
             Fault::Freeze { zone } | Fault::Slow { zone, .. } => {
-                self.zones.thaw_zone(*zone).await?
+                self.zones.thaw_zone(*zone).await?;
             }
             Fault::DiskFull { zone } => self.zones.set_disk_full(*zone, false).await?,
             Fault::Lag { zone } => self.replay(*zone, "SELECT pg_wal_replay_resume()").await?,
             Fault::ZooKeeper => self.zookeeper.lock().await.resume().await?,
+            Fault::Server { server } => self.cnapi.set_silent(*server, false),
             Fault::Api { api, .. } => self.apis.clear(*api),
             Fault::Image { image } => flip(&self.imgapi.file(*image))?,
             Fault::Job(job) => self.vmapi.forgive(job),

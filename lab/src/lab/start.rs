@@ -1,6 +1,5 @@
 //! Starting a lab, step by step.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,11 +24,11 @@ use crate::triton::http::{ApiFaults, ApiName, ApiServer};
 use crate::triton::imgapi::{Imgapi, ImgapiOptions};
 use crate::triton::sapi::{Population, Sapi, SapiOptions};
 use crate::triton::vmapi::{Vmapi, VmapiOptions};
-use crate::zones::{Settings, Zones};
+use crate::zones::{Manifest, Settings, Zones};
 use crate::zookeeper::ZooKeeperServer;
 
 /// How long any step may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// How long services have to end. What they hold is not precious to anybody but the lab itself.
 const STOP: Duration = Duration::from_secs(4);
 
@@ -62,6 +61,13 @@ pub(super) struct Apis {
     servers: Vec<ApiServer>,
 }
 
+/// The emulated APIs that can be broken from within.
+pub(super) struct Emulated {
+    pub(super) imgapi: Arc<Imgapi>,
+    pub(super) vmapi: Arc<Vmapi>,
+    pub(super) cnapi: Arc<Cnapi>,
+}
+
 impl Apis {
     pub(super) async fn stop(self) {
         for server in self.servers {
@@ -88,8 +94,8 @@ pub(super) async fn start(claim: Claim) -> Result<Lab, LabError> {
     let zones = Zones::open(directory.clone(), (*layout).clone(), settings)
         .map_err(|source| LabError::part("the zones' keeper")(source.into()))?;
     let faults = ApiFaults::default();
-    let (apis, imgapi, vmapi) = start_apis(&layout, &directory, &zones, &faults).await?;
-    let faults = Arc::new(Faults::new(zones.clone(), faults, imgapi, vmapi, zookeeper));
+    let (apis, emulated) = start_apis(&layout, &directory, &zones, &faults).await?;
+    let faults = Arc::new(Faults::new(zones.clone(), faults, emulated, zookeeper));
     let (stop, stopped) = watch::channel(false);
     let hooks = Control { faults: Arc::clone(&faults), stop };
     let control = ControlServer::serve(control, zones.clone(), hooks)
@@ -136,7 +142,7 @@ async fn start_apis(
     directory: &LabDirectory,
     zones: &Zones,
     faults: &ApiFaults,
-) -> Result<(Apis, Arc<Imgapi>, Arc<Vmapi>), LabError> {
+) -> Result<(Apis, Emulated), LabError> {
     let block = layout.block;
     let failed = |api: ApiName| LabError::part(api.to_string());
     let state = |name: &str| {
@@ -145,7 +151,8 @@ async fn start_apis(
     };
     let url = |address: std::net::SocketAddr| format!("http://{address}");
 
-    let manifests = manifest_templates(layout);
+    let manifests = crate::zones::manifests(layout);
+    let manifests = manifests.into_iter().map(Manifest::into_template).collect();
     let options = SapiOptions::new(url(block.vmapi()), url(block.cnapi()));
     let sapi = Sapi::open(&state("sapi")?, options, Population::of(layout, manifests))
         .map_err(|source| failed(ApiName::Sapi)(source.into()))?;
@@ -178,7 +185,7 @@ async fn start_apis(
             .await
             .map_err(refused(block.cnapi()))?,
     ];
-    Ok((Apis { servers }, imgapi, vmapi))
+    Ok((Apis { servers }, Emulated { imgapi, vmapi, cnapi }))
 }
 
 /// A lab's first start: zones are made, shards filled.
@@ -250,18 +257,4 @@ async fn routers(
 async fn provision(zones: &Zones, spec: ZoneSpec) -> Result<(), LabError> {
     let zone = format!("zone {}", spec.alias);
     zones.provision(spec).await.map_err(|source| LabError::part(zone)(source.into()))
-}
-
-/// The manifests as SAPI is populated with them: each once, with the roles that have it.
-fn manifest_templates(layout: &Layout) -> Vec<crate::triton::ManifestTemplate> {
-    let all = crate::zones::manifests(layout);
-    let mut names = BTreeSet::new();
-    let mut templates = Vec::new();
-    for manifest in &all {
-        if names.insert((manifest.role, manifest.name)) {
-            let (name, path) = (manifest.name.to_owned(), manifest.path.to_owned());
-            templates.push((name, path, manifest.template.clone(), vec![manifest.role]));
-        }
-    }
-    templates
 }

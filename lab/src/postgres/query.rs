@@ -91,11 +91,13 @@ impl Endpoint {
         drop(client);
         connection.abort();
         let rows = answer.map_err(refused)?.into_iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => {
-                Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
+            SimpleQueryMessage::Row(row) => Some(row),
+            SimpleQueryMessage::CommandComplete(_) | SimpleQueryMessage::RowDescription(_) | _ => {
+                None
             }
-            _ => None,
         });
+        let rows = rows
+            .map(|row| (0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect());
         Ok(rows)
     }
 }

@@ -61,6 +61,7 @@ pub(crate) enum Event {
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there are only ever a few at once")]
 pub(crate) enum Command {
     /// Write this state, in place of the one that was read last. Answered by [`Event::Written`].
     Write(ClusterState),
@@ -105,6 +106,10 @@ enum Update {
 
 /// One sitter.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, as in the sitter that this follows"
+)]
 pub(crate) struct Machine {
     me: Peer,
     singleton: bool,

@@ -93,7 +93,7 @@ impl Restorer {
         }
         drop(sender);
         // Whether the backup server heard it makes no difference here.
-        timeout(PATIENCE, talk).await.map_or((), |_| ());
+        drop(timeout(PATIENCE, talk).await);
         copied?;
         self.remove_isolated().await
     }

@@ -69,6 +69,7 @@ pub(crate) struct Shell {
     sender: UnboundedSender<Message>,
     client: Option<Client>,
     /// The state as it was read last. `None`: not yet.
+    #[expect(clippy::option_option, reason = "not read yet, and not there, are different")]
     state: Option<Option<Node>>,
     active: Option<Vec<Peer>>,
     started: bool,

@@ -133,7 +133,6 @@ const REGISTRATION: &str = r#"{
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::address::AddressBlock;
     use crate::config_agent::render;
 
     fn template(role: Role, name: &str) -> String {

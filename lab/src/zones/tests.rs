@@ -49,13 +49,7 @@ impl Lab {
         fs::write(&program, PROGRAM).unwrap();
         fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
         let run_as = rustix::process::geteuid().is_root().then(|| "postgres".to_owned());
-        let host = Host {
-            run_as,
-            program: vec![program],
-            postgresql: "/".into(),
-            directory: "/".into(),
-            taken_ports: Default::default(),
-        };
+        let host = Host { run_as, program: vec![program], ..Host::default() };
         let config_poll = Duration::from_millis(100);
         let options = Options { router_instances: 2, config_poll, ..Options::default() };
         let layout = Layout::new(options, AddressBlock::new(203), host).unwrap();

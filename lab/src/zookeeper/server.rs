@@ -31,7 +31,7 @@ const CLASS_PATH: [&str; 7] = [
 /// What `setpriv` exits with when there is no such program.
 const NO_SUCH_PROGRAM: i32 = 127;
 /// How long a server may take until it answers.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long a server may take to end when it is asked to. It has nothing to lose when it is killed.
 const STOP: Duration = Duration::from_secs(2);
 
@@ -102,11 +102,6 @@ impl ZooKeeperServer {
         server.prepare().await?;
         server.resume().await?;
         Ok(server)
-    }
-
-    /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
     }
 
     /// Stops the server. Its data stay.

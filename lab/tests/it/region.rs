@@ -2,19 +2,19 @@
 
 mod apis;
 mod faults;
-mod region;
+mod started;
 mod zones;
 
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use self::region::Region;
+use self::started::Region;
 
 /// One lab for all of this: each part leaves it as whole as it found it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_region_keeps_its_promises() {
     let region = Region::start().await;
-    region::every_address_answers(&region);
+    started::every_address_answers(&region);
     zones::commands_see_only_their_zone(&region).await;
     zones::services_are_governed_by_svcadm(&region).await;
     zones::a_router_holds_its_ring(&region).await;
@@ -46,7 +46,7 @@ fn curl(arguments: &[&str]) -> serde_json::Value {
 
 /// Asks until it is so.
 async fn eventually<F: Future<Output = bool>>(what: &str, ask: impl Fn() -> F) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !ask().await {
         assert!(Instant::now() < deadline, "not within 60 s: {what}");
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -296,11 +296,7 @@ pub(super) async fn vmadm(session: &Session, args: &[String]) -> Ending {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
-    use crate::address::AddressBlock;
-    use crate::layout::{Host, Options};
 
     #[test]
     fn a_new_peer_is_like_the_others_of_its_shard() {

@@ -263,6 +263,7 @@ async fn answer<A: Api>(
         version,
         id: id.to_owned(),
     };
+    tracing::debug!(id, method = %request.method, target = request.target, "request");
     shared.handle(entry.route, request).await
 }
 

@@ -248,7 +248,6 @@ fn object(value: Value) -> Object {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
 
     use super::super::model::Model;
     use super::super::objects::{Kind, text};

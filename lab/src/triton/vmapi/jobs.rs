@@ -19,13 +19,21 @@ const WAIT: Duration = Duration::from_millis(20);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JobTask {
+    /// Makes a zone.
     Provision,
+    /// Changes what VMAPI has of it.
     Update,
+    /// Makes its root anew.
     Reprovision,
+    /// Boots it.
     Start,
+    /// Halts it.
     Stop,
+    /// Halts and boots it.
     Reboot,
+    /// Sends a signal to it.
     Kill,
+    /// Removes it.
     Destroy,
 }
 

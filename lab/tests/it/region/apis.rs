@@ -4,7 +4,7 @@ use lab::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::region::{Region, psql};
+use super::started::{Region, psql};
 use super::{curl, eventually, run};
 
 fn post(url: &str, body: &Value) -> Value {

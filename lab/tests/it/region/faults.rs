@@ -2,7 +2,7 @@
 
 use lab::{ApiFault, ApiName, Fault, FaultKind, Role};
 
-use super::region::{Region, psql};
+use super::started::{Region, psql};
 use super::{eventually, run};
 
 /// What curl says of a request: the status, or 000 where the connection was cut.

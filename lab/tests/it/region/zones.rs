@@ -2,8 +2,8 @@
 
 use lab::Role;
 
+use super::started::Region;
 use super::{eventually, run};
-use super::region::Region;
 
 pub(super) async fn commands_see_only_their_zone(region: &Region) {
     let zone = region.zone(Role::Postgres, 0).spec;

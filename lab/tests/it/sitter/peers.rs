@@ -49,7 +49,7 @@ impl Shard {
         fs::write(lab.layout(), serde_json::to_vec(&layout).unwrap()).unwrap();
         let server = SocketAddr::from((address(test, 9), 2181));
         let zookeeper = ZooKeeper::start(server).await;
-        let client = Client::connector().with_session_timeout(Duration::from_secs(60));
+        let client = Client::connector().with_session_timeout(Duration::from_mins(1));
         let shard = Self {
             test,
             path: "/manatee/1.moray.lab.example.net".to_owned(),

@@ -1,7 +1,5 @@
 //! Tools that ask the control API or Triton's.
 
-use std::path::PathBuf;
-
 use lab::control::{
     ExecResponse, ServiceState, ServiceStatus, SmfAction, SmfRequest, ZoneState, ZoneStatus,
 };

@@ -8,7 +8,7 @@ use super::running::Running;
 use crate::reshard::error::{Error, Result};
 
 /// How long a lab may take to stop.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Stop the lab, and wait until it has stopped
 #[derive(Args, Debug)]

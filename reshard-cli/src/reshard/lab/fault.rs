@@ -59,6 +59,11 @@ enum What {
         /// The zone of the standby
         zone: String,
     },
+    /// Let a compute node look dead to CNAPI; its zones go on
+    Server {
+        /// The compute node
+        server: Uuid,
+    },
     /// Let an API misbehave
     Api {
         /// The API
@@ -177,6 +182,7 @@ impl What {
                 };
                 Fault::Api { api, how: ApiFault { kind, method, path, requests } }
             }
+            Self::Server { server } => Fault::Server { server },
             Self::Image { image } => Fault::Image { image },
             Self::Job { task, message } => Fault::Job(JobFault {
                 task: task.into(),

@@ -13,7 +13,7 @@ use crate::reshard::error::Result;
 pub(super) struct ZkArgs {
     #[command(flatten)]
     lab: Running,
-    /// A command of zkCli, such as get /pg_dump_lock
+    /// A command of zkCli, such as get /`pg_dump_lock`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
 }
