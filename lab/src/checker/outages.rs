@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// An outage of a vnode is from the start of a request that failed until the end of the last that did before one was
 /// answered. It is what clients saw: between requests nobody knows, so it is at least so long at a high rate of
-/// requests, and may be too short at a low one.
+/// requests. At a low one it may be too short, or too long: failures without a request between them that was answered
+/// are one outage, however far apart they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outages {
     /// How many requests failed.
