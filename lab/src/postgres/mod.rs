@@ -9,7 +9,7 @@ mod settings;
 
 pub(crate) use backup::Progress;
 pub(crate) use cluster::{Cluster, ClusterError};
-pub(crate) use programs::{Programs, ProgramsError};
-pub(crate) use query::{Endpoint, QueryError};
+pub(crate) use programs::Programs;
+pub(crate) use query::Endpoint;
 pub(crate) use server::{Server, StartError};
 pub(crate) use settings::{Replication, Settings};

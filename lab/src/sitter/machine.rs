@@ -63,11 +63,11 @@ pub(crate) enum Event {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
     /// Write this state, in place of the one that was read last. Answered by [`Event::Written`].
-    Write(ClusterState),
+    Write(Box<ClusterState>),
     /// Ask PostgreSQL for its position in the WAL. Answered by [`Event::Wal`].
     AskWal,
     /// Run PostgreSQL in this way. Answered by [`Event::Applied`].
-    Apply(PostgresConfig),
+    Apply(Box<PostgresConfig>),
     /// Wait a second. Answered by [`Event::Waited`].
     Wait(Retry),
 }
@@ -105,6 +105,7 @@ enum Update {
 
 /// One sitter.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(crate) struct Machine {
     me: Peer,
     singleton: bool,
@@ -226,7 +227,7 @@ impl Machine {
         }
         config.check()?;
         self.applying = Some(config.clone());
-        self.commands.push(Command::Apply(config));
+        self.commands.push(Command::Apply(Box::new(config)));
         Ok(())
     }
 

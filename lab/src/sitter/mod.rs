@@ -62,7 +62,7 @@ async fn start(context: &ServiceContext) -> Result<(Config, Shell), Stopped> {
 
 async fn asked_to_stop(terminate: &mut Signal) {
     if terminate.recv().await.is_none() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

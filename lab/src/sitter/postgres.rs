@@ -20,11 +20,11 @@ use super::status::Status;
 use crate::postgres::{Cluster, ClusterError, Endpoint, Replication, Server, Settings, StartError};
 
 /// How long a server may take to start before a standby is thought to be broken.
-const START: Duration = Duration::from_secs(300);
+const START: Duration = Duration::from_mins(5);
 /// How often a primary looks whether its sync has caught up.
 const CATCH_UP: Duration = Duration::from_millis(250);
 /// How long a sync may make no progress. Then the primary stays read-only until something else happens.
-const NO_PROGRESS: Duration = Duration::from_secs(60);
+const NO_PROGRESS: Duration = Duration::from_mins(1);
 
 /// One peer's PostgreSQL.
 pub(crate) struct Postgres {

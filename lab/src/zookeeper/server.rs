@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -31,7 +31,7 @@ const CLASS_PATH: [&str; 7] = [
 /// What `setpriv` exits with when there is no such program.
 const NO_SUCH_PROGRAM: i32 = 127;
 /// How long a server may take until it answers.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long a server may take to end when it is asked to. It has nothing to lose when it is killed.
 const STOP: Duration = Duration::from_secs(2);
 
@@ -59,6 +59,14 @@ pub(crate) enum ServerError {
         /// The directory, or the file in it.
         path: PathBuf,
         /// Why.
+        source: io::Error,
+    },
+    /// Somebody else is there.
+    #[error("ZooKeeper cannot listen on {address}")]
+    Taken {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// Why not.
         source: io::Error,
     },
     /// It could not be started at all.
@@ -104,11 +112,6 @@ impl ZooKeeperServer {
         Ok(server)
     }
 
-    /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// Stops the server. Its data stay.
     pub(crate) async fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
@@ -132,6 +135,9 @@ impl ZooKeeperServer {
     /// As [`Self::start`].
     pub(crate) async fn resume(&mut self) -> Result<(), ServerError> {
         self.stop().await;
+        // What answers there later is this server, then.
+        let address = self.address;
+        drop(TcpListener::bind(address).map_err(|source| ServerError::Taken { address, source })?);
         let mut process = self.spawn()?;
         let deadline = Instant::now() + START;
         while Instant::now() < deadline {

@@ -37,7 +37,10 @@ impl Machine {
                 }
                 Ok(())
             }
-            Role::Primary => self.evaluate_primary(&state, promotion),
+            Role::Primary => {
+                self.evaluate_primary(&state, promotion);
+                Ok(())
+            }
         }
     }
 
@@ -96,19 +99,19 @@ impl Machine {
         &mut self,
         state: &ClusterState,
         promotion: Option<Result<Promotion, &'static str>>,
-    ) -> Result<(), Fatal> {
+    ) {
         match promotion {
             Some(Err(why)) => {
                 tracing::warn!(why, "dropping a request to promote a peer");
                 self.drop_promotion(state);
-                return Ok(());
+                return;
             }
-            Some(Ok(Promotion::Async(0))) if self.start_swap_with_sync(state) => return Ok(()),
+            Some(Ok(Promotion::Async(0))) if self.start_swap_with_sync(state) => return,
             Some(Ok(Promotion::Async(index))) if index > 0 => {
                 let mut asyncs = state.asyncs.clone();
                 asyncs.swap(index - 1, index);
                 self.update_asyncs(state, asyncs);
-                return Ok(());
+                return;
             }
             Some(Ok(Promotion::Async(_) | Promotion::Sync)) | None => {}
         }
@@ -116,17 +119,16 @@ impl Machine {
             if !self.singleton {
                 self.start_normal_mode(state);
             }
-            return Ok(());
+            return;
         }
         let sync_is_there = state.sync.as_ref().is_some_and(|sync| self.is_present(sync));
         if !sync_is_there && self.start_takeover(state, "sync gone", None) {
-            return Ok(());
+            return;
         }
         let asyncs = self.asyncs_that_are_there(state);
         if asyncs != state.asyncs {
             self.update_asyncs(state, asyncs);
         }
-        Ok(())
     }
 
     /// The asyncs of the state that are present, and behind them whoever is present without a role.

@@ -1,5 +1,6 @@
 //! The peers of a shard, and what a test asks of them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -43,13 +44,19 @@ impl Shard {
     pub(crate) async fn new(test: u8, peers: usize) -> Self {
         let directory = TempDir::new().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let host = Host { run_as: None, program: Vec::new(), postgresql: "".into() };
+        let host = Host {
+            run_as: None,
+            program: Vec::new(),
+            postgresql: "".into(),
+            directory: directory.path().to_owned(),
+            taken_ports: BTreeSet::new(),
+        };
         let layout = Layout::new(Options::default(), AddressBlock::new(201), host).unwrap();
         let lab = LabDirectory::new(directory.path());
         fs::write(lab.layout(), serde_json::to_vec(&layout).unwrap()).unwrap();
         let server = SocketAddr::from((address(test, 9), 2181));
         let zookeeper = ZooKeeper::start(server).await;
-        let client = Client::connector().with_session_timeout(Duration::from_secs(60));
+        let client = Client::connector().with_session_timeout(Duration::from_mins(1));
         let shard = Self {
             test,
             path: "/manatee/1.moray.lab.example.net".to_owned(),
@@ -272,7 +279,7 @@ impl Drop for Shard {
                 let log = LabDirectory::new(self.directory.path()).zone(*zone).join("sitter.log");
                 let log = fs::read_to_string(log).unwrap_or_default();
                 let last: Vec<&str> = log.lines().rev().take(60).collect();
-                eprintln!("== {zone}, last line first\n{}", last.join("\n"));
+                println!("== {zone}, last line first\n{}", last.join("\n"));
             }
         }
     }
