@@ -30,7 +30,8 @@ pub use address::AddressBlock;
 pub use directory::LabDirectory;
 pub use fault::{ActiveFault, Fault};
 pub use lab::{
-    Lab, LabBuilder, LabError, ProofError, primary, prove, ring_in_use, running, zookeeper_shell,
+    Lab, LabBuilder, LabError, ProofError, primary, prove, ring_in_use, running, zone_shell,
+    zookeeper_shell,
 };
 pub use layout::{Host, Layout, LayoutError, Options, Role, Server, ServiceImage, ZoneSpec};
 pub use triton::http::{ApiFault, ApiFaults, ApiName, FaultKind};

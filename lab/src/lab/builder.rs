@@ -29,8 +29,8 @@ pub struct LabBuilder {
 pub(super) struct Claim {
     pub(super) layout: Layout,
     pub(super) directory: LabDirectory,
-    /// Whether its directory is removed when it stops.
-    pub(super) transient: bool,
+    /// Removes its directory, if it is to be removed.
+    pub(super) remnant: Option<Remnant>,
     /// Whether it was made just now.
     pub(super) is_new: bool,
     /// Held as long as the lab runs.
@@ -38,6 +38,19 @@ pub(super) struct Claim {
     /// The address of its control: whoever has it, has the block.
     pub(super) control: TcpListener,
     pub(super) on_progress: OnProgress,
+}
+
+/// The directory of a lab that is removed with it.
+#[derive(Debug)]
+pub(super) struct Remnant(PathBuf);
+
+impl Drop for Remnant {
+    fn drop(&mut self) {
+        // Where processes are still being killed something may stay. The next start removes it.
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            tracing::warn!(directory = %self.0.display(), %error, "cannot remove the lab's directory");
+        }
+    }
 }
 
 impl fmt::Debug for LabBuilder {
@@ -105,15 +118,7 @@ impl LabBuilder {
     /// Something is missing on this machine, the lab is running already, or a part of it does not start. Nothing of it
     /// runs then, and a lab without a directory of the caller's has left nothing behind.
     pub async fn start(self) -> Result<Lab, LabError> {
-        let claim = self.claim().await?;
-        let remnant = claim.transient.then(|| claim.directory.path().to_owned());
-        let started = start::start(claim).await;
-        if let (Err(_), Some(directory)) = (&started, remnant)
-            && let Err(error) = fs::remove_dir_all(&directory)
-        {
-            tracing::warn!(directory = %directory.display(), %error, "cannot remove the lab that did not start");
-        }
-        started
+        start::start(self.claim().await?).await
     }
 
     async fn claim(self) -> Result<Claim, LabError> {
@@ -127,6 +132,7 @@ impl LabBuilder {
         let (block, control) = block(wanted).await?;
         let transient = self.directory.is_none();
         let directory = self.directory.unwrap_or_else(|| home::transient(block.number()));
+        let remnant = transient.then(|| Remnant(directory.clone()));
         fs::create_dir_all(&directory).map_err(LabError::file("make", &directory))?;
         // Others must get through it: the lab's services run as another user.
         let directory = fs::canonicalize(&directory).map_err(LabError::file("find", &directory))?;
@@ -153,7 +159,7 @@ impl LabBuilder {
         };
         write(&layout, &directory)?;
         let on_progress = self.on_progress;
-        Ok(Claim { layout, directory, transient, is_new, lock, control, on_progress })
+        Ok(Claim { layout, directory, remnant, is_new, lock, control, on_progress })
     }
 }
 

@@ -11,7 +11,7 @@ mod ring;
 mod start;
 mod summary;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -20,6 +20,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use self::builder::LabBuilder;
+use self::builder::Remnant;
 pub use self::error::LabError;
 use self::faults::Faults;
 pub use self::proof::{ProofError, prove, ring_in_use};
@@ -28,9 +29,9 @@ use self::start::Apis;
 use crate::address::AddressBlock;
 use crate::control::ZoneStatus;
 use crate::directory::LabDirectory;
-use crate::layout::{Layout, Role};
+use crate::layout::{Layout, Role, ZoneSpec};
 use crate::triton::http::ApiServer;
-use crate::zones::Zones;
+use crate::zones::{Entrance, Zones, shell};
 
 /// A running lab. It ends with [`Lab::stop`]; dropping it kills it.
 ///
@@ -45,12 +46,13 @@ use crate::zones::Zones;
 pub struct Lab {
     layout: Arc<Layout>,
     directory: LabDirectory,
-    transient: bool,
     zones: Zones,
     faults: Arc<Faults>,
     apis: Apis,
     control: ApiServer,
     stop: watch::Receiver<bool>,
+    // The last to be dropped, in this order.
+    remnant: Option<Remnant>,
     _lock: File,
 }
 
@@ -103,21 +105,34 @@ impl Lab {
 
     /// Stops everything, and removes the directory if it was not the caller's.
     pub async fn stop(self) {
-        let Self { zones, faults, apis, control, directory, transient, .. } = self;
+        let Self { zones, faults, apis, control, remnant, _lock: lock, .. } = self;
         faults.heal_processes().await;
         zones.shut_down().await;
         faults.stop_zookeeper().await;
         apis.stop().await;
         control.stop().await;
-        if transient && let Err(error) = fs::remove_dir_all(directory.path()) {
-            tracing::warn!(directory = %directory.path().display(), %error, "cannot remove the lab's directory");
-        }
+        drop((remnant, lock));
     }
 }
 
 /// ZooKeeper's own command line, for the ZooKeeper of a lab. Without arguments it reads commands.
 pub fn zookeeper_shell(layout: &Layout, arguments: &[String]) -> Command {
     crate::tools::programs::zookeeper_shell(Some(&layout.zookeeper()), arguments)
+}
+
+/// A login shell in a zone of a lab, on the terminal of whoever runs it. `terminal`: the kind of terminal, `TERM`.
+pub fn zone_shell(layout: &Layout, zone: &ZoneSpec, terminal: &str) -> Command {
+    let entrance = Entrance {
+        root: LabDirectory::new(&layout.directory).zone_root(zone.uuid),
+        program: layout.program.first().cloned().unwrap_or_default(),
+        user: layout.run_as.clone(),
+        zone: zone.uuid.to_string(),
+        control: format!("http://{}", layout.block.control()),
+        disk_full: false,
+    };
+    let uuid = entrance.zone.clone();
+    let short = uuid.split('-').next().unwrap_or_default();
+    shell(&entrance, &format!("{short} ({})", zone.role.service()), terminal)
 }
 
 /// The blocks of the labs that run on this machine.

@@ -72,7 +72,7 @@ impl Apis {
 
 /// Starts a lab whose directory and addresses are claimed.
 pub(super) async fn start(claim: Claim) -> Result<Lab, LabError> {
-    let Claim { layout, directory, transient, is_new, lock, control, on_progress } = claim;
+    let Claim { layout, directory, remnant, is_new, lock, control, on_progress } = claim;
     let layout = Arc::new(layout);
 
     on_progress("starting ZooKeeper");
@@ -82,6 +82,7 @@ pub(super) async fn start(claim: Claim) -> Result<Lab, LabError> {
     let settings = Settings {
         stop_timeout: STOP,
         tools: crate::tools::names().collect(),
+        tool_paths: crate::tools::paths().map(|(path, _)| path).collect(),
         ..Settings::default()
     };
     let zones = Zones::open(directory.clone(), (*layout).clone(), settings)
@@ -97,12 +98,12 @@ pub(super) async fn start(claim: Claim) -> Result<Lab, LabError> {
     let lab = Lab {
         layout,
         directory,
-        transient,
         zones,
         faults,
         apis,
         control,
         stop: stopped,
+        remnant,
         _lock: lock,
     };
     let booted =
@@ -111,7 +112,6 @@ pub(super) async fn start(claim: Claim) -> Result<Lab, LabError> {
         Ok(()) => Ok(lab),
         Err(error) => {
             // Whatever runs already is of no use to anybody.
-            let lab = Lab { transient: false, ..lab };
             lab.stop().await;
             Err(error)
         }

@@ -47,6 +47,7 @@ const TOOLS: &[Tool] = &[
     Tool { name: "mmkdir", usage: webapi::MMKDIR_USAGE },
     Tool { name: "mput", usage: webapi::MPUT_USAGE },
     Tool { name: "mrm", usage: webapi::MRM_USAGE },
+    Tool { name: "psql", usage: programs::PSQL_USAGE },
     Tool { name: "ptree", usage: zone::PTREE_USAGE },
     Tool { name: "sapiadm", usage: sapiadm::USAGE },
     Tool { name: "sdc-cnapi", usage: sdc_api::USAGE },
@@ -55,6 +56,7 @@ const TOOLS: &[Tool] = &[
     Tool { name: "sdc-sapi", usage: sdc_api::USAGE },
     Tool { name: "sdc-vmapi", usage: sdc_api::USAGE },
     Tool { name: "sdc-vmadm", usage: manta_adm::VMADM_USAGE },
+    Tool { name: "sudo", usage: programs::SUDO_USAGE },
     Tool { name: "svcadm", usage: svcadm::USAGE },
     Tool { name: "svcprop", usage: svcprop::USAGE },
     Tool { name: "svcs", usage: svcs::USAGE },
@@ -79,6 +81,7 @@ async fn dispatch(name: &str, session: &Session, args: &[String]) -> Ending {
         "mmkdir" => webapi::mmkdir(session, args).await,
         "mput" => webapi::mput(session, args).await,
         "mrm" => webapi::mrm(session, args).await,
+        "psql" => programs::psql(session, args).await,
         "ptree" => zone::ptree(session, args).await,
         "sapiadm" => sapiadm::run(session, args).await,
         "sdc-imgadm" => imgadm::run(session, args).await,
@@ -86,6 +89,7 @@ async fn dispatch(name: &str, session: &Session, args: &[String]) -> Ending {
             sdc_api::run(session, name, args).await
         }
         "sdc-vmadm" | "vmadm" => manta_adm::vmadm(session, args).await,
+        "sudo" => programs::sudo(args),
         "svcadm" => svcadm::run(session, args).await,
         "svcprop" => svcprop::run(session, args).await,
         "svcs" => svcs::run(session, args).await,

@@ -9,6 +9,8 @@ use super::options::{Grammar, usage};
 use super::session::{Ending, Failure, Session};
 
 pub(super) const GTAR_USAGE: &str = "gtar TAR-ARGUMENTS";
+pub(super) const PSQL_USAGE: &str = "psql PSQL-ARGUMENTS";
+pub(super) const SUDO_USAGE: &str = "sudo [-EHn] [-u USER] COMMAND [ARGUMENTS...]";
 pub(super) const UUID_USAGE: &str = "uuid [-v4] [-n COUNT]";
 pub(super) const FASH_USAGE: &str = "fash FASH-ARGUMENTS (LAB_FASH names the program)";
 pub(super) const ZKCLI_USAGE: &str = "zkCli.sh [-server HOST:PORT] [COMMAND [ARGUMENTS...]]";
@@ -25,6 +27,35 @@ pub(super) fn gtar(args: &[String]) -> Ending {
     let mut tar = Command::new("tar");
     tar.args(args);
     Err(become_program(tar))
+}
+
+/// Where PostgreSQL's own client is: in zones, this tool comes before it.
+const PSQL: &str = "/usr/bin/psql";
+
+/// PostgreSQL's client. In a postgres zone of production it finds its server by a socket in the file system and is let in as
+/// `postgres`; here it is told the zone's address.
+pub(super) async fn psql(session: &Session, args: &[String]) -> Ending {
+    let mut psql = Command::new(PSQL);
+    psql.args(args);
+    if session.variable("PGHOST").is_none() {
+        let zone = session.control()?.zone(session.zone()?).await?;
+        psql.env("PGHOST", zone.spec.address.to_string());
+    }
+    if session.variable("PGUSER").is_none() {
+        psql.env("PGUSER", "postgres");
+    }
+    Err(become_program(psql))
+}
+
+/// A command as another user. Zones of the lab have only one.
+pub(super) fn sudo(args: &[String]) -> Ending {
+    let options = Grammar { stops: true, ..Grammar::new("EHnu:") }.parse(args)?;
+    let Some((program, args)) = options.operands.split_first() else {
+        return usage("no command");
+    };
+    let mut command = Command::new(program);
+    command.args(args);
+    Err(become_program(command))
 }
 
 /// Random UUIDs, whatever version is asked for.
@@ -96,6 +127,18 @@ mod tests {
         assert!(
             matches!(failure, Failure::Exit(127, message) if message.contains("/no/such/program"))
         );
+    }
+
+    #[test]
+    fn sudo_runs_a_command_with_its_options() {
+        let args = ["-u", "postgres", "/no/such/program", "-c", "-u"].map(ToOwned::to_owned);
+        let failure = sudo(&args).unwrap_err();
+        assert!(
+            matches!(&failure, Failure::Exit(127, message) if message.contains("/no/such/program")),
+            "{failure:?}"
+        );
+        assert!(matches!(sudo(&["-u".to_owned()]), Err(Failure::Usage(_))));
+        assert!(matches!(sudo(&[]), Err(Failure::Usage(_))));
     }
 
     #[test]

@@ -188,6 +188,10 @@ pub(super) async fn mrm(session: &Session, args: &[String]) -> Ending {
 pub(super) async fn mlocate(session: &Session, args: &[String]) -> Ending {
     let options = Grammar::new("f:").parse(args)?;
     let [path] = options.exactly("PATH")?;
+    if let Some(config) = options.value('f') {
+        let cannot = |error| Failure::because(format!("mlocate: cannot read {config}"), &error);
+        std::fs::read(config).map_err(cannot)?;
+    }
     let metadata = Metadata::connect(session).await?;
     let key = metadata.key(path)?;
     let options = GetOptions::default();

@@ -3,6 +3,7 @@
 //! In a user namespace, where an unprivileged user may do this, the zone's root gets what programs need mounted into it and
 //! becomes the root directory. Mounts and root are gone with the last process.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -98,11 +99,7 @@ pub(crate) async fn enter(
 
 fn command(entrance: &Entrance, request: &ExecRequest, mark: &str) -> Command {
     let mut command = tied("unshare", entrance.user.as_deref());
-    command
-        .args(["--map-root-user", "--mount", "--", "/bin/sh", "-c", MOUNTS, "sh"])
-        .arg(&entrance.root)
-        .arg(&entrance.program)
-        .arg(if entrance.disk_full { "full" } else { "free" });
+    command.args(way_in(entrance));
     if request.argv.is_empty() {
         command.args(["/bin/bash", "-l"]);
     } else {
@@ -118,6 +115,36 @@ fn command(entrance: &Entrance, request: &ExecRequest, mark: &str) -> Command {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    command
+}
+
+/// What `unshare` is given before the command.
+fn way_in(entrance: &Entrance) -> Vec<&OsStr> {
+    const WORDS: [&str; 7] = ["--map-root-user", "--mount", "--", "/bin/sh", "-c", MOUNTS, "sh"];
+    let disk = if entrance.disk_full { "full" } else { "free" };
+    let mut arguments: Vec<&OsStr> = WORDS.iter().map(OsStr::new).collect();
+    arguments.extend([entrance.root.as_os_str(), entrance.program.as_os_str(), disk.as_ref()]);
+    arguments
+}
+
+/// A login shell that has the terminal of whoever starts it, and is killed with whoever started it.
+///
+/// `terminal`: the kind of terminal, `TERM`.
+pub(crate) fn shell(entrance: &Entrance, title: &str, terminal: &str) -> std::process::Command {
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]);
+    if let Some(user) = &entrance.user {
+        command.args(["--reuid", user, "--regid", user, "--clear-groups"]);
+    }
+    command
+        .args(["--", "unshare"])
+        .args(way_in(entrance))
+        .args(["/bin/bash", "-l"])
+        .env_clear()
+        .envs(environment(entrance))
+        .env("TERM", terminal)
+        .env("PS1", format!("[root@{title} \\w]# "))
+        .current_dir(working_directory(&entrance.root));
     command
 }
 

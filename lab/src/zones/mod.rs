@@ -19,7 +19,7 @@ mod smf;
 pub(crate) mod tests;
 mod zone;
 
-pub(crate) use enter::{Entrance, enter};
+pub(crate) use enter::{Entrance, enter, shell};
 pub(crate) use error::ZoneError;
 pub(crate) use files::write_atomically;
 pub(crate) use manifests::{Manifest, manifests};

@@ -63,7 +63,11 @@ impl Inner {
                 let config = format!("{:#}\n", deployment_config(self.layout.block));
                 root.file("opt/smartdc/manta-deployment/etc/config.json", &config)?;
             }
-            Role::Nameservice | Role::Moray | Role::Webapi => {}
+            Role::Webapi => {
+                let config = format!("{:#}\n", muskie_config(&self.layout.domain()));
+                root.file("opt/smartdc/muskie/etc/config.json", &config)?;
+            }
+            Role::Nameservice | Role::Moray => {}
         }
         root.file(SENTINEL, "")
     }
@@ -149,6 +153,11 @@ fn deployment_config(block: AddressBlock) -> Value {
         "vmapi": url(block.vmapi()),
         "cnapi": url(block.cnapi()),
     })
+}
+
+/// What the tools of a webapi zone are given. The lab's own tools only look whether it is there.
+fn muskie_config(domain: &str) -> Value {
+    json!({"moray": {"host": format!("electric-moray.{domain}"), "port": crate::moray::PORT}})
 }
 
 #[cfg(test)]

@@ -10,9 +10,11 @@
 #![expect(clippy::print_stdout, reason = "says what differs")]
 
 mod checker;
+mod failover;
 mod golden_http;
 mod load;
 mod plants;
+mod region;
 mod router;
 mod rows;
 mod servers;

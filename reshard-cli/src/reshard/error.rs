@@ -33,6 +33,12 @@ pub(crate) enum Error {
         /// Their numbers.
         blocks: String,
     },
+    /// It does not stop.
+    #[error("the lab has not stopped within {seconds} s")]
+    StillRunning {
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// A zone was named that is not there.
     #[error("no zone is called {name}; `reshard lab status` lists them")]
     NoZone {

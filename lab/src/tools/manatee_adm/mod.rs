@@ -2,7 +2,7 @@
 //!
 //! What it prints, its exit codes and its oddities are those of the real one, with these exceptions: `promote` takes
 //! `-y` (the real one always asks), `-z`, `-s` are taken from the sitter's configuration when neither option nor
-//! environment has them, and `rebuild` is not there.
+//! environment has them, and `rebuild` gives up when the peer is not back after five minutes, or the seconds of `-t`.
 
 mod cluster;
 #[cfg(test)]
@@ -11,6 +11,7 @@ mod history;
 mod lag;
 mod load;
 mod promote;
+mod rebuild;
 mod state;
 mod status;
 mod store;
@@ -35,6 +36,7 @@ pub(super) const USAGE: &str = "manatee-adm SUBCOMMAND [-s SHARD] [-z ZK_IPS] [-
     freeze -r REASON, unfreeze
     reap [-n ZONENAME | -i IP], set-onwm -m on|off [-y], state-backfill [-y]
     promote -r sync|async -n ZONENAME [-i INDEX] [-l LAG] [-y], clear-promote
+    rebuild [-t SECONDS] [-y]
     check-lock -p PATH, version";
 
 const VERSION: &str = "2.1.1";
@@ -76,13 +78,7 @@ pub(super) async fn run(session: &Session, args: &[String]) -> Ending {
             session.print(format!("{VERSION}\n"));
             return Ok(0);
         }
-        "rebuild" => {
-            return Err(error(
-                "rebuild",
-                "this is not in the lab: reprovision the zone, or remove its data \
-                                         directory while its sitter is disabled",
-            ));
-        }
+        "rebuild" => (Grammar::new("hyt:s:z:c:"), "rebuild"),
         "help" | "-h" | "--help" => {
             session.print(format!("usage: {USAGE}\n"));
             return Ok(0);
@@ -128,13 +124,10 @@ async fn dispatch(name: &str, call: &Call<'_>) -> Ending {
         "set-onwm" => writes::set_onwm(call).await,
         "state-backfill" => writes::state_backfill(call).await,
         "promote" => promote::run(call).await,
+        "rebuild" => rebuild::run(call).await,
         "clear-promote" => writes::clear_promote(call).await,
         _ => views::check_lock(call).await,
     }
-}
-
-fn error(command: &str, message: &str) -> Failure {
-    Failure::new(format!("manatee-adm {command}: error: {message}"))
 }
 
 /// The sitter's configuration. One that nobody named need not be there.

@@ -85,7 +85,8 @@ pub(super) async fn reap(call: &Call<'_>) -> Ending {
     changed(call, |fields| remove_deposed(fields, key, wanted), "Ok.").await
 }
 
-fn remove_deposed(fields: &mut Fields, key: &str, wanted: &str) -> Result<(), Failure> {
+/// Takes the peers whose member `key` is `wanted` out of the deposed.
+pub(super) fn remove_deposed(fields: &mut Fields, key: &str, wanted: &str) -> Result<(), Failure> {
     let deposed = fields.get_mut("deposed").and_then(Value::as_array_mut);
     let deposed = deposed.ok_or_else(|| Failure::new("the state has no deposed peers"))?;
     let before = deposed.len();

@@ -1,6 +1,5 @@
 //! The peers of a shard, and what a test asks of them.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -44,13 +43,7 @@ impl Shard {
     pub(crate) async fn new(test: u8, peers: usize) -> Self {
         let directory = TempDir::new().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let host = Host {
-            run_as: None,
-            program: Vec::new(),
-            postgresql: "".into(),
-            directory: directory.path().to_owned(),
-            taken_ports: BTreeSet::new(),
-        };
+        let host = Host::default();
         let layout = Layout::new(Options::default(), AddressBlock::new(201), host).unwrap();
         let lab = LabDirectory::new(directory.path());
         fs::write(lab.layout(), serde_json::to_vec(&layout).unwrap()).unwrap();
