@@ -90,14 +90,10 @@ impl Endpoint {
         let answer = client.simple_query(sql).await;
         drop(client);
         connection.abort();
-        let rows = answer.map_err(refused)?.into_iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some(row),
-            SimpleQueryMessage::CommandComplete(_) | SimpleQueryMessage::RowDescription(_) | _ => {
-                None
-            }
+        let rows = answer.map_err(refused)?.into_iter().find_map(|message| {
+            let SimpleQueryMessage::Row(row) = message else { return None };
+            Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
         });
-        let rows = rows
-            .map(|row| (0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect());
         Ok(rows)
     }
 }

@@ -90,7 +90,9 @@ impl Server {
             if let Some(status) = *self.exit.borrow() {
                 return Err(StartError::Ended { data: data.to_owned(), status });
             }
-            if endpoint.is_alive().await.is_ok() {
+            // Whoever has the address may not be this server.
+            let answer = endpoint.value("SHOW data_directory").await.ok().flatten();
+            if answer.is_some_and(|answer| is_same(Path::new(&answer), data)) {
                 return Ok(());
             }
             sleep(Duration::from_millis(50)).await;
@@ -138,6 +140,10 @@ impl Server {
             tracing::warn!(%error, ?signal, "cannot signal PostgreSQL");
         }
     }
+}
+
+fn is_same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 impl Drop for Server {

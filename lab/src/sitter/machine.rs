@@ -61,14 +61,13 @@ pub(crate) enum Event {
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "there are only ever a few at once")]
 pub(crate) enum Command {
     /// Write this state, in place of the one that was read last. Answered by [`Event::Written`].
-    Write(ClusterState),
+    Write(Box<ClusterState>),
     /// Ask PostgreSQL for its position in the WAL. Answered by [`Event::Wal`].
     AskWal,
     /// Run PostgreSQL in this way. Answered by [`Event::Applied`].
-    Apply(PostgresConfig),
+    Apply(Box<PostgresConfig>),
     /// Wait a second. Answered by [`Event::Waited`].
     Wait(Retry),
 }
@@ -106,10 +105,7 @@ enum Update {
 
 /// One sitter.
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact of its own, as in the sitter that this follows"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(crate) struct Machine {
     me: Peer,
     singleton: bool,
@@ -231,7 +227,7 @@ impl Machine {
         }
         config.check()?;
         self.applying = Some(config.clone());
-        self.commands.push(Command::Apply(config));
+        self.commands.push(Command::Apply(Box::new(config)));
         Ok(())
     }
 

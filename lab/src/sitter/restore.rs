@@ -92,8 +92,9 @@ impl Restorer {
             sender.send(FINISHED.to_owned()).unwrap_or_default();
         }
         drop(sender);
-        // Whether the backup server heard it makes no difference here.
-        drop(timeout(PATIENCE, talk).await);
+        if timeout(PATIENCE, talk).await.is_err() {
+            tracing::warn!("the backup server does not listen");
+        }
         copied?;
         self.remove_isolated().await
     }

@@ -68,9 +68,10 @@ pub(crate) struct Shell {
     messages: UnboundedReceiver<Message>,
     sender: UnboundedSender<Message>,
     client: Option<Client>,
-    /// The state as it was read last. `None`: not yet.
-    #[expect(clippy::option_option, reason = "not read yet, and not there, are different")]
-    state: Option<Option<Node>>,
+    /// The state as it was read last.
+    state: Option<Node>,
+    /// It was read: without a node there is no state.
+    state_read: bool,
     active: Option<Vec<Peer>>,
     started: bool,
     /// The state's version that the next write has to find. `None`: any. Production's sitter knows it only after it
@@ -118,6 +119,7 @@ impl Shell {
             sender,
             client: None,
             state: None,
+            state_read: false,
             active: None,
             started: false,
             expected: None,
@@ -185,9 +187,9 @@ impl Shell {
     }
 
     fn take_state(&mut self, node: Option<Node>) -> Result<(), ShellError> {
+        self.state_read = true;
         let Some(node) = node else {
             // That a state was deleted is not noticed.
-            self.state.get_or_insert_default();
             return if self.started { Ok(()) } else { self.begin() };
         };
         if node.transaction < self.written {
@@ -196,7 +198,7 @@ impl Shell {
         self.expected = (node.version > 0).then_some(node.version);
         self.exists = true;
         let state = serde_json::from_slice(&node.data)?;
-        self.state = Some(Some(node));
+        self.state = Some(node);
         if self.started { self.tell(Event::State(state)) } else { self.begin() }
     }
 
@@ -204,7 +206,7 @@ impl Shell {
         let Some(transaction) = transaction else { return };
         self.exists = true;
         self.written = self.written.max(transaction);
-        let read = self.state.as_ref().and_then(Option::as_ref).map_or(0, |node| node.transaction);
+        let read = self.state.as_ref().map_or(0, |node| node.transaction);
         if read < transaction {
             self.expected = None;
         }
@@ -212,10 +214,11 @@ impl Shell {
 
     /// Begins as soon as state and election were read.
     fn begin(&mut self) -> Result<(), ShellError> {
-        let (Some(state), Some(active)) = (&self.state, self.active.clone()) else {
+        let Some(active) = self.active.clone().filter(|_| self.state_read) else {
             return Ok(());
         };
-        let state = state.as_ref().map(|node| serde_json::from_slice(&node.data)).transpose()?;
+        let state = self.state.as_ref();
+        let state = state.map(|node| serde_json::from_slice(&node.data)).transpose()?;
         self.started = true;
         self.tell(Event::Started { state, active })
     }
@@ -258,7 +261,10 @@ impl Shell {
         };
     }
 
-    fn write(&self, state: ClusterState) -> impl Future<Output = Option<i64>> + Send + 'static {
+    fn write(
+        &self,
+        state: Box<ClusterState>,
+    ) -> impl Future<Output = Option<i64>> + Send + 'static {
         let (election, client) = (self.election.clone(), self.client.clone());
         let (exists, expected) = (self.exists, self.expected);
         async move {

@@ -2,6 +2,8 @@
 
 mod client;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use client::{
     ClientError, Node, connect, connect_detached, make_path, read, read_and_watch, wait_for_change,

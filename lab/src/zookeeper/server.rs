@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -59,6 +59,14 @@ pub(crate) enum ServerError {
         /// The directory, or the file in it.
         path: PathBuf,
         /// Why.
+        source: io::Error,
+    },
+    /// Somebody else is there.
+    #[error("ZooKeeper cannot listen on {address}")]
+    Taken {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// Why not.
         source: io::Error,
     },
     /// It could not be started at all.
@@ -127,6 +135,9 @@ impl ZooKeeperServer {
     /// As [`Self::start`].
     pub(crate) async fn resume(&mut self) -> Result<(), ServerError> {
         self.stop().await;
+        // What answers there later is this server, then.
+        let address = self.address;
+        drop(TcpListener::bind(address).map_err(|source| ServerError::Taken { address, source })?);
         let mut process = self.spawn()?;
         let deadline = Instant::now() + START;
         while Instant::now() < deadline {

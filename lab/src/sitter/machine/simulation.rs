@@ -223,14 +223,14 @@ impl Shard {
             Command::AskWal => Event::Wal(Some(node.wal.to_owned())),
             Command::Apply(config) => {
                 node.configured += 1;
-                node.data |= config != PostgresConfig::Stopped;
-                node.postgres = (!node.postgres_fails).then_some(config);
+                node.data |= *config != PostgresConfig::Stopped;
+                node.postgres = (!node.postgres_fails).then_some(*config);
                 Event::Applied(!node.postgres_fails)
             }
             Command::Write(state) if node.seen == self.version => {
                 node.seen += 1;
                 self.write(&serde_json::to_value(&state).unwrap());
-                self.writes.push((number, state));
+                self.writes.push((number, *state));
                 Event::Written(true)
             }
             Command::Write(_) => {

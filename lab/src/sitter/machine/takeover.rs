@@ -148,8 +148,9 @@ impl Machine {
     }
 
     fn write(&mut self, state: ClusterState, declares: bool) {
+        let state = Box::new(state);
         self.commands.push(Command::Write(state.clone()));
-        self.update = Some(Update::Write { state: Box::new(state), declares });
+        self.update = Some(Update::Write { state, declares });
     }
 
     pub(super) fn written(&mut self, written: bool) -> Result<(), Fatal> {

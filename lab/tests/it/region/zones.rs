@@ -89,7 +89,9 @@ pub(super) async fn a_router_holds_its_ring(region: &Region) {
     eventually("the router refuses the vnode", async || {
         let refused =
             client.put_object("manta", key, &value, &moray_client::PutOptions::default()).await;
-        refused.is_err_and(|error| error.to_string().contains("read-only mode"))
+        refused.is_err_and(|error| {
+            error.server_error().is_some_and(|error| error.message.contains("read-only mode"))
+        })
     })
     .await;
     let read = client.get_object("manta", key, &moray_client::GetOptions::default()).await.unwrap();

@@ -272,7 +272,7 @@ impl Drop for Shard {
                 let log = LabDirectory::new(self.directory.path()).zone(*zone).join("sitter.log");
                 let log = fs::read_to_string(log).unwrap_or_default();
                 let last: Vec<&str> = log.lines().rev().take(60).collect();
-                eprintln!("== {zone}, last line first\n{}", last.join("\n"));
+                println!("== {zone}, last line first\n{}", last.join("\n"));
             }
         }
     }
