@@ -81,14 +81,3 @@ pub(super) async fn a_full_disk_and_a_corrupt_image(region: &Region) {
     region.control.heal(Some(corrupt.id)).await.unwrap();
     assert_eq!(digest(), before);
 }
-
-pub(super) async fn zookeeper_comes_back(region: &Region) {
-    let killed = region.control.cause(&Fault::ZooKeeper).await.unwrap();
-    assert_eq!(region.psql_at_first_peer("select 1"), "1", "PostgreSQL goes on without ZooKeeper");
-    region.control.heal(Some(killed.id)).await.unwrap();
-    let zone = region.zone(Role::Postgres, 0).spec.uuid;
-    eventually("the shard is whole", async || {
-        region.script(zone, "manatee-adm peers | grep -c sync").await.stdout.trim() == "1"
-    })
-    .await;
-}

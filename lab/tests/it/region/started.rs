@@ -72,11 +72,6 @@ impl Region {
         psql(&primary.ip().to_string(), sql)
     }
 
-    /// What the first peer of the first shard answers to psql, whatever its role.
-    pub(super) fn psql_at_first_peer(&self, sql: &str) -> String {
-        psql(&self.zone(Role::Postgres, 0).spec.address.to_string(), sql)
-    }
-
     pub(super) async fn stop_and_leave_nothing(self) {
         let directory: PathBuf = self.lab.directory().path().to_owned();
         let address = self.lab.layout().block.control().ip().to_string();

@@ -97,17 +97,3 @@ pub(super) async fn a_router_holds_its_ring(region: &Region) {
     let read = client.get_object("manta", key, &moray_client::GetOptions::default()).await.unwrap();
     assert_eq!(read.value["name"], "object");
 }
-
-/// The nightly dump stops at the lock, and runs a second PostgreSQL without it.
-pub(super) async fn the_dump_honours_its_lock(region: &Region) {
-    // With two peers there is no async: the sync dumps.
-    let zone = region.zone(Role::Postgres, 1).spec.uuid;
-    let nameservice = region.zone(Role::Nameservice, 0).spec.uuid;
-    region.output(nameservice, "zkCli.sh create /pg_dump_lock region-test").await;
-    let refused = region.script(zone, "/opt/smartdc/manatee/pg_dump/pg_dump.sh").await;
-    assert_ne!(refused.exit_code, 0, "{refused:?}");
-    region.output(nameservice, "zkCli.sh rmr /pg_dump_lock").await;
-    let dumped = region.script(zone, "/opt/smartdc/manatee/pg_dump/pg_dump.sh").await;
-    let log = region.script(zone, "cat /var/log/manatee/pgdump.log").await;
-    assert_eq!(dumped.exit_code, 0, "{dumped:?}\n{}", log.stdout);
-}
