@@ -2,7 +2,8 @@
 # Two limits that only grow unnoticed: packages in Cargo.lock, and lines of a Rust file.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-max_packages=350
+# TLS brings some 40 packages that only Windows, Apple and Android build.
+max_packages=380
 max_lines=400
 failed=0
 

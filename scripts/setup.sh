@@ -8,7 +8,7 @@ node_fast_dir=${2:?usage: setup.sh NODE_FASH_DIR NODE_FAST_DIR}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # command:package
-wanted=(g++:g++ make:make python3:python3 node:nodejs npm:npm xz:xz-utils tar:tar git:git java:default-jre-headless)
+wanted=(g++:g++ make:make python3:python3 node:nodejs npm:npm xz:xz-utils tar:tar git:git curl:curl java:default-jre-headless)
 missing=()
 for pair in "${wanted[@]}"; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")

@@ -44,6 +44,7 @@ step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-d
 step "fash without LevelDB" cargo check --package fash --no-default-features --locked --quiet
 step "sapi-client without its transport" cargo check --package sapi-client --no-default-features --locked --quiet
 step "examples" run_examples
+step "the rehearsal" scripts/rehearsal.sh
 step "benchmarks build" cargo bench --package benches --locked --no-run --quiet
 if [[ -d fuzz ]]; then
     step "fuzzing, shortly" scripts/fuzz.sh 10

@@ -5,5 +5,6 @@ pub mod exit;
 pub mod fash;
 mod output;
 mod progress;
+pub mod reshard;
 
 pub use chain::Chain;

@@ -1,0 +1,215 @@
+//! Choosing what lab to start: options, directory, addresses.
+
+use std::fmt;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tokio::net::TcpListener;
+
+use super::error::LabError;
+use super::{Lab, home, host, start};
+use crate::address::AddressBlock;
+use crate::directory::LabDirectory;
+use crate::layout::{Layout, Options};
+
+/// What is called with every step of a start.
+pub(super) type OnProgress = Box<dyn Fn(&str) + Send + Sync>;
+
+/// A lab that is going to be started. Made by [`Lab::builder`].
+pub struct LabBuilder {
+    options: Option<Options>,
+    directory: Option<PathBuf>,
+    block: Option<AddressBlock>,
+    program: Option<Vec<PathBuf>>,
+    on_progress: OnProgress,
+}
+
+/// A lab whose directory and addresses are its own, before anything of it runs.
+pub(super) struct Claim {
+    pub(super) layout: Layout,
+    pub(super) directory: LabDirectory,
+    /// Removes its directory, if it is to be removed.
+    pub(super) remnant: Option<Remnant>,
+    /// Whether it was made just now.
+    pub(super) is_new: bool,
+    /// Held as long as the lab runs.
+    pub(super) lock: File,
+    /// The address of its control: whoever has it, has the block.
+    pub(super) control: TcpListener,
+    pub(super) on_progress: OnProgress,
+}
+
+/// The directory of a lab that is removed with it.
+#[derive(Debug)]
+pub(super) struct Remnant(PathBuf);
+
+impl Drop for Remnant {
+    fn drop(&mut self) {
+        // Where processes are still being killed something may stay. The next start removes it.
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            tracing::warn!(directory = %self.0.display(), %error, "cannot remove the lab's directory");
+        }
+    }
+}
+
+impl fmt::Debug for LabBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LabBuilder")
+            .field("options", &self.options)
+            .field("directory", &self.directory)
+            .field("block", &self.block)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LabBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            options: None,
+            directory: None,
+            block: None,
+            program: None,
+            on_progress: Box::new(|_| ()),
+        }
+    }
+
+    /// How big it is. Default: [`Options::default`], or what the lab in the directory was made with.
+    #[must_use]
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = Some(options);
+        self
+    }
+
+    /// Keeps the lab in a directory: its data stay when it stops, and a later start with the same directory goes on with
+    /// them. Default: a directory of its own in `/var/tmp`, which is removed when it stops.
+    #[must_use]
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// Its addresses. Default: the first block that is free.
+    #[must_use]
+    pub fn block(mut self, block: AddressBlock) -> Self {
+        self.block = Some(block);
+        self
+    }
+
+    /// The program that runs its services: [`crate::service::main`] tells what is expected of it. Default: this one.
+    #[must_use]
+    pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = Some(vec![program.into()]);
+        self
+    }
+
+    /// Calls `on_progress` with the name of each step of the start.
+    #[must_use]
+    pub fn on_progress(mut self, on_progress: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.on_progress = Box::new(on_progress);
+        self
+    }
+
+    /// Starts it, and waits until clients can read and write through every router.
+    ///
+    /// To be called in a runtime with several threads. What labs that were killed left behind is removed first.
+    ///
+    /// # Errors
+    /// Something is missing on this machine, the lab is running already, or a part of it does not start. Nothing of it
+    /// runs then, and a lab without a directory of the caller's has left nothing behind.
+    pub async fn start(self) -> Result<Lab, LabError> {
+        start::start(self.claim().await?).await
+    }
+
+    async fn claim(self) -> Result<Claim, LabError> {
+        home::remove_dead();
+        let program = self.program.clone().map_or_else(host::this_program, Ok)?;
+        let existing = match &self.directory {
+            Some(directory) => existing(&LabDirectory::new(directory))?,
+            None => None,
+        };
+        let wanted = existing.as_ref().map(|layout| layout.block).or(self.block);
+        let (block, control) = block(wanted).await?;
+        let transient = self.directory.is_none();
+        let directory = self.directory.unwrap_or_else(|| home::transient(block.number()));
+        let remnant = transient.then(|| Remnant(directory.clone()));
+        fs::create_dir_all(&directory).map_err(LabError::file("make", &directory))?;
+        // Others must get through it: the lab's services run as another user.
+        let directory = fs::canonicalize(&directory).map_err(LabError::file("find", &directory))?;
+        let mode = Permissions::from_mode(0o755);
+        fs::set_permissions(&directory, mode).map_err(LabError::file("open up", &directory))?;
+        let directory = LabDirectory::new(directory);
+        let lock = home::lock(&directory)
+            .map_err(LabError::file("lock", directory.lock()))?
+            .ok_or_else(|| LabError::Running(directory.path().to_owned()))?;
+        let program = copy(&program, &directory)?;
+        let host = host::find(program, directory.path().to_owned(), block)?;
+        let (layout, is_new) = match existing {
+            Some(mut layout) => {
+                if self.options.is_some_and(|options| options != layout.options) {
+                    return Err(LabError::OtherOptions(directory.path().to_owned()));
+                }
+                layout.program = host.program;
+                layout.postgresql = host.postgresql;
+                layout.directory = host.directory;
+                layout.taken_ports = host.taken_ports;
+                (layout, false)
+            }
+            None => (Layout::new(self.options.unwrap_or_default(), block, host)?, true),
+        };
+        write(&layout, &directory)?;
+        let on_progress = self.on_progress;
+        Ok(Claim { layout, directory, remnant, is_new, lock, control, on_progress })
+    }
+}
+
+/// The layout of the lab that is in a directory. `None`: there is none yet.
+fn existing(directory: &LabDirectory) -> Result<Option<Layout>, LabError> {
+    let path = directory.layout();
+    let json = match fs::read(&path) {
+        Ok(json) => json,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(LabError::File { action: "read", path, source }),
+    };
+    let layout = serde_json::from_slice(&json);
+    layout.map(Some).map_err(|source| LabError::BadLayout { path, source })
+}
+
+fn write(layout: &Layout, directory: &LabDirectory) -> Result<(), LabError> {
+    let path = directory.layout();
+    let json = serde_json::to_vec_pretty(layout)
+        .map_err(|source| LabError::BadLayout { path: path.clone(), source })?;
+    crate::zones::write_atomically(&path, &json).map_err(LabError::file("write", path))
+}
+
+/// The block that was asked for, or the first that is free, with the socket that makes it ours.
+async fn block(wanted: Option<AddressBlock>) -> Result<(AddressBlock, TcpListener), LabError> {
+    if let Some(block) = wanted {
+        let address = block.control();
+        let listener = TcpListener::bind(address).await;
+        return listener
+            .map(|listener| (block, listener))
+            .map_err(|source| LabError::Address { address, source });
+    }
+    for block in (0..=u8::MAX).map(AddressBlock::new) {
+        if let Ok(listener) = TcpListener::bind(block.control()).await {
+            return Ok((block, listener));
+        }
+    }
+    Err(LabError::NoBlock)
+}
+
+/// Copies the program into the lab's directory. There everybody can run it, and it stays the same while the lab runs.
+fn copy(program: &[PathBuf], directory: &LabDirectory) -> Result<Vec<PathBuf>, LabError> {
+    let Some((first, rest)) = program.split_first() else { return Ok(Vec::new()) };
+    let copied = directory.path().join("program");
+    replace(first, &copied).map_err(LabError::file("copy the lab's program to", &copied))?;
+    Ok(std::iter::once(copied).chain(rest.iter().cloned()).collect())
+}
+
+fn replace(from: &Path, to: &Path) -> std::io::Result<()> {
+    let beside = to.with_extension("new");
+    fs::copy(from, &beside)?;
+    fs::set_permissions(&beside, Permissions::from_mode(0o755))?;
+    fs::rename(beside, to)
+}

@@ -1,0 +1,105 @@
+//! Why a lab does not start.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::layout::LayoutError;
+
+/// A cause of another module, which nobody tells apart.
+pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a lab does not start, or a running one cannot be looked into.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LabError {
+    /// The options are out of range.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// A program that labs need is not installed.
+    #[error("{program} is missing: install Debian's package {package}")]
+    Missing {
+        /// The program.
+        program: String,
+        /// Where Debian has it.
+        package: &'static str,
+    },
+    /// Another process runs the lab that is in the directory.
+    #[error("the lab in {} is running already", .0.display())]
+    Running(PathBuf),
+    /// The directory has a lab that was made with other options.
+    #[error(
+        "the lab in {} was made with other options: leave the options out, or choose another directory", .0.display()
+    )]
+    OtherOptions(PathBuf),
+    /// A file or directory of the lab cannot be made, read or written.
+    #[error("cannot {action} {}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The layout in the directory is none.
+    #[error("{} is not the layout of a lab", path.display())]
+    BadLayout {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: serde_json::Error,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}; another lab may be using the block, choose another one")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// All blocks of addresses are taken.
+    #[error("all blocks of addresses 127.77.x are taken by other labs")]
+    NoBlock,
+    /// A part of the lab does not start.
+    #[error("{part} does not start")]
+    Part {
+        /// Which.
+        part: String,
+        /// Why.
+        source: Cause,
+    },
+    /// Something did not happen in time.
+    #[error("{what} did not happen within {seconds} s; the logs are in {}", logs.display())]
+    Deadline {
+        /// What was waited for.
+        what: String,
+        /// How long.
+        seconds: u64,
+        /// Where to look.
+        logs: PathBuf,
+    },
+    /// A shard has no primary now.
+    #[error("shard {shard} has no primary now")]
+    NoPrimary {
+        /// The shard.
+        shard: String,
+    },
+}
+
+impl LabError {
+    pub(super) fn part(part: impl Into<String>) -> impl FnOnce(Cause) -> Self {
+        let part = part.into();
+        |source| Self::Part { part, source }
+    }
+
+    pub(super) fn file(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { action, path, source }
+    }
+}

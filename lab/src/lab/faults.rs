@@ -1,0 +1,205 @@
+//! Causing faults and healing them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::error::Cause;
+use super::start::Emulated;
+use crate::fault::{ActiveFault, Fault};
+use crate::postgres::Endpoint;
+use crate::triton::cnapi::Cnapi;
+use crate::triton::http::ApiFaults;
+use crate::triton::imgapi::Imgapi;
+use crate::triton::vmapi::Vmapi;
+use crate::zones::Zones;
+use crate::zookeeper::ZooKeeperServer;
+
+/// How long a zone is either slowed down or left alone, together.
+const PERIOD: Duration = Duration::from_millis(200);
+/// What damaged bytes are combined with.
+const FLIP: u8 = 0x55;
+
+/// What can be broken, and what is.
+pub(crate) struct Faults {
+    zones: Zones,
+    apis: ApiFaults,
+    imgapi: Arc<Imgapi>,
+    vmapi: Arc<Vmapi>,
+    cnapi: Arc<Cnapi>,
+    zookeeper: Mutex<ZooKeeperServer>,
+    active: Mutex<Active>,
+}
+
+#[derive(Default)]
+struct Active {
+    last: u64,
+    faults: BTreeMap<u64, (ActiveFault, Option<JoinHandle<()>>)>,
+}
+
+impl Faults {
+    pub(super) fn new(
+        zones: Zones,
+        faults: ApiFaults,
+        apis: Emulated,
+        zookeeper: ZooKeeperServer,
+    ) -> Self {
+        let Emulated { imgapi, vmapi, cnapi } = apis;
+        let (zookeeper, active) = (Mutex::new(zookeeper), Mutex::default());
+        Self { zones, apis: faults, imgapi, vmapi, cnapi, zookeeper, active }
+    }
+
+    /// What is broken.
+    pub(crate) async fn list(&self) -> Vec<ActiveFault> {
+        let mut active = self.active.lock().await;
+        // Some end by themselves.
+        let apis = self.apis.list();
+        let jobs = self.vmapi.job_faults();
+        active.faults.retain(|_, (active, _)| match &active.fault {
+            Fault::Api { api, .. } => apis.contains_key(api),
+            Fault::Job(job) => jobs.contains(job),
+            Fault::Kill { .. }
+            | Fault::Freeze { .. }
+            | Fault::Slow { .. }
+            | Fault::DiskFull { .. }
+            | Fault::Lag { .. }
+            | Fault::ZooKeeper
+            | Fault::Server { .. }
+            | Fault::Image { .. } => true,
+        });
+        active.faults.values().map(|(active, _)| active.clone()).collect()
+    }
+
+    /// Breaks something.
+    pub(crate) async fn cause(&self, fault: Fault) -> Result<ActiveFault, Cause> {
+        let mut active = self.active.lock().await;
+        let task = self.begin(&fault).await?;
+        active.last += 1;
+        let caused = ActiveFault { id: active.last, since: Timestamp::now(), fault };
+        tracing::info!(id = caused.id, fault = %caused.fault, "broken on purpose");
+        active.faults.insert(caused.id, (caused.clone(), task));
+        Ok(caused)
+    }
+
+    /// Heals one fault, or all. Returns which were healed.
+    pub(crate) async fn heal(&self, id: Option<u64>) -> Result<Vec<ActiveFault>, Cause> {
+        let mut active = self.active.lock().await;
+        let ids: Vec<u64> = match id {
+            Some(id) if active.faults.contains_key(&id) => vec![id],
+            Some(id) => return Err(format!("there is no fault {id}").into()),
+            None => active.faults.keys().copied().collect(),
+        };
+        let mut healed = Vec::new();
+        for id in ids {
+            let Some((fault, task)) = active.faults.remove(&id) else { continue };
+            if let Some(task) = task {
+                task.abort();
+                // It is over, one way or the other.
+                drop(task.await);
+            }
+            if let Err(error) = self.end(&fault.fault).await {
+                active.faults.insert(id, (fault, None));
+                return Err(error);
+            }
+            healed.push(fault);
+        }
+        Ok(healed)
+    }
+
+    /// Lets processes that stand still go on, so that they can be stopped.
+    pub(super) async fn heal_processes(&self) {
+        let mut active = self.active.lock().await;
+        for (active, task) in std::mem::take(&mut active.faults).into_values() {
+            if let Some(task) = task {
+                task.abort();
+            }
+            let (Fault::Freeze { zone } | Fault::Slow { zone, .. }) = active.fault else {
+                continue;
+            };
+            if let Err(error) = self.zones.thaw_zone(zone).await {
+                tracing::warn!(%zone, %error, "cannot let a zone go on");
+            }
+        }
+    }
+
+    pub(super) async fn stop_zookeeper(&self) {
+        self.zookeeper.lock().await.stop().await;
+    }
+
+    async fn begin(&self, fault: &Fault) -> Result<Option<JoinHandle<()>>, Cause> {
+        match fault {
+            Fault::Kill { zone } => self.zones.kill_zone(*zone).await?,
+            Fault::Freeze { zone } => self.zones.freeze_zone(*zone).await?,
+            Fault::Slow { zone, percent } => {
+                self.zones.status(*zone)?;
+                let still = PERIOD * u32::from(*percent).clamp(1, 99) / 100;
+                return Ok(Some(tokio::spawn(slow(self.zones.clone(), *zone, still))));
+            }
+            Fault::DiskFull { zone } => self.zones.set_disk_full(*zone, true).await?,
+            Fault::Lag { zone } => self.replay(*zone, "SELECT pg_wal_replay_pause()").await?,
+            Fault::ZooKeeper => self.zookeeper.lock().await.kill().await,
+            Fault::Server { server } => self.cnapi.set_silent(*server, true),
+            Fault::Api { api, how } => self.apis.set(*api, how.clone()),
+            Fault::Image { image } => flip(&self.imgapi.file(*image))?,
+            Fault::Job(job) => self.vmapi.fail_next(job.clone()),
+        }
+        Ok(None)
+    }
+
+    async fn end(&self, fault: &Fault) -> Result<(), Cause> {
+        match fault {
+            Fault::Kill { zone } => self.zones.boot(*zone).await?,
+            Fault::Freeze { zone } | Fault::Slow { zone, .. } => {
+                self.zones.thaw_zone(*zone).await?;
+            }
+            Fault::DiskFull { zone } => self.zones.set_disk_full(*zone, false).await?,
+            Fault::Lag { zone } => self.replay(*zone, "SELECT pg_wal_replay_resume()").await?,
+            Fault::ZooKeeper => self.zookeeper.lock().await.resume().await?,
+            Fault::Server { server } => self.cnapi.set_silent(*server, false),
+            Fault::Api { api, .. } => self.apis.clear(*api),
+            Fault::Image { image } => flip(&self.imgapi.file(*image))?,
+            Fault::Job(job) => self.vmapi.forgive(job),
+        }
+        Ok(())
+    }
+
+    async fn replay(&self, zone: Uuid, sql: &str) -> Result<(), Cause> {
+        let address = self.zones.status(zone)?.spec.address;
+        let endpoint =
+            Endpoint { server: std::net::SocketAddrV4::new(address, 5432), source: address };
+        endpoint.value(sql).await?;
+        Ok(())
+    }
+}
+
+/// Stops and continues a zone's processes in turn, until it is aborted.
+async fn slow(zones: Zones, zone: Uuid, still: Duration) {
+    loop {
+        let stopped = zones.freeze_zone(zone).await;
+        tokio::time::sleep(still).await;
+        let gone_on = zones.thaw_zone(zone).await;
+        if let Err(error) = stopped.and(gone_on) {
+            tracing::warn!(%zone, %error, "cannot slow a zone down any more");
+            return;
+        }
+        tokio::time::sleep(PERIOD.saturating_sub(still)).await;
+    }
+}
+
+/// Flips bits in the middle of a file, or back.
+fn flip(path: &Path) -> io::Result<()> {
+    let mut bytes = fs::read(path)?;
+    let middle = bytes.len() / 2;
+    for byte in bytes.iter_mut().skip(middle).take(16) {
+        *byte ^= FLIP;
+    }
+    fs::write(path, bytes)
+}

@@ -1,0 +1,50 @@
+//! Where labs are on this machine, and what dead ones left behind.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::directory::LabDirectory;
+
+/// Where labs are that are removed when they stop.
+const PARENT: &str = "/var/tmp";
+/// How their directories' names begin.
+const PREFIX: &str = "reshard-lab-";
+
+/// The directory of a lab in a block of addresses that is removed when the lab stops.
+pub(super) fn transient(block: u8) -> PathBuf {
+    Path::new(PARENT).join(format!("{PREFIX}{block}"))
+}
+
+/// Locks a lab's directory for as long as the file is open. `None`: another process has it.
+pub(super) fn lock(directory: &LabDirectory) -> io::Result<Option<File>> {
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(directory.lock())?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Removes what labs left behind that were killed. Those that run are locked and left alone; their processes died with
+/// them.
+pub(super) fn remove_dead() {
+    let Ok(entries) = fs::read_dir(PARENT) else { return };
+    for entry in entries.flatten() {
+        let is_lab = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        if !is_lab {
+            continue;
+        }
+        let directory = LabDirectory::new(entry.path());
+        let Ok(Some(_lock)) = lock(&directory) else { continue };
+        match fs::remove_dir_all(directory.path()) {
+            Ok(()) => tracing::info!(directory = %directory.path().display(), "removed a dead lab"),
+            Err(error) => {
+                tracing::warn!(directory = %directory.path().display(), %error, "cannot remove a dead lab");
+            }
+        }
+    }
+}

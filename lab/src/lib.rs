@@ -1,0 +1,38 @@
+//! A Manta metadata tier on loopback: real PostgreSQL and ZooKeeper, and emulated Triton services around them.
+//!
+//! It is for rehearsing and testing tools that change such a tier. Every zone has its own address in `127.77.0.0/16` and
+//! the port numbers of production. It runs on Linux only.
+
+mod address;
+pub mod checker;
+mod config_agent;
+pub mod control;
+mod directory;
+mod electric_moray;
+mod fault;
+mod lab;
+mod layout;
+pub mod load;
+mod moray;
+mod pg_dump;
+mod postgres;
+mod process;
+mod registrar;
+pub mod seed;
+pub mod service;
+mod sitter;
+mod tools;
+pub mod triton;
+mod zones;
+mod zookeeper;
+
+pub use address::AddressBlock;
+pub use directory::LabDirectory;
+pub use fault::{ActiveFault, Fault};
+pub use lab::{
+    Lab, LabBuilder, LabError, ProofError, primary, prove, ring_in_use, running, zone_shell,
+    zookeeper_shell,
+};
+pub use layout::{Host, Layout, LayoutError, Options, Role, Server, ServiceImage, ZoneSpec};
+pub use triton::http::{ApiFault, ApiFaults, ApiName, FaultKind};
+pub use triton::vmapi::{JobFault, JobTask};

@@ -1,0 +1,45 @@
+//! Moray: a shard's key-value store over PostgreSQL, and the schema of its buckets.
+//!
+//! It has the methods that Manta, and tools that look after it, use. It has no `delBucket`, `updateBucket`, `deleteMany`,
+//! `updateObjects` and `reindexObjects`, no cache of objects, and of triggers only `recordDeleteLog`.
+
+pub(crate) mod arguments;
+pub(crate) mod bucket;
+pub(crate) mod config;
+mod error;
+pub(crate) mod etag;
+mod filter;
+mod handler;
+mod objects;
+mod pool;
+mod primary;
+pub(crate) mod schema;
+mod values;
+mod writes;
+
+use moray_client::Server;
+
+use crate::service::{ServiceContext, Stopped, terminated};
+
+/// The port of Moray.
+pub(crate) const PORT: u16 = 2020;
+
+/// The service `moray`: listens as soon as the shard has a primary that takes writes, and until it is told to stop.
+pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
+    let path = context.directory().in_zone(context.zone, "/opt/smartdc/moray/etc/config.json");
+    let config: config::Config = config::read(&path).await?;
+    let primary = primary::follow(config.zookeeper, &config.shard);
+    let pool = pool::Pool::new(primary, config.ip);
+    let serve = async {
+        pool.writable().await;
+        let server = Server::start((config.ip, PORT), handler::Moray::new(pool.clone())).await?;
+        tracing::info!(address = %server.address(), shard = config.shard, "Moray listens");
+        std::future::pending::<()>().await;
+        drop(server);
+        Ok::<(), Stopped>(())
+    };
+    tokio::select! {
+        result = serve => result,
+        result = terminated() => Ok(result?),
+    }
+}

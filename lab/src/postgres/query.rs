@@ -1,0 +1,99 @@
+//! Small questions to a server, each over a connection of its own.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::net::TcpSocket;
+use tokio::time::timeout;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+/// How long connecting and the answer may take together.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A server, and the address to ask it from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    /// Where the server listens.
+    pub(crate) server: SocketAddrV4,
+    /// Where connections come from.
+    pub(crate) source: Ipv4Addr,
+}
+
+/// A server did not answer a question.
+#[derive(Debug, Error)]
+pub(crate) enum QueryError {
+    /// Nobody listens.
+    #[error("cannot connect to PostgreSQL at {server}")]
+    Connect {
+        /// Where it should be.
+        server: SocketAddrV4,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It refused.
+    #[error("PostgreSQL at {server} does not answer: {source}")]
+    Refused {
+        /// Which server.
+        server: SocketAddrV4,
+        /// Why not.
+        source: tokio_postgres::Error,
+    },
+    /// It takes too long.
+    #[error("PostgreSQL at {server} did not answer within {PATIENCE:?}")]
+    Silent {
+        /// Which server.
+        server: SocketAddrV4,
+    },
+}
+
+impl Endpoint {
+    /// The first row of the answer, as text. `None`: there are no rows.
+    ///
+    /// # Errors
+    /// The server does not answer, in time.
+    pub(crate) async fn row(&self, sql: &str) -> Result<Option<Vec<Option<String>>>, QueryError> {
+        match timeout(PATIENCE, self.ask(sql)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(QueryError::Silent { server: self.server }),
+        }
+    }
+
+    /// The first column of the first row.
+    ///
+    /// # Errors
+    /// The server does not answer, in time.
+    pub(crate) async fn value(&self, sql: &str) -> Result<Option<String>, QueryError> {
+        Ok(self.row(sql).await?.and_then(|row| row.into_iter().next().flatten()))
+    }
+
+    /// Whether the server answers, as production's sitter asks it.
+    ///
+    /// # Errors
+    /// It does not.
+    pub(crate) async fn is_alive(&self) -> Result<(), QueryError> {
+        self.value("select current_time").await.map(|_| ())
+    }
+
+    async fn ask(&self, sql: &str) -> Result<Option<Vec<Option<String>>>, QueryError> {
+        let server = self.server;
+        let connect = |source| QueryError::Connect { server, source };
+        let refused = |source| QueryError::Refused { server, source };
+        let socket = TcpSocket::new_v4().map_err(connect)?;
+        socket.bind(SocketAddr::new(IpAddr::V4(self.source), 0)).map_err(connect)?;
+        let stream = socket.connect(SocketAddr::V4(server)).await.map_err(connect)?;
+        let mut config = tokio_postgres::Config::new();
+        config.user("postgres").dbname("postgres").application_name("manatee-sitter");
+        let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(refused)?;
+        let connection = tokio::spawn(connection);
+        let answer = client.simple_query(sql).await;
+        drop(client);
+        connection.abort();
+        let rows = answer.map_err(refused)?.into_iter().find_map(|message| {
+            let SimpleQueryMessage::Row(row) = message else { return None };
+            Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
+        });
+        Ok(rows)
+    }
+}

@@ -1,0 +1,133 @@
+//! The processes of a lab: one program that is every service and every tool of its zones.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use uuid::Uuid;
+
+use crate::directory::LabDirectory;
+
+/// The first argument that makes a program one of a lab's services.
+pub const ARGUMENT: &str = "lab-service";
+
+#[derive(Parser)]
+#[command(name = ARGUMENT, about = "A process of a lab. Labs start these themselves.")]
+struct Arguments {
+    #[command(subcommand)]
+    service: Service,
+}
+
+#[derive(Subcommand)]
+enum Service {
+    /// Renders a zone's configuration files from what SAPI has.
+    ConfigAgent(ServiceContext),
+    /// Keeps a zone's entry in the name service.
+    Registrar(ServiceContext),
+    /// Keeps PostgreSQL in its role.
+    Sitter(ServiceContext),
+    /// Lets other peers copy a zone's database.
+    BackupServer(ServiceContext),
+    /// The key-value store of a shard.
+    Moray(ServiceContext),
+    /// One of a zone's routers.
+    ElectricMoray(ServiceContext),
+    /// Spreads connections over a zone's routers.
+    Haproxy(ServiceContext),
+    /// Is one of the commands that zones have.
+    Tool {
+        /// Its name.
+        name: String,
+        /// Its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+/// What a service is told when it starts.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServiceContext {
+    /// The directory of the lab.
+    #[arg(long = "lab")]
+    lab: PathBuf,
+    /// The zone that the service runs in.
+    #[arg(long)]
+    pub(crate) zone: Uuid,
+    /// The SMF instance that it is, where a zone has several.
+    #[arg(long)]
+    pub(crate) instance: Option<String>,
+}
+
+impl ServiceContext {
+    /// The directory of the lab.
+    pub(crate) fn directory(&self) -> LabDirectory {
+        LabDirectory::new(&self.lab)
+    }
+}
+
+/// Whether a program that was called with these arguments is to be one of a lab's: because its first argument is
+/// [`ARGUMENT`], or because its own name is that of a tool of zones.
+pub fn is_meant(arguments: &[OsString]) -> bool {
+    arguments.get(1).is_some_and(|first| first == ARGUMENT) || tool_name(arguments).is_some()
+}
+
+/// The tool that the program's own name says it is.
+fn tool_name(arguments: &[OsString]) -> Option<String> {
+    let name = Path::new(arguments.first()?).file_name()?.to_str()?;
+    crate::tools::is_tool(name).then(|| name.to_owned())
+}
+
+/// Runs the service that the arguments name: the program's name, [`ARGUMENT`], the service, its options. A program with the
+/// name of a tool is that tool.
+///
+/// A program that starts labs calls this at its beginning when [`is_meant`] says so.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(tool) = tool_name(&arguments) {
+        return crate::tools::main(&tool, arguments.into_iter().skip(1));
+    }
+    let arguments = Arguments::parse_from(arguments.into_iter().skip(1));
+    if let Service::Tool { name, arguments } = arguments.service {
+        return crate::tools::main(&name, arguments);
+    }
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "cannot start");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(arguments.service)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = &*error, "stopped");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What stopped a service. Nobody tells these apart: they are written down, and the service is started again.
+pub(crate) type Stopped = Box<dyn std::error::Error + Send + Sync>;
+
+async fn run(service: Service) -> Result<(), Stopped> {
+    match service {
+        Service::ConfigAgent(context) => crate::config_agent::run(context).await,
+        Service::Registrar(context) => crate::registrar::run(context).await,
+        Service::Sitter(context) => crate::sitter::run(context).await,
+        Service::BackupServer(context) => crate::sitter::run_backup_server(context).await,
+        Service::Moray(context) => crate::moray::run(context).await,
+        Service::ElectricMoray(context) => crate::electric_moray::run(context).await,
+        Service::Haproxy(context) => crate::electric_moray::haproxy::run(context).await,
+        // A tool needs no service's surroundings: `main` has run it.
+        Service::Tool { .. } => Ok(()),
+    }
+}
+
+/// Waits until the service is told to stop, by SIGTERM.
+pub(crate) async fn terminated() -> std::io::Result<()> {
+    let mut signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    signal.recv().await;
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! What the real state machine was seen to do, and what always holds.
+
+#![expect(clippy::float_cmp, reason = "generations are counted, not measured")]
+
+mod boot;
+mod laws;
+mod life;
+mod promotion;

@@ -1,0 +1,286 @@
+//! Commands inside a zone: they see its directory as `/`, this machine's `/usr`, and nothing of other zones.
+//!
+//! In a user namespace, where an unprivileged user may do this, the zone's root gets what programs need mounted into it and
+//! becomes the root directory. Mounts and root are gone with the last process.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::processes::{Belonging, kill_all};
+use crate::control::{ExecRequest, ExecResponse};
+use crate::process::tied;
+
+/// What of a command's output is kept, of each stream: the first so many bytes.
+const OUTPUT_LIMIT: usize = 16 << 20;
+/// How long the output of processes is waited for that a command left behind.
+const LEFT_BEHIND: Duration = Duration::from_secs(1);
+/// The exit code of a command that ran out of time, as of `timeout`.
+const TIMED_OUT: i32 = 124;
+
+/// Run by `sh` in the new namespace with the zone's root, the lab's program, `full` or `free`, and the command. What the
+/// machine does not have is not mounted. `/usr` and the like belong to another user: nothing can be written there.
+const MOUNTS: &str = r#"
+set -e
+root=$1 program=$2 disk=$3
+shift 3
+# pivot_root wants a mount point. The machine's own root is let go of: with it in sight the kernel would let nobody make a
+# user namespace in a zone, and nobody could tell a zone's processes by their root.
+mount --rbind "$root" "$root"
+for directory in /usr /proc /dev /etc/alternatives /etc/java-17-openjdk; do
+    if [ -d "$directory" ]; then mount --rbind "$directory" "$root$directory"; fi
+done
+mount -o remount,bind,ro "$root/usr" 2>/dev/null || true
+mount --bind "$program" "$root/opt/lab/program"
+trap '' XFSZ
+if [ "$disk" = full ]; then ulimit -S -f 0; fi
+cd "$root"
+pivot_root . .
+umount -l .
+exec /bin/sh -c 'cd /root && exec "$@"' sh "$@"
+"#;
+
+/// Where commands run.
+#[derive(Clone, Debug)]
+pub(crate) struct Entrance {
+    /// The directory that becomes `/`.
+    pub(crate) root: PathBuf,
+    /// The program that is the zone's tools.
+    pub(crate) program: PathBuf,
+    /// The user that does this. `None`: this one.
+    pub(crate) user: Option<String>,
+    /// `LAB_ZONE`: the zone's name, or `server:` and the server's.
+    pub(crate) zone: String,
+    /// `LAB_CONTROL`: the URL of the control API.
+    pub(crate) control: String,
+    /// Whether writes fail as on a full disk.
+    pub(crate) disk_full: bool,
+}
+
+/// Runs a command, or without one a login shell that reads `stdin`. When this is dropped before it is done, or `deadline` is
+/// over, the command is killed with all that it started. What a command leaves behind when it ends goes on.
+///
+/// # Errors
+/// The command could not be started.
+pub(crate) async fn enter(
+    entrance: &Entrance,
+    request: &ExecRequest,
+    deadline: Option<Duration>,
+) -> io::Result<ExecResponse> {
+    let mark = format!("LAB_EXEC={}", Uuid::new_v4());
+    let mut child = command(entrance, request, &mark).spawn()?;
+    let group = child.id();
+    let mut leash = Leash(Some(Belonging { marks: vec![mark], directory: None, group }));
+    let answer = match deadline {
+        None => converse(&mut child, request).await?,
+        Some(time) => match timeout(time, converse(&mut child, request)).await {
+            Ok(answer) => answer?,
+            Err(_) => {
+                return Ok(ExecResponse {
+                    exit_code: TIMED_OUT,
+                    stdout: String::new(),
+                    stderr: format!("killed after {} ms\n", time.as_millis()),
+                });
+            }
+        },
+    };
+    leash.0 = None;
+    Ok(answer)
+}
+
+fn command(entrance: &Entrance, request: &ExecRequest, mark: &str) -> Command {
+    let mut command = tied("unshare", entrance.user.as_deref());
+    command.args(way_in(entrance));
+    if request.argv.is_empty() {
+        command.args(["/bin/bash", "-l"]);
+    } else {
+        command.args(&request.argv);
+    }
+    let (name, value) = mark.split_once('=').unwrap_or_default();
+    command
+        .env_clear()
+        .envs(environment(entrance))
+        .envs(&request.env)
+        .env(name, value)
+        .current_dir(working_directory(&entrance.root))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// What `unshare` is given before the command.
+fn way_in(entrance: &Entrance) -> Vec<&OsStr> {
+    const WORDS: [&str; 7] = ["--map-root-user", "--mount", "--", "/bin/sh", "-c", MOUNTS, "sh"];
+    let disk = if entrance.disk_full { "full" } else { "free" };
+    let mut arguments: Vec<&OsStr> = WORDS.iter().map(OsStr::new).collect();
+    arguments.extend([entrance.root.as_os_str(), entrance.program.as_os_str(), disk.as_ref()]);
+    arguments
+}
+
+/// A login shell that has the terminal of whoever starts it, and is killed with whoever started it.
+///
+/// `terminal`: the kind of terminal, `TERM`.
+pub(crate) fn shell(entrance: &Entrance, title: &str, terminal: &str) -> std::process::Command {
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]);
+    if let Some(user) = &entrance.user {
+        command.args(["--reuid", user, "--regid", user, "--clear-groups"]);
+    }
+    command
+        .args(["--", "unshare"])
+        .args(way_in(entrance))
+        .args(["/bin/bash", "-l"])
+        .env_clear()
+        .envs(environment(entrance))
+        .env("TERM", terminal)
+        .env("PS1", format!("[root@{title} \\w]# "))
+        .current_dir(working_directory(&entrance.root));
+    command
+}
+
+/// While the namespace is made. Afterwards it is `/root` of the zone.
+fn working_directory(root: &Path) -> &Path {
+    root
+}
+
+/// The directories of commands in a zone, in the order in which they are searched.
+const SEARCH_PATH: &str = "/opt/lab/bin:/usr/bin:/bin:/usr/sbin:/sbin:/opt/smartdc/bin:\
+     /opt/smartdc/manatee/bin:/opt/smartdc/electric-moray/node_modules/.bin";
+
+fn environment(entrance: &Entrance) -> [(&'static str, String); 9] {
+    [
+        ("PATH", SEARCH_PATH.to_owned()),
+        ("HOME", "/root".to_owned()),
+        ("USER", "root".to_owned()),
+        ("LOGNAME", "root".to_owned()),
+        ("SHELL", "/bin/bash".to_owned()),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("TMPDIR", "/var/tmp".to_owned()),
+        ("LAB_CONTROL", entrance.control.clone()),
+        ("LAB_ZONE", entrance.zone.clone()),
+    ]
+}
+
+async fn converse(child: &mut Child, request: &ExecRequest) -> io::Result<ExecResponse> {
+    let stdin = child.stdin.take();
+    let write = async {
+        if let Some(mut stdin) = stdin
+            && let Err(error) = stdin.write_all(request.stdin.as_bytes()).await
+        {
+            tracing::debug!(%error, "a command did not read its input to the end");
+        }
+    };
+    let mut stdout = Captured::default();
+    let mut stderr = Captured::default();
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let mut status = None;
+    {
+        let read = async { tokio::join!(stdout.read(out), stderr.read(err), write) };
+        let mut read = std::pin::pin!(read);
+        tokio::select! {
+            _ = &mut read => {}
+            ended = child.wait() => {
+                status = Some(ended?);
+                if timeout(LEFT_BEHIND, read).await.is_err() {
+                    tracing::debug!("a command left processes behind that may print");
+                }
+            }
+        }
+    }
+    let status = match status {
+        Some(status) => status,
+        None => child.wait().await?,
+    };
+    Ok(ExecResponse { exit_code: exit_code(status), stdout: stdout.text(), stderr: stderr.text() })
+}
+
+/// As shells count: 128 and the number of the signal that ended it.
+fn exit_code(status: ExitStatus) -> i32 {
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
+}
+
+/// What a command prints.
+#[derive(Default)]
+struct Captured {
+    bytes: Vec<u8>,
+    lost: usize,
+}
+
+impl Captured {
+    async fn read(&mut self, from: Option<impl AsyncRead + Unpin>) {
+        let Some(mut from) = from else { return };
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match from.read(&mut buffer).await {
+                Ok(0) => break,
+                Ok(length) => self.add(buffer.get(..length).unwrap_or_default()),
+                Err(error) => {
+                    tracing::debug!(%error, "cannot read what a command prints");
+                    break;
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        let room = OUTPUT_LIMIT.saturating_sub(self.bytes.len()).min(bytes.len());
+        let (kept, lost) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+        self.bytes.extend_from_slice(kept);
+        self.lost += lost.len();
+    }
+
+    fn text(&self) -> String {
+        let text = String::from_utf8_lossy(&self.bytes);
+        match self.lost {
+            0 => text.into_owned(),
+            lost => format!("{text}\n[{lost} more bytes were printed]\n"),
+        }
+    }
+}
+
+/// Kills a command and all that it started, unless it is let off.
+struct Leash(Option<Belonging>);
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        let Some(belonging) = self.0.take() else { return };
+        let killer = std::thread::Builder::new().name("killer".to_owned()).spawn(move || {
+            if let Err(error) = kill_all(&belonging) {
+                tracing::warn!(%error, "cannot kill a command");
+            }
+        });
+        if let Err(error) = killer {
+            tracing::warn!(%error, "cannot kill a command");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_has_a_limit() {
+        let mut captured = Captured::default();
+        captured.add(&vec![b'x'; OUTPUT_LIMIT - 1]);
+        captured.add(b"yz");
+        captured.add(b"z");
+        assert!(captured.text().ends_with("y\n[2 more bytes were printed]\n"));
+    }
+
+    #[test]
+    fn signals_are_counted_from_128() {
+        assert_eq!(exit_code(ExitStatus::from_raw(9)), 137);
+        assert_eq!(exit_code(ExitStatus::from_raw(3 << 8)), 3);
+    }
+}

@@ -1,0 +1,223 @@
+//! The configuration manifests of Manta's services, as they are put into SAPI when a lab is made.
+
+use serde_json::{Value, json};
+
+use crate::layout::{Layout, Role};
+use crate::triton::ManifestTemplate;
+
+/// A configuration file of a service.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Manifest {
+    /// The service that has it.
+    pub(crate) role: Role,
+    /// Its name in SAPI.
+    pub(crate) name: &'static str,
+    /// The file that it is rendered to, in the zone.
+    pub(crate) path: &'static str,
+    /// The template. None has a command to be run afterwards: nothing restarts a service whose file has changed.
+    pub(crate) template: Value,
+}
+
+impl Manifest {
+    /// As SAPI's population has it.
+    pub(crate) fn into_template(self) -> ManifestTemplate {
+        (self.name.to_owned(), self.path.to_owned(), self.template, vec![self.role])
+    }
+}
+
+/// The path of the registrar's configuration.
+const REGISTRAR: &str = "/opt/smartdc/registrar/etc/config.json";
+
+/// All manifests of a lab.
+pub(crate) fn manifests(layout: &Layout) -> Vec<Manifest> {
+    let timeout = layout.options.session_timeout.as_millis().to_string();
+    let text = |template: &str| Value::String(template.replace("SESSION_TIMEOUT", &timeout));
+    let registrar = |role, kind: &str, port: u16| Manifest {
+        role,
+        name: "registrar",
+        path: REGISTRAR,
+        template: text(&REGISTRATION.replace("TYPE", kind).replace("\"PORT\"", &port.to_string())),
+    };
+    vec![
+        Manifest {
+            role: Role::Postgres,
+            name: "manatee-sitter",
+            path: "/opt/smartdc/manatee/etc/sitter.json",
+            template: text(SITTER),
+        },
+        Manifest {
+            role: Role::Postgres,
+            name: "manatee-backup",
+            path: "/opt/smartdc/manatee/etc/backup.json",
+            template: json!({"service_name": "{{{SERVICE_NAME}}}"}),
+        },
+        registrar(Role::Postgres, "db_host", 5432),
+        Manifest {
+            role: Role::Moray,
+            name: "moray",
+            path: "/opt/smartdc/moray/etc/config.json",
+            template: text(MORAY),
+        },
+        registrar(Role::Moray, "moray_host", 2020),
+        Manifest {
+            role: Role::ElectricMoray,
+            name: "electric-moray",
+            path: "/opt/smartdc/electric-moray/etc/config.json",
+            template: text(ELECTRIC_MORAY),
+        },
+        registrar(Role::ElectricMoray, "load_balancer", 2020),
+    ]
+}
+
+const SITTER: &str = r#"{
+  "shardPath": "{{{MANATEE_SHARD_PATH}}}",
+  "ip": "{{auto.MANTA_IP}}",
+  "postgresPort": 5432,
+  "backupPort": 12345,
+  "zoneId": "{{auto.ZONENAME}}",
+  "zookeeper": {
+    "servers": "{{#ZK_SERVERS}}{{host}}:{{port}}{{^last}},{{/last}}{{/ZK_SERVERS}}",
+    "sessionTimeoutMs": SESSION_TIMEOUT
+  },
+  "oneNodeWriteMode": {{#ONE_NODE_WRITE_MODE}}true{{/ONE_NODE_WRITE_MODE}}{{^ONE_NODE_WRITE_MODE}}false{{/ONE_NODE_WRITE_MODE}},
+  "dataDir": "/manatee/pg/data"
+}
+"#;
+
+const MORAY: &str = r#"{
+  "shard": "{{{SERVICE_NAME}}}",
+  "zookeeper": {
+    "servers": "{{#ZK_SERVERS}}{{host}}:{{port}}{{^last}},{{/last}}{{/ZK_SERVERS}}",
+    "sessionTimeoutMs": SESSION_TIMEOUT
+  },
+  "ip": "{{auto.MANTA_IP}}"
+}
+"#;
+
+/// `readOnly` is printed as it is, and only when it is true; the last shard has to be marked as `last`. A list that was edited
+/// carelessly makes this file invalid, here as in production.
+const ELECTRIC_MORAY: &str = r#"{
+  "ringCfg": {
+    "indexShards": [
+      {{#INDEX_MORAY_SHARDS}}
+      {
+        "host": "{{host}}"{{#readOnly}},
+        "readOnly": {{readOnly}}{{/readOnly}}
+      }{{^last}},{{/last}}
+      {{/INDEX_MORAY_SHARDS}}
+    ]
+  },
+  "zookeeper": {
+    "servers": "{{#ZK_SERVERS}}{{host}}:{{port}}{{^last}},{{/last}}{{/ZK_SERVERS}}",
+    "sessionTimeoutMs": SESSION_TIMEOUT
+  },
+  "ip": "{{auto.MANTA_IP}}",
+  "domain": "{{{DOMAIN_NAME}}}"
+}
+"#;
+
+const REGISTRATION: &str = r#"{
+  "registration": {
+    "domain": "{{{SERVICE_NAME}}}",
+    "type": "TYPE",
+    "ports": ["PORT"]
+  },
+  "zookeeper": {
+    "servers": "{{#ZK_SERVERS}}{{host}}:{{port}}{{^last}},{{/last}}{{/ZK_SERVERS}}",
+    "sessionTimeoutMs": SESSION_TIMEOUT
+  },
+  "adminIp": "{{auto.ADMIN_IP}}"
+}
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config_agent::render;
+
+    fn template(role: Role, name: &str) -> String {
+        let layout = Layout::example(203);
+        let found = manifests(&layout).into_iter().find(|one| one.role == role && one.name == name);
+        let template = found.unwrap().template;
+        template.as_str().map_or_else(|| template.to_string(), ToOwned::to_owned)
+    }
+
+    fn metadata(shards: &Value) -> Value {
+        json!({
+            "INDEX_MORAY_SHARDS": shards,
+            "ZK_SERVERS": [
+                {"host": "10.0.0.1", "port": 2181, "num": 1},
+                {"host": "10.0.0.2", "port": 2181, "num": 2, "last": true},
+            ],
+            "MANATEE_SHARD_PATH": "/manatee/1.moray.lab.example.net",
+            "SERVICE_NAME": "1.moray.lab.example.net",
+            "DOMAIN_NAME": "lab.example.net",
+            "auto": {"MANTA_IP": "127.77.203.40", "ADMIN_IP": "127.77.203.40", "ZONENAME": "z"},
+        })
+    }
+
+    #[test]
+    fn the_sitters_configuration() {
+        let rendered = render(&template(Role::Postgres, "manatee-sitter"), &metadata(&json!([])));
+        let value: Value = serde_json::from_str(&rendered.unwrap()).unwrap();
+        assert_eq!(
+            value,
+            json!({
+                "shardPath": "/manatee/1.moray.lab.example.net", "ip": "127.77.203.40",
+                "postgresPort": 5432, "backupPort": 12345, "zoneId": "z",
+                "zookeeper": {"servers": "10.0.0.1:2181,10.0.0.2:2181", "sessionTimeoutMs": 3000},
+                "oneNodeWriteMode": false, "dataDir": "/manatee/pg/data",
+            })
+        );
+    }
+
+    #[test]
+    fn the_others_configurations_are_json() {
+        for (role, name) in [
+            (Role::Postgres, "manatee-backup"),
+            (Role::Postgres, "registrar"),
+            (Role::Moray, "moray"),
+            (Role::ElectricMoray, "registrar"),
+        ] {
+            let rendered = render(&template(role, name), &metadata(&json!([]))).unwrap();
+            serde_json::from_str::<Value>(&rendered).unwrap();
+        }
+        let registrar = render(&template(Role::Moray, "registrar"), &metadata(&json!([])));
+        let registrar: Value = serde_json::from_str(&registrar.unwrap()).unwrap();
+        assert_eq!(
+            registrar["registration"],
+            json!({"domain": "1.moray.lab.example.net", "type": "moray_host", "ports": [2020]})
+        );
+    }
+
+    fn index_shards(shards: &Value) -> Option<Value> {
+        let template = template(Role::ElectricMoray, "electric-moray");
+        let rendered = render(&template, &metadata(shards)).unwrap();
+        let value: Value = serde_json::from_str(&rendered).ok()?;
+        Some(value["ringCfg"]["indexShards"].clone())
+    }
+
+    #[test]
+    fn shards_are_read_only_where_they_are_said_to_be() {
+        let shards = index_shards(&json!([
+            {"host": "1.moray"}, {"host": "2.moray", "readOnly": false},
+            {"host": "3.moray", "readOnly": true}, {"host": "4.moray", "readOnly": "false", "last": true},
+        ]));
+        let expected = json!([
+            {"host": "1.moray"}, {"host": "2.moray"},
+            {"host": "3.moray", "readOnly": true}, {"host": "4.moray", "readOnly": false},
+        ]);
+        assert_eq!(shards, Some(expected));
+    }
+
+    #[test]
+    fn careless_lists_make_invalid_files() {
+        for shards in [
+            json!([{"host": "1.moray", "last": true}, {"host": "2.moray", "last": true}]),
+            json!([{"host": "1.moray"}, {"host": "2.moray"}]),
+            json!([{"host": "1.moray", "readOnly": "yes", "last": true}]),
+        ] {
+            assert_eq!(index_shards(&shards), None, "{shards}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What the root directory of a new zone has.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::fs::{self, Permissions};
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use super::ZoneError;
+use super::account::Account;
+
+/// Where things get mounted, see [`super::enter`].
+const MOUNT_POINTS: [&str; 5] = ["usr", "proc", "dev", "etc/alternatives", "etc/java-17-openjdk"];
+/// Directories that belong to the zone.
+const DIRECTORIES: [&str; 6] =
+    ["root", "var/log/manatee", "var/svc", "opt/lab/bin", "opt/smartdc", "home"];
+/// Directories in which everybody may write.
+const TEMPORARY: [&str; 2] = ["tmp", "var/tmp"];
+/// As on the machine, whose `/usr` the zone has.
+const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
+
+const PASSWD: &str =
+    "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n";
+const GROUP: &str = "root:x:0:\nnogroup:x:65534:\n";
+const NSSWITCH: &str = "passwd: files\ngroup: files\nhosts: files\n";
+/// Login shells read `.bashrc` too, as in SmartOS.
+const BASH_PROFILE: &str = "if [ -f ~/.bashrc ]; then . ~/.bashrc; fi\n";
+
+/// A root directory in the making.
+pub(super) struct Root<'a> {
+    path: PathBuf,
+    account: Option<&'a Account>,
+}
+
+impl<'a> Root<'a> {
+    /// The root directory at a path. What is put into it belongs to `account`.
+    pub(super) fn new(path: PathBuf, account: Option<&'a Account>) -> Self {
+        Self { path, account }
+    }
+
+    /// Makes what every zone has. What is there already stays, but for files of these names.
+    ///
+    /// `hosts`: the names that resolve, with their addresses. `tools`: the paths of the commands that the lab stands in for.
+    ///
+    /// # Errors
+    /// Something cannot be made.
+    pub(super) fn lay_out(
+        &self,
+        hosts: &[(Ipv4Addr, String)],
+        tools: &[String],
+    ) -> Result<(), ZoneError> {
+        self.directory("")?;
+        for path in MOUNT_POINTS.iter().chain(&DIRECTORIES) {
+            self.directory(path)?;
+        }
+        for path in TEMPORARY {
+            self.directory(path)?;
+            let path = self.path.join(path);
+            fs::set_permissions(&path, Permissions::from_mode(0o1777))
+                .map_err(ZoneError::file("change the mode of", path))?;
+        }
+        for name in MERGED {
+            self.link(name, &format!("usr/{name}"))?;
+        }
+        for tool in tools {
+            self.directory(Path::new(tool).parent().unwrap_or(Path::new("")))?;
+            self.link(tool, "/opt/lab/program")?;
+        }
+        let mut file = "127.0.0.1\tlocalhost\n".to_owned();
+        for (address, name) in hosts {
+            // A string takes any text.
+            writeln!(file, "{address}\t{name}").unwrap_or_default();
+        }
+        self.file("etc/hosts", &file)?;
+        self.file("etc/passwd", PASSWD)?;
+        self.file("etc/group", GROUP)?;
+        self.file("etc/nsswitch.conf", NSSWITCH)?;
+        self.file("root/.bash_profile", BASH_PROFILE)?;
+        self.file("opt/lab/program", "")
+    }
+
+    /// Makes a directory, and those that it is in.
+    pub(super) fn directory(&self, path: impl AsRef<Path>) -> Result<(), ZoneError> {
+        let mut whole = self.path.clone();
+        let parts = path.as_ref().iter().filter(|part| *part != OsStr::new("/"));
+        for part in [OsStr::new("")].into_iter().chain(parts) {
+            if !part.is_empty() {
+                whole.push(part);
+            }
+            let made = match fs::create_dir(&whole) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                made => made.and_then(|()| self.own(&whole)),
+            };
+            made.map_err(ZoneError::file("make", whole.clone()))?;
+        }
+        Ok(())
+    }
+
+    /// Writes a file, after its directory.
+    pub(super) fn file(&self, path: impl AsRef<Path>, contents: &str) -> Result<(), ZoneError> {
+        let path = path.as_ref();
+        self.directory(path.parent().unwrap_or(Path::new("")))?;
+        let whole = self.path.join(path.strip_prefix("/").unwrap_or(path));
+        super::write_atomically(&whole, contents.as_bytes())
+            .and_then(|()| self.own(&whole))
+            .map_err(ZoneError::file("write", whole))
+    }
+
+    /// Changes the mode of a file.
+    pub(super) fn mode(&self, path: &str, mode: u32) -> Result<(), ZoneError> {
+        let whole = self.path.join(path.trim_start_matches('/'));
+        fs::set_permissions(&whole, Permissions::from_mode(mode))
+            .map_err(ZoneError::file("change the mode of", whole))
+    }
+
+    fn link(&self, path: &str, target: &str) -> Result<(), ZoneError> {
+        let whole = self.path.join(path);
+        let made = match symlink(target, &whole) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => made.and_then(|()| self.own(&whole)),
+        };
+        made.map_err(ZoneError::file("make", whole))
+    }
+
+    fn own(&self, path: &Path) -> io::Result<()> {
+        self.account.map_or(Ok(()), |account| account.own(path))
+    }
+
+    /// Removes everything but the entries `kept` of the root directory.
+    ///
+    /// # Errors
+    /// Something cannot be removed.
+    pub(super) fn clear(&self, kept: &[&str]) -> Result<(), ZoneError> {
+        let entries = match fs::read_dir(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(ZoneError::file("list", self.path.clone()))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(ZoneError::file("list", self.path.clone()))?;
+            if kept.iter().any(|kept| entry.file_name() == *kept) {
+                continue;
+            }
+            let path = entry.path();
+            let removed = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => fs::remove_dir_all(&path),
+                Ok(_) => fs::remove_file(&path),
+                Err(error) => Err(error),
+            };
+            removed.map_err(ZoneError::file("remove", path))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_root_is_made_cleared_and_made_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::new(directory.path().join("root"), None);
+        let hosts = [(Ipv4Addr::new(127, 77, 0, 2), "sapi.lab-1.example.net".to_owned())];
+        root.lay_out(&hosts, &["opt/lab/bin/svcs".to_owned()]).unwrap();
+        let at = |path: &str| directory.path().join("root").join(path);
+        let hosts_file = fs::read_to_string(at("etc/hosts")).unwrap();
+        assert_eq!(hosts_file, "127.0.0.1\tlocalhost\n127.77.0.2\tsapi.lab-1.example.net\n");
+        assert_eq!(fs::read_link(at("opt/lab/bin/svcs")).unwrap(), Path::new("/opt/lab/program"));
+        root.file("/manatee/pg/data/x", "1").unwrap();
+        root.clear(&["manatee"]).unwrap();
+        assert!(at("manatee/pg/data/x").exists() && !at("etc").exists());
+        root.lay_out(&[], &[]).unwrap();
+        assert_eq!(fs::metadata(at("var/tmp")).unwrap().permissions().mode() & 0o7777, 0o1777);
+    }
+}

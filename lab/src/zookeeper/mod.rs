@@ -1,0 +1,11 @@
+//! ZooKeeper: its server, and what the lab's services ask of it.
+
+mod client;
+mod server;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use client::{
+    ClientError, Node, connect, connect_detached, make_path, read, read_and_watch, wait_for_change,
+};
+pub(crate) use server::ZooKeeperServer;

@@ -1,0 +1,25 @@
+//! The lab from outside, and its parts against real servers.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
+#![expect(clippy::wildcard_enum_match_arm, reason = "tests look for lines of one kind")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "says what differs, and shows logs")]
+
+mod checker;
+mod failover;
+mod golden_http;
+mod load;
+mod plants;
+mod region;
+mod router;
+mod rows;
+mod servers;
+mod simulation;
+mod sitter;
+mod tier;
+mod tools;
+mod world;

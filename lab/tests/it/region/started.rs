@@ -1,0 +1,130 @@
+//! A lab for the tests.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use lab::control::{ControlClient, ExecRequest, ExecResponse, ZoneStatus};
+use lab::{Lab, Options, Role};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::run;
+
+/// Two shards of two peers, one zone of routers.
+pub(super) struct Region {
+    pub(super) lab: Lab,
+    pub(super) control: ControlClient,
+}
+
+impl Region {
+    pub(super) async fn start() -> Self {
+        let options = Options {
+            peers: 2,
+            routers: 1,
+            router_instances: 2,
+            vnodes: 256,
+            objects: 2000,
+            ..Options::default()
+        };
+        let builder = Lab::builder().program(env!("CARGO_BIN_EXE_lab-service")).options(options);
+        let lab = builder.start().await.unwrap();
+        let control = ControlClient::new(&format!("http://{}", lab.layout().block.control()));
+        Self { lab, control }
+    }
+
+    /// The URL of an API.
+    pub(super) fn url(&self, api: &str, path: &str) -> String {
+        let block = self.lab.layout().block;
+        let address = match api {
+            "sapi" => block.sapi(),
+            "imgapi" => block.imgapi(),
+            "vmapi" => block.vmapi(),
+            "cnapi" => block.cnapi(),
+            other => panic!("{other} is no API"),
+        };
+        format!("http://{address}{path}")
+    }
+
+    /// The `number`th zone of a role.
+    pub(super) fn zone(&self, role: Role, number: usize) -> ZoneStatus {
+        let spec = self.lab.layout().zones_of(role).nth(number).unwrap();
+        let mut zones = self.lab.zones().into_iter();
+        zones.find(|zone| zone.spec.uuid == spec.uuid).unwrap()
+    }
+
+    /// Runs a script under bash in a zone.
+    pub(super) async fn script(&self, zone: Uuid, script: &str) -> ExecResponse {
+        let request = ExecRequest { stdin: script.to_owned(), ..ExecRequest::default() };
+        self.control.exec(zone, &request).await.unwrap()
+    }
+
+    /// What a script prints in a zone. It has to succeed.
+    pub(super) async fn output(&self, zone: Uuid, script: &str) -> String {
+        let answer = self.script(zone, script).await;
+        assert_eq!(answer.exit_code, 0, "{script}: {answer:?}");
+        answer.stdout
+    }
+
+    /// What the primary of a shard answers to psql.
+    pub(super) async fn psql(&self, shard: u32, sql: &str) -> String {
+        let layout = self.lab.layout();
+        let primary = lab::primary(layout, &layout.shard_name(shard)).await.unwrap();
+        psql(&primary.ip().to_string(), sql)
+    }
+
+    pub(super) async fn stop_and_leave_nothing(self) {
+        let directory: PathBuf = self.lab.directory().path().to_owned();
+        let address = self.lab.layout().block.control().ip().to_string();
+        let prefix = address.trim_end_matches('1').to_owned();
+        self.lab.stop().await;
+        assert!(!directory.exists(), "{}", directory.display());
+        let sockets = run("ss", &["-Hltn"]);
+        assert!(!sockets.contains(&prefix), "somebody still listens:\n{sockets}");
+        let processes =
+            Command::new("pgrep").args(["-f", &directory.display().to_string()]).output();
+        let processes = String::from_utf8(processes.unwrap().stdout).unwrap();
+        assert_eq!(processes, "", "processes of the lab are left");
+    }
+}
+
+/// What a PostgreSQL server answers to psql.
+pub(super) fn psql(server: &str, sql: &str) -> String {
+    let text = run("psql", &["-h", server, "-U", "postgres", "-d", "moray", "-XAtc", sql]);
+    text.trim().to_owned()
+}
+
+/// Every zone has its address and the ports of production.
+pub(super) fn every_address_answers(region: &Region) {
+    for zone in region.lab.layout().zones_of(Role::Postgres) {
+        let address = zone.address;
+        assert_eq!(psql(&address.to_string(), "select 1"), "1");
+        let state = super::curl(&[&format!("http://{address}:5433/state")]);
+        assert_eq!(state["zkstate"]["generation"], json!(1), "{state}");
+        let jobs = run(
+            "curl",
+            &[
+                "-sS",
+                "-o",
+                "/dev/null",
+                "-w",
+                "%{http_code}",
+                &format!("http://{address}:12345/backup/{}", Uuid::nil()),
+            ],
+        );
+        assert_eq!(jobs, "404");
+    }
+    let router = region.zone(Role::ElectricMoray, 0).spec.address;
+    for port in [4021, 4022] {
+        let status = super::curl(&[&format!("http://{router}:{port}/status")]);
+        assert_eq!(status["client_list"].as_array().unwrap().len(), 2, "{status}");
+        assert_eq!(status["index_shards"][0]["host"], json!("1.moray.lab.example.net"));
+    }
+    for (api, path) in
+        [("sapi", "/ping"), ("imgapi", "/ping"), ("vmapi", "/ping"), ("cnapi", "/ping")]
+    {
+        super::curl(&[&region.url(api, path)]);
+    }
+    let shards =
+        run("curl", &["-sS", &region.url("sapi", "/applications?name=manta&include_master=true")]);
+    assert!(shards.contains("INDEX_MORAY_SHARDS"), "{shards}");
+}

@@ -1,0 +1,58 @@
+//! What can go wrong in `reshard`.
+
+use std::io;
+
+use thiserror::Error;
+
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+/// A command that failed.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    /// Standard output is gone, a file cannot be read and the like.
+    #[error("input or output failed")]
+    Io(#[from] io::Error),
+    /// The lab does not start.
+    #[error(transparent)]
+    Lab(#[from] lab::LabError),
+    /// A running lab does not do what it was told.
+    #[error(transparent)]
+    Control(#[from] lab::control::ControlClientError),
+    /// A load does not run.
+    #[error(transparent)]
+    Load(#[from] lab::load::LoadError),
+    /// Nothing can be proven.
+    #[error(transparent)]
+    Proof(#[from] lab::ProofError),
+    /// Nothing answers at any control address.
+    #[error("no lab is running here; `reshard lab up` starts one")]
+    NoLab,
+    /// More than one answers.
+    #[error("several labs are running here, in the blocks {blocks}: choose one with --block")]
+    SeveralLabs {
+        /// Their numbers.
+        blocks: String,
+    },
+    /// It does not stop.
+    #[error("the lab has not stopped within {seconds} s")]
+    StillRunning {
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// A zone was named that is not there.
+    #[error("no zone is called {name}; `reshard lab status` lists them")]
+    NoZone {
+        /// The name.
+        name: String,
+    },
+    /// The beginning of a name fits several zones.
+    #[error("{name} is the beginning of {one} and of {other}: write more of it")]
+    SeveralZones {
+        /// What was written.
+        name: String,
+        /// A zone.
+        one: String,
+        /// Another.
+        other: String,
+    },
+}

@@ -1,0 +1,44 @@
+//! `reshard lab check`.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use lab::LabDirectory;
+use lab::checker::CheckOptions;
+
+use super::running::{Format, Running};
+use crate::exit;
+use crate::output::Output;
+use crate::reshard::error::Result;
+
+/// Prove from the logs of loads what became of every write
+///
+/// Every acknowledged write has to be readable at its owner with its value; nothing may be there that was not written, and
+/// no vnode may have taken writes at two shards. It can be run at any moment, also while loads run.
+#[derive(Args, Debug)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    lab: Running,
+    /// Logs of `reshard lab load`
+    #[arg(value_name = "FILE")]
+    logs: Vec<PathBuf>,
+    /// How to print the report
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+impl CheckArgs {
+    pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
+        let control = self.lab.find().await?;
+        let layout = control.layout().await?;
+        let directory = LabDirectory::new(&layout.directory);
+        let report = lab::prove(&layout, &directory, &self.logs, &CheckOptions::default()).await?;
+        if self.output.is_json() {
+            out.json(&report)?;
+        } else {
+            writeln!(out, "{report}")?;
+        }
+        Ok(if report.is_green() { exit::SUCCESS } else { exit::DAMAGED })
+    }
+}

@@ -1,0 +1,80 @@
+//! Finding a lab that runs, and zones in it.
+
+use clap::{Args, ValueEnum};
+use lab::AddressBlock;
+use lab::control::{ControlClient, ZoneStatus};
+
+use crate::reshard::error::{Error, Result};
+
+/// Which lab a command is about.
+#[derive(Args, Debug)]
+pub(super) struct Running {
+    /// The lab at the addresses 127.77.BLOCK.x [default: the one that runs]
+    #[arg(long, env = "RESHARD_LAB")]
+    block: Option<u8>,
+}
+
+impl Running {
+    /// The control of the lab that was meant.
+    pub(super) async fn find(&self) -> Result<ControlClient> {
+        if let Some(block) = self.block {
+            return Ok(client(AddressBlock::new(block)));
+        }
+        match *lab::running().await {
+            [] => Err(Error::NoLab),
+            [block] => Ok(client(block)),
+            ref several => Err(Error::SeveralLabs {
+                blocks: several
+                    .iter()
+                    .map(|block| block.number().to_string())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            }),
+        }
+    }
+}
+
+fn client(block: AddressBlock) -> ControlClient {
+    ControlClient::new(&format!("http://{}", block.control()))
+}
+
+/// The zone that was meant by a UUID or the beginning of one, an alias or the beginning of one, or an address.
+pub(super) fn zone_named<'a>(zones: &'a [ZoneStatus], name: &str) -> Result<&'a ZoneStatus> {
+    let exactly = |zone: &&ZoneStatus| {
+        zone.spec.uuid.to_string() == name
+            || zone.spec.alias == name
+            || zone.spec.address.to_string() == name
+    };
+    if let Some(zone) = zones.iter().find(exactly) {
+        return Ok(zone);
+    }
+    let begins = |zone: &&ZoneStatus| {
+        zone.spec.uuid.to_string().starts_with(name) || zone.spec.alias.starts_with(name)
+    };
+    let mut found = zones.iter().filter(begins);
+    match (found.next(), found.next()) {
+        (Some(zone), None) => Ok(zone),
+        (None, _) => Err(Error::NoZone { name: name.to_owned() }),
+        (Some(one), Some(other)) => Err(Error::SeveralZones {
+            name: name.to_owned(),
+            one: one.spec.alias.clone(),
+            other: other.spec.alias.clone(),
+        }),
+    }
+}
+
+/// How data are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+}
+
+impl Format {
+    pub(super) fn is_json(self) -> bool {
+        self == Self::Json
+    }
+}
