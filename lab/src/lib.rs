@@ -14,6 +14,7 @@ mod lab;
 mod layout;
 pub mod load;
 mod moray;
+mod options;
 mod pg_dump;
 mod postgres;
 mod process;
@@ -33,6 +34,6 @@ pub use lab::{
     Lab, LabBuilder, LabError, ProofError, primary, prove, ring_in_use, running, zone_shell,
     zookeeper_shell,
 };
-pub use layout::{Host, Layout, LayoutError, Options, Role, Server, ServiceImage, ZoneSpec};
+pub use layout::{Host, Layout, LayoutError, Role, Server, ServiceImage, ZoneSpec};
 pub use triton::http::{ApiFault, ApiFaults, ApiName, FaultKind};
 pub use triton::vmapi::{JobFault, JobTask};
