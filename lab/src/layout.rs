@@ -9,7 +9,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::address::AddressBlock;
-pub(crate) use crate::options::Options;
+use crate::options::Options;
 
 /// What a zone is for. Written as SAPI names the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -35,5 +35,6 @@ pub use lab::{
     zookeeper_shell,
 };
 pub use layout::{Host, Layout, LayoutError, Role, Server, ServiceImage, ZoneSpec};
+pub use options::Options;
 pub use triton::http::{ApiFault, ApiFaults, ApiName, FaultKind};
 pub use triton::vmapi::{JobFault, JobTask};

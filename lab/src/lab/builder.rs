@@ -11,7 +11,8 @@ use super::error::LabError;
 use super::{Lab, home, host, start};
 use crate::address::AddressBlock;
 use crate::directory::LabDirectory;
-use crate::layout::{Layout, Options};
+use crate::layout::Layout;
+use crate::options::Options;
 
 /// What is called with every step of a start.
 pub(super) type OnProgress = Box<dyn Fn(&str) + Send + Sync>;

@@ -18,7 +18,8 @@ use crate::control::{
     ExecRequest, ExecResponse, ServiceState, ServiceStatus, SmfAction, SmfRequest, ZoneState,
 };
 use crate::directory::LabDirectory;
-use crate::layout::{Host, Layout, Options, Role, ZoneSpec};
+use crate::layout::{Host, Layout, Role, ZoneSpec};
+use crate::options::Options;
 
 /// Every service: starts a process of its own, as servers do, and ends orderly. haproxy dies at once. Called
 /// by another name it is a tool.
