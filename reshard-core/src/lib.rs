@@ -10,6 +10,7 @@ mod measure;
 mod phase;
 pub mod phases;
 mod plan;
+mod report;
 mod vnode_set;
 
 pub use clock::{Clock, SystemClock};
@@ -35,4 +36,5 @@ pub use plan::{
     Action, Balance, Costs, InvalidPlanUuid, Layout, NewZone, PLAN_VERSION, Plan, PlanDifference,
     PlanError, PlanUuid, Prediction, Request, Selection, Target,
 };
+pub use report::{PhaseReport, Report, WriteBlockReport};
 pub use vnode_set::{InvalidVnodeSet, VnodeSet};

@@ -7,9 +7,10 @@ use clap::Args;
 use lab::LabDirectory;
 use lab::checker::CheckOptions;
 
-use super::running::{Format, Running};
+use super::running::Running;
 use crate::exit;
 use crate::output::Output;
+use crate::reshard::format::Format;
 use crate::reshard::error::Result;
 
 /// Prove from the logs of loads what became of every write

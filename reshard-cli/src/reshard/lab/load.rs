@@ -9,9 +9,10 @@ use indicatif::ProgressBar;
 use lab::Role;
 use lab::load::{Load, LoadOptions};
 
-use super::running::{Format, Running};
+use super::running::Running;
 use super::up::Interrupted;
 use crate::output::Output;
+use crate::reshard::format::Format;
 use crate::reshard::error::Result;
 
 /// Put, overwrite, read and delete objects through the routers, and log every attempt

@@ -42,9 +42,7 @@ enum LabCommand {
 }
 
 impl LabArgs {
-    pub(super) fn run(self, out: &mut Output) -> Result<u8> {
-        let runtime = tokio::runtime::Runtime::new()?;
-        runtime.block_on(async {
+    pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
             let done = match self.command {
                 LabCommand::Up(args) => args.run(out).await,
                 LabCommand::Down(args) => args.run().await,
@@ -58,6 +56,5 @@ impl LabArgs {
                 LabCommand::Check(args) => return args.run(out).await,
             };
             done.map(|()| exit::SUCCESS)
-        })
     }
 }

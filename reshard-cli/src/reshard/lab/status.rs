@@ -8,8 +8,9 @@ use comfy_table::presets::NOTHING;
 use lab::control::{ServiceState, ZoneStatus};
 use serde::Serialize;
 
-use super::running::{Format, Running};
+use super::running::Running;
 use crate::output::Output;
+use crate::reshard::format::Format;
 use crate::reshard::error::Result;
 
 /// What runs in the lab, and what is broken

@@ -10,6 +10,7 @@ use lab::{AddressBlock, Lab, Options};
 
 use crate::output::{Output, say};
 use crate::reshard::error::Result;
+use crate::reshard::format::Format;
 
 /// Start a lab, print where everything is, and stay until ^C or `reshard lab down`
 ///
@@ -55,7 +56,7 @@ pub(super) struct UpArgs {
     block: Option<u8>,
     /// How to print what was started
     #[arg(short, long, value_enum, default_value_t)]
-    output: super::running::Format,
+    output: Format,
 }
 
 impl UpArgs {
