@@ -23,8 +23,9 @@ pub use executor::{
     Context, Ended, Event, Executor, ExecutorError, Observer, Seen, Waiting, WriteBlockRecord,
 };
 pub use inventory::{
-    Inventory, PeerFacts, PnodeFacts, RingFacts, RouterFacts, RouterInstance, ServerFacts,
-    Services, ShardFacts, ZoneFacts,
+    ClockReading, InstanceProbe, Inventory, InventoryError, PeerFacts, PnodeFacts, RingFacts,
+    RouterFacts, RouterInstance, RouterProbe, ServerFacts, Services, ShardFacts, Stamped,
+    ZoneFacts, gather, probe_router, read_ring,
 };
 pub use journal::{
     Activity, Controls, Entry, EntryKind, Knobs, PhaseRecord, PhaseState, PlanState, Progress,
