@@ -34,7 +34,7 @@ pub use keys::{KeyHash, RowVnodeError, hashed_part};
 pub use measure::{Measurement, Method, TableMeasurement, VnodeMeasurement};
 pub use phase::{About, MayPass, OrTrouble, Phase, Trouble, Undone, WriteBlock};
 pub use plan::{
-    Action, Balance, InvalidPlanUuid, Layout, NewZone, PLAN_VERSION, Plan, PlanUuid, Prediction,
-    Request, Selection, Target,
+    Action, Balance, Costs, InvalidPlanUuid, Layout, NewZone, PLAN_VERSION, Plan, PlanDifference,
+    PlanError, PlanUuid, Prediction, Request, Selection, Target,
 };
 pub use vnode_set::{InvalidVnodeSet, VnodeSet};
