@@ -6,6 +6,7 @@ mod deployment;
 mod executor;
 mod inventory;
 mod journal;
+mod keys;
 mod measure;
 mod phase;
 pub mod phases;
@@ -31,6 +32,7 @@ pub use journal::{
     Activity, Controls, Entry, EntryKind, Knobs, PhaseRecord, PhaseState, PlanState, Progress,
     SqliteStore, Store, StoreError,
 };
+pub use keys::{KeyHash, RowVnodeError, hashed_part};
 pub use measure::{Measurement, Method, TableMeasurement, VnodeMeasurement};
 pub use phase::{About, MayPass, OrTrouble, Phase, Trouble, Undone, WriteBlock};
 pub use plan::{
