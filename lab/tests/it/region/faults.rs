@@ -1,5 +1,7 @@
 //! What is broken on purpose breaks, and is whole again afterwards.
 
+use std::time::Duration;
+
 use lab::{ApiFault, ApiName, Fault, FaultKind, Role};
 
 use super::started::{Region, psql};
@@ -80,4 +82,33 @@ pub(super) async fn a_full_disk_and_a_corrupt_image(region: &Region) {
     assert_ne!(digest(), before);
     region.control.heal(Some(corrupt.id)).await.unwrap();
     assert_eq!(digest(), before);
+}
+
+/// Without ZooKeeper PostgreSQL goes on; with it again everybody is who they were.
+pub(super) async fn zookeeper_comes_back(region: &Region) {
+    let zone = region.zone(Role::Postgres, 0).spec;
+    let first = zone.address.to_string();
+    let peers = async || region.output(zone.uuid, "manatee-adm peers -H -o role,ip").await;
+    let generation = async || {
+        let script = "manatee-adm zk-state | json generation";
+        region.output(zone.uuid, script).await.trim().to_owned()
+    };
+    let verified = async || region.script(zone.uuid, "manatee-adm verify").await.stdout;
+    let (before, well) = ((peers().await, generation().await), verified().await);
+    // So short that sessions outlive it, and so long that none does.
+    for outage in [Duration::ZERO, region.lab.layout().options.session_timeout * 2] {
+        let killed = region.control.cause(&Fault::ZooKeeper).await.unwrap();
+        assert_eq!(psql(&first, "select 1"), "1", "PostgreSQL goes on without ZooKeeper");
+        let refused = region.script(zone.uuid, "manatee-adm peers").await;
+        assert!(refused.stderr.contains("unable to connect to zk"), "{refused:?}");
+        tokio::time::sleep(outage).await;
+        region.control.heal(Some(killed.id)).await.unwrap();
+        let shown = region.zookeeper("get /manatee/1.moray.lab.example.net/state").await;
+        assert!(shown.contains(&first), "{shown}");
+        eventually("the shard is whole", async || verified().await == well).await;
+        // Sessions that were lost are over by then.
+        tokio::time::sleep(region.lab.layout().options.session_timeout).await;
+        assert_eq!((peers().await, generation().await), before, "nobody took over");
+        eventually("every shard takes writes", async || region.writes().await.is_ok()).await;
+    }
 }
