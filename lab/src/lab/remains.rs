@@ -92,7 +92,9 @@ fn remove_contents(directory: &Path, inner: &[&str]) -> io::Result<()> {
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
         let ended = threads.into_iter().map(|thread| {
-            thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread that removes panicked")))
+            thread
+                .join()
+                .unwrap_or_else(|_| Err(io::Error::other("a thread that removes panicked")))
         });
         ended.collect()
     })
@@ -124,7 +126,10 @@ fn abandoned(table: &str, key: &str, id: &str) -> bool {
     table.lines().skip(1).any(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [its_key, its_id, _, _, _, _, attached, ..] = fields.as_slice() else { return false };
-        number(its_key).is_some() && number(its_key) == number(key) && *its_id == id && *attached == "0"
+        number(its_key).is_some()
+            && number(its_key) == number(key)
+            && *its_id == id
+            && *attached == "0"
     })
 }
 

@@ -37,7 +37,8 @@ fn pack(ring: &Ring) -> Result<(Vec<u8>, ImageDigest), Cause> {
 /// Puts the image of a ring into IMGAPI, as `sdc-imgadm import` does.
 pub(super) async fn import(layout: &Layout, ring: Ring) -> Result<(), Cause> {
     let (image, digest) = tokio::task::spawn_blocking(move || pack(&ring)).await??;
-    let (uuid, client) = (layout.ring_image, reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?);
+    let (uuid, client) =
+        (layout.ring_image, reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?);
     let url = format!("http://{}/images/{uuid}", layout.block.imgapi());
     let now = jiff::Timestamp::now();
     let manifest = json!({

@@ -252,7 +252,7 @@ async fn make(lab: &Lab, on_progress: &(dyn Fn(&str) + Send + Sync)) -> Result<(
         while let Some(booted) = booting.join_next().await {
             booted.map_err(|error| LabError::part("a zone")(error.into()))??;
         }
-        Ok(())
+        Ok::<(), LabError>(())
     };
     wait.for_end("the boot of all zones", booted).await??;
     let path = lab.configuration();

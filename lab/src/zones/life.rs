@@ -110,8 +110,7 @@ impl Zones {
             kept.runner.send(Event::Abandon).await;
         }
         let belonging = Belonging::of_lab(inner.directory.path());
-        let works: [fn(&Belonging) -> std::io::Result<()>; 3] =
-            [thaw_all, quit_postgres, kill_all];
+        let works: [fn(&Belonging) -> std::io::Result<()>; 3] = [thaw_all, quit_postgres, kill_all];
         for work in works {
             inner.blocking(belonging.clone(), work).await;
         }

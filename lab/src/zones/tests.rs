@@ -209,7 +209,8 @@ async fn a_command_that_nobody_waits_for_is_killed_with_all_that_it_started() {
     let argv: Vec<String> =
         ["bash", "-c", &format!("echo begun; {script}")].map(ToOwned::to_owned).into();
     let request = ExecRequest { argv, ..ExecRequest::default() };
-    let late = lab.zones.exec_global(server, &request.within(Duration::from_secs(1))).await.unwrap();
+    let late =
+        lab.zones.exec_global(server, &request.within(Duration::from_secs(1))).await.unwrap();
     assert_eq!(processes(&mark), 0, "all are gone before the answer");
     let words = "killed with all that it started: it took longer than 1s\n";
     assert_eq!((late.exit_code, late.timed_out), (124, true));
@@ -291,7 +292,7 @@ async fn a_zone_is_frozen_killed_and_booted() {
     assert_eq!(processes(&format!("LAB_ZONE={zone}")), 0);
     assert_eq!(lab.zones.status(zone).unwrap().state, ZoneState::Stopped);
     assert!(!lab.log(zone, "moray-2020").contains("ending"));
-    let error = lab.zones.exec(zone, &ExecRequest::default(), None).await.unwrap_err();
+    let error = lab.zones.exec(zone, &ExecRequest::default()).await.unwrap_err();
     assert_eq!(error.to_string(), format!("zone {zone} is stopped"));
     lab.zones.boot(zone).await.unwrap();
     assert_eq!(lab.service(zone, "moray-2020").state, ServiceState::Online);

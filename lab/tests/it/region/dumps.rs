@@ -14,7 +14,8 @@ const PORT: &str = "23456";
 /// The dump stops at the lock; without it runs a second PostgreSQL, and puts what it dumped into Manta.
 pub(super) async fn the_dump_honours_its_lock(region: &Region) {
     // With two peers there is no async: the sync dumps.
-    let (primary, sync) = (region.zone(Role::Postgres, 0).spec, region.zone(Role::Postgres, 1).spec);
+    let (primary, sync) =
+        (region.zone(Role::Postgres, 0).spec, region.zone(Role::Postgres, 1).spec);
     region.zookeeper("create /pg_dump_lock region-test").await;
     let refused = region.script(sync.uuid, SCRIPT).await;
     assert_eq!(refused.exit_code, 1, "{refused:?}");

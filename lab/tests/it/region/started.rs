@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use lab::control::{ControlClient, ExecRequest, ExecResponse, ZoneStatus};
 use lab::{Lab, Options, Role};
@@ -57,7 +58,10 @@ impl Region {
     /// Runs a script under bash in a zone.
     pub(super) async fn script(&self, zone: Uuid, script: &str) -> ExecResponse {
         let request = ExecRequest { stdin: script.to_owned(), ..ExecRequest::default() };
-        self.control.exec(zone, &request).await.unwrap()
+        let request = request.within(Duration::from_mins(1));
+        let answer = self.control.exec(zone, &request).await.unwrap();
+        assert!(!answer.timed_out, "{script}: {answer:?}");
+        answer
     }
 
     /// What a script prints in a zone. It has to succeed.
