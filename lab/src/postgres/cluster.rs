@@ -58,6 +58,14 @@ pub(crate) enum ClusterError {
         /// What it said.
         said: String,
     },
+    /// A copy does not go on.
+    #[error("{} has copied nothing for {seconds} s", program.display())]
+    Stalled {
+        /// The program.
+        program: PathBuf,
+        /// How long nothing was heard of it.
+        seconds: u64,
+    },
     /// A server from before is still there.
     #[error("processes of an earlier server in {} do not go away", data.display())]
     LeftOver {
