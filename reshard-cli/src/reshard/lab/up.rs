@@ -88,11 +88,10 @@ impl UpArgs {
         spinner.enable_steady_tick(Duration::from_millis(200));
         let shown = spinner.clone();
         let mut interrupted = Interrupted::new()?;
-        let lab = tokio::select! {
-            lab = builder.on_progress(move |step| shown.set_message(step.to_owned())).start() => lab?,
-            () = interrupted.wait() => return Ok(()),
-        };
+        let builder = builder.on_progress(move |step| shown.set_message(step.to_owned()));
+        let started = builder.start_unless(interrupted.wait()).await;
         spinner.finish_and_clear();
+        let Some(lab) = started? else { return Ok(()) };
         if self.output.is_json() {
             out.json(lab.layout())?;
         } else {
