@@ -92,7 +92,13 @@ fn tuned(knobs: &Knobs, settings: &[String]) -> Result<Knobs> {
         let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
         let wrong = || Error::Setting {
             setting: setting.clone(),
-            known: document.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "),
+            known: document
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, _)| name.as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
         };
         if document.get(name).is_none() {
             return Err(wrong());

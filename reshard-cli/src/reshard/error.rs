@@ -64,6 +64,9 @@ pub(crate) enum Error {
     /// A plan file cannot be used.
     #[error(transparent)]
     Store(#[from] reshard_core::StoreError),
+    /// The region cannot be read.
+    #[error(transparent)]
+    Inventory(#[from] reshard_core::InventoryError),
     /// There is no plan.
     #[error("no plan can be made")]
     Plan(#[from] reshard_core::PlanError),

@@ -12,7 +12,13 @@ use super::error::Result;
 #[derive(Args, Debug)]
 pub(super) struct Region {
     /// The file that tells where the region's services are; `reshard init` writes one
-    #[arg(short, long, env = "RESHARD_CONFIG", value_name = "FILE", default_value = "reshard.toml")]
+    #[arg(
+        short,
+        long,
+        env = "RESHARD_CONFIG",
+        value_name = "FILE",
+        default_value = "reshard.toml"
+    )]
     config: PathBuf,
 }
 

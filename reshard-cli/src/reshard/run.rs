@@ -104,23 +104,31 @@ impl AbortArgs {
             let mut controls = store.controls()?;
             controls.abort = true;
             store.set_controls(&controls)?;
-            say("The executor takes everything back as soon as it can; `reshard status` shows how far it is.");
+            say(
+                "The executor takes everything back as soon as it can; `reshard status` shows how far it is.",
+            );
             return Ok(exit::SUCCESS);
         }
         execute(&self.region, store, false, true).await
     }
 }
 
-async fn execute(region: &Region, store: Arc<SqliteStore>, verbose: bool, abort: bool) -> Result<u8> {
+async fn execute(
+    region: &Region,
+    store: Arc<SqliteStore>,
+    verbose: bool,
+    abort: bool,
+) -> Result<u8> {
     let deployment = region.connect().await?;
     let watch = Arc::new(Watch::new(verbose));
-    let executor =
-        Executor::new(store, deployment, phases::rfd103()).observed_by(watch.clone());
+    let executor = Executor::new(store, deployment, phases::rfd103()).observed_by(watch.clone());
     let ended = if abort { executor.abort().await } else { executor.run().await };
     watch.finish();
     Ok(match ended? {
         Ended::Done => {
-            say("The plan is done. `reshard report` tells what was moved and how long writes were refused.");
+            say(
+                "The plan is done. `reshard report` tells what was moved and how long writes were refused.",
+            );
             exit::SUCCESS
         }
         Ended::Paused { phase } => {

@@ -20,11 +20,8 @@ pub(super) struct Watch {
 impl Watch {
     /// With `verbose`, every single change has a line.
     pub(super) fn new(verbose: bool) -> Self {
-        let bar = if stderr().is_terminal() {
-            ProgressBar::new_spinner()
-        } else {
-            ProgressBar::hidden()
-        };
+        let bar =
+            if stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         bar.enable_steady_tick(Duration::from_millis(200));
         Self { bar, counting: Mutex::new(None), verbose }
     }

@@ -10,8 +10,8 @@ use lab::checker::CheckOptions;
 use super::running::Running;
 use crate::exit;
 use crate::output::Output;
-use crate::reshard::format::Format;
 use crate::reshard::error::Result;
+use crate::reshard::format::Format;
 
 /// Prove from the logs of loads what became of every write
 ///

@@ -12,8 +12,8 @@ use lab::load::{Load, LoadOptions};
 use super::running::Running;
 use super::up::Interrupted;
 use crate::output::Output;
-use crate::reshard::format::Format;
 use crate::reshard::error::Result;
+use crate::reshard::format::Format;
 
 /// Put, overwrite, read and delete objects through the routers, and log every attempt
 ///

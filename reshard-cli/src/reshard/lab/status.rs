@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::running::Running;
 use crate::output::Output;
-use crate::reshard::format::Format;
 use crate::reshard::error::Result;
+use crate::reshard::format::Format;
 
 /// What runs in the lab, and what is broken
 #[derive(Args, Debug)]

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use lab::{AddressBlock, Lab, Options};
 
 use crate::output::{Output, say};
+use crate::progress::spinner;
 use crate::reshard::error::Result;
 use crate::reshard::format::Format;
 
@@ -81,11 +81,7 @@ impl UpArgs {
         if let Some(block) = self.block {
             builder = builder.block(AddressBlock::new(block));
         }
-        let spinner = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
-            spinner.set_style(style);
-        }
-        spinner.enable_steady_tick(Duration::from_millis(200));
+        let spinner = spinner();
         let shown = spinner.clone();
         let mut interrupted = Interrupted::new()?;
         let builder = builder.on_progress(move |step| shown.set_message(step.to_owned()));

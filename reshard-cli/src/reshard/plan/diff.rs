@@ -49,7 +49,9 @@ fn shown(value: Option<&Value>) -> String {
     let Some(value) = value else { return "(not there)".to_owned() };
     let text = value.to_string();
     match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}… ({} bytes)", text.get(..end).unwrap_or_default(), text.len()),
+        Some((end, _)) => {
+            format!("{}… ({} bytes)", text.get(..end).unwrap_or_default(), text.len())
+        }
         None => text,
     }
 }

@@ -6,11 +6,13 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use manatee_client::ShardName;
 use reshard_core::{
-    Costs, Layout, Plan, PlanUuid, Request, Selection, SqliteStore, VnodeSet,
+    Costs, Layout, Plan, PlanUuid, Request, Selection, SqliteStore, SystemClock, VnodeSet, gather,
 };
 use sapi_client::{ImageUuid, ServerUuid};
 
+use super::summary;
 use crate::output::{Output, say};
+use crate::progress::spinner;
 use crate::reshard::error::{Error, Result};
 use crate::reshard::place::Region;
 
@@ -96,6 +98,25 @@ enum LayoutName {
 }
 
 impl NewArgs {
+    pub(super) async fn run(self, out: &mut Output) -> Result<()> {
+        let request = self.request()?;
+        let deployment = self.region.connect().await?;
+        let cache = self.plan.parent().map_or_else(PathBuf::new, PathBuf::from);
+        let spinner = spinner();
+        let on_progress = |what: &str| spinner.set_message(what.to_owned());
+        let inventory = gather(&deployment, &self.source, &cache, &SystemClock, &on_progress).await;
+        spinner.finish_and_clear();
+        let inventory = inventory?;
+        let costs = Costs::default();
+        let plan = Plan::make(PlanUuid::random(), Timestamp::now(), request, inventory, &costs)?;
+        summary(&plan, out)?;
+        if !self.dry_run {
+            SqliteStore::create(&self.plan, &plan)?;
+            say(format_args!("Written to {}; `reshard run` carries it out.", self.plan.display()));
+        }
+        Ok(())
+    }
+
     fn request(&self) -> Result<Request> {
         let selection = if self.share.is_empty() {
             match self.by {
@@ -105,7 +126,9 @@ impl NewArgs {
                 By::Listed => Selection::Listed(self.listed()?),
             }
         } else {
-            Selection::Shares(self.share.iter().map(|share| parsed_share(share)).collect::<Result<_>>()?)
+            Selection::Shares(
+                self.share.iter().map(|share| parsed_share(share)).collect::<Result<_>>()?,
+            )
         };
         Ok(Request {
             source: self.source.clone(),
