@@ -125,7 +125,8 @@ impl LabBuilder {
         self,
         interrupted: impl Future<Output = ()>,
     ) -> Result<Option<Lab>, LabError> {
-        match start::start(self.claim().await?, interrupted).await {
+        // A start has many parts, and its future is big.
+        match Box::pin(start::start(self.claim().await?, interrupted)).await {
             Err(LabError::Interrupted) => Ok(None),
             started => started.map(Some),
         }

@@ -99,12 +99,6 @@ fn wait_until(what: &str, limit: Duration, is_so: impl Fn() -> bool) {
     }
 }
 
-/// Segments of shared memory that nobody uses.
-fn segments() -> usize {
-    let table = fs::read_to_string("/proc/sysvipc/shm").unwrap();
-    table.lines().filter(|line| line.split_whitespace().nth(6) == Some("0")).count()
-}
-
 /// The place of a lab.
 #[derive(Clone, Copy)]
 struct Place(u8);
@@ -132,11 +126,29 @@ impl Place {
         ours.collect::<Vec<_>>().join("\n")
     }
 
+    /// Keys and ids of the shared memory that its databases have, or that the killed ones had: line 7 of `postmaster.pid`.
+    fn segments(self) -> Vec<(String, String)> {
+        let zones = fs::read_dir(self.directory().join("zones")).unwrap().flatten();
+        let pid_files = zones.map(|zone| zone.path().join("root/manatee/pg/data/postmaster.pid"));
+        let segment = |path: PathBuf| {
+            let text = fs::read_to_string(path).ok()?;
+            let (key, id) = text.lines().nth(6)?.trim().split_once(char::is_whitespace)?;
+            Some((key.to_owned(), id.trim().to_owned()))
+        };
+        pid_files.filter_map(segment).collect()
+    }
+
     fn assert_nothing_is_left(self) {
         assert_eq!(self.processes(), Vec::<PathBuf>::new());
         assert_eq!(self.listeners(), "");
         assert!(!self.directory().exists());
     }
+}
+
+/// Whether the kernel has a segment of shared memory.
+fn is_there((key, id): &(String, String)) -> bool {
+    let table = fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    table.lines().any(|line| line.split_whitespace().take(2).eq([key, id]))
 }
 
 #[test]
@@ -153,7 +165,6 @@ fn an_interrupted_start_leaves_nothing() {
 
 #[test]
 fn a_killed_lab_is_cleaned_up_by_the_next() {
-    let before = segments();
     let mut killed = Up::start(210);
     let place = killed.place();
     killed.wait_for("up");
@@ -167,9 +178,11 @@ fn a_killed_lab_is_cleaned_up_by_the_next() {
     let begun = Command::new("curl").args(["-sSf", "-H", header, "-d", body, &url]).output();
     assert!(begun.unwrap().status.success());
     assert!(place.processes().len() > 10);
+    let segments = place.segments();
+    assert!(segments.len() == 4 && segments.iter().all(is_there), "{segments:?}");
     killed.signal("-KILL");
     wait_until("all services die with it", Duration::from_secs(5), || {
-        place.processes().len() == 1 && place.listeners().is_empty()
+        place.processes().len() <= 1 && place.listeners().is_empty()
     });
 
     let mut next = Up::start(210);
@@ -181,5 +194,5 @@ fn a_killed_lab_is_cleaned_up_by_the_next() {
     let taken = next.interrupt();
     assert!(taken < Duration::from_secs(5), "{taken:?}");
     place.assert_nothing_is_left();
-    assert!(segments() <= before, "shared memory is left");
+    assert!(!segments.iter().any(is_there), "shared memory is left: {segments:?}");
 }
