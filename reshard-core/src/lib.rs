@@ -10,6 +10,8 @@ mod measure;
 mod phase;
 pub mod phases;
 mod plan;
+pub mod rings;
+pub mod routers;
 mod vnode_set;
 
 pub use clock::{Clock, SystemClock};

@@ -2,6 +2,7 @@
 
 mod hash;
 mod ids;
+mod pnodes;
 mod request;
 
 pub use self::ids::{InvalidPlanUuid, PlanUuid};
