@@ -154,6 +154,15 @@ pub async fn delete_ring_image(
     }
 }
 
+/// Removes a directory in which rings were made, if it is there.
+///
+/// # Errors
+///
+/// [`RingError::File`]
+pub fn remove_work(directory: &Path) -> Result<(), RingError> {
+    remove(directory)
+}
+
 fn file_of(manifest: &Image) -> Result<(Sha1Hex, u64), RingError> {
     let file = manifest.files.first().ok_or_else(|| RingError::WrongImage {
         image: manifest.uuid,

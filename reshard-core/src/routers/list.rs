@@ -51,7 +51,7 @@ pub async fn list_routers(deployment: &Deployment) -> Result<Vec<Router>, Router
         ..InstanceFilter::default()
     };
     let instances = sapi.list_instances(&filter).await?;
-    let routers = instances.iter().map(async |instance| {
+    let routers = instances.into_iter().map(|instance| async move {
         let uuid = instance.uuid;
         let odd = |what: &str| RouterError::Odd {
             what: format!("the electric-moray instance {uuid} has {what}"),
