@@ -12,6 +12,8 @@ mod phase;
 pub mod phases;
 mod plan;
 mod report;
+pub mod rings;
+pub mod routers;
 mod vnode_set;
 
 pub use clock::{Clock, SystemClock};

@@ -149,11 +149,6 @@ impl Deployment {
         })
     }
 
-    /// The IMGAPI at this address, such as the one that SAPI names for the ring.
-    pub fn imgapi_at(&self, base: &BaseUrl) -> Imgapi<AnyTransport> {
-        Imgapi::new(base.clone(), self.0.http.clone(), Settings::default())
-    }
-
     /// The session with ZooKeeper.
     pub fn session(&self) -> &Session {
         &self.0.session
@@ -167,6 +162,16 @@ impl Deployment {
     /// A PostgreSQL server.
     pub fn postgres(&self, endpoint: PgEndpoint) -> Postgres {
         Postgres::new(endpoint, POSTGRES_TIMEOUT)
+    }
+
+    /// What carries HTTP.
+    pub fn http(&self) -> &AnyTransport {
+        &self.0.http
+    }
+
+    /// The IMGAPI at this address: that of the rings, which SAPI names, need not be a datacenter's.
+    pub fn imgapi_at(&self, base: &BaseUrl) -> Imgapi<AnyTransport> {
+        Imgapi::new(base.clone(), self.0.http.clone(), Settings::default())
     }
 
     /// Commands in zones.

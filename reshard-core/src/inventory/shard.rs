@@ -12,7 +12,7 @@ use crate::deployment::{Database, Deployment};
 /// How long the growth of the write-ahead log is watched.
 const WAL_WATCH: Duration = Duration::from_secs(2);
 /// How long the database may take to tell its size.
-const STATEMENT: Duration = Duration::from_secs(60);
+const STATEMENT: Duration = Duration::from_mins(1);
 
 /// Reads everything about a shard. `postgres` and `moray` are the zones that SAPI has for it.
 pub(super) async fn gather(

@@ -7,6 +7,7 @@ mod hash;
 mod ids;
 mod make;
 mod place;
+mod pnodes;
 mod predict;
 mod request;
 mod risks;
