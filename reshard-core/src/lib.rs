@@ -6,11 +6,13 @@ mod deployment;
 mod executor;
 mod inventory;
 mod journal;
+mod keys;
 mod measure;
 mod phase;
 pub mod phases;
 mod plan;
 pub mod preflight;
+mod report;
 mod vnode_set;
 
 pub use clock::{Clock, SystemClock};
@@ -32,10 +34,12 @@ pub use journal::{
     Activity, Controls, Entry, EntryKind, Knobs, PhaseRecord, PhaseState, PlanState, Progress,
     SqliteStore, Store, StoreError,
 };
+pub use keys::{KeyHash, RowVnodeError, hashed_part};
 pub use measure::{Measurement, Method, TableMeasurement, VnodeMeasurement};
 pub use phase::{About, MayPass, OrTrouble, Phase, Trouble, Undone, WriteBlock};
 pub use plan::{
     Action, Balance, Costs, InvalidPlanUuid, Layout, NewZone, PLAN_VERSION, Plan, PlanDifference,
     PlanError, PlanUuid, Prediction, Request, Selection, Target,
 };
+pub use report::{PhaseReport, Report, WriteBlockReport};
 pub use vnode_set::{InvalidVnodeSet, VnodeSet};

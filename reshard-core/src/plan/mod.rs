@@ -19,6 +19,8 @@ pub use self::error::PlanError;
 pub use self::ids::{InvalidPlanUuid, PlanUuid};
 pub use self::predict::Costs;
 pub use self::request::{Layout, Request, Selection};
+#[cfg(test)]
+pub(crate) use self::tests::example;
 
 use jiff::Timestamp;
 use manatee_client::ShardName;
