@@ -11,6 +11,7 @@ mod measure;
 mod phase;
 pub mod phases;
 mod plan;
+pub mod preflight;
 mod report;
 pub mod rings;
 pub mod routers;
@@ -26,9 +27,10 @@ pub use executor::{
     Context, Ended, Event, Executor, ExecutorError, Observer, Seen, Waiting, WriteBlockRecord,
 };
 pub use inventory::{
-    ClockReading, InstanceProbe, Inventory, InventoryError, PeerFacts, PnodeFacts, RingFacts,
-    RouterFacts, RouterInstance, RouterProbe, ServerFacts, Services, ShardFacts, Stamped,
-    ZoneFacts, gather, probe_router, read_ring,
+    ClockReading, Drift, DriftSeverity, Expected, InstanceProbe, Inventory, InventoryError,
+    PeerFacts, PnodeFacts, RingFacts, RouterFacts, RouterInstance, RouterProbe, RouterStatus,
+    ServerFacts, Services, ShardFacts, Stamped, StatusShard, ZoneFacts, drift, gather,
+    probe_router, read_ring,
 };
 pub use journal::{
     Activity, Controls, Entry, EntryKind, Knobs, PhaseRecord, PhaseState, PlanState, Progress,

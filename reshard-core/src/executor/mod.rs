@@ -27,7 +27,7 @@ use crate::plan::{Plan, PlanUuid};
 /// How much longer than a session lasts the lock of an executor is waited for that may be dead.
 const GRACE: Duration = Duration::from_secs(2);
 /// Where the locks of plans are in ZooKeeper.
-const PLAN_LOCKS: &str = "/manta_reshard/plans";
+pub(crate) const PLAN_LOCKS: &str = "/manta_reshard/plans";
 
 /// Carries out one plan.
 ///

@@ -47,7 +47,7 @@ pub enum InventoryError {
         /// The shard.
         shard: ShardName,
         /// Why not.
-        source: ShardError,
+        source: Box<ShardError>,
     },
     /// ZooKeeper could not be asked.
     #[error("cannot list the shards in ZooKeeper")]
@@ -99,7 +99,7 @@ pub enum InventoryError {
         /// The shard.
         shard: ShardName,
         /// Why not.
-        source: DatabaseError,
+        source: Box<DatabaseError>,
     },
     /// A script in a zone failed.
     #[error("cannot look into a zone")]
@@ -129,7 +129,7 @@ pub enum InventoryError {
         /// The image.
         image: sapi_client::ImageUuid,
         /// Why not.
-        source: fash::ImageError,
+        source: Box<fash::ImageError>,
     },
     /// The ring cannot be read.
     #[error("the ring in the image {image} cannot be read")]
@@ -137,7 +137,7 @@ pub enum InventoryError {
         /// The image.
         image: sapi_client::ImageUuid,
         /// Why not.
-        source: fash::StoreError,
+        source: Box<fash::StoreError>,
     },
     /// The list of shards makes no sense.
     #[error("SAPI's INDEX_MORAY_SHARDS cannot be used")]

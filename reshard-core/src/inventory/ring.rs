@@ -75,8 +75,8 @@ fn unpack_and_read(
         ..UnpackOptions::default()
     };
     fash::unpack(archive, &ring, &options)
-        .map_err(|source| InventoryError::Image { image, source })?;
-    let unreadable = |source| InventoryError::Ring { image, source };
+        .map_err(|source| InventoryError::Image { image, source: Box::new(source) })?;
+    let unreadable = |source| InventoryError::Ring { image, source: Box::new(source) };
     let ring = RingReader::open(&ring).and_then(|reader| reader.load()).map_err(unreadable)?;
     let pnodes = ring.pnodes().iter().map(|pnode| PnodeFacts {
         pnode: pnode.to_string(),

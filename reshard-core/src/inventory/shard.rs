@@ -22,7 +22,7 @@ pub(super) async fn gather(
     moray: &[manta::Peer],
     clock: &dyn Clock,
 ) -> Result<ShardFacts, InventoryError> {
-    let failed = |source| InventoryError::Shard { shard: name.clone(), source };
+    let failed = |source| InventoryError::Shard { shard: name.clone(), source: Box::new(source) };
     let state = deployment.shard(name.clone()).read_existing().await.map_err(failed)?.state;
     let generation = state.generation.count().ok_or_else(|| InventoryError::Generation {
         shard: name.clone(),
@@ -78,7 +78,8 @@ fn peers(
 }
 
 async fn database_bytes(name: &ShardName, state: &ClusterState) -> Result<u64, InventoryError> {
-    let failed = |source| InventoryError::Database { shard: name.clone(), source };
+    let failed =
+        |source| InventoryError::Database { shard: name.clone(), source: Box::new(source) };
     let database =
         Database::connect(&endpoint(&state.primary)?, STATEMENT).await.map_err(failed)?;
     let size = database.query_one("SELECT pg_database_size(current_database())", &[]).await;
