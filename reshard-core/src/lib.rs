@@ -11,6 +11,7 @@ mod measure;
 mod phase;
 pub mod phases;
 mod plan;
+pub mod rows;
 mod vnode_set;
 
 pub use clock::{Clock, SystemClock};
