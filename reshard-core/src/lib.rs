@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod audit;
+pub mod canary;
 mod clock;
 mod configuration;
 mod deployment;
