@@ -2,7 +2,8 @@
 //!
 //! These are the rules of electric-moray (`lib/schema/manta.js`), for where it looks for a row is where the row has to be.
 
-use fash::{HashOutOfRange, Interval, KeyEncoding, Ring, Vnode};
+use fash::{Algorithm, HashOutOfRange, Interval, KeyEncoding, Ring, Vnode};
+use serde::{Deserialize, Serialize};
 
 /// The part of a key that is hashed, by the rules of its bucket.
 ///
@@ -55,10 +56,40 @@ fn is_stor_root(key: &str) -> bool {
 }
 
 /// The vnodes of keys: how a ring hashes, without who owns what. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "KeyHashText", try_from = "KeyHashText")]
 pub struct KeyHash {
     interval: Interval,
     vnode_count: u32,
+}
+
+/// How it is written in plans.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyHashText {
+    algorithm: String,
+    interval: String,
+    vnode_count: u32,
+}
+
+impl From<KeyHash> for KeyHashText {
+    fn from(hash: KeyHash) -> Self {
+        Self {
+            algorithm: hash.interval.algorithm().to_string(),
+            interval: hash.interval.to_string(),
+            vnode_count: hash.vnode_count,
+        }
+    }
+}
+
+impl TryFrom<KeyHashText> for KeyHash {
+    type Error = Box<dyn std::error::Error>;
+
+    fn try_from(text: KeyHashText) -> Result<Self, Self::Error> {
+        let algorithm: Algorithm = text.algorithm.parse()?;
+        let interval = Interval::parse(algorithm, &text.interval)?;
+        Ok(Self { interval, vnode_count: text.vnode_count })
+    }
 }
 
 impl KeyHash {
@@ -137,7 +168,7 @@ pub enum RowVnodeError {
 mod tests {
     use std::collections::BTreeMap;
 
-    use fash::{Algorithm, Pnode};
+    use fash::Pnode;
     use proptest::prelude::*;
 
     use super::*;
@@ -183,6 +214,14 @@ mod tests {
     fn hash() -> KeyHash {
         let pnode: Pnode = "tcp://1.moray.lab.example.net:2020".parse().unwrap();
         KeyHash::of(&Ring::create(Algorithm::Sha256, 1024, [pnode]).unwrap())
+    }
+
+    #[test]
+    fn plans_have_how_keys_are_hashed() {
+        let text = serde_json::to_string(&hash()).unwrap();
+        assert_eq!(serde_json::from_str::<KeyHash>(&text).unwrap(), hash());
+        let odd = text.replace("\"SHA256\"", "\"rot13\"").replace("sha256", "rot13");
+        assert!(serde_json::from_str::<KeyHash>(&odd.replace("sha-256", "rot13")).is_err());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod audit;
+pub mod canary;
 mod clock;
 mod configuration;
 mod deployment;
@@ -15,6 +17,7 @@ pub mod preflight;
 mod report;
 pub mod rings;
 pub mod routers;
+pub mod rows;
 mod vnode_set;
 
 pub use clock::{Clock, SystemClock};

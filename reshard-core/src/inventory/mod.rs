@@ -27,7 +27,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::deployment::ZonePlace;
+use crate::keys::KeyHash;
 use crate::measure::Measurement;
+use crate::rows::UnshardedTable;
 
 /// Everything about a region that a plan depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,6 +88,8 @@ pub struct RingFacts {
     pub imgapi: String,
     /// How many vnodes there are.
     pub vnode_count: u32,
+    /// How it hashes keys: where rows without a vnode belong.
+    pub hashing: KeyHash,
     /// Every shard with its vnodes.
     pub pnodes: Vec<PnodeFacts>,
 }
@@ -125,6 +129,8 @@ pub struct ShardFacts {
     pub wal_bytes_per_second: u64,
     /// The instance metadata that new peers take over.
     pub pg_config_overrides: Option<Value>,
+    /// Its tables whose rows belong to no vnode.
+    pub unsharded_tables: Vec<UnshardedTable>,
 }
 
 /// A zone and what it was made from.

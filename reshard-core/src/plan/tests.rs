@@ -1,6 +1,6 @@
 //! Plans of an invented region.
 
-use fash::Vnode;
+use fash::{Algorithm, Interval, Vnode};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -12,6 +12,7 @@ use crate::inventory::{
     PeerFacts, PnodeFacts, RingFacts, RouterFacts, RouterInstance, ServerFacts, Services,
     ShardFacts, ZoneFacts,
 };
+use crate::keys::KeyHash;
 use crate::measure::{Measurement, Method, TableMeasurement, VnodeMeasurement};
 
 fn id<T: From<uuid::Uuid>>(number: u128) -> T {
@@ -70,6 +71,7 @@ pub(crate) fn inventory(shards: u32, vnodes: u32) -> Inventory {
             size: 1,
             imgapi: "http://10.0.0.1".to_owned(),
             vnode_count: vnodes,
+            hashing: KeyHash::new(Interval::new(Algorithm::Sha256, vnodes), vnodes),
             pnodes: pnodes.collect(),
         },
         index_shards: json!([]),
@@ -85,6 +87,7 @@ pub(crate) fn inventory(shards: u32, vnodes: u32) -> Inventory {
             database_bytes: 1 << 30,
             wal_bytes_per_second: 1000,
             pg_config_overrides: None,
+            unsharded_tables: vec![],
         },
         routers: vec![RouterFacts { zone: zone(10), instances: instances.collect() }],
         servers: servers.collect(),
