@@ -3,14 +3,20 @@
 mod clock;
 mod configuration;
 mod deployment;
+pub mod dumps;
 mod executor;
 mod inventory;
 mod journal;
 mod measure;
+pub mod morays;
+pub mod peers;
 mod phase;
 pub mod phases;
 mod plan;
+pub mod shards;
+pub mod tidy;
 mod vnode_set;
+pub mod zones;
 
 pub use clock::{Clock, SystemClock};
 pub use configuration::{Configuration, ConfigurationError, DatacenterUrls};

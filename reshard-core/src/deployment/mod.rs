@@ -13,7 +13,7 @@ use sapi_client::cnapi::Cnapi;
 use sapi_client::imgapi::Imgapi;
 use sapi_client::sapi::Sapi;
 use sapi_client::vmapi::Vmapi;
-use sapi_client::{HttpTransport, Settings};
+use sapi_client::{BaseUrl, HttpTransport, Settings};
 
 pub use self::database::{Database, DatabaseError};
 pub use self::transport::{AnyBody, AnyTransport};
@@ -36,6 +36,7 @@ struct Parts {
     datacenters: BTreeMap<String, Datacenter>,
     session: Session,
     zones: Arc<dyn ZoneCommands>,
+    http: AnyTransport,
 }
 
 /// The APIs of one datacenter.
@@ -97,7 +98,7 @@ impl Deployment {
             datacenters.iter().map(|(name, dc)| (name.clone(), dc.cnapi.clone())).collect(),
         );
         let zones = Arc::new(zones);
-        Ok(Self(Arc::new(Parts { configuration, datacenters, session, zones })))
+        Ok(Self(Arc::new(Parts { configuration, datacenters, session, zones, http })))
     }
 
     /// The same region with zone commands run by something else.
@@ -108,6 +109,7 @@ impl Deployment {
             datacenters: self.0.datacenters.clone(),
             session: self.0.session.clone(),
             zones,
+            http: self.0.http.clone(),
         }))
     }
 
@@ -160,6 +162,16 @@ impl Deployment {
     /// A PostgreSQL server.
     pub fn postgres(&self, endpoint: PgEndpoint) -> Postgres {
         Postgres::new(endpoint, POSTGRES_TIMEOUT)
+    }
+
+    /// What carries HTTP.
+    pub fn http(&self) -> &AnyTransport {
+        &self.0.http
+    }
+
+    /// The IMGAPI at this address: that of the rings, which SAPI names, need not be a datacenter's.
+    pub fn imgapi_at(&self, base: BaseUrl) -> Imgapi<AnyTransport> {
+        Imgapi::new(base, self.0.http.clone(), Settings::default())
     }
 
     /// Commands in zones.
