@@ -8,6 +8,7 @@ use sapi_client::manta::{FindError, MetadataError, MetadataProblem, PeersError};
 
 use crate::deployment::{DatabaseError, DeploymentError, ZoneCommandError};
 use crate::phase::MayPass;
+use crate::rows::RowsError;
 
 /// The inventory could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +94,14 @@ pub enum InventoryError {
         /// Why not.
         source: PostgresError,
     },
+    /// The tables of a shard cannot be listed.
+    #[error("the tables of the shard {shard} cannot be listed")]
+    Tables {
+        /// The shard.
+        shard: ShardName,
+        /// Why not.
+        source: Box<RowsError>,
+    },
     /// A shard's database did not answer.
     #[error("the database of the shard {shard} does not answer")]
     Database {
@@ -163,6 +172,7 @@ impl MayPass for InventoryError {
             Self::Shard { source, .. } => source.may_pass(),
             Self::ZooKeeper(source) => source.may_pass(),
             Self::Database { source, .. } => source.may_pass(),
+            Self::Tables { source, .. } => source.may_pass(),
             Self::Zone(source) => source.may_pass(),
             // Servers come and go, and zones are half made for a moment.
             Self::Postgres { .. } | Self::UnknownPeer { .. } | Self::BrokenOff(_) => true,
