@@ -13,6 +13,9 @@ mod measure;
 mod phase;
 pub mod phases;
 mod plan;
+mod report;
+pub mod rings;
+pub mod routers;
 pub mod rows;
 mod vnode_set;
 
@@ -26,8 +29,9 @@ pub use executor::{
     Context, Ended, Event, Executor, ExecutorError, Observer, Seen, Waiting, WriteBlockRecord,
 };
 pub use inventory::{
-    Inventory, PeerFacts, PnodeFacts, RingFacts, RouterFacts, RouterInstance, ServerFacts,
-    Services, ShardFacts, ZoneFacts,
+    ClockReading, InstanceProbe, Inventory, InventoryError, PeerFacts, PnodeFacts, RingFacts,
+    RouterFacts, RouterInstance, RouterProbe, ServerFacts, Services, ShardFacts, Stamped,
+    ZoneFacts, gather, probe_router, read_ring,
 };
 pub use journal::{
     Activity, Controls, Entry, EntryKind, Knobs, PhaseRecord, PhaseState, PlanState, Progress,
@@ -40,4 +44,5 @@ pub use plan::{
     Action, Balance, Costs, InvalidPlanUuid, Layout, NewZone, PLAN_VERSION, Plan, PlanDifference,
     PlanError, PlanUuid, Prediction, Request, Selection, Target,
 };
+pub use report::{PhaseReport, Report, WriteBlockReport};
 pub use vnode_set::{InvalidVnodeSet, VnodeSet};
