@@ -1,6 +1,6 @@
 //! The new peers leave the source and become the clusters of the new shards.
 //!
-//! Sitters are stopped; SAPI says the new shard; the state of the new shard is written; configurations are rendered; sitters
+//! The state of the new shard is written; SAPI says the new shard; sitters stop while their configurations are rendered; they
 //! start in the new shard, where the state tells each its role: nobody elects anybody. All zones act at the same time.
 //!
 //! * reads: the source's state, the fact `split-point`; the new primaries and Moray zones
@@ -14,6 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use manatee_client::{ClusterState, Peer, ShardName};
+use sapi_client::sapi::Sapi;
 use serde::{Deserialize, Serialize};
 
 use super::catch_up::new_peer_zones;
@@ -23,15 +24,15 @@ use super::provision_peers::not_the_tail;
 use super::source::{frozen_source, shard};
 use super::together::together;
 use crate::clock::elapsed;
-use crate::deployment::ZonePlace;
+use crate::deployment::AnyTransport;
 use crate::executor::{Context, Seen, Waiting};
 use crate::morays::moray_answers;
 use crate::peers::tail_of;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone, WriteBlock};
 use crate::plan::Layout;
 use crate::shards::{
-    SplitPoint, establish, first_state, join_shard, move_instance, primary_ready, start_sitter,
-    stop_sitter,
+    MovingPeer, SplitPoint, check_instance, establish, first_state, move_instance, move_peer,
+    primary_ready, start_sitter, stop_sitter,
 };
 
 /// How long a new primary may take to accept writes.
@@ -49,11 +50,10 @@ pub struct SplitShard;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct NewShard {
     name: ShardName,
-    alone: bool,
     /// Its first state.
     state: ClusterState,
-    /// Where its peers are, in the order of the chain.
-    places: Vec<ZonePlace>,
+    /// Its peers in the order of the chain.
+    peers: Vec<MovingPeer>,
 }
 
 #[async_trait]
@@ -81,42 +81,26 @@ impl Phase for SplitShard {
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         let shards: Vec<NewShard> = context.decided(&key(context)?, || decide(context)).await?;
         let mut steps = Steps::begin(context);
-        let stopped = together(shards.iter().flat_map(peers_of).map(|(new, place)| {
-            let what = format!("stop the sitter of {}", place.zone);
-            context.act(what, async move {
-                let stopped = stop_sitter(context.deployment(), place, Some(&new.name)).await;
-                stopped.or_trouble(format!("the sitter of {} does not stop", place.zone))
-            })
-        }));
-        let written = together(shards.iter().map(|new| write_state(context, new)));
-        let (stopped, written) = tokio::join!(stopped, written);
-        (stopped?, written?);
-        steps.done("stop sitters, write states");
-        together(
-            shards.iter().flat_map(peers_of).map(|(new, place)| move_peer(context, new, place)),
-        )
-        .await?;
+        // The states come first: a sitter that is restarted too early finds its role.
+        together(shards.iter().map(|new| write_state(context, new))).await?;
+        steps.done("write states");
+        together(peers_of(&shards).map(|(_, peer)| tell_sapi(context, peer))).await?;
         steps.done("change SAPI");
-        // The primaries come last, so that they find their syncs and asyncs announced.
-        let primary = |new: &NewShard, place: &ZonePlace| new.places.first() == Some(place);
-        together(shards.iter().flat_map(peers_of).map(|(new, place)| {
-            let start = !primary(new, place);
-            let what = format!("let {} join {}", place.zone, new.name);
-            context.act(what, async move {
-                join_shard(context.deployment(), place, &new.name, new.alone, start)
-                    .await
-                    .or_trouble(format!("{} does not join {}", place.zone, new.name))
+        // The primaries start last, so that they find their syncs and asyncs announced.
+        together(peers_of(&shards).map(|(is_primary, peer)| {
+            let (zone, to) = (peer.place.zone, &peer.to);
+            context.act(format!("have {zone} leave for {to}"), async move {
+                let moved = move_peer(context.deployment(), peer, !is_primary).await;
+                moved.or_trouble(format!("{zone} does not leave for {to}"))
             })
         }))
         .await?;
-        steps.done("configure peers, start syncs and asyncs");
-        let primaries = shards.iter().filter_map(|new| Some((new, new.places.first()?)));
-        together(primaries.map(|(new, place)| {
-            let what = format!("start the primary of {}", new.name);
-            context.act(what, async move {
-                start_sitter(context.deployment(), place, &new.name)
-                    .await
-                    .or_trouble(format!("the primary of {} does not start", new.name))
+        steps.done("move peers, start syncs and asyncs");
+        together(peers_of(&shards).filter(|(is_primary, _)| *is_primary).map(|(_, peer)| {
+            let to = &peer.to;
+            context.act(format!("start the primary of {to}"), async move {
+                let started = start_sitter(context.deployment(), peer).await;
+                started.or_trouble(format!("the primary of {to} does not start"))
             })
         }))
         .await?;
@@ -138,16 +122,15 @@ impl Phase for SplitShard {
             return Ok(Undone::Completely);
         };
         // No router leads to the new shards, so a sitter that cannot be stopped does no harm; but writes wait for this.
-        let stopped = together(shards.iter().flat_map(peers_of).map(async |(_, place)| {
-            let stopping = stop_sitter(context.deployment(), place, None);
+        let stopped = together(peers_of(&shards).map(async |(_, peer)| {
+            let zone = peer.place.zone;
+            let stopping = stop_sitter(context.deployment(), &peer.place);
             match tokio::time::timeout(GIVE_UP, stopping).await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => {
-                    context.note(format!("the sitter of {} was not stopped: {error}", place.zone))
+                    context.note(format!("the sitter of {zone} was not stopped: {error}"))
                 }
-                Err(_) => {
-                    context.note(format!("the sitter of {} did not stop in time", place.zone))
-                }
+                Err(_) => context.note(format!("the sitter of {zone} did not stop in time")),
             }
         }));
         stopped.await?;
@@ -160,8 +143,11 @@ fn key(context: &Context) -> Result<String, Trouble> {
     Ok(format!("new-shards/{}", context.round()?))
 }
 
-fn peers_of(new: &NewShard) -> impl Iterator<Item = (&NewShard, &ZonePlace)> {
-    new.places.iter().map(move |place| (new, place))
+/// All peers of the new shards, and whether they are primaries there.
+fn peers_of(shards: &[NewShard]) -> impl Iterator<Item = (bool, &MovingPeer)> {
+    shards
+        .iter()
+        .flat_map(|new| new.peers.iter().enumerate().map(|(place, peer)| (place == 0, peer)))
 }
 
 /// What each new shard is: its peers in the order that they have in the source's chain. A peer never has more of the history
@@ -182,19 +168,42 @@ async fn decide(context: &Context) -> Result<Vec<NewShard>, Trouble> {
         for one in peers.iter().filter(|one| one.target.number == target.number) {
             places.push(one.made(context)?.place);
         }
-        let place_of = |peer: &Peer| {
-            places.iter().find(|place| place.zone.to_string() == peer.zone_id.as_str()).cloned()
+        let moving = |peer: &Peer| {
+            let mut places = places.iter();
+            let place = places.find(|place| place.zone.to_string() == peer.zone_id.as_str())?;
+            let (place, to) = (place.clone(), target.name.clone());
+            Some((peer.clone(), MovingPeer { place, to, alone, plan: plan.uuid }))
         };
-        let (chain, places): (Vec<Peer>, Vec<ZonePlace>) =
-            tail.iter().filter_map(|peer| Some((peer.clone(), place_of(peer)?))).unzip();
+        let (chain, peers): (Vec<Peer>, Vec<MovingPeer>) = tail.iter().filter_map(moving).unzip();
         let first = first_state(plan.request.layout, chain, point.lsn, plan.uuid, at);
         let state = first.map_err(|error| {
             let what = format!("the peers of {} make no shard: {error}", target.name);
             Trouble::hold(what, "`reshard abort` takes everything back")
         })?;
-        shards.push(NewShard { name: target.name.clone(), alone, state, places });
+        shards.push(NewShard { name: target.name.clone(), state, peers });
     }
+    // Better now than when the first sitters have stopped.
+    let source = &plan.request.source;
+    together(peers_of(&shards).map(async |(_, peer)| {
+        let found =
+            check_instance(sapi_of(context, peer)?, peer.place.zone, source, &peer.to, alone);
+        found.await.or_hold(foreign(peer), FOREIGN)
+    }))
+    .await?;
     Ok(shards)
+}
+
+/// What the operator is told of metadata that somebody else has changed.
+const FOREIGN: &str =
+    "find out who has changed it and set it back to the old value; then `reshard resume`";
+
+fn foreign(peer: &MovingPeer) -> String {
+    format!("{} cannot be made to belong to {}", peer.place.zone, peer.to)
+}
+
+fn sapi_of<'a>(context: &'a Context, peer: &MovingPeer) -> Result<&'a Sapi<AnyTransport>, Trouble> {
+    let datacenter = context.deployment().datacenter(&peer.place.datacenter);
+    Ok(&datacenter.or_trouble("SAPI cannot be reached")?.sapi)
 }
 
 async fn write_state(context: &Context, new: &NewShard) -> Result<(), Trouble> {
@@ -210,16 +219,13 @@ async fn write_state(context: &Context, new: &NewShard) -> Result<(), Trouble> {
     Ok(())
 }
 
-async fn move_peer(context: &Context, new: &NewShard, place: &ZonePlace) -> Result<(), Trouble> {
-    let datacenter = context.deployment().datacenter(&place.datacenter);
-    let sapi = &datacenter.or_trouble("SAPI cannot be reached")?.sapi;
+async fn tell_sapi(context: &Context, peer: &MovingPeer) -> Result<(), Trouble> {
+    let (sapi, zone) = (sapi_of(context, peer)?, peer.place.zone);
     let source = &context.plan().request.source;
     context
-        .act(format!("make {} belong to {} in SAPI", place.zone, new.name), async {
-            move_instance(sapi, place.zone, source, &new.name, new.alone).await.or_hold(
-                format!("{} cannot be made to belong to {}", place.zone, new.name),
-                "find out who has changed it and set it back to the old value; then `reshard resume`",
-            )
+        .act(format!("make {zone} belong to {} in SAPI", peer.to), async {
+            let moved = move_instance(sapi, zone, source, &peer.to, peer.alone).await;
+            moved.or_hold(foreign(peer), FOREIGN)
         })
         .await?;
     Ok(())

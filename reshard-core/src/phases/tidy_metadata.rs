@@ -64,7 +64,7 @@ async fn tidy(context: &Context, one: Wanted<'_>) -> Result<(), Trouble> {
         .await?;
     context
         .act(format!("have {} call itself {target}", place.zone), async {
-            tidy_peer(deployment, &place, target)
+            tidy_peer(deployment, &place, target, context.plan().uuid)
                 .await
                 .or_trouble(format!("{} does not call itself {target}", place.zone))
         })

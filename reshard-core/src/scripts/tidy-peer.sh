@@ -1,5 +1,6 @@
 # Has a peer call itself by its new shard's name: the operators' shells, and the name that it registers.
 #   shard: the new shard's name
+#   left: the file that told that the sitter had left its old shard; it goes
 # shellcheck shell=bash disable=SC2154
 bashrc=/root/.bashrc
 registrar=/opt/smartdc/registrar/etc/config.json
@@ -20,4 +21,5 @@ if [[ $(json -f "$registrar" registration.domain) != "$shard" ]]; then
     echo "config-agent does not render $shard into $registrar" >&2
     return 1
 fi
-svcadm restart registrar
+svcadm restart registrar || return
+rm -f "$left"

@@ -53,13 +53,39 @@ pub async fn move_instance<T: Transport>(
     to: &ShardName,
     alone: bool,
 ) -> Result<Moved, MembershipError> {
-    let failed = |source| MembershipError::Call { instance, source };
-    let found = sapi.get_instance(instance).await.map_err(failed)?;
-    let Some(change) = change(instance, found.metadata.as_ref(), from, to, alone)? else {
+    let Some(change) = needed(sapi, instance, from, to, alone).await? else {
         return Ok(Moved::Already);
     };
-    sapi.change_instance(instance, &Change::update().metadata(change)).await.map_err(failed)?;
+    let changed = sapi.change_instance(instance, &Change::update().metadata(change)).await;
+    changed.map_err(|source| MembershipError::Call { instance, source })?;
     Ok(Moved::Now)
+}
+
+/// Whether [`move_instance`] would find what it expects. Nothing is changed.
+///
+/// # Errors
+///
+/// As [`move_instance`].
+pub async fn check_instance<T: Transport>(
+    sapi: &Sapi<T>,
+    instance: InstanceUuid,
+    from: &ShardName,
+    to: &ShardName,
+    alone: bool,
+) -> Result<(), MembershipError> {
+    needed(sapi, instance, from, to, alone).await.map(drop)
+}
+
+async fn needed<T: Transport>(
+    sapi: &Sapi<T>,
+    instance: InstanceUuid,
+    from: &ShardName,
+    to: &ShardName,
+    alone: bool,
+) -> Result<Option<Attributes>, MembershipError> {
+    let found = sapi.get_instance(instance).await;
+    let found = found.map_err(|source| MembershipError::Call { instance, source })?;
+    change(instance, found.metadata.as_ref(), from, to, alone)
 }
 
 /// What is to be changed, if anything.

@@ -3,17 +3,71 @@
 use std::time::Duration;
 
 use manatee_client::ShardName;
+use serde::{Deserialize, Serialize};
 
 use crate::deployment::{Deployment, ZoneCommandError, ZonePlace, ZoneScript};
+use crate::plan::PlanUuid;
 
 const STOP: &str = include_str!("../scripts/stop-sitter.sh");
-const JOIN: &str = include_str!("../scripts/join-shard.sh");
+const MOVE: &str = include_str!("../scripts/move-peer.sh");
 const START: &str = include_str!("../scripts/start-sitter.sh");
 /// SMF gives a sitter a minute to stop.
 const LONGEST: Duration = Duration::from_secs(90);
 
-/// Stops a peer's sitter, and its PostgreSQL with it, unless the peer's configuration says already that it is in the shard
-/// `unless_in`.
+/// A peer that goes into a new shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovingPeer {
+    /// Its zone.
+    pub place: ZonePlace,
+    /// The new shard.
+    pub to: ShardName,
+    /// Whether it is to be alone there, in one-node-write mode.
+    pub alone: bool,
+    /// The plan that moves it.
+    pub plan: PlanUuid,
+}
+
+impl MovingPeer {
+    fn script(&self, name: &'static str, text: &'static str) -> ZoneScript {
+        // The zone is the plan's own, so the file goes with it if the plan is taken back.
+        ZoneScript::new(name, text)
+            .with("shard_path", format!("/manatee/{}", self.to))
+            .with("left", format!("/var/tmp/reshard-{}-left", self.plan))
+            .within(LONGEST)
+    }
+}
+
+/// Has a peer leave its shard: its sitter, and its PostgreSQL with it, stops, and its configuration is rendered until it says
+/// the new shard, which SAPI has to say before. Then `start` starts its sitter. Done again, it stops nothing that has moved.
+///
+/// # Errors
+///
+/// [`ZoneCommandError`]
+pub async fn move_peer(
+    deployment: &Deployment,
+    peer: &MovingPeer,
+    start: bool,
+) -> Result<(), ZoneCommandError> {
+    let script = peer
+        .script("move-peer", MOVE)
+        .with("alone", peer.alone.to_string())
+        .with("start", if start { "yes" } else { "" });
+    deployment.zones().stdout(&peer.place, &script).await.map(drop)
+}
+
+/// Starts the sitter of a peer that has moved.
+///
+/// # Errors
+///
+/// [`ZoneCommandError`]
+pub async fn start_sitter(
+    deployment: &Deployment,
+    peer: &MovingPeer,
+) -> Result<(), ZoneCommandError> {
+    deployment.zones().stdout(&peer.place, &peer.script("start-sitter", START)).await.map(drop)
+}
+
+/// Stops a peer's sitter, and its PostgreSQL with it.
 ///
 /// # Errors
 ///
@@ -21,45 +75,7 @@ const LONGEST: Duration = Duration::from_secs(90);
 pub async fn stop_sitter(
     deployment: &Deployment,
     peer: &ZonePlace,
-    unless_in: Option<&ShardName>,
 ) -> Result<(), ZoneCommandError> {
-    let spared = unless_in.map(|shard| format!("/manatee/{shard}")).unwrap_or_default();
-    let script = ZoneScript::new("stop-sitter", STOP).with("spared", spared).within(LONGEST);
-    deployment.zones().stdout(peer, &script).await.map(drop)
-}
-
-/// Has a peer's configuration rendered until it says that the peer is in this shard, and alone there or not. Then `start`
-/// starts its sitter.
-///
-/// # Errors
-///
-/// [`ZoneCommandError`]
-pub async fn join_shard(
-    deployment: &Deployment,
-    peer: &ZonePlace,
-    shard: &ShardName,
-    alone: bool,
-    start: bool,
-) -> Result<(), ZoneCommandError> {
-    let script = ZoneScript::new("join-shard", JOIN)
-        .with("shard_path", format!("/manatee/{shard}"))
-        .with("alone", alone.to_string())
-        .with("start", if start { "yes" } else { "" })
-        .within(LONGEST);
-    deployment.zones().stdout(peer, &script).await.map(drop)
-}
-
-/// Starts a peer's sitter in the shard that its configuration names, which has to be this one.
-///
-/// # Errors
-///
-/// [`ZoneCommandError`]
-pub async fn start_sitter(
-    deployment: &Deployment,
-    peer: &ZonePlace,
-    shard: &ShardName,
-) -> Result<(), ZoneCommandError> {
-    let script =
-        ZoneScript::new("start-sitter", START).with("shard_path", format!("/manatee/{shard}"));
+    let script = ZoneScript::new("stop-sitter", STOP).within(LONGEST);
     deployment.zones().stdout(peer, &script).await.map(drop)
 }
