@@ -124,6 +124,9 @@ pub(super) struct PhasesArgs {
     /// Tell everything about each
     #[arg(short, long)]
     long: bool,
+    /// Print docs/phases.md
+    #[arg(long, conflicts_with = "long")]
+    markdown: bool,
     /// How to print them
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -132,6 +135,9 @@ pub(super) struct PhasesArgs {
 impl PhasesArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<()> {
         let phases = phases::rfd103();
+        if self.markdown {
+            return Ok(write!(out, "{}", phases::document(&phases))?);
+        }
         if self.output.is_json() {
             let list = phases.iter().map(|phase| {
                 let mut about = json!(phase.about());

@@ -5,6 +5,7 @@ mod build_rings;
 mod canaries;
 mod catch_up;
 mod delete_ghosts;
+mod document;
 mod drain;
 mod freeze_source;
 mod install_ring;
@@ -52,6 +53,7 @@ pub use self::tidy_metadata::TidyMetadata;
 pub use self::unfreeze::Unfreeze;
 pub use self::unlock_dumps::UnlockDumps;
 pub use self::verify_routing::VerifyRouting;
+pub use self::document::document;
 use crate::phase::Phase;
 
 /// The runbook of RFD 103, automated as written.
