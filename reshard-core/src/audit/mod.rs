@@ -130,10 +130,7 @@ pub async fn sample_keys(
 /// # Errors
 ///
 /// [`RowsError::Database`]
-pub async fn existing_keys(
-    database: &Database,
-    keys: &[String],
-) -> Result<Vec<String>, RowsError> {
+pub async fn existing_keys(database: &Database, keys: &[String]) -> Result<Vec<String>, RowsError> {
     let sql = format!("SELECT _key FROM {BUCKET} WHERE _key = ANY ($1::text[])");
     let rows = database.query(&sql, &[&keys]).await;
     let rows = rows.map_err(|error| database.error("look for keys of the audit", error))?;

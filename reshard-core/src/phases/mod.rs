@@ -2,9 +2,12 @@
 
 mod block_writes;
 mod build_rings;
+mod fitness;
 mod install_ring;
 mod list_shard;
+mod preflight;
 mod publish_ring;
+mod recheck;
 mod release_ring;
 mod reserve_ring;
 mod router_work;
@@ -14,7 +17,9 @@ pub use self::block_writes::BlockWrites;
 pub use self::build_rings::BuildRings;
 pub use self::install_ring::InstallRing;
 pub use self::list_shard::ListShard;
+pub use self::preflight::Preflight;
 pub use self::publish_ring::PublishRing;
+pub use self::recheck::Recheck;
 pub use self::release_ring::ReleaseRing;
 pub use self::reserve_ring::ReserveRing;
 pub use self::stage_rings::StageRings;
@@ -26,9 +31,11 @@ use crate::phase::Phase;
 /// The runbook of RFD 103, automated as written.
 pub fn rfd103() -> Vec<Arc<dyn Phase>> {
     vec![
+        Arc::new(Preflight),
         Arc::new(ReserveRing),
         Arc::new(BuildRings),
         Arc::new(StageRings),
+        Arc::new(Recheck),
         Arc::new(BlockWrites),
         Arc::new(ListShard),
         Arc::new(PublishRing),

@@ -12,6 +12,7 @@ mod subject;
 use std::path::Path;
 
 pub use self::report::{Check, Report, Verdict};
+pub(crate) use self::subject::own_zones;
 pub use self::subject::{Stage, Subject};
 use crate::clock::Clock;
 use crate::deployment::Deployment;
