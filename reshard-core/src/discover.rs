@@ -193,14 +193,34 @@ impl Configuration {
         })
     }
 
-    /// The text of a configuration file.
+    /// The text of a configuration file. TOML writes a text as JSON does.
     pub fn to_toml(&self) -> String {
-        let table = toml::to_string_pretty(self);
-        // A configuration holds only texts, lists and tables of texts, which TOML always has a form for.
-        format!(
-            "# Where the services of a region are; written by `reshard init`.\n{}",
-            table.unwrap_or_default()
-        )
+        let text = |text: &str| serde_json::Value::from(text).to_string();
+        let routers: Vec<String> = self.routers.iter().map(|router| text(router)).collect();
+        let mut lines = vec![
+            "# Where the services of a region are; written by `reshard init`.".to_owned(),
+            format!("region = {}", text(&self.region)),
+            format!("dns_domain = {}", text(&self.dns_domain)),
+            format!("zookeeper = {}", text(&self.zookeeper)),
+            format!("routers = [{}]", routers.join(", ")),
+        ];
+        for (name, urls) in &self.datacenters {
+            let name = if name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
+                name.clone()
+            } else {
+                text(name)
+            };
+            lines.push(format!("\n[datacenters.{name}]"));
+            let apis = [
+                ("sapi", &urls.sapi),
+                ("vmapi", &urls.vmapi),
+                ("cnapi", &urls.cnapi),
+                ("imgapi", &urls.imgapi),
+            ];
+            lines.extend(apis.map(|(api, url)| format!("{api} = {}", text(url.as_str()))));
+        }
+        lines.push(String::new());
+        lines.join("\n")
     }
 }
 

@@ -8,6 +8,7 @@ use sapi_client::manta::{FindError, MetadataError, MetadataProblem, PeersError};
 
 use crate::deployment::{DatabaseError, DeploymentError, ZoneCommandError};
 use crate::phase::MayPass;
+use crate::rows::RowsError;
 
 /// The inventory could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +102,14 @@ pub enum InventoryError {
         /// Why not.
         source: Box<DatabaseError>,
     },
+    /// A shard's tables could not be listed.
+    #[error("cannot list the tables of the shard {shard}")]
+    Tables {
+        /// The shard.
+        shard: ShardName,
+        /// Why not.
+        source: RowsError,
+    },
     /// A script in a zone failed.
     #[error("cannot look into a zone")]
     Zone(#[from] ZoneCommandError),
@@ -164,6 +173,7 @@ impl MayPass for InventoryError {
             Self::ZooKeeper(source) => source.may_pass(),
             Self::Database { source, .. } => source.may_pass(),
             Self::Zone(source) => source.may_pass(),
+            Self::Tables { source, .. } => source.may_pass(),
             // Servers come and go, and zones are half made for a moment.
             Self::Postgres { .. } | Self::UnknownPeer { .. } | Self::BrokenOff(_) => true,
             Self::Deployment(source) => source.may_pass(),

@@ -8,6 +8,7 @@ use sapi_client::manta::MantaApplication;
 
 use super::{InventoryError, PnodeFacts, RingFacts};
 use crate::deployment::Deployment;
+use crate::keys::KeyHash;
 
 /// Reads the ring that SAPI names. Its image is downloaded once into the directory `cache`, and checked against IMGAPI's
 /// SHA-1 and size whenever it is read.
@@ -33,7 +34,7 @@ pub async fn read_ring(
     } else {
         Err(InventoryError::NoRingFile(uuid))
     };
-    let (vnode_count, pnodes) = match known {
+    let (hashing, pnodes) = match known {
         Ok(read) => read,
         // What was kept may be damaged; what comes from IMGAPI now is what counts.
         Err(_) => {
@@ -43,7 +44,15 @@ pub async fn read_ring(
             read_image(uuid, &archive, cache, &sha1, size).await?
         }
     };
-    Ok(RingFacts { image: uuid, sha1, size, imgapi: base.to_string(), vnode_count, pnodes })
+    Ok(RingFacts {
+        image: uuid,
+        sha1,
+        size,
+        imgapi: base.to_string(),
+        vnode_count: hashing.vnode_count(),
+        hashing,
+        pnodes,
+    })
 }
 
 async fn read_image(
@@ -52,7 +61,7 @@ async fn read_image(
     cache: &Path,
     sha1: &str,
     size: u64,
-) -> Result<(u32, Vec<PnodeFacts>), InventoryError> {
+) -> Result<(KeyHash, Vec<PnodeFacts>), InventoryError> {
     let (archive, cache, sha1) = (archive.to_owned(), cache.to_owned(), sha1.to_owned());
     let read = move || unpack_and_read(image, &archive, &cache, sha1, size);
     tokio::task::spawn_blocking(read).await.map_err(InventoryError::BrokenOff)?
@@ -64,7 +73,7 @@ fn unpack_and_read(
     cache: &Path,
     sha1: String,
     size: u64,
-) -> Result<(u32, Vec<PnodeFacts>), InventoryError> {
+) -> Result<(KeyHash, Vec<PnodeFacts>), InventoryError> {
     let unusable = |source| InventoryError::Cache { path: cache.to_owned(), source };
     // Unpacked anew each time: nobody knows what became of a directory meanwhile.
     let directory = tempfile::tempdir_in(cache).map_err(unusable)?;
@@ -83,5 +92,5 @@ fn unpack_and_read(
         // A pnode of the ring is one that it knows.
         vnodes: ring.vnodes_of(pnode).unwrap_or_default().into_iter().collect(),
     });
-    Ok((ring.vnode_count(), pnodes.collect()))
+    Ok((KeyHash::of(&ring), pnodes.collect()))
 }

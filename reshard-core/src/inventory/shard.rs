@@ -8,6 +8,7 @@ use sapi_client::manta;
 use super::{InventoryError, PeerFacts, ShardFacts, ZoneFacts};
 use crate::clock::{Clock, elapsed};
 use crate::deployment::{Database, Deployment};
+use crate::rows::{UnshardedTable, list_tables};
 
 /// How long the growth of the write-ahead log is watched.
 const WAL_WATCH: Duration = Duration::from_secs(2);
@@ -37,15 +38,17 @@ pub(super) async fn gather(
     let watched = elapsed(then, at).as_millis().max(1);
     let wal = u128::from(to.bytes_after(from)) * 1000 / watched;
     let overrides = metadata_of(postgres, &state.primary, "PG_CONFIG_OVERRIDES");
+    let (database_bytes, unsharded_tables) = database(name, &state).await?;
     Ok(ShardFacts {
         name: name.clone(),
         generation,
         peers: peers(name, &state, postgres)?,
         morays: moray.iter().map(zone_facts).collect::<Result<_, _>>()?,
         postgres: version.to_string(),
-        database_bytes: database_bytes(name, &state).await?,
+        database_bytes,
         wal_bytes_per_second: u64::try_from(wal).unwrap_or(u64::MAX),
         pg_config_overrides: overrides,
+        unsharded_tables,
     })
 }
 
@@ -77,7 +80,11 @@ fn peers(
     state.peers().map(facts).collect()
 }
 
-async fn database_bytes(name: &ShardName, state: &ClusterState) -> Result<u64, InventoryError> {
+/// The size of the database, and its tables without vnodes.
+async fn database(
+    name: &ShardName,
+    state: &ClusterState,
+) -> Result<(u64, Vec<UnshardedTable>), InventoryError> {
     let failed =
         |source| InventoryError::Database { shard: name.clone(), source: Box::new(source) };
     let database =
@@ -85,7 +92,9 @@ async fn database_bytes(name: &ShardName, state: &ClusterState) -> Result<u64, I
     let size = database.query_one("SELECT pg_database_size(current_database())", &[]).await;
     let size = size.and_then(|row| row.try_get::<_, i64>(0));
     let size = size.map_err(|error| failed(database.error("read the size", error)))?;
-    Ok(u64::try_from(size).unwrap_or(0))
+    let tables = list_tables(&database).await;
+    let tables = tables.map_err(|source| InventoryError::Tables { shard: name.clone(), source })?;
+    Ok((u64::try_from(size).unwrap_or(0), tables.unsharded))
 }
 
 /// A zone, as VMAPI has it.
