@@ -108,7 +108,7 @@ pub enum InventoryError {
         /// The shard.
         shard: ShardName,
         /// Why not.
-        source: RowsError,
+        source: Box<RowsError>,
     },
     /// A script in a zone failed.
     #[error("cannot look into a zone")]

@@ -93,7 +93,10 @@ async fn database(
     let size = size.and_then(|row| row.try_get::<_, i64>(0));
     let size = size.map_err(|error| failed(database.error("read the size", error)))?;
     let tables = list_tables(&database).await;
-    let tables = tables.map_err(|source| InventoryError::Tables { shard: name.clone(), source })?;
+    let tables = tables.map_err(|source| InventoryError::Tables {
+        shard: name.clone(),
+        source: Box::new(source),
+    })?;
     Ok((u64::try_from(size).unwrap_or(0), tables.unsharded))
 }
 

@@ -25,7 +25,7 @@ pub async fn check(
     clock: &dyn Clock,
 ) -> Report {
     let taken = clock.now();
-    let evidence = evidence::look(deployment, subject, cache, clock).await;
+    let evidence = Box::pin(evidence::look(deployment, subject, cache, clock)).await;
     let checks = checks::ALL.iter().map(|check| check(&evidence, subject)).collect();
     Report { taken, source: subject.source.clone(), checks }
 }
