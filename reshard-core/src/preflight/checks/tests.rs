@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::super::evidence::{Evidence, PeerProbe, RouterSeen, ServerSeen, Zones};
-use super::super::{Stage, Subject, Verdict};
+use super::super::evidence::{PeerProbe, RouterSeen, ServerSeen, Zones};
+use super::super::{Stage, Verdict};
 use super::*;
 use crate::inventory::{
     ClockReading, InstanceProbe, RouterProbe, RouterStatus, Stamped, StatusShard,
