@@ -147,29 +147,37 @@ pub async fn audit_router(
     client: &Client,
     keys: &[Expected],
 ) -> Result<RouterAudit, AuditError> {
-    let options = GetOptions::default();
-    let mut answers = stream::iter(keys)
-        .map(async |expected| match client.get_object(BUCKET, &expected.key, &options).await {
-            Ok(object) => Ok((expected, Some(object.node.map(|node| node.pnode)))),
-            Err(error) if error.is_not_found() => Ok((expected, None)),
-            Err(source) => Err(AuditError {
-                router: format!("{} ({})", router.name, router.address),
-                key: expected.key.clone(),
-                source,
-            }),
-        })
+    let mut answers = stream::iter(keys.to_vec())
+        .map(|expected| ask(router, client, expected))
         .buffer_unordered(AT_ONCE);
     let mut audit = RouterAudit { router: router.name.clone(), ..RouterAudit::default() };
     while let Some(answer) = answers.next().await {
         match answer? {
-            (expected, None) => audit.gone.push(expected.key.clone()),
+            (expected, None) => audit.gone.push(expected.key),
             (expected, Some(Some(named))) if named == expected.pnode => audit.right += 1,
             (expected, Some(named)) => audit.wrong.push(WrongPnode {
-                key: expected.key.clone(),
-                expected: expected.pnode.clone(),
+                key: expected.key,
+                expected: expected.pnode,
                 named: named.unwrap_or_else(|| "no pnode at all".to_owned()),
             }),
         }
     }
     Ok(audit)
+}
+
+/// The pnode that a router names for a key: `None` if it does not find the key.
+async fn ask(
+    router: &RouterAddress,
+    client: &Client,
+    expected: Expected,
+) -> Result<(Expected, Option<Option<String>>), AuditError> {
+    match client.get_object(BUCKET, &expected.key, &GetOptions::default()).await {
+        Ok(object) => Ok((expected, Some(object.node.map(|node| node.pnode)))),
+        Err(error) if error.is_not_found() => Ok((expected, None)),
+        Err(source) => Err(AuditError {
+            router: format!("{} ({})", router.name, router.address),
+            key: expected.key,
+            source,
+        }),
+    }
 }

@@ -94,6 +94,14 @@ pub enum InventoryError {
         /// Why not.
         source: PostgresError,
     },
+    /// The tables of a shard cannot be listed.
+    #[error("the tables of the shard {shard} cannot be listed")]
+    Tables {
+        /// The shard.
+        shard: ShardName,
+        /// Why not.
+        source: Box<RowsError>,
+    },
     /// A shard's database did not answer.
     #[error("the database of the shard {shard} does not answer")]
     Database {
@@ -101,14 +109,6 @@ pub enum InventoryError {
         shard: ShardName,
         /// Why not.
         source: Box<DatabaseError>,
-    },
-    /// A shard's tables could not be listed.
-    #[error("cannot list the tables of the shard {shard}")]
-    Tables {
-        /// The shard.
-        shard: ShardName,
-        /// Why not.
-        source: Box<RowsError>,
     },
     /// A script in a zone failed.
     #[error("cannot look into a zone")]
@@ -172,8 +172,8 @@ impl MayPass for InventoryError {
             Self::Shard { source, .. } => source.may_pass(),
             Self::ZooKeeper(source) => source.may_pass(),
             Self::Database { source, .. } => source.may_pass(),
-            Self::Zone(source) => source.may_pass(),
             Self::Tables { source, .. } => source.may_pass(),
+            Self::Zone(source) => source.may_pass(),
             // Servers come and go, and zones are half made for a moment.
             Self::Postgres { .. } | Self::UnknownPeer { .. } | Self::BrokenOff(_) => true,
             Self::Deployment(source) => source.may_pass(),

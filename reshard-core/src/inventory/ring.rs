@@ -44,15 +44,9 @@ pub async fn read_ring(
             read_image(uuid, &archive, cache, &sha1, size).await?
         }
     };
-    Ok(RingFacts {
-        image: uuid,
-        sha1,
-        size,
-        imgapi: base.to_string(),
-        vnode_count: hashing.vnode_count(),
-        hashing,
-        pnodes,
-    })
+    let vnode_count = hashing.vnode_count();
+    let imgapi = base.to_string();
+    Ok(RingFacts { image: uuid, sha1, size, imgapi, vnode_count, hashing, pnodes })
 }
 
 async fn read_image(

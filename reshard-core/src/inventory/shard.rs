@@ -38,7 +38,7 @@ pub(super) async fn gather(
     let watched = elapsed(then, at).as_millis().max(1);
     let wal = u128::from(to.bytes_after(from)) * 1000 / watched;
     let overrides = metadata_of(postgres, &state.primary, "PG_CONFIG_OVERRIDES");
-    let (database_bytes, unsharded_tables) = database(name, &state).await?;
+    let (database_bytes, unsharded_tables) = database_facts(name, &state).await?;
     Ok(ShardFacts {
         name: name.clone(),
         generation,
@@ -80,8 +80,8 @@ fn peers(
     state.peers().map(facts).collect()
 }
 
-/// The size of the database, and its tables without vnodes.
-async fn database(
+/// The size of the database, and its tables that belong to no vnode.
+async fn database_facts(
     name: &ShardName,
     state: &ClusterState,
 ) -> Result<(u64, Vec<UnshardedTable>), InventoryError> {
@@ -92,8 +92,7 @@ async fn database(
     let size = database.query_one("SELECT pg_database_size(current_database())", &[]).await;
     let size = size.and_then(|row| row.try_get::<_, i64>(0));
     let size = size.map_err(|error| failed(database.error("read the size", error)))?;
-    let tables = list_tables(&database).await;
-    let tables = tables.map_err(|source| InventoryError::Tables {
+    let tables = list_tables(&database).await.map_err(|source| InventoryError::Tables {
         shard: name.clone(),
         source: Box::new(source),
     })?;

@@ -34,7 +34,7 @@ const GHOSTS: &str = "ghosts";
 /// The fact with the tables that are not sharded, by shard.
 const UNSHARDED: &str = "unsharded";
 /// How long one statement may take.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How often the sync's lag is looked at.
 const LAG_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a table is swept before the plan holds because rows come back.
@@ -60,8 +60,9 @@ struct Swept {
     verified: Option<u64>,
 }
 
-/// See the module's text.
-pub(super) struct DeleteGhosts;
+/// Deletes the rows that a shard does not own any more.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DeleteGhosts;
 
 #[async_trait]
 impl Phase for DeleteGhosts {

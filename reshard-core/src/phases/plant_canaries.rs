@@ -14,8 +14,9 @@ use crate::canary::{remove_canary, write_canary};
 use crate::executor::Context;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 
-/// See the module's text.
-pub(super) struct PlantCanaries;
+/// Creates canaries.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PlantCanaries;
 
 #[async_trait]
 impl Phase for PlantCanaries {
@@ -37,8 +38,7 @@ impl Phase for PlantCanaries {
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         let plan = context.plan();
-        let canaries: Vec<Planted> =
-            context.decided(CANARIES, async || choose(plan)).await?;
+        let canaries: Vec<Planted> = context.decided(CANARIES, async || choose(plan)).await?;
         let routers = routers(context)?;
         for planted in &canaries {
             for (place, router) in routers.iter().enumerate() {
@@ -80,9 +80,9 @@ async fn check(
     planted: &Planted,
     expected: &str,
 ) -> Result<(), Trouble> {
-    super::verify_routing::find(context, router, planted).await.and_then(|found| {
-        planted.check(router.address(), &found.node, expected)
-    })
+    super::verify_routing::find(context, router, planted)
+        .await
+        .and_then(|found| planted.check(router.address(), &found.node, expected))
 }
 
 /// Removes whatever canaries there are, and forgets them.

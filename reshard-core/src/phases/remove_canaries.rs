@@ -12,8 +12,9 @@ use super::plant_canaries::remove_all;
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone};
 
-/// See the module's text.
-pub(super) struct RemoveCanaries;
+/// Removes the canaries.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RemoveCanaries;
 
 #[async_trait]
 impl Phase for RemoveCanaries {

@@ -37,8 +37,9 @@ const SAMPLE: usize = 100;
 /// How long choosing them may take.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// See the module's text.
-pub(super) struct VerifyRouting;
+/// Shows that every router uses the target ring.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VerifyRouting;
 
 #[async_trait]
 impl Phase for VerifyRouting {
@@ -169,10 +170,17 @@ async fn audit(
     let router = Client::new(address.address.clone(), ClientOptions::default());
     for planted in canaries {
         let found = find(context, &router, planted).await?;
-        planted.check(&format!("{} ({})", address.name, address.address), &found.node, &planted.after)?;
+        planted.check(
+            &format!("{} ({})", address.name, address.address),
+            &found.node,
+            &planted.after,
+        )?;
         if found.revision < REVISION {
             return Err(Trouble::hold(
-                format!("{} reads an old version of the canary {}", address.name, planted.canary.key),
+                format!(
+                    "{} reads an old version of the canary {}",
+                    address.name, planted.canary.key
+                ),
                 "it reads from a shard that was not written to: see where it is in the databases of the source and the \
                  new shards",
             ));
