@@ -109,8 +109,17 @@ impl Subject {
     }
 }
 
-/// The zones that a plan creates.
+/// How often a zone is tried to be made, at the very most: every attempt has a UUID of its own.
+const ATTEMPTS: u32 = 32;
+
+/// The zones that a plan creates, also those of further attempts.
 pub(crate) fn own_zones(plan: &Plan, round: u32) -> BTreeSet<InstanceUuid> {
     let zones = plan.targets.iter().flat_map(|target| target.peers.iter().chain(&target.morays));
-    zones.map(|zone| plan.instance_uuid(&zone.role, round)).collect()
+    zones
+        .flat_map(|zone| {
+            let further = (1..ATTEMPTS).map(|attempt| format!("{}/{attempt}", zone.role));
+            std::iter::once(zone.role.clone()).chain(further)
+        })
+        .map(|role| plan.instance_uuid(&role, round))
+        .collect()
 }
