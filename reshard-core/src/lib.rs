@@ -5,6 +5,7 @@ pub mod canary;
 mod clock;
 mod configuration;
 mod deployment;
+mod discover;
 pub mod dumps;
 mod executor;
 mod inventory;
@@ -32,6 +33,7 @@ pub use deployment::{
     AnyBody, AnyTransport, CnapiCommands, Database, DatabaseError, Datacenter, Deployment,
     DeploymentError, ZoneCommandError, ZoneCommands, ZoneOutput, ZonePlace, ZoneScript,
 };
+pub use discover::{DEPLOYMENT_ZONE_CONFIGURATION, DeploymentZone, DiscoverError};
 pub use executor::{
     Context, Ended, Event, Executor, ExecutorError, Observer, Seen, Waiting, WriteBlockRecord,
 };

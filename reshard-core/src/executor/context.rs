@@ -79,6 +79,11 @@ impl Context {
         &self.lock
     }
 
+    /// The clock that the executor goes by.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
     /// The time now.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

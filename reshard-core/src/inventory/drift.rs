@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 
 use manatee_client::ShardName;
 use sapi_client::InstanceUuid;
-use sapi_client::manta::ShardList;
+use sapi_client::manta::{self, ShardList};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -61,7 +61,7 @@ pub fn drift(was: &Inventory, is: &Inventory, expected: &Expected) -> Vec<Drift>
     drifts.source(&was.source, &is.source, expected);
     drifts.routers(&was.routers, &is.routers);
     drifts.servers(was, is);
-    drifts.0.sort_by(|a, b| b.severity.cmp(&a.severity));
+    drifts.0.sort_by_key(|drift| std::cmp::Reverse(drift.severity));
     drifts.0
 }
 
@@ -164,7 +164,7 @@ impl Drifts {
             return;
         };
         let hosts: BTreeSet<&str> =
-            before.iter().chain(now.iter()).map(|shard| shard.host()).collect();
+            before.iter().chain(now.iter()).map(manta::Shard::host).collect();
         for host in hosts.into_iter().filter(|host| !expected.shards.contains(*host)) {
             let show = |list: &ShardList| {
                 list.get(host).map_or("absent".to_owned(), |shard| {

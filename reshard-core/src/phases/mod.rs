@@ -7,15 +7,18 @@ mod catch_up;
 mod delete_ghosts;
 mod document;
 mod drain;
+mod fitness;
 mod freeze_source;
 mod install_ring;
 mod list_shard;
 mod lock_dumps;
 mod new_zones;
 mod plant_canaries;
+mod preflight;
 mod provision_morays;
 mod provision_peers;
 mod publish_ring;
+mod recheck;
 mod release_ring;
 mod remove_canaries;
 mod reserve_ring;
@@ -41,9 +44,11 @@ pub use self::install_ring::InstallRing;
 pub use self::list_shard::ListShard;
 pub use self::lock_dumps::LockDumps;
 pub use self::plant_canaries::PlantCanaries;
+pub use self::preflight::Preflight;
 pub use self::provision_morays::ProvisionMorays;
 pub use self::provision_peers::ProvisionPeers;
 pub use self::publish_ring::PublishRing;
+pub use self::recheck::Recheck;
 pub use self::release_ring::ReleaseRing;
 pub use self::remove_canaries::RemoveCanaries;
 pub use self::reserve_ring::ReserveRing;
@@ -59,6 +64,7 @@ use crate::phase::Phase;
 /// The runbook of RFD 103, automated as written.
 pub fn rfd103() -> Vec<Arc<dyn Phase>> {
     vec![
+        Arc::new(Preflight),
         Arc::new(ReserveRing),
         Arc::new(PlantCanaries),
         Arc::new(FreezeSource),
@@ -68,6 +74,7 @@ pub fn rfd103() -> Vec<Arc<dyn Phase>> {
         Arc::new(ProvisionMorays),
         Arc::new(BuildRings),
         Arc::new(StageRings),
+        Arc::new(Recheck),
         Arc::new(BlockWrites),
         Arc::new(Drain),
         Arc::new(SplitShard),

@@ -12,6 +12,7 @@ mod subject;
 use std::path::Path;
 
 pub use self::report::{Check, Report, Verdict};
+pub(crate) use self::subject::own_zones;
 pub use self::subject::{Stage, Subject};
 use crate::clock::Clock;
 use crate::deployment::Deployment;
@@ -24,7 +25,7 @@ pub async fn check(
     clock: &dyn Clock,
 ) -> Report {
     let taken = clock.now();
-    let evidence = evidence::look(deployment, subject, cache, clock).await;
+    let evidence = Box::pin(evidence::look(deployment, subject, cache, clock)).await;
     let checks = checks::ALL.iter().map(|check| check(&evidence, subject)).collect();
     Report { taken, source: subject.source.clone(), checks }
 }

@@ -22,7 +22,9 @@ pub struct Subject {
     pub disk: Vec<(ServerUuid, u64)>,
     /// Whether the storage shard may be split.
     pub allow_storage_shard: bool,
-    /// The plan, and what it has done already.
+    /// The plan's UUID, as it is written into freezes and locks, where there is a plan.
+    pub plan: Option<String>,
+    /// How far it is.
     pub stage: Stage,
 }
 
@@ -33,8 +35,6 @@ pub enum Stage {
     Before,
     /// Its zones are there, the source is frozen, dumps are locked out.
     Prepared {
-        /// The plan's UUID, as it is written into freezes and locks.
-        plan: String,
         /// The zones that it has created.
         zones: BTreeSet<InstanceUuid>,
     },
@@ -50,6 +50,7 @@ impl Subject {
             servers: BTreeSet::new(),
             disk: Vec::new(),
             allow_storage_shard: false,
+            plan: None,
             stage: Stage::Before,
         }
     }
@@ -77,6 +78,7 @@ impl Subject {
             images: zones().map(|zone| zone.image).collect(),
             servers: zones().map(|zone| zone.server).collect(),
             disk: plan.prediction.disk.clone(),
+            plan: Some(plan.uuid.to_string()),
             ..Self::request(&plan.request)
         }
     }
@@ -84,21 +86,21 @@ impl Subject {
     /// A plan that is prepared and about to block writes. `round` is that of [`crate::Context::round`].
     #[must_use]
     pub fn prepared_plan(plan: &Plan, round: u32) -> Self {
-        let stage = Stage::Prepared { plan: plan.uuid.to_string(), zones: own_zones(plan, round) };
+        let stage = Stage::Prepared { zones: own_zones(plan, round) };
         // Its peers have their disk already.
         Self { stage, disk: Vec::new(), ..Self::plan(plan) }
     }
 
     /// Whether this is the plan that the checks are made for.
     pub(super) fn is_own(&self, owner: Option<&str>) -> bool {
-        matches!((&self.stage, owner), (Stage::Prepared { plan, .. }, Some(owner)) if owner == plan)
+        owner.is_some() && owner == self.plan.as_deref()
     }
 
     /// Whether the plan has created this zone.
     pub(super) fn created(&self, zone: &str) -> bool {
         match &self.stage {
             Stage::Before => false,
-            Stage::Prepared { zones, .. } => zones.iter().any(|own| own.to_string() == zone),
+            Stage::Prepared { zones } => zones.iter().any(|own| own.to_string() == zone),
         }
     }
 
@@ -107,8 +109,17 @@ impl Subject {
     }
 }
 
-/// The zones that a plan creates.
+/// How often a zone is tried to be made, at the very most: every attempt has a UUID of its own.
+const ATTEMPTS: u32 = 32;
+
+/// The zones that a plan creates, also those of further attempts.
 pub(crate) fn own_zones(plan: &Plan, round: u32) -> BTreeSet<InstanceUuid> {
     let zones = plan.targets.iter().flat_map(|target| target.peers.iter().chain(&target.morays));
-    zones.map(|zone| plan.instance_uuid(&zone.role, round)).collect()
+    zones
+        .flat_map(|zone| {
+            let further = (1..ATTEMPTS).map(|attempt| format!("{}/{attempt}", zone.role));
+            std::iter::once(zone.role.clone()).chain(further)
+        })
+        .map(|role| plan.instance_uuid(&role, round))
+        .collect()
 }

@@ -4,7 +4,8 @@
 # shellcheck shell=bash disable=SC2154,SC2168
 local listed state fmri instance port ring stamp tables status
 printf 'clock %s\n' "$(date +%s)"
-listed=$(svcs -H -o state,fmri) || return 1
+# Without -a, what is disabled is not listed.
+listed=$(svcs -a -H -o state,fmri) || return 1
 while read -r state fmri; do
     instance=${fmri##*:}
     [[ $fmri == svc:/smartdc/application/electric-moray:electric-moray-* ]] || continue

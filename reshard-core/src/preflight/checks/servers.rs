@@ -2,7 +2,7 @@
 
 use sapi_client::imgapi::ImageState;
 
-use super::super::evidence::ServerSeen;
+use super::super::evidence::{ServerSeen, ZoneSeen};
 use super::{Check, Evidence, Findings, Subject, look, names, seen};
 use crate::inventory::ClockReading;
 
@@ -11,7 +11,7 @@ const SKEW_WARNING: u64 = 2;
 /// And when freezes, locks and stamps become unreadable for people.
 const SKEW_FAILURE: u64 = 60;
 /// The least that a peer shall have free, in bytes.
-const LEAST_FREE: u64 = 1 << 30;
+const LEAST_FREE: u64 = 256 << 20;
 
 /// The images of the source's zones, and those that are asked for, can be used where new zones are made.
 pub(super) fn images(evidence: &Evidence, _: &Subject) -> Check {
@@ -59,7 +59,7 @@ pub(super) fn running(evidence: &Evidence, subject: &Subject) -> Check {
     let mut findings = Findings::new("servers");
     let zones = seen!(findings, look(&evidence.zones));
     let servers = seen!(findings, look(&evidence.servers));
-    let used = zones.seen.iter().filter_map(|zone| zone.place()).map(|place| place.server);
+    let used = zones.seen.iter().filter_map(ZoneSeen::place).map(|place| place.server);
     let used: std::collections::BTreeSet<_> = used.chain(subject.servers.iter().copied()).collect();
     for uuid in &used {
         match servers.iter().find(|server| server.uuid == *uuid) {

@@ -116,12 +116,11 @@ pub(super) fn replication(evidence: &Evidence, _: &Subject) -> Check {
         }
         let remedy = "`manatee-adm pg-status`, and the log of PostgreSQL in the zone of the peer";
         match issue.level {
-            IssueLevel::Error => findings.fail(issue.message, remedy),
             IssueLevel::Warning if issue.message.contains("no async") => findings.warn(
                 issue.message,
                 "add a peer: with primary and sync alone, there is nobody to take over a second time",
             ),
-            IssueLevel::Warning => findings.fail(issue.message, remedy),
+            IssueLevel::Error | IssueLevel::Warning => findings.fail(issue.message, remedy),
         }
     }
     for view in &view.peers {

@@ -47,7 +47,7 @@ fn problems(list: &[Value]) -> Vec<String> {
             (Some(Value::Bool(true)), true) | (None, false) => {}
             (_, true) => problems.push(format!("the last element, {host}, has no last: true")),
             (Some(last), false) => {
-                problems.push(format!("{host} has last: {last} and is not the last"))
+                problems.push(format!("{host} has last: {last} and is not the last"));
             }
         }
         match element.get("readOnly") {

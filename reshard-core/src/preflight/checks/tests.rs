@@ -1,1 +1,187 @@
-//! Placeholder.
+//! What checks say of what was seen, and of what could not be seen.
+
+use serde_json::json;
+
+use super::super::evidence::{PeerProbe, RouterSeen, ServerSeen, Zones};
+use super::super::{Stage, Verdict};
+use super::*;
+use crate::inventory::{
+    ClockReading, InstanceProbe, RouterProbe, RouterStatus, Stamped, StatusShard,
+};
+use crate::plan::tests::inventory;
+
+const SOURCE: &str = "2.moray.lab.example.net";
+
+fn subject() -> Subject {
+    Subject::shard(SOURCE.parse().unwrap())
+}
+
+fn nothing<T>() -> Found<T> {
+    Err("nobody answers".to_owned())
+}
+
+/// Nothing could be seen.
+fn blind() -> Evidence {
+    Evidence {
+        manta: nothing(),
+        zones: nothing(),
+        state: nothing(),
+        view: nothing(),
+        candidates: nothing(),
+        versions: nothing(),
+        writability: nothing(),
+        database_bytes: nothing(),
+        peers: Vec::<PeerProbe>::new(),
+        dump_lock: nothing(),
+        dumps: nothing(),
+        ring_lock: nothing(),
+        plan_locks: nothing(),
+        routers: nothing(),
+        ring: nothing(),
+        imgapis: vec![("http://imgapi".to_owned(), nothing())],
+        images: nothing(),
+        servers: nothing(),
+        kept_shards: nothing(),
+    }
+}
+
+fn routers(change: impl FnOnce(&mut InstanceProbe)) -> Vec<RouterSeen> {
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let instance = |port: u16| InstanceProbe {
+        instance: format!("electric-moray-{port}"),
+        state: "online".to_owned(),
+        status_port: port + 2000,
+        ring: format!("/electric-moray/chash/leveldb-{port}"),
+        stamp: Stamped::Not,
+        tables: Some("1:2".to_owned()),
+        status: Some(RouterStatus {
+            client_list: (1..=2).map(|n| format!("tcp://{n}.moray.lab.example.net:2020")).collect(),
+            index_shards: vec![StatusShard { host: SOURCE.to_owned(), read_only: false }],
+        }),
+    };
+    let mut instances = vec![instance(2021), instance(2022), instance(2023)];
+    change(&mut instances[1]);
+    let probe = RouterProbe { clock: ClockReading { zone: 0, before: now, after: now }, instances };
+    vec![RouterSeen { label: "em-1".to_owned(), probe: Ok(probe) }]
+}
+
+/// A region whose routers are all well but for this change.
+fn with_router(change: impl FnOnce(&mut InstanceProbe)) -> Evidence {
+    Evidence { routers: Ok(routers(change)), ring: Ok(inventory(2, 64).ring), ..blind() }
+}
+
+#[test]
+fn names_are_each_there_once_and_never_change() {
+    let evidence = blind();
+    let mut names: Vec<String> =
+        ALL.iter().map(|check| check(&evidence, &subject()).name).collect();
+    assert_eq!(names.first().map(String::as_str), Some("shard-state"));
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), ALL.len());
+}
+
+#[test]
+fn what_cannot_be_seen_fails_and_says_so() {
+    let (evidence, mut subject) = (blind(), subject());
+    subject.targets = vec!["3.moray.lab.example.net".parse().unwrap()];
+    for check in ALL {
+        let check = check(&evidence, &subject);
+        assert_eq!(check.verdict, Verdict::Failed, "{check:?}");
+        assert!(!check.found.is_empty() && !check.remedy.is_empty(), "{check:?}");
+    }
+}
+
+#[test]
+fn a_router_with_another_ring_is_found() {
+    let verdict = |evidence: &Evidence| {
+        let check = routers::serve_the_ring(evidence, &subject());
+        (check.verdict, check.found)
+    };
+    assert_eq!(verdict(&with_router(|_| ())).0, Verdict::Ok);
+    let other = uuid::Uuid::from_u128(7).into();
+    let (failed, found) = verdict(&with_router(|seen| seen.stamp = Stamped::Image(other)));
+    assert_eq!(failed, Verdict::Failed);
+    assert!(found.contains("electric-moray-2022 in em-1"), "{found}");
+    assert_eq!(verdict(&with_router(|seen| seen.stamp = Stamped::Unreadable)).0, Verdict::Failed);
+    // One with the right stamp among some without: those without are older.
+    let right = inventory(2, 64).ring.image;
+    assert_eq!(verdict(&with_router(|seen| seen.stamp = Stamped::Image(right))).0, Verdict::Failed);
+    let fewer = with_router(|seen| drop(seen.status.as_mut().unwrap().client_list.pop()));
+    assert_eq!(verdict(&fewer).0, Verdict::Failed);
+    let (warning, found) = verdict(&with_router(|seen| seen.tables = Some("3:4".to_owned())));
+    assert_eq!(warning, Verdict::Warning);
+    assert!(found.contains("electric-moray-2022"), "{found}");
+}
+
+#[test]
+fn a_router_that_is_off_is_found() {
+    let verdict = |evidence: &Evidence| routers::online(evidence, &subject()).verdict;
+    assert_eq!(verdict(&with_router(|_| ())), Verdict::Ok);
+    assert_eq!(
+        verdict(&with_router(|seen| seen.state = "maintenance".to_owned())),
+        Verdict::Failed
+    );
+    assert_eq!(verdict(&with_router(|seen| seen.status = None)), Verdict::Failed);
+}
+
+#[test]
+fn disk_is_compared_with_what_is_needed() {
+    let server = |free_bytes| ServerSeen {
+        uuid: uuid::Uuid::from_u128(1).into(),
+        hostname: "server-1".to_owned(),
+        running: true,
+        set_up: true,
+        free_bytes,
+    };
+    let mut subject = subject();
+    subject.disk = vec![(uuid::Uuid::from_u128(1).into(), 1000)];
+    let verdict = |free| {
+        let servers = Ok(vec![server(free)]);
+        let evidence = Evidence { servers, database_bytes: Ok(1), ..blind() };
+        servers::disk(&evidence, &subject).verdict
+    };
+    assert_eq!(verdict(Some(1000)), Verdict::Ok);
+    assert_eq!(verdict(Some(999)), Verdict::Failed);
+    assert_eq!(verdict(None), Verdict::Warning);
+}
+
+#[test]
+fn the_plans_own_locks_are_no_obstacle() {
+    use manatee_client::{LockRecord, LockState};
+    let record = LockRecord { token: 1, owner: Some("p".to_owned()), since: None };
+    let held = Evidence { ring_lock: Ok(LockState::Held(record)), ..blind() };
+    assert_eq!(locks::ring_lock(&held, &subject()).verdict, Verdict::Failed);
+    let own = Subject {
+        plan: Some("p".to_owned()),
+        stage: Stage::Prepared { zones: Default::default() },
+        ..subject()
+    };
+    assert_eq!(locks::ring_lock(&held, &own).verdict, Verdict::Ok);
+}
+
+#[test]
+fn new_names_must_be_free_everywhere() {
+    let application: sapi_client::sapi::Application = serde_json::from_value(json!({
+        "uuid": "f1767a23-0188-4861-97e2-bbdd8f561d54",
+        "metadata": {"INDEX_MORAY_SHARDS": [{"host": SOURCE, "last": true}]},
+    }))
+    .unwrap();
+    let free = || Evidence {
+        manta: Ok(application.clone().into()),
+        zones: Ok(Zones { seen: Vec::new(), names: Vec::new() }),
+        kept_shards: Ok(Vec::new()),
+        ring: Ok(inventory(2, 64).ring),
+        ..blind()
+    };
+    let verdict = |evidence: &Evidence, name: &str| {
+        let subject = Subject { targets: vec![name.parse().unwrap()], ..subject() };
+        zones::names_free(evidence, &subject).verdict
+    };
+    let new = "3.moray.lab.example.net";
+    assert_eq!(verdict(&free(), new), Verdict::Ok);
+    assert_eq!(verdict(&free(), SOURCE), Verdict::Failed);
+    let kept = Evidence { kept_shards: Ok(vec![new.parse().unwrap()]), ..free() };
+    assert_eq!(verdict(&kept, new), Verdict::Failed);
+    assert_eq!(zones::names_free(&free(), &subject()).verdict, Verdict::Skipped);
+}

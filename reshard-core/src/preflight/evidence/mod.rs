@@ -29,6 +29,9 @@ use crate::inventory::{RingFacts, free_bytes, read_ring};
 /// What was seen, or why not.
 pub(super) type Found<T> = Result<T, String>;
 
+/// Images by datacenter; absent where IMGAPI has none.
+pub(super) type Images = BTreeMap<(String, ImageUuid), Found<Option<Image>>>;
+
 /// The directory of the lock of the ring.
 const LOCKS: &str = "/manta_reshard";
 /// The name of the lock of the ring.
@@ -60,7 +63,7 @@ pub(super) struct Evidence {
     /// Answers of the ring's IMGAPI and of all datacenters'.
     pub(super) imgapis: Vec<(String, Found<Ping>)>,
     /// Images by datacenter; absent where IMGAPI has none.
-    pub(super) images: Found<BTreeMap<(String, ImageUuid), Found<Option<Image>>>>,
+    pub(super) images: Found<Images>,
     pub(super) servers: Found<Vec<ServerSeen>>,
     pub(super) kept_shards: Found<Vec<ShardName>>,
 }
@@ -205,11 +208,7 @@ async fn imgapis(
 }
 
 /// Every image that new zones may be made from, in every datacenter in which the source or new zones are.
-async fn images(
-    deployment: &Deployment,
-    subject: &Subject,
-    zones: &Found<Zones>,
-) -> Found<BTreeMap<(String, ImageUuid), Found<Option<Image>>>> {
+async fn images(deployment: &Deployment, subject: &Subject, zones: &Found<Zones>) -> Found<Images> {
     let zones = zones.as_ref().map_err(String::clone)?;
     let mut wanted: BTreeSet<(&str, ImageUuid)> = BTreeSet::new();
     for datacenter in deployment.datacenters() {

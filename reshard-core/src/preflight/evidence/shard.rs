@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use manatee_client::{ClusterView, DUMP_PORT, Peer, Role, RunningDump, Writability, running_dump};
 
-use super::zones::{ZoneKind, Zones};
+use super::zones::{ZoneKind, ZoneSeen, Zones};
 use super::{DEADLINE, Found, why, within};
 use crate::clock::Clock;
 use crate::deployment::{Database, Deployment, ZonePlace, ZoneScript};
@@ -103,15 +103,21 @@ async fn look_into_zones(
     clock: &dyn Clock,
 ) -> Vec<PeerProbe> {
     let Ok(zones) = zones else { return Vec::new() };
-    let postgres = zones.seen.iter().filter(|zone| zone.kind == ZoneKind::Postgres);
-    join_all(postgres.map(|zone| async move {
-        let inside = match zone.place() {
-            Some(place) => within("the zone", DEADLINE, probe(deployment, &place, clock)).await,
-            None => Err("VMAPI does not say where it is".to_owned()),
-        };
-        PeerProbe { label: zone.label(), inside }
-    }))
-    .await
+    let mut looking = Vec::new();
+    for zone in &zones.seen {
+        if zone.kind == ZoneKind::Postgres {
+            looking.push(look_into_zone(deployment, zone, clock));
+        }
+    }
+    join_all(looking).await
+}
+
+async fn look_into_zone(deployment: &Deployment, zone: &ZoneSeen, clock: &dyn Clock) -> PeerProbe {
+    let inside = match zone.place() {
+        Some(place) => within("the zone", DEADLINE, probe(deployment, &place, clock)).await,
+        None => Err("VMAPI does not say where it is".to_owned()),
+    };
+    PeerProbe { label: zone.label(), inside }
 }
 
 async fn probe(deployment: &Deployment, place: &ZonePlace, clock: &dyn Clock) -> Found<PeerInside> {

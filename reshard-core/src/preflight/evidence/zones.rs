@@ -126,15 +126,21 @@ pub(super) async fn look_at_routers(
     clock: &dyn Clock,
 ) -> Found<Vec<RouterSeen>> {
     let zones = zones.as_ref().map_err(String::clone)?;
-    let routers = zones.seen.iter().filter(|zone| zone.kind == ZoneKind::Router);
-    let looking = routers.map(|zone| async move {
-        let look = async {
-            let place = zone.place().ok_or("VMAPI does not say where it is")?;
-            let ip = zone.vm.as_ref().ok().and_then(|vm| vm.as_ref()?.primary_ip());
-            let ip = ip.ok_or("VMAPI does not know its address")?;
-            probe_router(deployment, &place, ip, clock).await.map_err(why)
-        };
-        RouterSeen { label: zone.label(), probe: within("the zone", DEADLINE, look).await }
-    });
+    let mut looking = Vec::new();
+    for zone in &zones.seen {
+        if zone.kind == ZoneKind::Router {
+            looking.push(look_at_router(deployment, zone, clock));
+        }
+    }
     Ok(futures_util::stream::iter(looking).buffered(AT_ONCE).collect().await)
+}
+
+async fn look_at_router(deployment: &Deployment, zone: &ZoneSeen, clock: &dyn Clock) -> RouterSeen {
+    let look = async {
+        let place = zone.place().ok_or("VMAPI does not say where it is")?;
+        let ip = zone.vm.as_ref().ok().and_then(|vm| vm.as_ref()?.primary_ip());
+        let ip = ip.ok_or("VMAPI does not know its address")?;
+        probe_router(deployment, &place, ip, clock).await.map_err(why)
+    };
+    RouterSeen { label: zone.label(), probe: within("the zone", DEADLINE, look).await }
 }

@@ -1,0 +1,59 @@
+//! Whether the region is fit for the plan: the checks, and what has drifted since it was made.
+
+use crate::executor::Context;
+use crate::inventory::{DriftSeverity, Expected, drift, gather};
+use crate::phase::{OrTrouble, Trouble};
+use crate::preflight::{Subject, Verdict, check};
+
+/// What the region shall be fit for.
+pub(super) struct Fitness {
+    /// What is checked.
+    pub(super) subject: Subject,
+    /// What has changed because the plan changed it.
+    pub(super) expected: Expected,
+}
+
+/// Makes the checks and compares the inventory; holds if anything is in the way, and notes what is worth knowing.
+pub(super) async fn judge(context: &Context, fitness: Fitness) -> Result<(), Trouble> {
+    context.checkpoint()?;
+    let (plan, deployment) = (context.plan(), context.deployment());
+    let cache = context.work_directory();
+    let report = check(deployment, &fitness.subject, &cache, context.clock()).await;
+    let (mut wrong, mut remedies) = (Vec::new(), Vec::new());
+    for check in &report.checks {
+        match check.verdict {
+            Verdict::Failed => {
+                wrong.push(format!("{}: {}", check.name, check.found));
+                remedies.push(format!("{}: {}", check.name, check.remedy));
+            }
+            Verdict::Warning => {
+                context.note(format!("{}: {} ({})", check.name, check.found, check.remedy))?;
+            }
+            Verdict::Ok | Verdict::Skipped => {}
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(Trouble::hold(
+            format!("not fit for the plan: {}", wrong.join("; ")),
+            format!("{}; then `reshard resume`", remedies.join("; ")),
+        ));
+    }
+    let source = &plan.request.source;
+    let now = gather(deployment, source, &cache, context.clock(), &|_| ()).await;
+    let now = now.or_trouble("the inventory cannot be read")?;
+    let mut moved = Vec::new();
+    for drift in drift(&plan.inventory, &now, &fitness.expected) {
+        match drift.severity {
+            DriftSeverity::Refuse => moved.push(drift.to_string()),
+            DriftSeverity::Mention => context.note(format!("since the plan was made: {drift}"))?,
+        }
+    }
+    if !moved.is_empty() {
+        return Err(Trouble::hold(
+            format!("the region is not what the plan was made for: {}", moved.join("; ")),
+            "put back what was changed and `reshard resume`, or `reshard abort` and make a new plan",
+        ));
+    }
+    let ok = report.checks.iter().filter(|check| check.verdict == Verdict::Ok).count();
+    context.note(format!("{ok} of {} checks are well", report.checks.len()))
+}
