@@ -5,19 +5,26 @@ pub mod canary;
 mod clock;
 mod configuration;
 mod deployment;
+pub mod dumps;
 mod executor;
 mod inventory;
 mod journal;
 mod keys;
 mod measure;
+pub mod morays;
+pub mod peers;
 mod phase;
 pub mod phases;
 mod plan;
+pub mod preflight;
 mod report;
 pub mod rings;
 pub mod routers;
 pub mod rows;
+pub mod shards;
+pub mod tidy;
 mod vnode_set;
+pub mod zones;
 
 pub use clock::{Clock, SystemClock};
 pub use configuration::{Configuration, ConfigurationError, DatacenterUrls};
@@ -29,16 +36,20 @@ pub use executor::{
     Context, Ended, Event, Executor, ExecutorError, Observer, Seen, Waiting, WriteBlockRecord,
 };
 pub use inventory::{
-    ClockReading, InstanceProbe, Inventory, InventoryError, PeerFacts, PnodeFacts, RingFacts,
-    RouterFacts, RouterInstance, RouterProbe, ServerFacts, Services, ShardFacts, Stamped,
-    ZoneFacts, gather, probe_router, read_ring,
+    ClockReading, Drift, DriftSeverity, Expected, InstanceProbe, Inventory, InventoryError,
+    PeerFacts, PnodeFacts, RingFacts, RouterFacts, RouterInstance, RouterProbe, RouterStatus,
+    ServerFacts, Services, ShardFacts, Stamped, StatusShard, ZoneFacts, drift, gather,
+    probe_router, read_ring,
 };
 pub use journal::{
     Activity, Controls, Entry, EntryKind, Knobs, PhaseRecord, PhaseState, PlanState, Progress,
     SqliteStore, Store, StoreError,
 };
 pub use keys::{KeyHash, RowVnodeError, hashed_part};
-pub use measure::{Measurement, Method, TableMeasurement, VnodeMeasurement};
+pub use measure::{
+    MeasureOptions, MeasureProgress, Measurement, Method, TableMeasurement, VnodeMeasurement,
+    measure,
+};
 pub use phase::{About, MayPass, OrTrouble, Phase, Trouble, Undone, WriteBlock};
 pub use plan::{
     Action, Balance, Costs, InvalidPlanUuid, Layout, NewZone, PLAN_VERSION, Plan, PlanDifference,

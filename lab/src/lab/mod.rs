@@ -5,6 +5,7 @@ mod error;
 mod faults;
 mod home;
 mod host;
+mod images;
 mod proof;
 mod ready;
 mod remains;

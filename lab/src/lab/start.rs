@@ -12,7 +12,7 @@ use super::builder::Claim;
 use super::error::{Cause, LabError};
 use super::faults::Faults;
 use super::ready::Wait;
-use super::{Lab, ring, summary};
+use super::{Lab, images, ring, summary};
 use crate::address::ZOOKEEPER_PORT;
 use crate::control::{ControlServer, Hooks, Refusal};
 use crate::directory::LabDirectory;
@@ -214,6 +214,7 @@ async fn make(lab: &Lab, on_progress: &(dyn Fn(&str) + Send + Sync)) -> Result<(
         first.map_err(Cause::from).and_then(|ring| ring).map_err(LabError::part("the ring"))?;
     let failed = LabError::part("IMGAPI");
     ring::import(layout, first.clone()).await.map_err(failed)?;
+    images::import_services(layout).await.map_err(LabError::part("IMGAPI"))?;
 
     on_progress("booting zones");
     let mut booting = JoinSet::new();

@@ -104,7 +104,8 @@ fn tuned(knobs: &Knobs, settings: &[String]) -> Result<Knobs> {
             return Err(wrong());
         }
         let value: Value = serde_json::from_str(value).map_err(|_| wrong())?;
-        if !value.is_u64() && !(value.is_null() && name == "budget_seconds") {
+        let is_absent = value.is_null() && name == "budget_seconds";
+        if !value.is_u64() && !is_absent {
             return Err(wrong());
         }
         if let Some(members) = document.as_object_mut() {

@@ -1,5 +1,6 @@
 //! The `reshard` command.
 
+mod by_hand;
 mod confirm;
 mod control;
 mod error;
@@ -53,6 +54,27 @@ enum Command {
     Log(control::LogArgs),
     Report(status::ReportArgs),
     Phases(control::PhasesArgs),
+    /// By hand: objects whose way through the move can be followed
+    #[command(subcommand)]
+    Canary(by_hand::CanaryVerb),
+    /// By hand: the new shards' zones
+    #[command(subcommand)]
+    Peers(by_hand::PeersVerb),
+    /// By hand: the shards
+    #[command(subcommand)]
+    Shard(by_hand::ShardVerb),
+    /// By hand: the lock that keeps dumps from starting
+    #[command(subcommand)]
+    DumpLock(by_hand::DumpLockVerb),
+    /// By hand: the ring
+    #[command(subcommand)]
+    Ring(by_hand::RingVerb),
+    /// By hand: the rows
+    #[command(subcommand)]
+    Rows(by_hand::RowsVerb),
+    /// By hand: what has to be right before a plan is carried out
+    #[command(subcommand)]
+    Check(by_hand::CheckVerb),
     Lab(lab::LabArgs),
 }
 
@@ -93,6 +115,13 @@ impl Command {
                 Self::Plan(args) => return args.run(out).await,
                 Self::Run(args) | Self::Resume(args) => return args.run(out).await,
                 Self::Abort(args) => return args.run().await,
+                Self::Canary(verb) => return by_hand::run(verb).await,
+                Self::Peers(verb) => return by_hand::run(verb).await,
+                Self::Shard(verb) => return by_hand::run(verb).await,
+                Self::DumpLock(verb) => return by_hand::run(verb).await,
+                Self::Ring(verb) => return by_hand::run(verb).await,
+                Self::Rows(verb) => return by_hand::run(verb).await,
+                Self::Check(verb) => return by_hand::run(verb).await,
                 Self::Lab(args) => return args.run(out).await,
                 Self::Status(args) => args.run(out).await,
                 Self::Pause(args) => args.run(),

@@ -76,7 +76,7 @@ impl StatusArgs {
             PlanState::Held { phase, what, remedy } => {
                 writeln!(out, "HELD in {phase}: {what}\nTo do: {remedy}")?;
             }
-            PlanState::Running | PlanState::Aborting => self.now(activity.as_ref(), out)?,
+            PlanState::Running | PlanState::Aborting => now(activity.as_ref(), out)?,
             PlanState::Planned => writeln!(out, "not begun: `reshard run` begins")?,
             PlanState::Paused => writeln!(out, "paused: `reshard resume` goes on")?,
             PlanState::Aborted => writeln!(out, "taken back")?,
@@ -84,20 +84,20 @@ impl StatusArgs {
         }
         Ok(state)
     }
+}
 
-    fn now(&self, activity: Option<&Activity>, out: &mut Output) -> Result<()> {
-        let Some(activity) = activity else { return Ok(()) };
-        let since = Timestamp::now().duration_since(activity.since).as_secs();
-        write!(out, "now: {}: {}, since {since} s", activity.phase, activity.what)?;
-        if let Some(progress) = &activity.progress {
-            write!(out, ", {} of {} {}", progress.done, progress.total, progress.unit)?;
-        }
-        if let Some(can) = activity.you_can.as_deref().filter(|can| !can.is_empty()) {
-            write!(out, "; you can {can}")?;
-        }
-        writeln!(out)?;
-        Ok(())
+fn now(activity: Option<&Activity>, out: &mut Output) -> Result<()> {
+    let Some(activity) = activity else { return Ok(()) };
+    let since = Timestamp::now().duration_since(activity.since).as_secs();
+    write!(out, "now: {}: {}, since {since} s", activity.phase, activity.what)?;
+    if let Some(progress) = &activity.progress {
+        write!(out, ", {} of {} {}", progress.done, progress.total, progress.unit)?;
     }
+    if let Some(can) = activity.you_can.as_deref().filter(|can| !can.is_empty()) {
+        write!(out, "; you can {can}")?;
+    }
+    writeln!(out)?;
+    Ok(())
 }
 
 fn shards(report: &Report) -> String {

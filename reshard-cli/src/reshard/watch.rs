@@ -69,11 +69,11 @@ impl Watch {
 
 impl Observer for Watch {
     fn observe(&self, event: &Event) {
-        match event {
-            Event::Activity(activity) => self.activity(activity),
-            Event::Logged(entry) => self.line(entry),
-            // All others are logged too.
-            _ => {}
+        // All other events are logged too.
+        if let Event::Activity(activity) = event {
+            self.activity(activity);
+        } else if let Event::Logged(entry) = event {
+            self.line(entry);
         }
     }
 }

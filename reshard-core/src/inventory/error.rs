@@ -48,7 +48,7 @@ pub enum InventoryError {
         /// The shard.
         shard: ShardName,
         /// Why not.
-        source: ShardError,
+        source: Box<ShardError>,
     },
     /// ZooKeeper could not be asked.
     #[error("cannot list the shards in ZooKeeper")]
@@ -94,21 +94,21 @@ pub enum InventoryError {
         /// Why not.
         source: PostgresError,
     },
-    /// A shard's database did not answer.
-    #[error("the database of the shard {shard} does not answer")]
-    Database {
-        /// The shard.
-        shard: ShardName,
-        /// Why not.
-        source: DatabaseError,
-    },
-    /// A shard's tables could not be listed.
+    /// The tables of a shard cannot be listed.
     #[error("the tables of the shard {shard} cannot be listed")]
     Tables {
         /// The shard.
         shard: ShardName,
         /// Why not.
         source: Box<RowsError>,
+    },
+    /// A shard's database did not answer.
+    #[error("the database of the shard {shard} does not answer")]
+    Database {
+        /// The shard.
+        shard: ShardName,
+        /// Why not.
+        source: Box<DatabaseError>,
     },
     /// A script in a zone failed.
     #[error("cannot look into a zone")]
@@ -138,7 +138,7 @@ pub enum InventoryError {
         /// The image.
         image: sapi_client::ImageUuid,
         /// Why not.
-        source: fash::ImageError,
+        source: Box<fash::ImageError>,
     },
     /// The ring cannot be read.
     #[error("the ring in the image {image} cannot be read")]
@@ -146,7 +146,7 @@ pub enum InventoryError {
         /// The image.
         image: sapi_client::ImageUuid,
         /// Why not.
-        source: fash::StoreError,
+        source: Box<fash::StoreError>,
     },
     /// The list of shards makes no sense.
     #[error("SAPI's INDEX_MORAY_SHARDS cannot be used")]

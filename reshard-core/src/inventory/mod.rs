@@ -1,6 +1,7 @@
 //! What is there before a plan changes it. A plan contains the inventory that it was made from; the same is read again
 //! before the plan runs, and any difference that matters is drift.
 
+mod drift;
 mod error;
 mod gather;
 mod ring;
@@ -8,10 +9,16 @@ mod routers;
 mod servers;
 mod shard;
 
+pub use self::drift::{Drift, DriftSeverity, Expected, drift};
 pub use self::error::InventoryError;
 pub use self::gather::gather;
+pub(crate) use self::gather::{manta_services, router_name};
 pub use self::ring::read_ring;
-pub use self::routers::{ClockReading, InstanceProbe, RouterProbe, Stamped, probe_router};
+pub(crate) use self::routers::AT_ONCE;
+pub use self::routers::{
+    ClockReading, InstanceProbe, RouterProbe, RouterStatus, Stamped, StatusShard, probe_router,
+};
+pub(crate) use self::servers::free_bytes;
 
 use jiff::Timestamp;
 use manatee_client::{Peer, Role, ShardName};

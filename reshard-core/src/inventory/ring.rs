@@ -44,7 +44,8 @@ pub async fn read_ring(
             read_image(uuid, &archive, cache, &sha1, size).await?
         }
     };
-    let (imgapi, vnode_count) = (base.to_string(), hashing.vnode_count());
+    let vnode_count = hashing.vnode_count();
+    let imgapi = base.to_string();
     Ok(RingFacts { image: uuid, sha1, size, imgapi, vnode_count, hashing, pnodes })
 }
 
@@ -77,8 +78,8 @@ fn unpack_and_read(
         ..UnpackOptions::default()
     };
     fash::unpack(archive, &ring, &options)
-        .map_err(|source| InventoryError::Image { image, source })?;
-    let unreadable = |source| InventoryError::Ring { image, source };
+        .map_err(|source| InventoryError::Image { image, source: Box::new(source) })?;
+    let unreadable = |source| InventoryError::Ring { image, source: Box::new(source) };
     let ring = RingReader::open(&ring).and_then(|reader| reader.load()).map_err(unreadable)?;
     let pnodes = ring.pnodes().iter().map(|pnode| PnodeFacts {
         pnode: pnode.to_string(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use sapi_client::{ImageUuid, InstanceUuid};
+use serde::Deserialize;
 
 use super::{InventoryError, RouterFacts, RouterInstance, ZoneFacts};
 use crate::clock::Clock;
@@ -65,6 +66,27 @@ pub struct InstanceProbe {
     pub stamp: Stamped,
     /// A checksum of the ring's tables.
     pub tables: Option<String>,
+    /// What the process says of itself; absent where it does not answer.
+    pub status: Option<RouterStatus>,
+}
+
+/// What an electric-moray process says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct RouterStatus {
+    /// The pnodes of the ring that it opened.
+    pub client_list: Vec<String>,
+    /// The shards of its configuration; it refuses writes to all others.
+    pub index_shards: Vec<StatusShard>,
+}
+
+/// A shard in an electric-moray's configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct StatusShard {
+    /// Its name.
+    pub host: String,
+    /// Whether writes to it are refused.
+    #[serde(default, rename = "readOnly")]
+    pub read_only: bool,
 }
 
 /// The image in a ring's stamp.
@@ -85,7 +107,7 @@ impl Stamped {
     }
 }
 
-/// Looks into an electric-moray zone.
+/// Looks into an electric-moray zone that has this address.
 ///
 /// # Errors
 ///
@@ -93,11 +115,13 @@ impl Stamped {
 pub async fn probe_router(
     deployment: &Deployment,
     place: &ZonePlace,
+    ip: &str,
     clock: &dyn Clock,
 ) -> Result<RouterProbe, InventoryError> {
     let script = ZoneScript::new("router-facts", include_str!("../scripts/router-facts.sh"));
+    let script = script.with("ip", ip).within(LIMIT);
     let before = clock.now();
-    let printed = deployment.zones().stdout(place, &script.within(LIMIT)).await?;
+    let printed = deployment.zones().stdout(place, &script).await?;
     let after = clock.now();
     parse(&printed, before, after).map_err(|line| InventoryError::Router { zone: place.zone, line })
 }
@@ -105,7 +129,7 @@ pub async fn probe_router(
 /// The line that makes no sense is the error.
 fn parse(printed: &str, before: Timestamp, after: Timestamp) -> Result<RouterProbe, String> {
     let mut clock = None;
-    let mut instances = Vec::new();
+    let mut instances: Vec<InstanceProbe> = Vec::new();
     for line in printed.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let wrong = || line.chars().take(200).collect::<String>();
@@ -127,7 +151,15 @@ fn parse(printed: &str, before: Timestamp, after: Timestamp) -> Result<RouterPro
                     ring: (*ring).to_owned(),
                     stamp,
                     tables: (*tables != "-").then(|| (*tables).to_owned()),
+                    status: None,
                 });
+            }
+            ["status", instance, ..] => {
+                let status =
+                    line.splitn(3, ' ').nth(2).and_then(|text| serde_json::from_str(text).ok());
+                if let Some(of) = instances.iter_mut().find(|seen| seen.instance == *instance) {
+                    of.status = status;
+                }
             }
             // A login shell may greet.
             _ => tracing::debug!(line, "a router zone says something else"),
@@ -145,7 +177,7 @@ pub(super) async fn gather(
     clock: &dyn Clock,
 ) -> Result<Vec<RouterFacts>, InventoryError> {
     let looking = zones.into_iter().map(|zone| async move {
-        let probe = probe_router(deployment, &zone.place, clock).await?;
+        let probe = probe_router(deployment, &zone.place, &zone.ip, clock).await?;
         let instances = probe.instances.into_iter().map(|seen| RouterInstance {
             instance: seen.instance,
             status_port: seen.status_port,
@@ -178,7 +210,9 @@ mod tests {
         let now: Timestamp = "2024-05-06T07:08:09Z".parse().unwrap();
         let printed = "Welcome!\nclock 1714979290\n\
             instance electric-moray-2022 maintenance 4022 /electric-moray/chash/leveldb-2022 ? -\n\
-            instance electric-moray-2021 online 4021 /electric-moray/chash/leveldb-2021 f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d 12:34\n";
+            instance electric-moray-2021 online 4021 /electric-moray/chash/leveldb-2021 f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d 12:34\n\
+            status electric-moray-2021 {\"pid\": 7, \"client_list\": [\"tcp://1.moray:2020\"], \"index_shards\": [{\"host\":\"1.moray\",\"readOnly\":true}]}\n\
+            status electric-moray-2022 \n";
         let probe = parse(printed, now, now).unwrap();
         assert_eq!(probe.clock.skew(), 0);
         let [first, second] = probe.instances.as_slice() else { panic!("{probe:?}") };
@@ -187,6 +221,10 @@ mod tests {
         assert_eq!(first.tables.as_deref(), Some("12:34"));
         assert_eq!(second.stamp, Stamped::Unreadable);
         assert_eq!(second.state, "maintenance");
+        assert_eq!(second.status, None);
+        let status = first.status.clone().unwrap();
+        assert_eq!(status.client_list, ["tcp://1.moray:2020"]);
+        assert!(status.index_shards[0].read_only);
         assert_eq!(parse("clock x", now, now), Err("clock x".to_owned()));
         assert_eq!(parse("", now, now), Err("nothing".to_owned()));
         let line = "instance a online 99999 /r - -";

@@ -23,7 +23,7 @@ pub(super) async fn gather(
     moray: &[manta::Peer],
     clock: &dyn Clock,
 ) -> Result<ShardFacts, InventoryError> {
-    let failed = |source| InventoryError::Shard { shard: name.clone(), source };
+    let failed = |source| InventoryError::Shard { shard: name.clone(), source: Box::new(source) };
     let state = deployment.shard(name.clone()).read_existing().await.map_err(failed)?.state;
     let generation = state.generation.count().ok_or_else(|| InventoryError::Generation {
         shard: name.clone(),
@@ -37,20 +37,18 @@ pub(super) async fn gather(
     let (to, then) = (server.current_position().await.map_err(silent)?, clock.now());
     let watched = elapsed(then, at).as_millis().max(1);
     let wal = u128::from(to.bytes_after(from)) * 1000 / watched;
-    let database = Database::connect(&endpoint(&state.primary)?, STATEMENT).await;
-    let database =
-        database.map_err(|source| InventoryError::Database { shard: name.clone(), source })?;
     let overrides = metadata_of(postgres, &state.primary, "PG_CONFIG_OVERRIDES");
+    let (database_bytes, unsharded_tables) = database_facts(name, &state).await?;
     Ok(ShardFacts {
         name: name.clone(),
         generation,
         peers: peers(name, &state, postgres)?,
         morays: moray.iter().map(zone_facts).collect::<Result<_, _>>()?,
         postgres: version.to_string(),
-        database_bytes: database_bytes(name, &database).await?,
+        database_bytes,
         wal_bytes_per_second: u64::try_from(wal).unwrap_or(u64::MAX),
         pg_config_overrides: overrides,
-        unsharded_tables: unsharded_tables(name, &database).await?,
+        unsharded_tables,
     })
 }
 
@@ -82,21 +80,23 @@ fn peers(
     state.peers().map(facts).collect()
 }
 
-async fn unsharded_tables(
+/// The size of the database, and its tables that belong to no vnode.
+async fn database_facts(
     name: &ShardName,
-    database: &Database,
-) -> Result<Vec<UnshardedTable>, InventoryError> {
-    let tables = list_tables(database).await;
-    let tables = tables.map_err(|source| InventoryError::Tables { shard: name.clone(), source })?;
-    Ok(tables.unsharded)
-}
-
-async fn database_bytes(name: &ShardName, database: &Database) -> Result<u64, InventoryError> {
-    let failed = |source| InventoryError::Database { shard: name.clone(), source };
+    state: &ClusterState,
+) -> Result<(u64, Vec<UnshardedTable>), InventoryError> {
+    let failed =
+        |source| InventoryError::Database { shard: name.clone(), source: Box::new(source) };
+    let database =
+        Database::connect(&endpoint(&state.primary)?, STATEMENT).await.map_err(failed)?;
     let size = database.query_one("SELECT pg_database_size(current_database())", &[]).await;
     let size = size.and_then(|row| row.try_get::<_, i64>(0));
     let size = size.map_err(|error| failed(database.error("read the size", error)))?;
-    Ok(u64::try_from(size).unwrap_or(0))
+    let tables = list_tables(&database).await.map_err(|source| InventoryError::Tables {
+        shard: name.clone(),
+        source: Box::new(source),
+    })?;
+    Ok((u64::try_from(size).unwrap_or(0), tables.unsharded))
 }
 
 /// A zone, as VMAPI has it.

@@ -86,7 +86,7 @@ pub(super) async fn keep_reserved(context: &Context) -> Result<(), Trouble> {
 pub(super) async fn find_routers(context: &Context) -> Result<Vec<Router>, Trouble> {
     let found = routers::list_routers(context.deployment()).await?;
     for router in &found {
-        if routers::is_running(context.deployment(), router).await? != Some(true) {
+        if !router.running {
             let (zone, alias) = (router.place.zone, &router.alias);
             return Err(Trouble::hold(
                 format!(

@@ -13,7 +13,7 @@ mod request;
 mod risks;
 mod select;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use self::diff::PlanDifference;
 pub use self::error::PlanError;

@@ -33,7 +33,7 @@ fn zone(number: u128) -> ZoneFacts {
 }
 
 /// A region of so many shards, each with its part of so many vnodes; shard 2 is the one to be split.
-pub(super) fn inventory(shards: u32, vnodes: u32) -> Inventory {
+pub(crate) fn inventory(shards: u32, vnodes: u32) -> Inventory {
     let name = |number: u32| format!("{number}.moray.lab.example.net").parse().unwrap();
     let pnodes = (1..=shards).map(|number| PnodeFacts {
         pnode: format!("tcp://{number}.moray.lab.example.net:2020"),

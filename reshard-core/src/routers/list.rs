@@ -21,6 +21,8 @@ pub struct Router {
     pub alias: String,
     /// Its address.
     pub ip: String,
+    /// Whether it ran when it was looked for.
+    pub running: bool,
 }
 
 /// All electric-moray zones, as SAPI and VMAPI know them. They need not run.
@@ -69,7 +71,8 @@ pub async fn list_routers(deployment: &Deployment) -> Result<Vec<Router>, Router
         let server = vm.server_uuid.ok_or_else(|| odd("a zone without a server"))?;
         let place = ZonePlace { zone: uuid, server, datacenter: datacenter.to_owned() };
         let ip = vm.primary_ip().ok_or_else(|| odd("a zone without an address"))?.to_owned();
-        Ok(Router { place, alias: vm.alias.unwrap_or_default(), ip })
+        let running = runs(&vm);
+        Ok(Router { place, alias: vm.alias.unwrap_or_default(), ip, running })
     });
     let mut routers = try_join_all(routers).await?;
     if routers.is_empty() {

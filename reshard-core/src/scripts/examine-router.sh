@@ -1,1 +1,2 @@
+read_instances || return
 describe

@@ -12,9 +12,12 @@ status_of() {
     curl -s -f -m 5 "http://$ip:$1/status"
 }
 
-# What tells one process from the next.
+# What tells one process from the next: its number and when it began.
 process_of() {
-    json -a pid start_time <<<"$1"
+    local pid='"pid"[[:space:]]*:[[:space:]]*([0-9]+)' began='"start_time"[[:space:]]*:[[:space:]]*"([^"]+)"' number
+    [[ $1 =~ $pid ]] || return
+    number=${BASH_REMATCH[1]}
+    [[ $1 =~ $began ]] && echo "$number ${BASH_REMATCH[1]}"
 }
 
 # Whether a process routes writes to all the shards.
@@ -32,7 +35,8 @@ remedy="see \`svcs -x\` in the zone; \`svcadm clear\` or \`svcadm enable\` it, o
 
 # Everything that can be known to be in the way, before anything is touched.
 check() {
-    local fmri=$1 name=${1##*:} ring=$2 live=$3 state=$4
+    local name=$1 ring=${rings[$1]} state=${states[$1]} live
+    live=$(image_of "$ring")
     if [[ -e $ring.reshard-flip ]]; then
         [[ -n $live || -f $ring.reshard-$want/CURRENT ]] || exit 66
     elif [[ $state != online && $back != yes ]]; then
@@ -51,8 +55,9 @@ check() {
 }
 
 flip() {
-    local fmri=$1 name=${1##*:} ring=$2 live=$3 state=$4 status=$5
-    local flip=$ring.reshard-flip answer before='' deadline verdict=flipped
+    local name=$1 ring=${rings[$1]} state=${states[$1]} status=${statuses[$1]} fmri=${routers%:*}:$1
+    local flip=$ring.reshard-flip live answer before='' deadline verdict=flipped
+    live=$(image_of "$ring")
     answer=$(status_of "$status") && before=$(process_of "$answer")
     if [[ $live == "$want" && ! -e $flip ]]; then
         verdict=already
@@ -91,20 +96,21 @@ flip() {
     printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$status" "$verdict" "${live:-none}" "$answer"
 }
 
-begin || return
-rows=$(describe) || return
-[[ -n $rows ]] || refuse "the zone $(zonename) has no SMF instance of electric-moray" "$remedy"
-code=0
+begin && read_instances || return
+if [[ ${#instances[@]} == 0 ]]; then
+    refuse "the zone $(zonename) has no SMF instance of electric-moray" "$remedy"
+fi
+if [[ $back == yes ]]; then
+    # Each gets its ring whatever is with the others.
+    code=0
+    for name in "${instances[@]}"; do
+        (check "$name") && flip "$name" || code=$?
+    done
+    return "$code"
+fi
+# All are checked before the first is stopped, and nothing is touched after a failure.
 for turn in check flip; do
-    while IFS='|' read -r name state status ring live _; do
-        set -- "svc:/smartdc/application/electric-moray:$name" "$ring" "$live" "$state" "$status"
-        if [[ $back != yes ]]; then
-            # Forward, all are checked before the first is stopped, and nothing is touched after a failure.
-            "$turn" "$@" </dev/null || return
-        elif [[ $turn == flip ]]; then
-            # Back, each gets its ring whatever is with the others.
-            (check "$@") && flip "$@" </dev/null || code=$?
-        fi
-    done < <(tr '\t' '|' <<<"$rows")
+    for name in "${instances[@]}"; do
+        "$turn" "$name" || return
+    done
 done
-return "$code"

@@ -22,4 +22,5 @@ if [[ -n $(missing) ]]; then
         sleep 0.1
     done
 fi
+read_instances || return
 describe

@@ -42,29 +42,49 @@ not_late() {
     fi
 }
 
-instances() {
-    svcs -Ho fmri 'svc:/smartdc/application/electric-moray:electric-moray-*' | sort
-}
+routers='svc:/smartdc/application/electric-moray:electric-moray-*'
 
-property() {
-    svcprop -p "electric-moray/$2" "$1"
-}
-
-# The state of an instance when SMF is not busy with it any more.
-state_of() {
-    local state try
+# Reads what SMF knows of the instances, which takes few commands, for each costs time while writes are refused:
+# `instances` are their names, ascending; `states`, `rings` and `statuses` are by name.
+instances=()
+declare -A states=() rings=() statuses=()
+read_instances() {
+    local try listed state fmri property value
+    # Until SMF is busy with none of them.
     for ((try = 0; try < 100; try++)); do
-        state=$(svcs -Ho state "$1") || return
-        [[ $state == *\** ]] || break
+        listed=$(svcs -Ho state,fmri "$routers") || return
+        [[ $listed == *\** ]] || break
         sleep 0.1
     done
-    echo "$state"
+    while read -r state fmri; do
+        states[${fmri##*:}]=$state
+    done <<<"$listed"
+    while read -r property _ value; do
+        fmri=${property%%/:properties/*}
+        case $property in
+        */ring-location) rings[${fmri##*:}]=$value ;;
+        */status) statuses[${fmri##*:}]=$value ;;
+        esac
+    done < <(svcprop -f -p electric-moray/ring-location -p electric-moray/status "$routers")
+    mapfile -t instances < <(printf '%s\n' "${!states[@]}" | sort)
+    for fmri in "${instances[@]}"; do
+        if [[ ${rings[$fmri]-} != /?* || -z ${statuses[$fmri]-} ]]; then
+            echo "SMF does not tell the ring and the status of $fmri" >&2
+            return 1
+        fi
+    done
 }
 
 # The image of the ring in a directory; nothing if there is no ring.
 image_of() {
+    local stamp pattern='"image_uuid"[[:space:]]*:[[:space:]]*"([^"]*)"'
     if [[ -f $1/manta_hash_ring_stamp.json ]]; then
-        json -f "$1/manta_hash_ring_stamp.json" image_uuid
+        stamp=$(<"$1/manta_hash_ring_stamp.json")
+        if [[ $stamp =~ $pattern ]]; then
+            echo "${BASH_REMATCH[1]}"
+        else
+            echo unreadable
+        fi
     elif [[ -f $1/CURRENT ]]; then
         echo "${unstamped:-unstamped}"
     fi
@@ -73,16 +93,16 @@ image_of() {
 # One line for each instance: its name, its state, the port of its status, its ring's directory, the image of the ring,
 # whether it was left in the middle of a change, and the images of the rings beside it.
 describe() {
-    local fmri ring status state aside beside flip
-    for fmri in $(instances); do
-        ring=$(property "$fmri" ring-location) && status=$(property "$fmri" status) || return
-        state=$(state_of "$fmri") || return
+    local name ring aside beside flip
+    for name in "${instances[@]}"; do
+        ring=${rings[$name]}
         beside=
         for aside in "$ring".reshard-*; do
             [[ -f $aside/CURRENT && $aside != *.part ]] && beside+="${beside:+,}${aside##*.reshard-}"
         done
         flip=no
         [[ -e $ring.reshard-flip ]] && flip=yes
-        printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "${fmri##*:}" "$state" "$status" "$ring" "$(image_of "$ring")" "$flip" "$beside"
+        printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
+            "$name" "${states[$name]}" "${statuses[$name]}" "$ring" "$(image_of "$ring")" "$flip" "$beside"
     done
 }

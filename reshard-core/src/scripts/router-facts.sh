@@ -1,7 +1,8 @@
 # Tells about the electric-moray processes of a zone. First the clock; then one line for each SMF instance: its name, its
 # state, the port of its status, the directory of its ring, the image in the ring's stamp ("-": no stamp, "?": an unreadable
-# one), and a checksum of the ring's tables ("-": none).
-local listed state fmri instance port ring stamp tables
+# one), and a checksum of the ring's tables ("-": none); and one line with what the process says of itself.
+# shellcheck shell=bash disable=SC2154,SC2168
+local listed state fmri instance port ring stamp tables status
 printf 'clock %s\n' "$(date +%s)"
 listed=$(svcs -H -o state,fmri) || return 1
 while read -r state fmri; do
@@ -19,4 +20,6 @@ while read -r state fmri; do
     tables=${tables/ /:}
     [[ -n $tables && $tables != *:0 ]] || tables=-
     printf 'instance %s %s %s %s %s %s\n' "$instance" "$state" "$port" "$ring" "$stamp" "$tables"
+    status=$(curl --silent --show-error --fail --max-time 5 "http://$ip:$port/status" | tr '\n' ' ') || status=
+    printf 'status %s %s\n' "$instance" "$status"
 done <<<"$listed"

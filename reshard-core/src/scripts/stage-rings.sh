@@ -44,13 +44,12 @@ stage() {
     mv "$place.part" "$place"
 }
 
-begin || return
+begin && read_instances || return
 for pair in $images; do
     image=${pair%:*} file=/var/tmp/reshard-${pair%:*}.tgz
     fetch "$image" "${pair#*:}" "$file" || return
-    for fmri in $(instances); do
-        ring=$(property "$fmri" ring-location) || return
-        stage "$image" "$file" "$ring" || return
+    for name in "${instances[@]}"; do
+        stage "$image" "$file" "${rings[$name]}" || return
     done
     rm -f "$file"
 done
