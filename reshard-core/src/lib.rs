@@ -48,7 +48,10 @@ pub use journal::{
     SqliteStore, Store, StoreError,
 };
 pub use keys::{KeyHash, RowVnodeError, hashed_part};
-pub use measure::{Measurement, Method, TableMeasurement, VnodeMeasurement};
+pub use measure::{
+    MeasureOptions, MeasureProgress, Measurement, Method, TableMeasurement, VnodeMeasurement,
+    measure,
+};
 pub use phase::{About, MayPass, OrTrouble, Phase, Trouble, Undone, WriteBlock};
 pub use plan::{
     Action, Balance, Costs, InvalidPlanUuid, Layout, NewZone, PLAN_VERSION, Plan, PlanDifference,

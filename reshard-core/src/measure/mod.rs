@@ -1,9 +1,14 @@
 //! How many rows and bytes each vnode of a shard has.
 
+mod estimate;
+mod read;
+
 use fash::Vnode;
 use jiff::Timestamp;
 use manatee_client::ShardName;
 use serde::{Deserialize, Serialize};
+
+pub use self::read::{MeasureOptions, MeasureProgress, measure};
 
 /// What was counted in a shard.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -21,5 +21,6 @@ pub use self::count::{TableCount, count_rows};
 pub use self::error::{RowsError, Unproven};
 pub use self::ghosts::{Ghost, GhostSweep, Keepers, delete_proven};
 pub use self::proof::{InvalidSnapshot, ProofPoints, SeenRow, Snapshot, end_of_copying};
+pub(crate) use self::scan::{listed_pages_condition, pages_condition, server_version, table_pages};
 pub use self::split::Split;
 pub use self::tables::{Table, Tables, UnshardedTable, list_tables};

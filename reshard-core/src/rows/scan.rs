@@ -14,9 +14,6 @@ const PAGES: u64 = 256;
 /// No page of 8 kB has more rows.
 const ROWS_OF_A_PAGE: u32 = 291;
 
-/// Some pages of a table.
-pub(crate) type PageRange = Range<u64>;
-
 /// A row without its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RowHead {
@@ -42,15 +39,25 @@ pub(crate) async fn table_pages(database: &Database, table: &Table) -> Result<u6
 
 /// The condition for the rows of these pages. Only PostgreSQL 14 and later reads a range of pages as such; the others are
 /// given every place that a row can have there.
-pub(crate) fn pages_condition(version: ServerVersion, pages: &PageRange) -> String {
+pub(crate) fn pages_condition(version: ServerVersion, pages: &Range<u64>) -> String {
     let (from, to) = (pages.start, pages.end);
     if version.major() >= 1400 {
         return format!("ctid >= '({from},0)'::tid AND ctid < '({to},0)'::tid");
     }
     let last = to.saturating_sub(1);
+    every_place(&format!("generate_series({from}, {last})"))
+}
+
+/// The condition for the rows of these pages, which need not follow one another.
+pub(crate) fn listed_pages_condition(pages: &[u64]) -> String {
+    let pages: Vec<String> = pages.iter().map(u64::to_string).collect();
+    every_place(&format!("unnest('{{{}}}'::bigint[])", pages.join(",")))
+}
+
+fn every_place(pages: &str) -> String {
     format!(
         "ctid = ANY (ARRAY(SELECT ('(' || page || ',' || place || ')')::tid \
-         FROM generate_series({from}, {last}) page, generate_series(1, {ROWS_OF_A_PAGE}) place))"
+         FROM {pages} page, generate_series(1, {ROWS_OF_A_PAGE}) place))"
     )
 }
 
