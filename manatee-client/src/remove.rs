@@ -37,7 +37,7 @@ impl Shard {
         let mut ops = Vec::new();
         match version {
             Some(version) if has("state") => {
-                ops.push(Op::Delete { path: self.state_path(), version })
+                ops.push(Op::Delete { path: self.state_path(), version });
             }
             None if !has("state") => {}
             Some(_) | None => return Err(conflict()),

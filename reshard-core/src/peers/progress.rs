@@ -1,7 +1,7 @@
 //! How far new peers are: their restore, then their replay.
 
 use futures_util::future::join_all;
-use manatee_client::{ClusterState, Lsn, Peer, downstream_named};
+use manatee_client::{ClusterState, Downstream, Lsn, Peer, downstream_named};
 
 use super::restore::restore_of;
 use crate::deployment::Deployment;
@@ -92,7 +92,7 @@ async fn is_attached(deployment: &Deployment, state: &ClusterState, peer: &Peer)
     };
     let Ok(endpoint) = upstream.endpoint() else { return false };
     match deployment.postgres(endpoint).downstreams().await {
-        Ok(rows) => downstream_named(&rows, &peer.pg_url).is_some_and(|row| row.is_streaming()),
+        Ok(rows) => downstream_named(&rows, &peer.pg_url).is_some_and(Downstream::is_streaming),
         Err(_) => false,
     }
 }

@@ -153,9 +153,17 @@ async fn bring_up_one(context: &Context, wanted: Wanted<'_>) -> Result<MadeZone,
         let what = format!("make the zone {uuid} ({}) on {}", order.alias, order.server);
         job = context
             .act(what, async {
-                zones::order(context.deployment(), &order)
-                    .await
-                    .or_trouble(format!("the zone {} cannot be made", order.alias))
+                let asked = zones::order(context.deployment(), &order).await;
+                let asked = asked.or_trouble(format!("the zone {} cannot be made", order.alias));
+                match asked {
+                    // An earlier request was still at work, and has made it meanwhile: this one was one too many.
+                    Err(Trouble::Hold { what, source, .. })
+                        if look(context, &order).await? != ZoneSight::Absent =>
+                    {
+                        Err(Trouble::Passing { what, source })
+                    }
+                    asked => asked,
+                }
             })
             .await?;
     }

@@ -99,11 +99,17 @@ async fn joined(context: &Context, zones: &[InstanceUuid]) -> Result<Seen<()>, T
 
 /// The hold for new peers that are not the end of the chain.
 pub(super) fn not_the_tail(error: &ChainError) -> Trouble {
-    Trouble::hold(
-        error.to_string(),
-        "disable the sitters of the new peers until the source's state does not list them any more, and enable them \
-         again: then they are its end; then `reshard resume`",
-    )
+    let remedy = match error {
+        ChainError::Missing { .. } => {
+            "look at svcs -xv and the sitter's log in its zone; when it has joined again, `reshard resume`, or `reshard \
+             abort`, which takes everything back"
+        }
+        ChainError::Role { .. } | ChainError::InFront { .. } => {
+            "disable the sitters of the new peers until the source's state does not list them any more, and enable them \
+             again: then they are its end; then `reshard resume`"
+        }
+    };
+    Trouble::hold(error.to_string(), remedy)
 }
 
 /// Whether no peer of these zones is in the source's chain or election.
@@ -115,6 +121,13 @@ async fn left(context: &Context, zones: &[InstanceUuid]) -> Result<Seen<()>, Tro
     let candidates = candidates.or_trouble("the source's election cannot be read")?;
     let announced = candidates.iter().filter(|one| ours(one.announced.zone_id.as_str())).count();
     if listed + announced == 0 {
+        return Ok(Seen::Ready(()));
+    }
+    // Only a primary takes absent asyncs off the chain. One that is dead must not keep the freeze, which follows, from being
+    // lifted: whoever takes over then takes them off.
+    let primary_lives = candidates.iter().any(|one| one.id == state.primary.id);
+    if announced == 0 && !primary_lives {
+        context.note("the source's primary is dead: its chain lists the destroyed peers until another takes over")?;
         return Ok(Seen::Ready(()));
     }
     Ok(Seen::NotYet(None, format!("{listed} are in the chain, {announced} are announced")))

@@ -22,6 +22,7 @@ mod lsn_text {
     use manatee_client::Lsn;
     use serde::{Deserialize, Deserializer, Serializer};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
     pub(super) fn serialize<S: Serializer>(lsn: &Lsn, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(lsn)
     }

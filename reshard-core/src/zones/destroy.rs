@@ -41,10 +41,10 @@ pub async fn destroy(deployment: &Deployment, of: &ZoneOrder) -> Result<Destroye
     match datacenter.sapi.delete_instance(zone).await {
         Ok(()) => Ok(Destroyed::Now),
         Err(error) if error.is_not_found() => {
-            match super::look(deployment, &of.datacenter, zone).await? {
-                ZoneSight::Absent => Ok(Destroyed::Now),
-                _ => Err(ZoneError::Call { doing: "destroy", zone, source: error }),
+            if super::look(deployment, &of.datacenter, zone).await? == ZoneSight::Absent {
+                return Ok(Destroyed::Now);
             }
+            Err(ZoneError::Call { doing: "destroy", zone, source: error })
         }
         Err(source) => Err(ZoneError::Call { doing: "destroy", zone, source }),
     }
