@@ -43,12 +43,8 @@ impl Phase for BlockWrites {
         keep_reserved(context).await?;
         let rings = Rings::of(context)?;
         let routers = find_routers(context).await?;
-        let flip = Flip {
-            want: rings.read_only,
-            from: vec![rings.base],
-            back: false,
-            shards: Vec::new(),
-        };
+        let flip =
+            Flip { want: rings.read_only, from: vec![rings.base], back: false, shards: Vec::new() };
         let what = format!("put the read-only ring {} in place", rings.read_only);
         let flipping = flip_all(context, &what, &routers, &rings, &flip);
         context.act(&what, flipping).await.map(drop)

@@ -53,7 +53,9 @@ impl Phase for BuildRings {
         let fetched = rings::fetch_ring(&imgapi, base, &directory).await?;
         if fetched.sha1.as_str() != plan.inventory.ring.sha1 {
             return Err(Trouble::hold(
-                format!("the file of the ring's image {base} is not the one that the plan was made from"),
+                format!(
+                    "the file of the ring's image {base} is not the one that the plan was made from"
+                ),
                 "abort this plan and make a new one from the ring as it is now",
             ));
         }
@@ -83,9 +85,8 @@ impl Phase for BuildRings {
             "{} vnodes move; both rings were read back and differ from {base} in nothing else",
             plan.moving().len()
         ))?;
-        let [read_only_sha1, target_sha1] = sha1s.try_into().map_err(|_| {
-            Trouble::passing("not both rings were uploaded")
-        })?;
+        let [read_only_sha1, target_sha1] =
+            sha1s.try_into().map_err(|_| Trouble::passing("not both rings were uploaded"))?;
         let rings = Rings {
             base,
             read_only,

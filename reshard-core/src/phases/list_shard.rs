@@ -79,7 +79,9 @@ impl Phase for ListShard {
         let (before, shards) = (&plan.inventory.index_shards, plan.target_names());
         let unlist =
             async { Ok(rings::unlist_shards(context.deployment(), before, &shards).await?) };
-        context.act(format!("take {} out of INDEX_MORAY_SHARDS", shards.join(", ")), unlist).await?;
+        context
+            .act(format!("take {} out of INDEX_MORAY_SHARDS", shards.join(", ")), unlist)
+            .await?;
         Ok(Undone::Completely)
     }
 }

@@ -54,8 +54,7 @@ impl Phase for ReleaseRing {
         context.act(what, clear).await?;
         let imgapi = rings::ring_imgapi(deployment).await?;
         let read_only = rings.read_only;
-        let delete =
-            async { Ok(rings::delete_ring_image(&imgapi, read_only, plan).await?) };
+        let delete = async { Ok(rings::delete_ring_image(&imgapi, read_only, plan).await?) };
         context.act(format!("delete the read-only ring's image {read_only}"), delete).await?;
         rings::remove_work(&context.work_directory())?;
         let release = async { Ok(rings::release_ring(deployment, plan, context.now()).await?) };

@@ -89,7 +89,9 @@ pub(super) async fn find_routers(context: &Context) -> Result<Vec<Router>, Troub
         if !router.running {
             let (zone, alias) = (router.place.zone, &router.alias);
             return Err(Trouble::hold(
-                format!("the electric-moray zone {zone} ({alias}) does not run, so its rings cannot be changed"),
+                format!(
+                    "the electric-moray zone {zone} ({alias}) does not run, so its rings cannot be changed"
+                ),
                 format!("start it, or remove it: `sdc-vmapi /vms/{zone}`"),
             ));
         }
@@ -156,7 +158,7 @@ pub(super) async fn flip_all(
     };
     let flipped = in_each(context, what, routers, work).await?;
     let restarted: usize =
-        flipped.iter().flat_map(|(_, all)| all).filter(|one| one.restarted).count();
+        flipped.iter().flat_map(|(_, all)| all).filter(|one| one.has_restarted()).count();
     let took = elapsed(context.now(), began);
     context.note(format!("{what}: {}", summary(routers.len(), restarted, took)))?;
     Ok(flipped)

@@ -106,9 +106,13 @@ fn ready(router: &Router, state: &InstanceState, rings: &Rings) -> Result<(), Tr
         ));
     }
     if state.image != Some(rings.base) || state.flipping {
-        let found = state.image.map_or_else(|| "no known image".to_owned(), |image| image.to_string());
+        let found =
+            state.image.map_or_else(|| "no known image".to_owned(), |image| image.to_string());
         return Err(Trouble::hold(
-            format!("the ring in {ring} of {alias} is of {found}, and not of {} as SAPI says", rings.base),
+            format!(
+                "the ring in {ring} of {alias} is of {found}, and not of {} as SAPI says",
+                rings.base
+            ),
             format!("install the ring {} there and restart {instance}", rings.base),
         ));
     }

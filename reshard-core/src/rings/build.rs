@@ -21,7 +21,9 @@ pub enum RingMismatch {
     #[error("the plan does not fit the ring")]
     Edit(#[from] EditError),
     /// A vnode that is to move has data already.
-    #[error("vnode {vnode} has the data {data} already: somebody else is moving vnodes, or left it behind")]
+    #[error(
+        "vnode {vnode} has the data {data} already: somebody else is moving vnodes, or left it behind"
+    )]
     HasData {
         /// The vnode.
         vnode: Vnode,
@@ -75,10 +77,8 @@ pub fn audit_target(
     moves: &[Move],
 ) -> Result<(), RingMismatch> {
     let diff = base.diff(target);
-    let moved: BTreeMap<Vnode, &Pnode> = moves
-        .iter()
-        .flat_map(|step| step.vnodes.iter().map(|vnode| (*vnode, &step.to)))
-        .collect();
+    let moved: BTreeMap<Vnode, &Pnode> =
+        moves.iter().flat_map(|step| step.vnodes.iter().map(|vnode| (*vnode, &step.to))).collect();
     let planned: Vec<OwnerChange> = moved
         .into_iter()
         .map(|(vnode, to)| OwnerChange { vnode, from: source.clone(), to: to.clone() })
@@ -115,10 +115,7 @@ pub fn audit_read_only(
     let checks = [
         (same_shape(&diff), "its algorithm, vnodes or interval changed"),
         (diff.moved.is_empty(), "vnodes moved"),
-        (
-            diff.pnodes_added.is_empty() && diff.pnodes_removed.is_empty(),
-            "shards came or went",
-        ),
+        (diff.pnodes_added.is_empty() && diff.pnodes_removed.is_empty(), "shards came or went"),
         (changed == planned, "other vnodes have new data than planned"),
         (all_read_only, "vnodes have other data than `ro`"),
     ];
@@ -191,7 +188,10 @@ mod tests {
         base.set_data(&vnodes([2]), VnodeData::read_only()).unwrap();
         let moves = [Move { vnodes: vnodes([0, 2]), to: pnode("c") }];
         let error = RingPair::build(&base, &pnode("a"), &moves).unwrap_err();
-        assert_eq!(error.to_string().split(':').next().unwrap(), "vnode 2 has the data \"ro\" already");
+        assert_eq!(
+            error.to_string().split(':').next().unwrap(),
+            "vnode 2 has the data \"ro\" already"
+        );
     }
 
     proptest! {

@@ -107,7 +107,9 @@ impl From<RingError> for Trouble {
                 "find out who changed it (manta-adm, manta-shardadm, another plan). If the change stays, abort this plan \
                  and make a new one; if not, put the old value back, then `reshard resume`"
             }
-            RingError::Mismatch(_) => "abort this plan and make a new one from the ring as it is now",
+            RingError::Mismatch(_) => {
+                "abort this plan and make a new one from the ring as it is now"
+            }
             RingError::WrongImage { .. } | RingError::Import(ImportError::Conflict(_)) => {
                 "see what made the image (`sdc-imgadm get IMAGE`), remove it if nothing needs it, then `reshard resume`"
             }

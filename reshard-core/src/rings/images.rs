@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fash::{Ring, RingReader, Stamp, UnpackOptions, create_ring, pack, unpack};
 use jiff::Timestamp;
-use sapi_client::imgapi::{
-    Image, ImageState, Imgapi, ImportOptions, LocalFile, NewImage, Sha1Hex,
-};
+use sapi_client::imgapi::{Image, ImageState, Imgapi, ImportOptions, LocalFile, NewImage, Sha1Hex};
 use sapi_client::{AccountUuid, ImageUuid};
 
 use super::RingError;
@@ -95,7 +93,8 @@ pub async fn ensure_ring_image(
     let image = new.image;
     match imgapi.get_image(image).await {
         Ok(there) if there.state == Some(ImageState::Active) => {
-            let wrong = |problem: &str| RingError::WrongImage { image, problem: problem.to_owned() };
+            let wrong =
+                |problem: &str| RingError::WrongImage { image, problem: problem.to_owned() };
             let plan = there.tags.as_ref().and_then(|tags| tags.text(PLAN));
             if plan != Some(new.plan.to_string().as_str()) {
                 return Err(wrong("was not made by this plan"));
@@ -200,7 +199,10 @@ fn make_image(ring: &Ring, stamp: &Stamp, directory: &Path) -> Result<PathBuf, R
     if packed != *ring || packed_stamp.as_ref() != Some(stamp) {
         return Err(RingError::File {
             path: file,
-            source: std::io::Error::new(ErrorKind::InvalidData, "what was packed is not what is in it"),
+            source: std::io::Error::new(
+                ErrorKind::InvalidData,
+                "what was packed is not what is in it",
+            ),
         });
     }
     Ok(file)

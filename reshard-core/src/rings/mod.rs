@@ -12,7 +12,9 @@ mod metadata;
 
 pub use self::build::{RingMismatch, RingPair, audit_read_only, audit_target};
 pub use self::error::RingError;
-pub use self::images::{FetchedRing, NewRingImage, delete_ring_image, ensure_ring_image, fetch_ring, remove_work};
+pub use self::images::{
+    FetchedRing, NewRingImage, delete_ring_image, ensure_ring_image, fetch_ring, remove_work,
+};
 pub use self::lock::{release_ring, reserve_ring};
 pub use self::metadata::{
     Compared, current_ring, list_shards, publish_ring, ring_imgapi, unlist_shards,

@@ -95,11 +95,13 @@ impl From<RouterError> for Trouble {
             RouterError::Odd { what, remedy } | RouterError::Refused { what, remedy, .. } => {
                 Self::hold(what, remedy)
             }
-            other => match Err::<(), _>(other).or_trouble("the routers are not as they should be") {
-                Err(trouble) => trouble,
-                // An error does not become a success.
-                Ok(()) => Self::passing("the routers are not as they should be"),
-            },
+            other => {
+                match Err::<(), _>(other).or_trouble("the routers are not as they should be") {
+                    Err(trouble) => trouble,
+                    // An error does not become a success.
+                    Ok(()) => Self::passing("the routers are not as they should be"),
+                }
+            }
         }
     }
 }
