@@ -84,6 +84,17 @@ impl Lock {
         Ok(Self { session, path })
     }
 
+    /// The names of the locks in a directory that were ever taken, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`ZooKeeperError`] if the servers do not answer.
+    pub async fn list(session: &Session, directory: &str) -> Result<Vec<String>, ZooKeeperError> {
+        let mut names = session.children(directory).await?.unwrap_or_default();
+        names.sort();
+        Ok(names)
+    }
+
     fn alive_path(&self) -> String {
         format!("{}/alive", self.path)
     }

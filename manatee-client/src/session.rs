@@ -147,6 +147,19 @@ impl Session {
         }
     }
 
+    /// Removes a node that has no children, such as a directory that the last zone of a name has left. Whether it is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`ZooKeeperError`] if the servers do not answer.
+    pub async fn remove_if_empty(&self, path: &str) -> Result<bool, ZooKeeperError> {
+        match self.delete(path, None).await {
+            Ok(()) | Err(ZooKeeperError::NoNode { .. }) => Ok(true),
+            Err(ZooKeeperError::NotEmpty { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(crate) async fn read(&self, path: &str) -> Result<Option<Node>, ZooKeeperError> {
         match self.run(path, self.client.get_data(path)).await {
             Ok((data, stat)) => Ok(Some(node(data, stat))),

@@ -208,6 +208,14 @@ pub enum ShardError {
         /// The shard.
         shard: ShardName,
     },
+    /// The shard is not removed: peers are announced, or it has nodes that are not Manatee's.
+    #[error(
+        "shard {shard} is in use: peers are announced in its election, or there is more below its directory"
+    )]
+    InUse {
+        /// The shard.
+        shard: ShardName,
+    },
     /// The lock that the writes were fenced with is somebody else's.
     #[error(
         "nothing was written to shard {shard}: the lock {lock} was taken over by somebody else"
@@ -268,7 +276,7 @@ impl ShardError {
 
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Conflict { .. } | Self::Contention { .. })
+        matches!(self, Self::Conflict { .. } | Self::Contention { .. } | Self::InUse { .. })
             || self.zookeeper().is_some_and(ZooKeeperError::is_retryable)
     }
 

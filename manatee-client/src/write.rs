@@ -179,14 +179,14 @@ impl Shard {
     }
 
     /// The operations, with the check of the fence before them.
-    async fn commit(&self, mut ops: Vec<Op>) -> Result<Vec<i32>, ZooKeeperError> {
+    pub(crate) async fn commit(&self, mut ops: Vec<Op>) -> Result<Vec<i32>, ZooKeeperError> {
         if let Some(fence) = &self.fence {
             ops.insert(0, fence.check());
         }
         self.session.transaction(ops).await
     }
 
-    fn is_fence(&self, error: &ZooKeeperError) -> bool {
+    pub(crate) fn is_fence(&self, error: &ZooKeeperError) -> bool {
         self.fence.as_ref().is_some_and(|fence| fence.failed(error))
     }
 
@@ -194,7 +194,7 @@ impl Shard {
         matches!(error, ZooKeeperError::NoNode { path } if path.starts_with(&self.path("/history")))
     }
 
-    fn refused(&self, error: ZooKeeperError) -> ShardError {
+    pub(crate) fn refused(&self, error: ZooKeeperError) -> ShardError {
         match &self.fence {
             Some(fence) if fence.failed(&error) => {
                 ShardError::LockLost { shard: self.name.clone(), lock: fence.path.clone() }

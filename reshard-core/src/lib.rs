@@ -1,18 +1,30 @@
 #![doc = include_str!("../README.md")]
 
+pub mod audit;
+pub mod canary;
 mod clock;
 mod configuration;
 mod deployment;
+pub mod dumps;
 mod executor;
 mod inventory;
 mod journal;
+mod keys;
 mod measure;
+pub mod morays;
+pub mod peers;
 mod phase;
 pub mod phases;
 mod plan;
+pub mod preflight;
+mod report;
 pub mod rings;
 pub mod routers;
+pub mod rows;
+pub mod shards;
+pub mod tidy;
 mod vnode_set;
+pub mod zones;
 
 pub use clock::{Clock, SystemClock};
 pub use configuration::{Configuration, ConfigurationError, DatacenterUrls};
@@ -24,17 +36,21 @@ pub use executor::{
     Context, Ended, Event, Executor, ExecutorError, Observer, Seen, Waiting, WriteBlockRecord,
 };
 pub use inventory::{
-    Inventory, PeerFacts, PnodeFacts, RingFacts, RouterFacts, RouterInstance, ServerFacts,
-    Services, ShardFacts, ZoneFacts,
+    ClockReading, Drift, DriftSeverity, Expected, InstanceProbe, Inventory, InventoryError,
+    PeerFacts, PnodeFacts, RingFacts, RouterFacts, RouterInstance, RouterProbe, RouterStatus,
+    ServerFacts, Services, ShardFacts, Stamped, StatusShard, ZoneFacts, drift, gather,
+    probe_router, read_ring,
 };
 pub use journal::{
     Activity, Controls, Entry, EntryKind, Knobs, PhaseRecord, PhaseState, PlanState, Progress,
     SqliteStore, Store, StoreError,
 };
+pub use keys::{KeyHash, RowVnodeError, hashed_part};
 pub use measure::{Measurement, Method, TableMeasurement, VnodeMeasurement};
 pub use phase::{About, MayPass, OrTrouble, Phase, Trouble, Undone, WriteBlock};
 pub use plan::{
-    Action, Balance, InvalidPlanUuid, Layout, NewZone, PLAN_VERSION, Plan, PlanUuid, Prediction,
-    Request, Selection, Target,
+    Action, Balance, Costs, InvalidPlanUuid, Layout, NewZone, PLAN_VERSION, Plan, PlanDifference,
+    PlanError, PlanUuid, Prediction, Request, Selection, Target,
 };
+pub use report::{PhaseReport, Report, WriteBlockReport};
 pub use vnode_set::{InvalidVnodeSet, VnodeSet};

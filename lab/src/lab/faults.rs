@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -42,7 +42,28 @@ pub(crate) struct Faults {
 #[derive(Default)]
 struct Active {
     last: u64,
-    faults: BTreeMap<u64, (ActiveFault, Option<JoinHandle<()>>)>,
+    faults: BTreeMap<u64, (ActiveFault, Option<Slowing>)>,
+}
+
+/// A zone that is stopped and continued in turn.
+struct Slowing {
+    end: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Slowing {
+    fn begin(zones: Zones, zone: Uuid, still: Duration) -> Self {
+        let (end, ended) = watch::channel(false);
+        Self { end, task: tokio::spawn(slow(zones, zone, still, ended)) }
+    }
+
+    /// Ends it after a turn. Cut off in the middle of one it could go on to stop processes that were just continued.
+    async fn end(self) {
+        self.end.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::warn!(%error, "a zone may still be slowed down");
+        }
+    }
 }
 
 impl Faults {
@@ -101,9 +122,7 @@ impl Faults {
         for id in ids {
             let Some((fault, task)) = active.faults.remove(&id) else { continue };
             if let Some(task) = task {
-                task.abort();
-                // It is over, one way or the other.
-                drop(task.await);
+                task.end().await;
             }
             if let Err(error) = self.end(&fault.fault).await {
                 active.faults.insert(id, (fault, None));
@@ -119,7 +138,7 @@ impl Faults {
         let mut active = self.active.lock().await;
         for (active, task) in std::mem::take(&mut active.faults).into_values() {
             if let Some(task) = task {
-                task.abort();
+                task.end().await;
             }
             let (Fault::Freeze { zone } | Fault::Slow { zone, .. }) = active.fault else {
                 continue;
@@ -134,14 +153,18 @@ impl Faults {
         self.zookeeper.lock().await.stop().await;
     }
 
-    async fn begin(&self, fault: &Fault) -> Result<Option<JoinHandle<()>>, Cause> {
+    pub(super) async fn kill_zookeeper(&self) {
+        self.zookeeper.lock().await.kill().await;
+    }
+
+    async fn begin(&self, fault: &Fault) -> Result<Option<Slowing>, Cause> {
         match fault {
             Fault::Kill { zone } => self.zones.kill_zone(*zone).await?,
             Fault::Freeze { zone } => self.zones.freeze_zone(*zone).await?,
             Fault::Slow { zone, percent } => {
                 self.zones.status(*zone)?;
                 let still = PERIOD * u32::from(*percent).clamp(1, 99) / 100;
-                return Ok(Some(tokio::spawn(slow(self.zones.clone(), *zone, still))));
+                return Ok(Some(Slowing::begin(self.zones.clone(), *zone, still)));
             }
             Fault::DiskFull { zone } => self.zones.set_disk_full(*zone, true).await?,
             Fault::Lag { zone } => self.replay(*zone, "SELECT pg_wal_replay_pause()").await?,
@@ -180,9 +203,9 @@ impl Faults {
     }
 }
 
-/// Stops and continues a zone's processes in turn, until it is aborted.
-async fn slow(zones: Zones, zone: Uuid, still: Duration) {
-    loop {
+/// Stops and continues a zone's processes in turn, until it is to end.
+async fn slow(zones: Zones, zone: Uuid, still: Duration, ended: watch::Receiver<bool>) {
+    while !*ended.borrow() {
         let stopped = zones.freeze_zone(zone).await;
         tokio::time::sleep(still).await;
         let gone_on = zones.thaw_zone(zone).await;

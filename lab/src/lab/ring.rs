@@ -4,6 +4,7 @@ use fash::{Algorithm, ImageDigest, Pnode, Ring};
 use serde_json::json;
 
 use super::error::Cause;
+use super::images::{self, NewImage};
 use crate::layout::Layout;
 
 /// The pnode of a shard.
@@ -29,12 +30,10 @@ fn pack(ring: &Ring) -> Result<(Vec<u8>, ImageDigest), Cause> {
     Ok((std::fs::read(image)?, digest))
 }
 
-/// Puts the image of a ring into IMGAPI, as `sdc-imgadm import` does.
+/// Puts the image of a ring into IMGAPI.
 pub(super) async fn import(layout: &Layout, ring: Ring) -> Result<(), Cause> {
     let (image, digest) = tokio::task::spawn_blocking(move || pack(&ring)).await??;
-    let (uuid, client) = (layout.ring_image, reqwest::Client::builder().no_proxy().build()?);
-    let url = format!("http://{}/images/{uuid}", layout.block.imgapi());
-    let now = jiff::Timestamp::now();
+    let (uuid, now) = (layout.ring_image, jiff::Timestamp::now());
     let manifest = json!({
         "v": 2, "uuid": uuid, "owner": layout.poseidon, "name": "manta-hash-ring",
         "version": now.strftime("%Y%m%dT%H%M%SZ").to_string(), "state": "active", "public": false,
@@ -42,18 +41,6 @@ pub(super) async fn import(layout: &Layout, ring: Ring) -> Result<(), Cause> {
         "files": [{"sha1": digest.sha1, "size": digest.size, "compression": "gzip"}],
         "description": "Manta Hash Ring",
     });
-    let json = |url: String, body: Vec<u8>| {
-        client.post(url).header("content-type", "application/json").body(body)
-    };
-    let imported =
-        json(format!("{url}?action=import&skip_owner_check=true"), serde_json::to_vec(&manifest)?);
-    imported.send().await?.error_for_status()?;
-    let file = client.put(format!("{url}/file?compression=gzip&sha1={}", digest.sha1));
-    file.header("content-type", "application/octet-stream")
-        .body(image)
-        .send()
-        .await?
-        .error_for_status()?;
-    json(format!("{url}?action=activate"), b"{}".to_vec()).send().await?.error_for_status()?;
-    Ok(())
+    let (compression, sha1) = ("gzip", digest.sha1);
+    images::import(layout, NewImage { uuid, manifest, file: image, compression, sha1 }).await
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use manatee_client::{
-    ClusterState, Established, Frozen, HistoryEvent, IllegalTransition, Session, Shard, ShardError,
-    Unfrozen, active_candidates, history_summaries,
+    ClusterState, Established, Frozen, HistoryEvent, IllegalTransition, Removed, Session, Shard,
+    ShardError, Unfrozen, active_candidates, history_summaries,
 };
 
 use crate::servers::zookeeper::ZooKeeper;
@@ -26,6 +26,7 @@ async fn a_shard_from_its_first_state_on() {
     history_has_entries_of_both_versions(&server, &session).await;
     the_newest_child_of_an_id_counts(&server, &session).await;
     a_chroot_is_part_of_every_path(&server).await;
+    a_shard_is_removed_whole_or_not_at_all(&session).await;
 }
 
 async fn establish(session: &Session) {
@@ -213,4 +214,31 @@ async fn a_chroot_is_part_of_every_path(server: &ZooKeeper) {
     let raw = raw(server).await;
     raw.get_data("/lab/one/manatee/1.moray.test/state").await.unwrap();
     assert_eq!(shard.history().await.unwrap().len(), 2);
+}
+
+async fn a_shard_is_removed_whole_or_not_at_all(session: &Session) {
+    let shard = shard(session, "10.removed");
+    assert_eq!(shard.remove(None).await.unwrap(), Removed::Already);
+    shard.establish(&first_state()).await.unwrap();
+    let version = shard.read_existing().await.unwrap().version;
+    for other in [None, Some(version + 1)] {
+        let error = shard.remove(other).await.unwrap_err();
+        assert!(matches!(error, ShardError::Conflict { .. }), "{error}");
+    }
+    let announced =
+        session_at(&session.servers().to_string(), &options(Duration::from_secs(10))).await;
+    Shard::new(announced, shard.name().clone()).announce(&peer(1)).await.unwrap();
+    let error = shard.remove(Some(version)).await.unwrap_err();
+    assert!(matches!(error, ShardError::InUse { .. }) && error.is_retryable(), "{error}");
+    assert_eq!(shard.read_existing().await.unwrap().state, first_state());
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while !shard.candidates().await.unwrap().is_empty() {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the announcement did not end with its session"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(shard.remove(Some(version)).await.unwrap(), Removed::Now);
+    assert!(!Shard::list(session).await.unwrap().contains(shard.name()));
 }

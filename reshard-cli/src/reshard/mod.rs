@@ -1,7 +1,16 @@
 //! The `reshard` command.
 
+mod by_hand;
+mod confirm;
+mod control;
 mod error;
+mod format;
 mod lab;
+mod place;
+mod plan;
+mod run;
+mod status;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -23,7 +32,10 @@ use crate::output::{Output, say};
 #[command(after_help = "Exit status:
   0  done
   1  failed or called wrongly
-  2  `reshard lab check` found a violation")]
+  2  `reshard lab check` or `reshard doctor` found something wrong
+  3  the plan needs the operator
+  4  the plan was paused
+  5  the plan was taken back on request")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -31,6 +43,38 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Plan(plan::PlanArgs),
+    Run(run::RunArgs),
+    /// Go on with a plan that was paused, held or interrupted
+    Resume(run::RunArgs),
+    Status(status::StatusArgs),
+    Pause(control::PauseArgs),
+    Abort(run::AbortArgs),
+    Tune(control::TuneArgs),
+    Log(control::LogArgs),
+    Report(status::ReportArgs),
+    Phases(control::PhasesArgs),
+    /// By hand: objects whose way through the move can be followed
+    #[command(subcommand)]
+    Canary(by_hand::CanaryVerb),
+    /// By hand: the new shards' zones
+    #[command(subcommand)]
+    Peers(by_hand::PeersVerb),
+    /// By hand: the shards
+    #[command(subcommand)]
+    Shard(by_hand::ShardVerb),
+    /// By hand: the lock that keeps dumps from starting
+    #[command(subcommand)]
+    DumpLock(by_hand::DumpLockVerb),
+    /// By hand: the ring
+    #[command(subcommand)]
+    Ring(by_hand::RingVerb),
+    /// By hand: the rows
+    #[command(subcommand)]
+    Rows(by_hand::RowsVerb),
+    /// By hand: what has to be right before a plan is carried out
+    #[command(subcommand)]
+    Check(by_hand::CheckVerb),
     Lab(lab::LabArgs),
 }
 
@@ -66,8 +110,27 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 impl Command {
     fn run(self, out: &mut Output) -> Result<u8> {
-        match self {
-            Self::Lab(args) => args.run(out),
-        }
+        tokio::runtime::Runtime::new()?.block_on(async {
+            let done = match self {
+                Self::Plan(args) => return args.run(out).await,
+                Self::Run(args) | Self::Resume(args) => return args.run(out).await,
+                Self::Abort(args) => return args.run().await,
+                Self::Canary(verb) => return by_hand::run(verb).await,
+                Self::Peers(verb) => return by_hand::run(verb).await,
+                Self::Shard(verb) => return by_hand::run(verb).await,
+                Self::DumpLock(verb) => return by_hand::run(verb).await,
+                Self::Ring(verb) => return by_hand::run(verb).await,
+                Self::Rows(verb) => return by_hand::run(verb).await,
+                Self::Check(verb) => return by_hand::run(verb).await,
+                Self::Lab(args) => return args.run(out).await,
+                Self::Status(args) => args.run(out).await,
+                Self::Pause(args) => args.run(),
+                Self::Tune(args) => args.run(out),
+                Self::Log(args) => args.run(out),
+                Self::Report(args) => args.run(out),
+                Self::Phases(args) => args.run(out),
+            };
+            done.map(|()| exit::SUCCESS)
+        })
     }
 }

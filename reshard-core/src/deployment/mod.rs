@@ -34,9 +34,9 @@ pub struct Deployment(Arc<Parts>);
 struct Parts {
     configuration: Configuration,
     datacenters: BTreeMap<String, Datacenter>,
+    http: AnyTransport,
     session: Session,
     zones: Arc<dyn ZoneCommands>,
-    http: AnyTransport,
 }
 
 /// The APIs of one datacenter.
@@ -98,7 +98,7 @@ impl Deployment {
             datacenters.iter().map(|(name, dc)| (name.clone(), dc.cnapi.clone())).collect(),
         );
         let zones = Arc::new(zones);
-        Ok(Self(Arc::new(Parts { configuration, datacenters, session, zones, http })))
+        Ok(Self(Arc::new(Parts { configuration, datacenters, http, session, zones })))
     }
 
     /// The same region with zone commands run by something else.
@@ -107,9 +107,9 @@ impl Deployment {
         Self(Arc::new(Parts {
             configuration: self.0.configuration.clone(),
             datacenters: self.0.datacenters.clone(),
+            http: self.0.http.clone(),
             session: self.0.session.clone(),
             zones,
-            http: self.0.http.clone(),
         }))
     }
 
@@ -170,8 +170,8 @@ impl Deployment {
     }
 
     /// The IMGAPI at this address: that of the rings, which SAPI names, need not be a datacenter's.
-    pub fn imgapi_at(&self, base: BaseUrl) -> Imgapi<AnyTransport> {
-        Imgapi::new(base, self.0.http.clone(), Settings::default())
+    pub fn imgapi_at(&self, base: &BaseUrl) -> Imgapi<AnyTransport> {
+        Imgapi::new(base.clone(), self.0.http.clone(), Settings::default())
     }
 
     /// Commands in zones.

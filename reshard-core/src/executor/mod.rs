@@ -3,6 +3,9 @@
 mod context;
 mod event;
 mod run;
+mod step;
+#[cfg(test)]
+mod tests;
 mod undo;
 mod write_block;
 
@@ -13,6 +16,7 @@ use manatee_client::{HeldLock, Lock, LockError, Takeover};
 
 pub use self::context::{Context, Seen, Waiting};
 pub use self::event::{Event, Observer};
+pub(crate) use self::write_block::WRITE_BLOCKS;
 pub use self::write_block::WriteBlockRecord;
 use crate::clock::{Clock, SystemClock};
 use crate::deployment::Deployment;
@@ -23,7 +27,7 @@ use crate::plan::{Plan, PlanUuid};
 /// How much longer than a session lasts the lock of an executor is waited for that may be dead.
 const GRACE: Duration = Duration::from_secs(2);
 /// Where the locks of plans are in ZooKeeper.
-const PLAN_LOCKS: &str = "/manta_reshard/plans";
+pub(crate) const PLAN_LOCKS: &str = "/manta_reshard/plans";
 
 /// Carries out one plan.
 ///
@@ -97,6 +101,20 @@ pub enum ExecutorError {
         plan: PlanUuid,
         /// The phase from which on there is no way back.
         phase: String,
+    },
+    /// A phase was asked for before its turn.
+    #[error("{phase} has to wait for {missing}: phases go in their order")]
+    NotYet {
+        /// The phase.
+        phase: String,
+        /// The first phase before it that is not done.
+        missing: &'static str,
+    },
+    /// There is no such phase.
+    #[error("the plan has no phase {name}")]
+    NoPhase {
+        /// The name.
+        name: String,
     },
     /// It is over.
     #[error("plan {plan} is over: {how}")]

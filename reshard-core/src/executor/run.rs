@@ -59,13 +59,8 @@ impl Executor {
         self.store.set_controls(&controls)?;
         self.store.set_state(&PlanState::Running)?;
         let mut context = self.context(plan, lock);
-        if let Some(back_to) = self.fact_text(UNDO_BACK_TO)? {
-            if let Err(trouble) = self.undo_back_to(&mut context, &back_to).await {
-                return self.stop(&context, &trouble);
-            }
-            let round: u32 = context.round().unwrap_or(0);
-            self.remember(ROUND, &(round + 1))?;
-            self.store.set_fact(UNDO_BACK_TO, None)?;
+        if let Err(trouble) = self.undo_what_is_spoiled(&mut context).await {
+            return self.stop(&context, &trouble);
         }
         for phase in &self.phases {
             let done = self.store.phases()?.get(phase.name()).map(|record| record.state);
@@ -89,7 +84,20 @@ impl Executor {
         Ok(Ended::Done)
     }
 
-    async fn run_phase(&self, phase: &dyn Phase, context: &mut Context) -> Result<(), Trouble> {
+    /// Undoes what a write block that was taken back has made unusable, so that it is made anew under other names.
+    pub(super) async fn undo_what_is_spoiled(&self, context: &mut Context) -> Result<(), Trouble> {
+        let Some(back_to) = self.fact_text(UNDO_BACK_TO)? else { return Ok(()) };
+        self.undo_back_to(context, &back_to).await?;
+        let round = context.round()?;
+        self.remember(ROUND, &(round + 1))?;
+        Ok(self.store.set_fact(UNDO_BACK_TO, None)?)
+    }
+
+    pub(super) async fn run_phase(
+        &self,
+        phase: &dyn Phase,
+        context: &mut Context,
+    ) -> Result<(), Trouble> {
         let block = phase.write_block();
         context.in_write_block = block.touches();
         if !context.in_write_block {

@@ -1,6 +1,25 @@
 //! What is there before a plan changes it. A plan contains the inventory that it was made from; the same is read again
 //! before the plan runs, and any difference that matters is drift.
 
+mod drift;
+mod error;
+mod gather;
+mod ring;
+mod routers;
+mod servers;
+mod shard;
+
+pub use self::drift::{Drift, DriftSeverity, Expected, drift};
+pub use self::error::InventoryError;
+pub use self::gather::gather;
+pub(crate) use self::gather::{manta_services, router_name};
+pub use self::ring::read_ring;
+pub(crate) use self::routers::AT_ONCE;
+pub use self::routers::{
+    ClockReading, InstanceProbe, RouterProbe, RouterStatus, Stamped, StatusShard, probe_router,
+};
+pub(crate) use self::servers::free_bytes;
+
 use jiff::Timestamp;
 use manatee_client::{Peer, Role, ShardName};
 use sapi_client::{AccountUuid, ApplicationUuid, ImageUuid, InstanceUuid, ServerUuid, ServiceUuid};
@@ -8,7 +27,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::deployment::ZonePlace;
+use crate::keys::KeyHash;
 use crate::measure::Measurement;
+use crate::rows::UnshardedTable;
 
 /// Everything about a region that a plan depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +88,8 @@ pub struct RingFacts {
     pub imgapi: String,
     /// How many vnodes there are.
     pub vnode_count: u32,
+    /// How it hashes keys: where rows without a vnode belong.
+    pub hashing: KeyHash,
     /// Every shard with its vnodes.
     pub pnodes: Vec<PnodeFacts>,
 }
@@ -78,6 +101,13 @@ pub struct PnodeFacts {
     pub pnode: String,
     /// Its vnodes.
     pub vnodes: crate::VnodeSet,
+}
+
+impl PnodeFacts {
+    /// The shard's name within the pnode's: `1.moray.coal.joyent.us` of `tcp://1.moray.coal.joyent.us:2020`.
+    pub fn host(&self) -> Option<&str> {
+        self.pnode.strip_prefix("tcp://")?.rsplit_once(':').map(|(host, _)| host)
+    }
 }
 
 /// A shard.
@@ -99,6 +129,8 @@ pub struct ShardFacts {
     pub wal_bytes_per_second: u64,
     /// The instance metadata that new peers take over.
     pub pg_config_overrides: Option<Value>,
+    /// Its tables whose rows belong to no vnode.
+    pub unsharded_tables: Vec<UnshardedTable>,
 }
 
 /// A zone and what it was made from.

@@ -2,37 +2,82 @@
 
 mod block_writes;
 mod build_rings;
+mod canaries;
+mod catch_up;
+mod delete_ghosts;
+mod drain;
+mod freeze_source;
 mod install_ring;
 mod list_shard;
+mod lock_dumps;
+mod new_zones;
+mod plant_canaries;
+mod provision_morays;
+mod provision_peers;
 mod publish_ring;
 mod release_ring;
+mod remove_canaries;
 mod reserve_ring;
 mod router_work;
+mod source;
+mod split_shard;
 mod stage_rings;
-
-pub use self::block_writes::BlockWrites;
-pub use self::build_rings::BuildRings;
-pub use self::install_ring::InstallRing;
-pub use self::list_shard::ListShard;
-pub use self::publish_ring::PublishRing;
-pub use self::release_ring::ReleaseRing;
-pub use self::reserve_ring::ReserveRing;
-pub use self::stage_rings::StageRings;
+mod tidy_metadata;
+mod together;
+mod unfreeze;
+mod unlock_dumps;
+mod verify_routing;
 
 use std::sync::Arc;
 
+pub use self::block_writes::BlockWrites;
+pub use self::build_rings::BuildRings;
+pub use self::catch_up::CatchUp;
+pub use self::delete_ghosts::DeleteGhosts;
+pub use self::drain::Drain;
+pub use self::freeze_source::FreezeSource;
+pub use self::install_ring::InstallRing;
+pub use self::list_shard::ListShard;
+pub use self::lock_dumps::LockDumps;
+pub use self::plant_canaries::PlantCanaries;
+pub use self::provision_morays::ProvisionMorays;
+pub use self::provision_peers::ProvisionPeers;
+pub use self::publish_ring::PublishRing;
+pub use self::release_ring::ReleaseRing;
+pub use self::remove_canaries::RemoveCanaries;
+pub use self::reserve_ring::ReserveRing;
+pub use self::split_shard::SplitShard;
+pub use self::stage_rings::StageRings;
+pub use self::tidy_metadata::TidyMetadata;
+pub use self::unfreeze::Unfreeze;
+pub use self::unlock_dumps::UnlockDumps;
+pub use self::verify_routing::VerifyRouting;
 use crate::phase::Phase;
 
 /// The runbook of RFD 103, automated as written.
 pub fn rfd103() -> Vec<Arc<dyn Phase>> {
     vec![
         Arc::new(ReserveRing),
+        Arc::new(PlantCanaries),
+        Arc::new(FreezeSource),
+        Arc::new(LockDumps),
+        Arc::new(ProvisionPeers),
+        Arc::new(CatchUp),
+        Arc::new(ProvisionMorays),
         Arc::new(BuildRings),
         Arc::new(StageRings),
         Arc::new(BlockWrites),
+        Arc::new(Drain),
+        Arc::new(SplitShard),
         Arc::new(ListShard),
         Arc::new(PublishRing),
         Arc::new(InstallRing),
+        Arc::new(VerifyRouting),
         Arc::new(ReleaseRing),
+        Arc::new(TidyMetadata),
+        Arc::new(UnlockDumps),
+        Arc::new(DeleteGhosts),
+        Arc::new(Unfreeze),
+        Arc::new(RemoveCanaries),
     ]
 }

@@ -1,12 +1,27 @@
 //! Plans: what is going to be done, decided before anything is done.
 
+mod actions;
+mod diff;
+mod error;
 mod hash;
 mod ids;
+mod make;
+mod place;
 mod pnodes;
+mod predict;
 mod request;
+mod risks;
+mod select;
+#[cfg(test)]
+pub(crate) mod tests;
 
+pub use self::diff::PlanDifference;
+pub use self::error::PlanError;
 pub use self::ids::{InvalidPlanUuid, PlanUuid};
+pub use self::predict::Costs;
 pub use self::request::{Layout, Request, Selection};
+#[cfg(test)]
+pub(crate) use self::tests::example;
 
 use jiff::Timestamp;
 use manatee_client::ShardName;

@@ -10,12 +10,12 @@ use crate::VnodeSet;
 const PORT: u16 = 2020;
 
 /// A shard's name in the ring, such as `tcp://1.moray.coal.joyent.us:2020`.
-///
-/// # Errors
-///
-/// None: the name is never empty.
+pub(super) fn pnode_name(shard: &ShardName) -> String {
+    format!("tcp://{shard}:{PORT}")
+}
+
 fn pnode_of(shard: &ShardName) -> Result<Pnode, EmptyPnode> {
-    format!("tcp://{shard}:{PORT}").parse()
+    pnode_name(shard).parse()
 }
 
 impl Target {

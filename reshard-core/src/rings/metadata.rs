@@ -33,7 +33,7 @@ pub async fn current_ring(deployment: &Deployment) -> Result<ImageUuid, RingErro
 /// [`RingError`]
 pub async fn ring_imgapi(deployment: &Deployment) -> Result<Imgapi<AnyTransport>, RingError> {
     let manta = deployment.sapi()?.find_manta().await?;
-    Ok(deployment.imgapi_at(manta.hash_ring_imgapi()?))
+    Ok(deployment.imgapi_at(&manta.hash_ring_imgapi()?))
 }
 
 /// Makes SAPI name another ring: new routers will install it.

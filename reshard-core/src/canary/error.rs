@@ -1,0 +1,66 @@
+//! What can go wrong with canaries.
+
+use moray_client::Client;
+
+use super::choose::Canary;
+use crate::phase::MayPass;
+
+/// A canary could not be written, found or removed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CanaryError {
+    /// A router did not do what it was asked.
+    #[error("cannot {doing} the canary {key} through the router {router}")]
+    Call {
+        /// What it was asked.
+        doing: &'static str,
+        /// The router's address.
+        router: String,
+        /// The canary's key.
+        key: String,
+        /// Why not.
+        source: moray_client::Error,
+    },
+    /// Something else is there under the canary's name.
+    #[error("{key} is there already and is no canary of this plan; it was not touched")]
+    Foreign {
+        /// The key.
+        key: String,
+    },
+    /// The answer does not say where the object is, as electric-moray's do.
+    #[error(
+        "{router} does not say where objects are: it is no electric-moray; see `routers` in the configuration"
+    )]
+    NoRouter {
+        /// Its address.
+        router: String,
+    },
+}
+
+impl CanaryError {
+    pub(super) fn call(
+        doing: &'static str,
+        router: &Client,
+        canary: &Canary,
+        source: moray_client::Error,
+    ) -> Self {
+        let (router, key) = (router.address().to_owned(), canary.key.clone());
+        Self::Call { doing, router, key, source }
+    }
+
+    pub(super) fn no_router(router: &Client) -> Self {
+        Self::NoRouter { router: router.address().to_owned() }
+    }
+}
+
+impl MayPass for CanaryError {
+    fn may_pass(&self) -> bool {
+        match self {
+            // A conflict is somebody else's write, or our own whose answer was lost: looking again tells.
+            Self::Call { source, .. } => {
+                source.is_retryable() || source.outcome_unknown() || source.is_etag_conflict()
+            }
+            Self::Foreign { .. } | Self::NoRouter { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Going by hand: one phase at a time, over the same journal.
+
+use std::sync::Arc;
+
+use super::{Ended, Executor, ExecutorError};
+use crate::journal::{PhaseState, PlanState};
+use crate::plan::Plan;
+
+impl Executor {
+    /// Runs one phase, whose turn it has to be. All are done in this way when the last is. Between two steps nobody
+    /// watches the write block's budget.
+    ///
+    /// Ends with [`Ended::Paused`] before the phase that comes next, and otherwise as [`Executor::run`].
+    ///
+    /// # Errors
+    ///
+    /// [`ExecutorError::NotYet`], [`ExecutorError::NoPhase`], and as for [`Executor::run`].
+    pub async fn step(&self, name: &str) -> Result<Ended, ExecutorError> {
+        let plan = Arc::new(self.store.plan()?);
+        self.refuse_if_over(&plan)?;
+        let at = self.phases.iter().position(|phase| phase.name() == name);
+        let at = at.ok_or_else(|| ExecutorError::NoPhase { name: name.to_owned() })?;
+        let lock = self.take_lock(&plan).await?;
+        let ended = self.step_locked(&plan, &lock, at).await;
+        if let Err(error) = lock.release().await {
+            tracing::warn!(%error, "the plan's lock was not given back; it is free when the session ends");
+        }
+        ended
+    }
+
+    async fn step_locked(
+        &self,
+        plan: &Arc<Plan>,
+        lock: &manatee_client::HeldLock,
+        at: usize,
+    ) -> Result<Ended, ExecutorError> {
+        let mut context = self.context(plan, lock);
+        let mut controls = self.store.controls()?;
+        controls.pause = false;
+        self.store.set_controls(&controls)?;
+        if let Err(trouble) = self.undo_what_is_spoiled(&mut context).await {
+            return self.stop(&context, &trouble);
+        }
+        let records = self.store.phases()?;
+        let is_done =
+            |name: &str| records.get(name).is_some_and(|record| record.state == PhaseState::Done);
+        let mut before = self.phases.iter().take(at).map(|phase| phase.name());
+        let Some(phase) = self.phases.get(at) else {
+            return Err(ExecutorError::NoPhase { name: at.to_string() });
+        };
+        if let Some(missing) = before.find(|&name| !is_done(name)) {
+            return Err(ExecutorError::NotYet { phase: phase.name().to_owned(), missing });
+        }
+        context.phase = phase.name();
+        if !is_done(phase.name()) {
+            self.store.set_state(&PlanState::Running)?;
+            if let Err(trouble) = self.run_phase(&**phase, &mut context).await {
+                return self.after_trouble(&mut context, trouble).await;
+            }
+        }
+        context.phase = "";
+        let Some(next) = self.phases.get(at + 1) else {
+            self.finish(&context, &PlanState::Done, "the plan is done")?;
+            return Ok(Ended::Done);
+        };
+        self.store.set_state(&PlanState::Paused)?;
+        self.store.set_activity(None)?;
+        Ok(Ended::Paused { phase: next.name().to_owned() })
+    }
+}

@@ -1,0 +1,399 @@
+//! Whether a plan still fits the region that it was made for: two inventories compared, in words.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display};
+
+use manatee_client::ShardName;
+use sapi_client::InstanceUuid;
+use sapi_client::manta::ShardList;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Inventory, RouterFacts, ShardFacts, ZoneFacts};
+
+/// Something that is not any more as it was when the plan was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    /// Whether the plan can still be carried out.
+    pub severity: DriftSeverity,
+    /// What it is about: `the image of the ring`.
+    pub what: String,
+    /// What was.
+    pub was: String,
+    /// What is.
+    pub is: String,
+}
+
+impl Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: was {}, is {}", self.what, self.was, self.is)
+    }
+}
+
+/// What a drift means for the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DriftSeverity {
+    /// Worth knowing; the plan still does what it was shown to do.
+    Mention,
+    /// The plan would do something else than what it was shown to do: it needs to be made anew.
+    Refuse,
+}
+
+/// What a plan itself has changed since it was made: no drift.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// The zones that it has created.
+    pub zones: BTreeSet<InstanceUuid>,
+    /// The shards that it has begun to set up.
+    pub shards: BTreeSet<String>,
+}
+
+/// What matters of the difference between the inventory that a plan was made from and what is there now.
+///
+/// Who is primary, how large the database is, what is free on servers: such things change all the time, and are worth a
+/// [`DriftSeverity::Mention`] at most. What a check of the preflight looks at anyway is not compared.
+pub fn drift(was: &Inventory, is: &Inventory, expected: &Expected) -> Vec<Drift> {
+    let mut drifts = Drifts::default();
+    drifts.region(was, is);
+    drifts.ring(was, is);
+    drifts.shards(was, is, expected);
+    drifts.source(&was.source, &is.source, expected);
+    drifts.routers(&was.routers, &is.routers);
+    drifts.servers(was, is);
+    drifts.0.sort_by(|a, b| b.severity.cmp(&a.severity));
+    drifts.0
+}
+
+#[derive(Default)]
+struct Drifts(Vec<Drift>);
+
+const REFUSE: DriftSeverity = DriftSeverity::Refuse;
+const MENTION: DriftSeverity = DriftSeverity::Mention;
+/// Growth of the database that is worth a word, in percent.
+const GROWTH: u64 = 25;
+
+impl Drifts {
+    fn compare<T: PartialEq + Display>(
+        &mut self,
+        severity: DriftSeverity,
+        what: impl Display,
+        was: &T,
+        is: &T,
+    ) {
+        if was != is {
+            self.add(severity, what, was, is);
+        }
+    }
+
+    fn add(
+        &mut self,
+        severity: DriftSeverity,
+        what: impl Display,
+        was: impl Display,
+        is: impl Display,
+    ) {
+        let (what, was, is) = (what.to_string(), was.to_string(), is.to_string());
+        self.0.push(Drift { severity, what, was, is });
+    }
+
+    fn region(&mut self, was: &Inventory, is: &Inventory) {
+        self.compare(REFUSE, "the region", &was.region, &is.region);
+        self.compare(REFUSE, "the domain", &was.dns_domain, &is.dns_domain);
+        self.compare(REFUSE, "SAPI's application manta", &was.application, &is.application);
+        self.compare(REFUSE, "the owner of Manta's zones", &was.poseidon, &is.poseidon);
+        let (before, now) = (was.services, is.services);
+        self.compare(REFUSE, "SAPI's service postgres", &before.postgres, &now.postgres);
+        self.compare(REFUSE, "SAPI's service moray", &before.moray, &now.moray);
+    }
+
+    fn ring(&mut self, was: &Inventory, is: &Inventory) {
+        let (was, is) = (&was.ring, &is.ring);
+        self.compare(REFUSE, "the image of the ring", &was.image, &is.image);
+        self.compare(REFUSE, "the IMGAPI that has the ring", &was.imgapi, &is.imgapi);
+        if was.image == is.image {
+            self.compare(REFUSE, "the SHA-1 of the ring's image", &was.sha1, &is.sha1);
+        }
+        self.compare(REFUSE, "the vnodes of the ring", &was.vnode_count, &is.vnode_count);
+        let owners = |ring: &'_ super::RingFacts| -> BTreeMap<String, crate::VnodeSet> {
+            ring.pnodes.iter().map(|of| (of.pnode.clone(), of.vnodes.clone())).collect()
+        };
+        let (before, now) = (owners(was), owners(is));
+        for name in before.keys().chain(now.keys()).collect::<BTreeSet<_>>() {
+            let count = |of: Option<&crate::VnodeSet>| {
+                of.map_or("none".to_owned(), |vnodes| vnodes.len().to_string())
+            };
+            match (before.get(name), now.get(name)) {
+                (Some(before), Some(now)) if before == now => {}
+                (Some(before), Some(now)) if before.len() == now.len() => {
+                    let others =
+                        format!("{}, {} of them others", now.len(), now.minus(before).len());
+                    self.add(REFUSE, format!("the vnodes of {name}"), before.len(), others);
+                }
+                (before, now) => {
+                    self.add(REFUSE, format!("the vnodes of {name}"), count(before), count(now));
+                }
+            }
+        }
+    }
+
+    fn shards(&mut self, was: &Inventory, is: &Inventory, expected: &Expected) {
+        self.compare(REFUSE, "the storage shard", &was.storage_shard, &is.storage_shard);
+        let marlin = |of: &Inventory| of.marlin_shard.clone().unwrap_or("none".to_owned());
+        self.compare(REFUSE, "the Marlin shard", &marlin(was), &marlin(is));
+        if was.index_shards != is.index_shards {
+            self.shard_list(was, is, expected);
+        }
+        let names = |of: &Inventory| -> BTreeSet<String> {
+            of.shard_names.iter().map(ShardName::to_string).collect()
+        };
+        let (before, now) = (names(was), names(is));
+        for name in now.difference(&before).filter(|name| !expected.shards.contains(*name)) {
+            self.add(MENTION, format!("the shard {name}"), "unknown", "there");
+        }
+        for name in before.difference(&now) {
+            self.add(MENTION, format!("the shard {name}"), "there", "gone");
+        }
+    }
+
+    fn shard_list(&mut self, was: &Inventory, is: &Inventory, expected: &Expected) {
+        let (Ok(before), Ok(now)) =
+            (ShardList::parse(&was.index_shards), ShardList::parse(&is.index_shards))
+        else {
+            self.add(REFUSE, "INDEX_MORAY_SHARDS", &was.index_shards, &is.index_shards);
+            return;
+        };
+        let hosts: BTreeSet<&str> =
+            before.iter().chain(now.iter()).map(|shard| shard.host()).collect();
+        for host in hosts.into_iter().filter(|host| !expected.shards.contains(*host)) {
+            let show = |list: &ShardList| {
+                list.get(host).map_or("absent".to_owned(), |shard| {
+                    Value::Object(shard.members().as_map().clone()).to_string()
+                })
+            };
+            let severity = if host == was.source.name.as_str() { REFUSE } else { MENTION };
+            let what = format!("{host} in INDEX_MORAY_SHARDS");
+            self.compare(severity, what, &show(&before), &show(&now));
+        }
+    }
+
+    fn source(&mut self, was: &ShardFacts, is: &ShardFacts, expected: &Expected) {
+        let name = &was.name;
+        self.compare(REFUSE, "the source", name, &is.name);
+        self.compare(MENTION, format!("the generation of {name}"), &was.generation, &is.generation);
+        self.compare(
+            REFUSE,
+            format!("PostgreSQL's version in {name}"),
+            &was.postgres,
+            &is.postgres,
+        );
+        let overrides = |of: &ShardFacts| {
+            of.pg_config_overrides.as_ref().map_or("none".to_owned(), Value::to_string)
+        };
+        let what = format!("PG_CONFIG_OVERRIDES in {name}");
+        self.compare(REFUSE, what, &overrides(was), &overrides(is));
+        let grown = is.database_bytes.saturating_sub(was.database_bytes);
+        if grown.saturating_mul(100) > was.database_bytes.saturating_mul(GROWTH) && grown > 1 << 30
+        {
+            let what = format!("the size of {name} in bytes");
+            self.add(MENTION, what, was.database_bytes, is.database_bytes);
+        }
+        let peers = |of: &ShardFacts| -> Vec<ZoneFacts> {
+            let of = of.peers.iter().map(|peer| peer.zone.clone());
+            of.filter(|zone| !expected.zones.contains(&zone.place.zone)).collect()
+        };
+        self.zones(&format!("peer of {name}"), &peers(was), &peers(is), REFUSE);
+        for peer in &was.peers {
+            let same = |other: &&super::PeerFacts| other.zone.place == peer.zone.place;
+            if let Some(now) = is.peers.iter().find(same) {
+                let what = format!("the role of {}", peer.zone.alias);
+                self.compare(MENTION, what, &peer.role, &now.role);
+            }
+        }
+        self.zones(&format!("Moray of {name}"), &was.morays, &is.morays, MENTION);
+    }
+
+    /// `changed` is the severity of zones that came or went.
+    fn zones(&mut self, what: &str, was: &[ZoneFacts], is: &[ZoneFacts], changed: DriftSeverity) {
+        let by = |zones: &[ZoneFacts]| -> BTreeMap<InstanceUuid, ZoneFacts> {
+            zones.iter().map(|zone| (zone.place.zone, zone.clone())).collect()
+        };
+        let (before, now) = (by(was), by(is));
+        for (uuid, zone) in &before {
+            let Some(other) = now.get(uuid) else {
+                self.add(changed, format!("the {what} {}", zone.alias), "there", "gone");
+                continue;
+            };
+            let of = |member: &str| format!("the {member} of the {what} {}", zone.alias);
+            self.compare(REFUSE, of("image"), &zone.image, &other.image);
+            self.compare(MENTION, of("server"), &zone.place.server, &other.place.server);
+            self.compare(MENTION, of("address"), &zone.ip, &other.ip);
+            self.compare(MENTION, of("alias"), &zone.alias, &other.alias);
+        }
+        for (_, zone) in now.iter().filter(|(uuid, _)| !before.contains_key(*uuid)) {
+            self.add(changed, format!("the {what} {}", zone.alias), "not there", "there");
+        }
+    }
+
+    fn routers(&mut self, was: &[RouterFacts], is: &[RouterFacts]) {
+        let zones = |of: &[RouterFacts]| -> Vec<ZoneFacts> {
+            of.iter().map(|router| router.zone.clone()).collect()
+        };
+        // A new image of the routers changes nothing for a plan.
+        let same_image = |mut zones: Vec<ZoneFacts>| {
+            for zone in &mut zones {
+                zone.image = sapi_client::ImageUuid::from(uuid::Uuid::nil());
+            }
+            zones
+        };
+        self.zones("router", &same_image(zones(was)), &same_image(zones(is)), REFUSE);
+        for router in was {
+            let Some(now) = is.iter().find(|other| other.uuid() == router.uuid()) else { continue };
+            let names = |of: &RouterFacts| {
+                let of: BTreeSet<String> = of
+                    .instances
+                    .iter()
+                    .map(|of| format!("{} at {} with {}", of.instance, of.status_port, of.ring))
+                    .collect();
+                of.into_iter().collect::<Vec<_>>().join(", ")
+            };
+            let what = format!("what runs in {}", router.zone.alias);
+            self.compare(REFUSE, what, &names(router), &names(now));
+        }
+    }
+
+    fn servers(&mut self, was: &Inventory, is: &Inventory) {
+        for server in &was.servers {
+            let now = is.servers.iter().find(|other| other.uuid == server.uuid);
+            let show = |usable: Option<bool>| match usable {
+                Some(true) => "usable",
+                Some(false) => "not usable",
+                None => "gone",
+            };
+            let what = format!("the server {}", server.hostname);
+            let (before, now) = (show(Some(server.usable)), show(now.map(|now| now.usable)));
+            self.compare(MENTION, what, &before, &now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use manatee_client::Role;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::tests::inventory;
+
+    fn drifted(change: impl FnOnce(&mut Inventory)) -> Vec<(DriftSeverity, String)> {
+        let was = inventory(2, 64);
+        let mut is = was.clone();
+        change(&mut is);
+        let drifts = drift(&was, &is, &Expected::default());
+        drifts.iter().map(|drift| (drift.severity, drift.to_string())).collect()
+    }
+
+    fn refused(change: impl FnOnce(&mut Inventory), words: &str) {
+        let drifts = drifted(change);
+        let hit = drifts.iter().any(|(severity, text)| *severity == REFUSE && text.contains(words));
+        assert!(hit, "{words}: {drifts:?}");
+    }
+
+    fn mentioned(change: impl FnOnce(&mut Inventory), words: &str) {
+        let drifts = drifted(change);
+        let all = drifts.iter().all(|(severity, _)| *severity == MENTION);
+        assert!(all && drifts.iter().any(|(_, text)| text.contains(words)), "{words}: {drifts:?}");
+    }
+
+    #[test]
+    fn what_a_plan_depends_on_must_not_change() {
+        refused(|is| is.ring.image = uuid::Uuid::from_u128(77).into(), "the image of the ring");
+        refused(|is| is.ring.sha1 = "other".to_owned(), "SHA-1");
+        let swap = |is: &mut Inventory| {
+            let mut vnodes: Vec<_> = is.ring.pnodes.iter().map(|of| of.vnodes.clone()).collect();
+            vnodes.reverse();
+            for (pnode, vnodes) in is.ring.pnodes.iter_mut().zip(vnodes) {
+                pnode.vnodes = vnodes;
+            }
+        };
+        refused(swap, "of them others");
+        refused(|is| is.source.postgres = "9.6.3".to_owned(), "PostgreSQL's version");
+        refused(|is| drop(is.source.peers.pop()), "was there, is gone");
+        let image = |is: &mut Inventory| {
+            for peer in &mut is.source.peers {
+                peer.zone.image = uuid::Uuid::from_u128(78).into();
+            }
+        };
+        refused(image, "the image of the peer");
+        refused(|is| drop(is.routers.pop()), "the router");
+        refused(|is| drop(is.routers[0].instances.pop()), "what runs in");
+        refused(|is| is.index_shards = Value::Null, "INDEX_MORAY_SHARDS");
+        let overrides = |is: &mut Inventory| {
+            is.source.pg_config_overrides = Some(serde_json::json!({"max_connections": 500}));
+        };
+        refused(overrides, "PG_CONFIG_OVERRIDES");
+    }
+
+    #[test]
+    fn what_changes_all_the_time_may() {
+        assert_eq!(drifted(|_| ()), []);
+        assert_eq!(drifted(|is| is.taken = is.taken + std::time::Duration::from_mins(1)), []);
+        assert_eq!(drifted(|is| is.source.wal_bytes_per_second += 1), []);
+        assert_eq!(drifted(|is| is.source.database_bytes += 1), []);
+        mentioned(|is| is.source.database_bytes += 1 << 45, "the size of");
+        mentioned(|is| is.source.generation += 1, "generation");
+        mentioned(|is| is.source.peers[1].role = Role::Async, "the role of");
+        mentioned(|is| is.servers[0].usable = false, "not usable");
+        mentioned(|is| is.shard_names.push("99.moray.x".parse().unwrap()), "99.moray.x");
+    }
+
+    #[test]
+    fn what_the_plan_did_itself_is_no_drift() {
+        let was = inventory(2, 64);
+        let mut is = was.clone();
+        let mut peer = is.source.peers[2].clone();
+        peer.zone.place.zone = uuid::Uuid::from_u128(79).into();
+        let expected = Expected {
+            zones: [peer.zone.place.zone].into(),
+            shards: ["3.moray.x".to_owned()].into(),
+        };
+        is.source.peers.push(peer);
+        is.shard_names.push("3.moray.x".parse().unwrap());
+        assert_eq!(drift(&was, &is, &expected), []);
+        let foreign = drift(&was, &is, &Expected::default());
+        assert_eq!(foreign.iter().filter(|drift| drift.severity == REFUSE).count(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn every_vnode_that_moved_is_noticed(vnode in 0u32..64) {
+            let was = inventory(2, 64);
+            let mut is = was.clone();
+            let vnode = fash::Vnode::new(vnode);
+            let moved: crate::VnodeSet = [vnode].into_iter().collect();
+            for pnode in &mut is.ring.pnodes {
+                pnode.vnodes = if pnode.vnodes.contains(vnode) {
+                    pnode.vnodes.minus(&moved)
+                } else {
+                    pnode.vnodes.iter().chain([vnode]).collect()
+                };
+            }
+            let drifts = drift(&was, &is, &Expected::default());
+            prop_assert_eq!(drifts.len(), 2);
+            prop_assert!(drifts.iter().all(|drift| drift.severity == REFUSE));
+            // And the other way round.
+            prop_assert_eq!(drift(&is, &was, &Expected::default()).len(), 2);
+        }
+
+        #[test]
+        fn orders_do_not_matter(seed in 0usize..24) {
+            let was = inventory(3, 64);
+            let mut is = was.clone();
+            is.routers.rotate_left(seed % was.routers.len().max(1));
+            is.servers.rotate_left(seed % was.servers.len().max(1));
+            is.ring.pnodes.rotate_left(seed % was.ring.pnodes.len().max(1));
+            is.shard_names.reverse();
+            prop_assert_eq!(drift(&was, &is, &Expected::default()), []);
+        }
+    }
+}

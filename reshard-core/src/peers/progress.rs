@@ -1,0 +1,134 @@
+//! How far new peers are: their restore, then their replay.
+
+use futures_util::future::join_all;
+use manatee_client::{ClusterState, Lsn, Peer, downstream_named};
+
+use super::restore::restore_of;
+use crate::deployment::Deployment;
+
+/// How far a peer is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeerProgress {
+    /// The peer.
+    pub peer: Peer,
+    /// What it is doing.
+    pub standing: Standing,
+}
+
+/// What a new peer is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It copies the database.
+    Restoring {
+        /// Bytes that are there.
+        completed: u64,
+        /// All of them, by estimate.
+        size: u64,
+    },
+    /// It replays.
+    Replaying {
+        /// Up to here.
+        replayed: Lsn,
+        /// How many bytes are missing up to what was asked for.
+        missing: u64,
+        /// Whether it streams from the peer before it, which knows it.
+        attached: bool,
+    },
+    /// It does neither, for this reason.
+    Away(String),
+}
+
+/// How far these peers of the shard are on their way to `target`, a position of the shard's primary.
+pub async fn follow(
+    deployment: &Deployment,
+    state: &ClusterState,
+    peers: &[Peer],
+    target: Lsn,
+) -> Vec<PeerProgress> {
+    let all = peers.iter().map(async |peer| {
+        let standing = standing(deployment, state, peer, target).await;
+        PeerProgress { peer: peer.clone(), standing }
+    });
+    join_all(all).await
+}
+
+async fn standing(
+    deployment: &Deployment,
+    state: &ClusterState,
+    peer: &Peer,
+    target: Lsn,
+) -> Standing {
+    let endpoint = match peer.endpoint() {
+        Ok(endpoint) => endpoint,
+        Err(error) => return Standing::Away(error.to_string()),
+    };
+    match deployment.postgres(endpoint).replay_position().await {
+        Ok(Some(replayed)) => Standing::Replaying {
+            replayed,
+            missing: target.bytes_after(replayed),
+            attached: is_attached(deployment, state, peer).await,
+        },
+        Ok(None) => Standing::Away("its PostgreSQL replays nothing".to_owned()),
+        // While it copies the database, no server runs.
+        Err(error) => match restore_of(deployment, peer).await {
+            Ok(Some(restore)) if restore.done == Some(false) => Standing::Restoring {
+                completed: restore.completed.unwrap_or(0),
+                size: restore.size.unwrap_or(0),
+            },
+            Ok(Some(restore)) if restore.done.is_none() => {
+                Standing::Away("its restore failed; its sitter tries again".to_owned())
+            }
+            Ok(_) => Standing::Away(with_causes(&error)),
+            Err(restore) => Standing::Away(with_causes(&restore)),
+        },
+    }
+}
+
+/// Whether the peer before it in the chain has it as a standby that streams.
+async fn is_attached(deployment: &Deployment, state: &ClusterState, peer: &Peer) -> bool {
+    let mut before = state.chain().zip(state.chain().skip(1));
+    let Some((upstream, _)) = before.find(|(_, downstream)| downstream.id == peer.id) else {
+        return false;
+    };
+    let Ok(endpoint) = upstream.endpoint() else { return false };
+    match deployment.postgres(endpoint).downstreams().await {
+        Ok(rows) => downstream_named(&rows, &peer.pg_url).is_some_and(|row| row.is_streaming()),
+        Err(_) => false,
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+impl Standing {
+    /// Whether the peer has replayed up to `slack` bytes before the target, and streams.
+    pub fn is_within(&self, slack: u64) -> bool {
+        matches!(self, Self::Replaying { missing, attached: true, .. } if *missing <= slack)
+    }
+}
+
+impl std::fmt::Display for PeerProgress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let peer = self.peer.zone_id.label();
+        match &self.standing {
+            Standing::Restoring { completed, size } => {
+                write!(f, "{peer} has copied {completed} of about {size} bytes")
+            }
+            Standing::Replaying { missing, attached: true, .. } => {
+                write!(f, "{peer} is {missing} bytes behind")
+            }
+            Standing::Replaying { missing, attached: false, .. } => {
+                write!(f, "{peer} is {missing} bytes behind and does not stream")
+            }
+            Standing::Away(why) => write!(f, "{peer} does not replicate: {why}"),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Waits until the new peers have restored the database and replicate.
+//!
+//! * reads: `http://PEER:5433/restore`, the positions of the source's primary and of the new peers
+//! * writes: nothing (a checkpoint on each new peer)
+//! * done when: every new peer streams and is less than a segment of WAL behind the primary
+//! * undo: nothing
+//! * pause: at any time
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use manatee_client::{ClusterState, Lsn, Peer};
+use sapi_client::InstanceUuid;
+
+use super::new_zones::{Kind, wanted};
+use super::provision_peers::not_the_tail;
+use super::source::{frozen_source, primary_is_silent};
+use super::together::together;
+use crate::clock::elapsed;
+use crate::deployment::Database;
+use crate::executor::{Context, Seen, Waiting};
+use crate::journal::Progress;
+use crate::peers::{ChainError, PeerProgress, Standing, follow, tail_of};
+use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+
+/// A segment of WAL: whoever is less behind catches up within moments.
+const SLACK: u64 = 16 << 20;
+/// How long nothing may go on.
+const STALLED: Duration = Duration::from_mins(10);
+/// How long the primary may be silent.
+const SILENT: Duration = Duration::from_mins(1);
+/// How long a checkpoint may take.
+const CHECKPOINT: Duration = Duration::from_mins(10);
+
+/// Waits for the new peers.
+#[derive(Clone, Copy, Debug)]
+pub struct CatchUp;
+
+#[async_trait]
+impl Phase for CatchUp {
+    fn name(&self) -> &'static str {
+        "catch-up"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "wait until the new peers replicate",
+            rfd103: "3",
+            reads: "http://PEER:5433/restore, positions of the source's primary and the new peers",
+            writes: "nothing; a checkpoint on each new peer, so that it restarts fast",
+            done_when: "every new peer streams and is less than 16 MiB behind",
+            undo: "nothing",
+            pause: "at any time",
+        }
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        let zones = new_peer_zones(context)?;
+        let seen = Mutex::new(LastSeen {
+            changed: context.now(),
+            answered: context.now(),
+            last: Vec::new(),
+        });
+        let waiting = Waiting {
+            what: "the new peers to catch up".to_owned(),
+            you_can:
+                "look at svcs -xv and the sitter's log in the zone of one that does not get on"
+                    .to_owned(),
+        };
+        let patience = Duration::from_secs(context.knobs()?.wait_seconds);
+        let peers = context.wait(waiting, patience, || look(context, &zones, &seen)).await?;
+        together(peers.iter().map(|peer| checkpoint(context, peer))).await?;
+        Ok(())
+    }
+
+    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
+        Ok(Undone::Completely)
+    }
+}
+
+/// What was seen last, for telling whether anything goes on.
+struct LastSeen {
+    changed: Timestamp,
+    /// When the primary last answered.
+    answered: Timestamp,
+    last: Vec<PeerProgress>,
+}
+
+/// The zones of the new peers.
+pub(super) fn new_peer_zones(context: &Context) -> Result<Vec<InstanceUuid>, Trouble> {
+    let peers = wanted(context.plan(), Kind::Peer);
+    peers.iter().map(|one| one.made(context).map(|made| made.place.zone)).collect()
+}
+
+async fn look(
+    context: &Context,
+    zones: &[InstanceUuid],
+    seen: &Mutex<LastSeen>,
+) -> Result<Seen<Vec<Peer>>, Trouble> {
+    let state = frozen_source(context).await?;
+    let peers = match tail_of(&state, zones) {
+        Ok(peers) => peers,
+        Err(error @ ChainError::Missing { .. }) => {
+            return stalled(context, seen, Vec::new(), &error.to_string());
+        }
+        Err(error) => return Err(not_the_tail(&error)),
+    };
+    let position = position(context, &state, seen).await?;
+    let progress = follow(context.deployment(), &state, &peers, position).await;
+    if progress.iter().all(|one| one.standing.is_within(SLACK)) {
+        return Ok(Seen::Ready(peers));
+    }
+    let told: Vec<String> = progress.iter().map(ToString::to_string).collect();
+    stalled(context, seen, progress, &told.join("; "))
+}
+
+/// The primary's position. It may be silent for a moment.
+async fn position(
+    context: &Context,
+    state: &ClusterState,
+    seen: &Mutex<LastSeen>,
+) -> Result<Lsn, Trouble> {
+    let name = &context.plan().request.source;
+    let what = format!("the primary of {name} does not tell its position");
+    let endpoint = state.primary.endpoint().map_err(|error| {
+        Trouble::hold(format!("{what}: {error}"), primary_is_silent(state, name))
+    })?;
+    let asked = context.deployment().postgres(endpoint).current_position().await;
+    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = context.now();
+    match asked.or_trouble(what) {
+        Ok(position) => {
+            seen.answered = now;
+            Ok(position)
+        }
+        Err(trouble) if elapsed(now, seen.answered) >= SILENT => {
+            Err(Trouble::hold(trouble.with_causes(), primary_is_silent(state, name)))
+        }
+        Err(trouble) => Err(trouble),
+    }
+}
+
+/// Not yet; for how long it has not got on.
+fn stalled(
+    context: &Context,
+    seen: &Mutex<LastSeen>,
+    progress: Vec<PeerProgress>,
+    told: &str,
+) -> Result<Seen<Vec<Peer>>, Trouble> {
+    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    if progress != seen.last {
+        seen.changed = context.now();
+    }
+    let bytes = restored(&progress);
+    seen.last = progress;
+    if elapsed(context.now(), seen.changed) >= STALLED {
+        return Err(Trouble::hold(
+            format!("the new peers have not got on for {} s: {told}", STALLED.as_secs()),
+            "look at svcs -xv and the sitter's log in their zones; `reshard resume` goes on waiting, `reshard abort` \
+             takes everything back",
+        ));
+    }
+    Ok(Seen::NotYet(bytes, told.to_owned()))
+}
+
+/// How much of the restores is done, while there are any.
+fn restored(progress: &[PeerProgress]) -> Option<Progress> {
+    let (mut done, mut total) = (0, 0);
+    for one in progress {
+        if let Standing::Restoring { completed, size } = one.standing {
+            done += completed;
+            total += size.max(completed);
+        }
+    }
+    (total > 0).then(|| Progress { done, total, unit: "bytes".to_owned() })
+}
+
+/// Has a peer write its dirty pages now, and not when it is restarted inside the write block. Only speed depends on it.
+async fn checkpoint(context: &Context, peer: &Peer) -> Result<(), Trouble> {
+    let Ok(endpoint) = peer.endpoint() else { return Ok(()) };
+    let done = match Database::connect(&endpoint, CHECKPOINT).await {
+        Ok(database) => {
+            let done = database.batch_execute("CHECKPOINT").await;
+            done.map_err(|source| database.error("make a checkpoint", source))
+        }
+        Err(error) => Err(error),
+    };
+    match done {
+        Ok(()) => Ok(()),
+        Err(error) => context.note(format!("{error}; the peer will restart more slowly")),
+    }
+}

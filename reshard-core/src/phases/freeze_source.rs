@@ -1,0 +1,72 @@
+//! Freezes the source, so that no takeover changes its roles while peers join and leave.
+//!
+//! * reads: the source's state in ZooKeeper
+//! * writes: the freeze in it, with the plan as its owner
+//! * done when: the source is frozen by the plan
+//! * undo: the plan's freeze is lifted
+//! * pause: before
+
+use async_trait::async_trait;
+use manatee_client::{Frozen, Unfrozen};
+
+use super::source::source;
+use crate::executor::Context;
+use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::shards::{freeze_for_plan, unfreeze_for_plan};
+
+/// Freezes the source.
+#[derive(Clone, Copy, Debug)]
+pub struct FreezeSource;
+
+#[async_trait]
+impl Phase for FreezeSource {
+    fn name(&self) -> &'static str {
+        "freeze-source"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "freeze the source",
+            rfd103: "3",
+            reads: "the source's state in ZooKeeper",
+            writes: "the freeze in it, owned by the plan",
+            done_when: "the source is frozen by the plan",
+            undo: "lifts the plan's freeze",
+            pause: "before",
+        }
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        let (shard, plan) = (source(context), context.plan().uuid);
+        let what = format!("freeze the shard {}", shard.name());
+        let frozen = context
+            .act(what, async {
+                freeze_for_plan(&shard, plan, context.now()).await.or_hold(
+                    format!("the shard {} cannot be frozen", shard.name()),
+                    "if somebody else has frozen it, wait until they have unfrozen it; then `reshard resume`",
+                )
+            })
+            .await?;
+        if frozen == Frozen::Already {
+            context.note("the plan had frozen it before")?;
+        }
+        Ok(())
+    }
+
+    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+        let (shard, plan) = (source(context), context.plan().uuid);
+        let what = format!("lift the plan's freeze of the shard {}", shard.name());
+        let unfrozen = context
+            .act(what, async {
+                unfreeze_for_plan(&shard, plan).await.or_hold(
+                    format!("the plan's freeze of the shard {} cannot be lifted", shard.name()),
+                    "if somebody else has frozen it meanwhile, that freeze stays until they lift it; then `reshard abort`",
+                )
+            })
+            .await?;
+        if unfrozen == Unfrozen::Already {
+            context.note("it was not frozen")?;
+        }
+        Ok(Undone::Completely)
+    }
+}

@@ -1,0 +1,112 @@
+//! Keeps the nightly dumps away, and waits until none runs: a dump of a peer that changes its shard would be of neither.
+//!
+//! * reads: `/pg_dump_lock`, the source's state, processes and the port 23456 of all its peers
+//! * writes: the plan as a holder of `/pg_dump_lock`
+//! * done when: the plan holds the lock and no dump runs on any peer of the source
+//! * undo: the plan's hold is released
+//! * pause: while waiting for a dump
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use manatee_client::{DumpLock, Peer};
+
+use super::new_zones::{Kind, wanted};
+use super::source::source_state;
+use crate::deployment::ZonePlace;
+use crate::dumps::running_dumps;
+use crate::executor::{Context, Seen, Waiting};
+use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+
+/// The fact with the time since when the plan holds the lock.
+pub(super) const LOCKED_SINCE: &str = "dump-lock-since";
+
+/// Keeps dumps away.
+#[derive(Clone, Copy, Debug)]
+pub struct LockDumps;
+
+#[async_trait]
+impl Phase for LockDumps {
+    fn name(&self) -> &'static str {
+        "lock-dumps"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "lock out dumps and wait for those that run",
+            rfd103: "5, 6",
+            reads: "/pg_dump_lock, the processes of all peers of the source, their port 23456",
+            writes: "the plan as a holder of /pg_dump_lock",
+            done_when: "the plan holds the lock and no dump runs on any peer of the source",
+            undo: "releases the plan's hold",
+            pause: "while waiting for a dump",
+        }
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        let since: Timestamp =
+            context.decided(LOCKED_SINCE, || async { Ok(context.now()) }).await?;
+        let owner = context.plan().uuid.to_string();
+        context
+            .act("lock out dumps", async {
+                lock(context).acquire(&owner, since).await.or_hold(
+                    "dumps cannot be locked out",
+                    "if the lock was made by hand, delete it when it is not needed any more; then `reshard resume`",
+                )
+            })
+            .await?;
+        let patience = Duration::from_secs(context.knobs()?.wait_seconds);
+        let waiting = Waiting {
+            what: "running dumps to end".to_owned(),
+            you_can:
+                "look at them with `reshard dumps`; a dump that hangs can be killed in its zone"
+                    .to_owned(),
+        };
+        context.wait(waiting, patience, || no_dump_runs(context)).await
+    }
+
+    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+        release(context).await?;
+        context.forget(LOCKED_SINCE)?;
+        Ok(Undone::Completely)
+    }
+}
+
+pub(super) fn lock(context: &Context) -> DumpLock {
+    DumpLock::new(context.deployment().session().clone()).fenced_by(context.lock())
+}
+
+/// Lets dumps begin again, unless others hold the lock too.
+pub(super) async fn release(context: &Context) -> Result<(), Trouble> {
+    let owner = context.plan().uuid.to_string();
+    context
+        .act("release the lock on dumps", async {
+            lock(context).release(&owner).await.or_hold(
+                "the lock on dumps cannot be released",
+                "if somebody has replaced it by hand, it is theirs to delete; then go on",
+            )
+        })
+        .await
+}
+
+async fn no_dump_runs(context: &Context) -> Result<Seen<()>, Trouble> {
+    let state = source_state(context).await?;
+    let running = running_dumps(context.deployment(), &state, |peer| place_of(context, peer)).await;
+    let running = running.or_trouble("whether a dump runs cannot be seen")?;
+    if running.is_empty() {
+        return Ok(Seen::Ready(()));
+    }
+    let told: Vec<String> =
+        running.iter().map(|one| format!("{} on {}", one.what, one.peer)).collect();
+    Ok(Seen::NotYet(None, told.join(", ")))
+}
+
+/// Where the zone of a peer is: one of those that were there when the plan was made, or one that the plan made.
+fn place_of(context: &Context, peer: &Peer) -> Option<ZonePlace> {
+    let plan = context.plan();
+    let old = plan.inventory.source.peers.iter().map(|peer| peer.zone.place.clone());
+    let new = wanted(plan, Kind::Peer).into_iter();
+    let new = new.filter_map(|one| one.made(context).ok()).map(|made| made.place);
+    old.chain(new).find(|place| place.zone.to_string() == peer.zone_id.as_str())
+}

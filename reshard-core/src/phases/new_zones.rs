@@ -1,0 +1,284 @@
+//! The zones that a plan makes, as its phases speak of them: which, under which UUIDs, made and destroyed through lost answers.
+
+use std::time::Duration;
+
+use sapi_client::{InstanceUuid, JobUuid};
+
+use super::together::together;
+use crate::clock::elapsed;
+use crate::deployment::ZonePlace;
+use crate::executor::{Context, Seen, Waiting};
+use crate::morays::moray_metadata;
+use crate::peers::peer_metadata;
+use crate::phase::{OrTrouble, Trouble};
+use crate::plan::{NewZone, Plan, Target};
+use crate::shards::alias;
+use crate::zones::{self, MadeZone, ZoneOrder, ZoneSight};
+
+/// How long a request that was cut off may still be at work.
+const GRACE: Duration = Duration::from_secs(20);
+/// How long a zone may take to boot for the first time.
+const BOOT: Duration = Duration::from_mins(30);
+
+/// What a zone is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A peer: in the source's chain until it leaves for the new shard.
+    Peer,
+    /// A Moray zone of the new shard.
+    Moray,
+}
+
+/// A zone that the plan makes.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) kind: Kind,
+    pub(super) target: &'a Target,
+    pub(super) zone: &'a NewZone,
+}
+
+/// All zones of a kind, the first target's first.
+pub(super) fn wanted(plan: &Plan, kind: Kind) -> Vec<Wanted<'_>> {
+    plan.targets
+        .iter()
+        .flat_map(|target| {
+            let all = match kind {
+                Kind::Peer => &target.peers,
+                Kind::Moray => &target.morays,
+            };
+            all.iter().map(move |zone| Wanted { kind, target, zone })
+        })
+        .collect()
+}
+
+impl Wanted<'_> {
+    fn attempts_key(&self, round: u32) -> String {
+        format!("attempts/{}/{round}", self.zone.role)
+    }
+
+    fn made_key(&self, round: u32) -> String {
+        format!("zone/{}/{round}", self.zone.role)
+    }
+
+    /// The UUID of the n-th attempt to make it: a UUID whose zone failed cannot be used again.
+    fn uuid(&self, context: &Context, attempt: u32) -> Result<InstanceUuid, Trouble> {
+        let role = match attempt {
+            0 => self.zone.role.clone(),
+            attempt => format!("{}/{attempt}", self.zone.role),
+        };
+        Ok(context.plan().instance_uuid(&role, context.round()?))
+    }
+
+    fn attempt(&self, context: &Context) -> Result<u32, Trouble> {
+        Ok(context.fact(&self.attempts_key(context.round()?))?.unwrap_or(0))
+    }
+
+    /// All UUIDs that it was tried to be made under.
+    pub(super) fn uuids(&self, context: &Context) -> Result<Vec<InstanceUuid>, Trouble> {
+        (0..=self.attempt(context)?).map(|attempt| self.uuid(context, attempt)).collect()
+    }
+
+    /// The zone, once it was made.
+    pub(super) fn made(&self, context: &Context) -> Result<MadeZone, Trouble> {
+        context.fact(&self.made_key(context.round()?))?.ok_or_else(|| {
+            Trouble::hold(
+                format!("the journal does not know the zone {} of the plan", self.zone.role),
+                "`reshard abort` takes everything back",
+            )
+        })
+    }
+
+    async fn order(&self, context: &Context, uuid: InstanceUuid) -> Result<ZoneOrder, Trouble> {
+        let plan = context.plan();
+        let (deployment, source) = (context.deployment(), &plan.request.source);
+        let (services, datacenter) = (plan.inventory.services, &self.zone.datacenter);
+        let (service, role, shard, metadata) = match self.kind {
+            Kind::Peer => {
+                let metadata = peer_metadata(deployment, services.postgres, source, datacenter);
+                (services.postgres, "postgres", source, metadata.await)
+            }
+            Kind::Moray => {
+                let target = &self.target.name;
+                let metadata =
+                    moray_metadata(deployment, services.moray, source, target, datacenter);
+                (services.moray, "moray", target, metadata.await)
+            }
+        };
+        let metadata = metadata.or_hold(
+            format!("no metadata for the new zone {} can be made up", self.zone.role),
+            "put the metadata of the source's zones in SAPI right; then `reshard resume`",
+        )?;
+        Ok(ZoneOrder {
+            uuid,
+            service,
+            role,
+            alias: alias(role, shard, uuid),
+            datacenter: datacenter.clone(),
+            server: self.zone.server,
+            image: self.zone.image,
+            metadata,
+            plan: plan.uuid,
+        })
+    }
+}
+
+/// Makes zones, all at the same time, and waits until they run.
+pub(super) async fn bring_up(
+    context: &Context,
+    wanted: &[Wanted<'_>],
+) -> Result<Vec<MadeZone>, Trouble> {
+    together(wanted.iter().map(|one| bring_up_one(context, *one))).await
+}
+
+async fn bring_up_one(context: &Context, wanted: Wanted<'_>) -> Result<MadeZone, Trouble> {
+    let round = context.round()?;
+    let mut attempt = wanted.attempt(context)?;
+    let mut uuid = wanted.uuid(context, attempt)?;
+    let mut order = wanted.order(context, uuid).await?;
+    let mut sight = settled(context, &order).await?;
+    if sight == ZoneSight::Spent {
+        // The operator was told, and wants to go on: another zone in its place.
+        if !context.fact(&failed_key(uuid))?.unwrap_or(false) {
+            return Err(spent(context, &order, None).await?);
+        }
+        destroy(context, &order).await?;
+        attempt += 1;
+        context.remember(&wanted.attempts_key(round), &attempt)?;
+        uuid = wanted.uuid(context, attempt)?;
+        order = wanted.order(context, uuid).await?;
+        sight = settled(context, &order).await?;
+    }
+    let mut job = None;
+    if matches!(sight, ZoneSight::Absent | ZoneSight::InstanceOnly | ZoneSight::ZoneOnly) {
+        let what = format!("make the zone {uuid} ({}) on {}", order.alias, order.server);
+        job = context
+            .act(what, async {
+                zones::order(context.deployment(), &order)
+                    .await
+                    .or_trouble(format!("the zone {} cannot be made", order.alias))
+            })
+            .await?;
+    }
+    let address = running(context, &order, job).await?;
+    let place =
+        ZonePlace { zone: uuid, server: order.server, datacenter: order.datacenter.clone() };
+    let made = MadeZone { place, address };
+    context.remember(&wanted.made_key(round), &made)?;
+    Ok(made)
+}
+
+fn failed_key(uuid: InstanceUuid) -> String {
+    format!("failed/{uuid}")
+}
+
+async fn look(context: &Context, order: &ZoneOrder) -> Result<ZoneSight, Trouble> {
+    zones::look(context.deployment(), &order.datacenter, order.uuid)
+        .await
+        .or_trouble(format!("the zone {} cannot be looked at", order.alias))
+}
+
+/// What there is of a zone, after a request that was cut off has had the time to be done.
+async fn settled(context: &Context, order: &ZoneOrder) -> Result<ZoneSight, Trouble> {
+    let began = context.now();
+    let waiting = Waiting {
+        what: format!("an earlier request for the zone {} to be done", order.alias),
+        you_can: "look at the instance in SAPI and the zone in VMAPI".to_owned(),
+    };
+    let look = || async {
+        let sight = look(context, order).await?;
+        let half = matches!(sight, ZoneSight::InstanceOnly | ZoneSight::ZoneOnly);
+        if half && elapsed(context.now(), began) < GRACE {
+            return Ok(Seen::NotYet(None, String::new()));
+        }
+        Ok(Seen::Ready(sight))
+    };
+    context.wait(waiting, GRACE * 4, look).await
+}
+
+/// Waits until the zone runs. Its address.
+async fn running(
+    context: &Context,
+    order: &ZoneOrder,
+    job: Option<JobUuid>,
+) -> Result<String, Trouble> {
+    let waiting = Waiting {
+        what: format!("the zone {} ({}) to run", order.alias, order.uuid),
+        you_can: format!("look at it: vmadm list on the server {}, VMAPI's jobs", order.server),
+    };
+    let look = || async {
+        Ok(match look(context, order).await? {
+            ZoneSight::Running(address) => Seen::Ready(Ok(address)),
+            ZoneSight::Spent => Seen::Ready(Err(ZoneSight::Spent)),
+            ZoneSight::Absent => Seen::Ready(Err(ZoneSight::Absent)),
+            ZoneSight::InstanceOnly => Seen::NotYet(None, "VMAPI does not know it yet".to_owned()),
+            ZoneSight::ZoneOnly => Seen::NotYet(None, "SAPI does not know it yet".to_owned()),
+            ZoneSight::BeingMade => Seen::NotYet(None, "it is being made".to_owned()),
+            ZoneSight::Stopped(how) => Seen::NotYet(None, format!("it is {how}")),
+        })
+    };
+    match context.wait(waiting, BOOT, look).await? {
+        Ok(address) => Ok(address),
+        Err(ZoneSight::Absent) => Err(Trouble::passing(format!(
+            "the zone {} is gone: SAPI has taken it back",
+            order.alias
+        ))),
+        Err(_) => Err(spent(context, order, job).await?),
+    }
+}
+
+/// The hold for a zone that could not be made.
+async fn spent(
+    context: &Context,
+    order: &ZoneOrder,
+    job: Option<JobUuid>,
+) -> Result<Trouble, Trouble> {
+    let mut why = String::new();
+    if let (Some(job), Ok(datacenter)) = (job, context.deployment().datacenter(&order.datacenter))
+        && let Ok(job) = datacenter.vmapi.get_job(job).await
+        && let Some(Err(error)) = job.outcome()
+    {
+        why = format!(": {error}");
+    }
+    context.remember(&failed_key(order.uuid), &true)?;
+    Ok(Trouble::hold(
+        format!(
+            "the zone {} ({}) on the server {} could not be made, or was destroyed by somebody{why}",
+            order.alias, order.uuid, order.server
+        ),
+        "put right what made it fail (VMAPI's job tells); then `reshard resume` makes another in its place",
+    ))
+}
+
+async fn destroy(context: &Context, order: &ZoneOrder) -> Result<(), Trouble> {
+    let what = format!("destroy the zone {} ({})", order.uuid, order.alias);
+    context
+        .act(what, async {
+            zones::destroy(context.deployment(), order)
+                .await
+                .or_trouble(format!("the zone {} cannot be destroyed", order.alias))
+        })
+        .await?;
+    Ok(())
+}
+
+/// Destroys whatever was made of these zones, all at the same time.
+pub(super) async fn take_down(context: &Context, wanted: &[Wanted<'_>]) -> Result<(), Trouble> {
+    together(wanted.iter().map(|one| take_down_one(context, *one))).await?;
+    Ok(())
+}
+
+async fn take_down_one(context: &Context, wanted: Wanted<'_>) -> Result<(), Trouble> {
+    let round = context.round()?;
+    for uuid in wanted.uuids(context)? {
+        let there = zones::look(context.deployment(), &wanted.zone.datacenter, uuid).await;
+        let there = there.or_trouble(format!("the zone {uuid} cannot be looked at"))?;
+        if there != ZoneSight::Absent {
+            let order = wanted.order(context, uuid).await?;
+            // A request that was cut off may still make what is not there yet.
+            settled(context, &order).await?;
+            destroy(context, &order).await?;
+        }
+    }
+    context.forget(&wanted.made_key(round))?;
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! Makes the Moray zones of the new shards. They wait for their shard's primary, which comes later.
+//!
+//! * reads: the instances of the source's Moray zones; SAPI, VMAPI
+//! * writes: instances and zones with the plan's tag
+//! * done when: all zones run
+//! * undo: the zones are destroyed, and the name that they registered is removed
+//! * pause: while waiting for a zone
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::new_zones::{Kind, bring_up, take_down, wanted};
+use crate::clock::elapsed;
+use crate::executor::{Context, Seen, Waiting};
+use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::shards::registration_path;
+
+/// How long the registrations of destroyed zones may last.
+const LEAVE: Duration = Duration::from_mins(3);
+
+/// Makes Moray zones.
+#[derive(Clone, Copy, Debug)]
+pub struct ProvisionMorays;
+
+#[async_trait]
+impl Phase for ProvisionMorays {
+    fn name(&self) -> &'static str {
+        "provision-morays"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "make the Moray zones of the new shards",
+            rfd103: "7",
+            reads: "the instances of the source's Moray zones, SAPI, VMAPI",
+            writes: "instances and zones with the plan's tag",
+            done_when: "all zones run",
+            undo: "destroys the zones and removes the name that they registered",
+            pause: "while waiting for a zone",
+        }
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        bring_up(context, &wanted(context.plan(), Kind::Moray)).await?;
+        Ok(())
+    }
+
+    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+        take_down(context, &wanted(context.plan(), Kind::Moray)).await?;
+        for target in &context.plan().targets {
+            let path = registration_path(&target.name);
+            let began = context.now();
+            let waiting = Waiting {
+                what: format!("the registrations of {} to end", target.name),
+                you_can: format!("see who is registered below {path}"),
+            };
+            let look = || async {
+                let removed = context.deployment().session().remove_if_empty(&path).await;
+                let removed = removed.or_trouble(format!("{path} cannot be removed"))?;
+                // Somebody else's registration is theirs.
+                let over = elapsed(context.now(), began) >= LEAVE;
+                let yet = Seen::NotYet(None, String::new());
+                Ok(if removed || over { Seen::Ready(removed) } else { yet })
+            };
+            if !context.wait(waiting, LEAVE * 2, look).await? {
+                context.note(format!("{path} is left: others are registered below it"))?;
+            }
+        }
+        Ok(Undone::Completely)
+    }
+}

@@ -1,0 +1,289 @@
+//! The new peers leave the source and become the clusters of the new shards.
+//!
+//! The state of the new shard is written; SAPI says the new shard; sitters stop while their configurations are rendered; they
+//! start in the new shard, where the state tells each its role: nobody elects anybody. All zones act at the same time.
+//!
+//! * reads: the source's state, the fact `split-point`; the new primaries and Moray zones
+//! * writes: the new peers' metadata in SAPI, `/manatee/NEW`, services and configuration in their zones
+//! * done when: every new primary takes writes with its sync, and every new Moray answers
+//! * undo: the sitters are stopped; the peers cannot go back, so `provision-peers` has to be undone too
+//! * pause: not inside the write block
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use manatee_client::{ClusterState, Peer, ShardName};
+use sapi_client::sapi::Sapi;
+use serde::{Deserialize, Serialize};
+
+use super::catch_up::new_peer_zones;
+use super::drain::SPLIT_POINT;
+use super::new_zones::{Kind, wanted};
+use super::provision_peers::not_the_tail;
+use super::source::{frozen_source, shard};
+use super::together::together;
+use crate::clock::elapsed;
+use crate::deployment::AnyTransport;
+use crate::executor::{Context, Seen, Waiting};
+use crate::morays::moray_answers;
+use crate::peers::tail_of;
+use crate::phase::{About, OrTrouble, Phase, Trouble, Undone, WriteBlock};
+use crate::plan::Layout;
+use crate::shards::{
+    MovingPeer, SplitPoint, check_instance, establish, first_state, move_instance, move_peer,
+    primary_ready, start_sitter, stop_sitter,
+};
+
+/// How long a new primary may take to accept writes.
+const READY: Duration = Duration::from_mins(5);
+/// How long Moray may take to find it.
+const MORAY: Duration = Duration::from_mins(2);
+/// How long the sitters may take to stop when the phase is undone: writes are refused meanwhile.
+const GIVE_UP: Duration = Duration::from_secs(15);
+
+/// Makes the new shards.
+#[derive(Clone, Copy, Debug)]
+pub struct SplitShard;
+
+/// One new shard, decided before anything is done.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct NewShard {
+    name: ShardName,
+    /// Its first state.
+    state: ClusterState,
+    /// Its peers in the order of the chain.
+    peers: Vec<MovingPeer>,
+}
+
+#[async_trait]
+impl Phase for SplitShard {
+    fn name(&self) -> &'static str {
+        "split-shard"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "make new shards of the new peers",
+            rfd103: "7",
+            reads: "the source's state, the split point, the new primaries and Moray zones",
+            writes: "the new peers' metadata in SAPI, /manatee/NEW, services and configuration in their zones",
+            done_when: "every new primary takes writes with its sync, and every new Moray answers",
+            undo: "stops the sitters; the peers are then made anew",
+            pause: "never: it is inside the write block",
+        }
+    }
+
+    fn write_block(&self) -> WriteBlock {
+        WriteBlock::Inside
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        let shards: Vec<NewShard> = context.decided(&key(context)?, || decide(context)).await?;
+        let mut steps = Steps::begin(context);
+        // The states come first: a sitter that is restarted too early finds its role.
+        together(shards.iter().map(|new| write_state(context, new))).await?;
+        steps.done("write states");
+        together(peers_of(&shards).map(|(_, peer)| tell_sapi(context, peer))).await?;
+        steps.done("change SAPI");
+        // The primaries start last, so that they find their syncs and asyncs announced.
+        together(peers_of(&shards).map(|(is_primary, peer)| {
+            let (zone, to) = (peer.place.zone, &peer.to);
+            context.act(format!("have {zone} leave for {to}"), async move {
+                let moved = move_peer(context.deployment(), peer, !is_primary).await;
+                moved.or_trouble(format!("{zone} does not leave for {to}"))
+            })
+        }))
+        .await?;
+        steps.done("move peers, start syncs and asyncs");
+        together(peers_of(&shards).filter(|(is_primary, _)| *is_primary).map(|(_, peer)| {
+            let to = &peer.to;
+            context.act(format!("start the primary of {to}"), async move {
+                let started = start_sitter(context.deployment(), peer).await;
+                started.or_trouble(format!("the primary of {to} does not start"))
+            })
+        }))
+        .await?;
+        steps.done("start primaries");
+        together(shards.iter().map(|new| takes_writes(context, new))).await?;
+        steps.done("primaries take writes");
+        let morays = wanted(context.plan(), Kind::Moray);
+        let answered = morays
+            .iter()
+            .map(async |one| answers(context, &one.target.name, &one.made(context)?.address).await);
+        together(answered).await?;
+        steps.done("Morays answer");
+        steps.tell(context)
+    }
+
+    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+        let key = key(context)?;
+        let Some(shards) = context.fact::<Vec<NewShard>>(&key)? else {
+            return Ok(Undone::Completely);
+        };
+        // No router leads to the new shards, so a sitter that cannot be stopped does no harm; but writes wait for this.
+        let stopped = together(peers_of(&shards).map(async |(_, peer)| {
+            let zone = peer.place.zone;
+            let stopping = stop_sitter(context.deployment(), &peer.place);
+            match tokio::time::timeout(GIVE_UP, stopping).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => {
+                    context.note(format!("the sitter of {zone} was not stopped: {error}"))
+                }
+                Err(_) => context.note(format!("the sitter of {zone} did not stop in time")),
+            }
+        }));
+        stopped.await?;
+        Ok(Undone::BackTo("provision-peers"))
+    }
+}
+
+/// The fact with the new shards.
+fn key(context: &Context) -> Result<String, Trouble> {
+    Ok(format!("new-shards/{}", context.round()?))
+}
+
+/// All peers of the new shards, and whether they are primaries there.
+fn peers_of(shards: &[NewShard]) -> impl Iterator<Item = (bool, &MovingPeer)> {
+    shards
+        .iter()
+        .flat_map(|new| new.peers.iter().enumerate().map(|(place, peer)| (place == 0, peer)))
+}
+
+/// What each new shard is: its peers in the order that they have in the source's chain. A peer never has more of the history
+/// than the one before it, so the first of them is the primary.
+async fn decide(context: &Context) -> Result<Vec<NewShard>, Trouble> {
+    let plan = context.plan();
+    let point: SplitPoint = context.fact(SPLIT_POINT)?.ok_or_else(|| {
+        Trouble::hold("the journal has no split point", "`reshard abort` takes everything back")
+    })?;
+    let state = frozen_source(context).await?;
+    let tail = tail_of(&state, &new_peer_zones(context)?).map_err(|error| not_the_tail(&error))?;
+    let at: Timestamp = context.now();
+    let alone = plan.request.layout == Layout::OnePeer;
+    let peers = wanted(plan, Kind::Peer);
+    let mut shards = Vec::new();
+    for target in &plan.targets {
+        let mut places = Vec::new();
+        for one in peers.iter().filter(|one| one.target.number == target.number) {
+            places.push(one.made(context)?.place);
+        }
+        let moving = |peer: &Peer| {
+            let mut places = places.iter();
+            let place = places.find(|place| place.zone.to_string() == peer.zone_id.as_str())?;
+            let (place, to) = (place.clone(), target.name.clone());
+            Some((peer.clone(), MovingPeer { place, to, alone, plan: plan.uuid }))
+        };
+        let (chain, peers): (Vec<Peer>, Vec<MovingPeer>) = tail.iter().filter_map(moving).unzip();
+        let first = first_state(plan.request.layout, chain, point.lsn, plan.uuid, at);
+        let state = first.map_err(|error| {
+            let what = format!("the peers of {} make no shard: {error}", target.name);
+            Trouble::hold(what, "`reshard abort` takes everything back")
+        })?;
+        shards.push(NewShard { name: target.name.clone(), state, peers });
+    }
+    // Better now than when the first sitters have stopped.
+    let source = &plan.request.source;
+    together(peers_of(&shards).map(async |(_, peer)| {
+        let found =
+            check_instance(sapi_of(context, peer)?, peer.place.zone, source, &peer.to, alone);
+        found.await.or_hold(foreign(peer), FOREIGN)
+    }))
+    .await?;
+    Ok(shards)
+}
+
+/// What the operator is told of metadata that somebody else has changed.
+const FOREIGN: &str =
+    "find out who has changed it and set it back to the old value; then `reshard resume`";
+
+fn foreign(peer: &MovingPeer) -> String {
+    format!("{} cannot be made to belong to {}", peer.place.zone, peer.to)
+}
+
+fn sapi_of<'a>(context: &'a Context, peer: &MovingPeer) -> Result<&'a Sapi<AnyTransport>, Trouble> {
+    let datacenter = context.deployment().datacenter(&peer.place.datacenter);
+    Ok(&datacenter.or_trouble("SAPI cannot be reached")?.sapi)
+}
+
+async fn write_state(context: &Context, new: &NewShard) -> Result<(), Trouble> {
+    let shard = shard(context, &new.name);
+    context
+        .act(format!("write the state of {}", new.name), async {
+            establish(&shard, &new.state).await.or_hold(
+                format!("the state of {} cannot be written", new.name),
+                "find out whose shard that is; `reshard abort` takes everything back",
+            )
+        })
+        .await?;
+    Ok(())
+}
+
+async fn tell_sapi(context: &Context, peer: &MovingPeer) -> Result<(), Trouble> {
+    let (sapi, zone) = (sapi_of(context, peer)?, peer.place.zone);
+    let source = &context.plan().request.source;
+    context
+        .act(format!("make {zone} belong to {} in SAPI", peer.to), async {
+            let moved = move_instance(sapi, zone, source, &peer.to, peer.alone).await;
+            moved.or_hold(foreign(peer), FOREIGN)
+        })
+        .await?;
+    Ok(())
+}
+
+async fn takes_writes(context: &Context, new: &NewShard) -> Result<(), Trouble> {
+    let primary = &new.state.primary;
+    let waiting = Waiting {
+        what: format!("the primary of {} ({}) to take writes", new.name, primary.ip),
+        you_can: format!("look at the sitters' logs of its peers, first at {}", primary.zone_id),
+    };
+    context
+        .wait(waiting, READY, || async {
+            Ok(match primary_ready(context.deployment(), &new.state).await {
+                Ok(()) => Seen::Ready(()),
+                Err(not_ready) => Seen::NotYet(None, not_ready.to_string()),
+            })
+        })
+        .await
+}
+
+async fn answers(context: &Context, shard: &ShardName, address: &str) -> Result<(), Trouble> {
+    let waiting = Waiting {
+        what: format!("Moray of {shard} at {address} to answer"),
+        you_can: "look at svcs -xv and Moray's log in its zone".to_owned(),
+    };
+    context
+        .wait(waiting, MORAY, || async {
+            Ok(match moray_answers(address).await {
+                Ok(()) => Seen::Ready(()),
+                Err(error) => Seen::NotYet(None, error.with_causes()),
+            })
+        })
+        .await
+}
+
+/// How long each step took.
+struct Steps<'a> {
+    context: &'a Context,
+    last: Timestamp,
+    took: Vec<(&'static str, f64)>,
+}
+
+impl<'a> Steps<'a> {
+    fn begin(context: &'a Context) -> Self {
+        Self { context, last: context.now(), took: Vec::new() }
+    }
+
+    fn done(&mut self, step: &'static str) {
+        let now = self.context.now();
+        self.took.push((step, elapsed(now, self.last).as_secs_f64()));
+        self.last = now;
+    }
+
+    fn tell(self, context: &Context) -> Result<(), Trouble> {
+        let told: Vec<String> =
+            self.took.iter().map(|(step, took)| format!("{step} {took:.2} s")).collect();
+        context.remember("split-steps", &self.took)?;
+        context.note(told.join(", "))
+    }
+}

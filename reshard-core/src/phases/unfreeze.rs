@@ -1,0 +1,94 @@
+//! Lifts the plan's freezes of the source and the new shards, so that failed peers are replaced again.
+//!
+//! * reads: the shards' states, the new primaries
+//! * writes: the states without the plan's freeze
+//! * done when: no shard is frozen by the plan. A new shard of one peer keeps the freeze that belongs to that.
+//! * undo: nothing: the source's freeze is lifted by undoing `freeze-source`
+//! * pause: while waiting for a new shard
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::source::{shard, source};
+use crate::executor::{Context, Seen, Waiting};
+use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::plan::Target;
+use crate::shards::{primary_ready, unfreeze_for_plan};
+
+/// How long a new shard may take to be well.
+const READY: Duration = Duration::from_mins(10);
+
+/// Lifts the freezes.
+#[derive(Clone, Copy, Debug)]
+pub struct Unfreeze;
+
+#[async_trait]
+impl Phase for Unfreeze {
+    fn name(&self) -> &'static str {
+        "unfreeze"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "unfreeze the source and the new shards",
+            rfd103: "12",
+            reads: "the shards' states, the new primaries",
+            writes: "the states without the plan's freeze",
+            done_when: "no shard is frozen by the plan",
+            undo: "nothing",
+            pause: "while waiting for a new shard",
+        }
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        for target in &context.plan().targets {
+            unfreeze_target(context, target).await?;
+        }
+        let shard = source(context);
+        context
+            .act(format!("unfreeze {}", shard.name()), async {
+                unfreeze_for_plan(&shard, context.plan().uuid).await.or_hold(
+                    format!("{} cannot be unfrozen", shard.name()),
+                    "if somebody else has frozen it, that freeze stays until they lift it; then `reshard resume`",
+                )
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
+        Ok(Undone::Completely)
+    }
+}
+
+/// Unfreezes a new shard once its sync confirms writes: a sync that is merely late must not depose the primary.
+async fn unfreeze_target(context: &Context, target: &Target) -> Result<(), Trouble> {
+    let shard = shard(context, &target.name);
+    let stored = shard.read_existing().await;
+    let stored = stored.or_trouble(format!("the state of {} cannot be read", target.name))?;
+    if stored.state.one_node_write_mode {
+        return context.note(format!("{} stays frozen: it is one peer alone", target.name));
+    }
+    let waiting = Waiting {
+        what: format!("the primary of {} to take writes with its sync", target.name),
+        you_can: "look at the sitters' logs of its peers".to_owned(),
+    };
+    context
+        .wait(waiting, READY, || async {
+            Ok(match primary_ready(context.deployment(), &stored.state).await {
+                Ok(()) => Seen::Ready(()),
+                Err(not_ready) => Seen::NotYet(None, not_ready.to_string()),
+            })
+        })
+        .await?;
+    context
+        .act(format!("unfreeze {}", target.name), async {
+            unfreeze_for_plan(&shard, context.plan().uuid).await.or_hold(
+                format!("{} cannot be unfrozen", target.name),
+                "if somebody else has frozen it, that freeze stays until they lift it; then `reshard resume`",
+            )
+        })
+        .await?;
+    Ok(())
+}

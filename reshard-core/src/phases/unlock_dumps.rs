@@ -1,0 +1,82 @@
+//! Lets dumps begin again, and lists those that were missed.
+//!
+//! * reads: cron's times in the source's zones
+//! * writes: the plan is no holder of `/pg_dump_lock` any more
+//! * done when: the plan's hold is released
+//! * undo: nothing: dumps may begin whatever else is taken back
+//! * pause: before
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use manatee_client::Shard;
+
+use super::lock_dumps::{LOCKED_SINCE, release};
+use crate::dumps::{Schedule, dump_schedule, missed_dumps};
+use crate::executor::Context;
+use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+
+/// The fact with the dumps that were missed.
+const MISSED: &str = "missed-dumps";
+
+/// Lets dumps begin again.
+#[derive(Clone, Copy, Debug)]
+pub struct UnlockDumps;
+
+#[async_trait]
+impl Phase for UnlockDumps {
+    fn name(&self) -> &'static str {
+        "unlock-dumps"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "let dumps begin again and list those that were missed",
+            rfd103: "11",
+            reads: "cron's times in the source's zones",
+            writes: "/pg_dump_lock without the plan",
+            done_when: "the plan's hold is released",
+            undo: "nothing",
+            pause: "before",
+        }
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        release(context).await?;
+        let Some(since) = context.fact::<Timestamp>(LOCKED_SINCE)? else { return Ok(()) };
+        let schedules = schedules(context).await?;
+        let shards = Shard::list(context.deployment().session()).await;
+        let shards = shards.or_trouble("the shards cannot be listed")?;
+        let missed = missed_dumps(&shards, &schedules, since, context.now());
+        context.remember(MISSED, &missed)?;
+        if missed.is_empty() {
+            return context.note("no dump was missed");
+        }
+        for dump in &missed {
+            context.note(format!("the dump of {} at {} was missed", dump.shard, dump.at))?;
+        }
+        Ok(())
+    }
+
+    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
+        Ok(Undone::Completely)
+    }
+}
+
+/// When dumps begin: as a zone of the source tells, or every night, as Manta's images have it.
+async fn schedules(context: &Context) -> Result<Vec<Schedule>, Trouble> {
+    for peer in &context.plan().inventory.source.peers {
+        match dump_schedule(context.deployment(), &peer.zone.place).await {
+            Ok(found) if !found.is_empty() => return Ok(found),
+            Ok(_) => {}
+            Err(error) => {
+                context.note(format!(
+                    "the zone {} does not tell its times of dumps: {error}",
+                    peer.zone.alias
+                ))?;
+            }
+        }
+    }
+    let nightly = Schedule::nightly();
+    context.note(format!("no zone tells when it dumps: taken to be {nightly}, Manta's own"))?;
+    Ok(vec![nightly])
+}

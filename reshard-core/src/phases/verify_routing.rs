@@ -1,0 +1,235 @@
+//! Shows that every router uses the target ring: through each, canaries and a sample of the keys that are there are found at
+//! their owners; canaries are written again where they are now.
+//!
+//! * Reads: a sample of keys at the source and the new shards; these keys and the canaries through every SMF instance of
+//!   electric-moray.
+//! * Writes: the canaries anew, through a router; the facts `copies-end` and `routing-audit`.
+//! * Done when: every router has named the owner of every key.
+//! * Undo: nothing to do: the canaries are removed by the phase that created them.
+//! * Pause: between two routers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use manatee_client::ShardName;
+use moray_client::{Client, ClientOptions};
+
+use super::canaries::{CANARIES, Planted, routers, staying, tag};
+use crate::audit::{
+    Expected, RouterAddress, RouterAudit, audit_router, existing_keys, pnode_of, router_addresses,
+    sample_keys,
+};
+use crate::canary::{Found, find_canary, write_canary};
+use crate::executor::Context;
+use crate::journal::Progress;
+use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::rows::{Split, connect_primary, end_of_copying};
+
+/// The fact with the first transaction of each new shard that may be its own.
+pub(super) const COPIES_END: &str = "copies-end";
+/// The fact with what every router said.
+const AUDIT: &str = "routing-audit";
+/// How often a canary was written after this phase.
+const REVISION: u32 = 2;
+/// Keys that are taken from each shard.
+const SAMPLE: usize = 100;
+/// How long choosing them may take.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Shows that every router uses the target ring.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VerifyRouting;
+
+#[async_trait]
+impl Phase for VerifyRouting {
+    fn name(&self) -> &'static str {
+        "verify-routing"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "show that every router uses the new ring",
+            rfd103: "9",
+            reads: "canaries and a sample of keys, through every router",
+            writes: "the canaries anew, through a router",
+            done_when: "every router has named the owner of every key",
+            undo: "nothing to do",
+            pause: "between two routers",
+        }
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        context.decided::<BTreeMap<ShardName, u64>, _>(COPIES_END, || copies_end(context)).await?;
+        let canaries: Vec<Planted> = context.fact(CANARIES)?.unwrap_or_default();
+        for planted in &canaries {
+            rewrite(context, planted).await?;
+        }
+        let keys = sample(context).await?;
+        let addresses = router_addresses(&context.plan().inventory.routers);
+        let mut audits: Vec<RouterAudit> = Vec::new();
+        for address in &addresses {
+            context.checkpoint()?;
+            let done = u64::try_from(audits.len()).unwrap_or(u64::MAX);
+            let total = u64::try_from(addresses.len()).unwrap_or(u64::MAX);
+            let progress = Progress { done, total, unit: "routers".to_owned() };
+            context.progress("asking every router for the owners of keys", progress)?;
+            audits.push(audit(context, address, &canaries, &keys).await?);
+        }
+        let right: u64 = audits.iter().map(|audit| audit.right).sum();
+        context.note(format!(
+            "{} routers named the owners of {} canaries and {right} times that of a key",
+            audits.len(),
+            canaries.len()
+        ))?;
+        context.remember(AUDIT, &audits)
+    }
+
+    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
+        Ok(Undone::Completely)
+    }
+}
+
+/// Looks for a canary that has to be there.
+pub(super) async fn find(
+    context: &Context,
+    router: &Client,
+    planted: &Planted,
+) -> Result<Found, Trouble> {
+    let key = &planted.canary.key;
+    let found = find_canary(router, &planted.canary, &tag(context.plan())).await;
+    found.or_trouble(format!("the canary {key} cannot be looked for"))?.ok_or_else(|| {
+        Trouble::hold(
+            format!("the router {} does not find the canary {key}", router.address()),
+            "somebody removed it, or it was not copied to where the router looks: see where it is in the databases of the \
+             source and the new shards before anything else",
+        )
+    })
+}
+
+async fn copies_end(context: &Context) -> Result<BTreeMap<ShardName, u64>, Trouble> {
+    let mut ends = BTreeMap::new();
+    for target in &context.plan().targets {
+        let shard = &target.name;
+        let primary = connect_primary(context.deployment(), shard, STATEMENT_TIMEOUT).await;
+        let primary = primary.or_trouble(format!("the primary of {shard} cannot be asked"))?;
+        let end = end_of_copying(&primary).await;
+        ends.insert(shard.clone(), end.or_trouble(format!("{shard} cannot be asked"))?);
+    }
+    Ok(ends)
+}
+
+/// Writes a canary anew at its new owner, and reads it through every router of the configuration.
+async fn rewrite(context: &Context, planted: &Planted) -> Result<(), Trouble> {
+    let (plan, key) = (context.plan(), &planted.canary.key);
+    for (place, router) in routers(context)?.iter().enumerate() {
+        let found = find(context, router, planted).await?;
+        planted.check(router.address(), &found.node, &planted.after)?;
+        if place > 0 {
+            continue;
+        }
+        let writing = async {
+            let account = plan.inventory.poseidon;
+            let tag = tag(plan);
+            let now = context.now();
+            let node = write_canary(router, &planted.canary, account, &tag, REVISION, now).await;
+            let node = node.or_trouble(format!("the canary {key} cannot be written"))?;
+            planted.check(router.address(), &node, &planted.after)
+        };
+        context.act(format!("write the canary {key} to {}", planted.after), writing).await?;
+    }
+    Ok(())
+}
+
+/// Keys of vnodes that moved, from the new shards, and of those that stayed, from the source.
+async fn sample(context: &Context) -> Result<Vec<Expected>, Trouble> {
+    let plan = context.plan();
+    let hash = &plan.inventory.ring.hashing;
+    let mut sets: Vec<_> =
+        plan.targets.iter().map(|target| (&target.name, target.vnodes.clone())).collect();
+    sets.push((&plan.request.source, staying(plan)));
+    let mut expected = Vec::new();
+    for (shard, vnodes) in sets {
+        let primary = connect_primary(context.deployment(), shard, STATEMENT_TIMEOUT).await;
+        let primary = primary.or_trouble(format!("the primary of {shard} cannot be asked"))?;
+        let keys = sample_keys(&primary, hash, &vnodes, SAMPLE).await;
+        let keys = keys.or_trouble(format!("no keys can be taken from {shard}"))?;
+        let pnode = pnode_of(shard);
+        expected.extend(keys.into_iter().map(|key| Expected { key, pnode: pnode.clone() }));
+    }
+    Ok(expected)
+}
+
+/// Asks one router for the canaries and the keys.
+async fn audit(
+    context: &Context,
+    address: &RouterAddress,
+    canaries: &[Planted],
+    keys: &[Expected],
+) -> Result<RouterAudit, Trouble> {
+    let router = Client::new(address.address.clone(), ClientOptions::default());
+    for planted in canaries {
+        let found = find(context, &router, planted).await?;
+        planted.check(
+            &format!("{} ({})", address.name, address.address),
+            &found.node,
+            &planted.after,
+        )?;
+        if found.revision < REVISION {
+            return Err(Trouble::hold(
+                format!(
+                    "{} reads an old version of the canary {}",
+                    address.name, planted.canary.key
+                ),
+                "it reads from a shard that was not written to: see where it is in the databases of the source and the \
+                 new shards",
+            ));
+        }
+    }
+    let audit = audit_router(address, &router, keys).await;
+    let audit = audit.or_trouble("the routing cannot be audited")?;
+    let Some(wrong) = audit.wrong.first() else {
+        return check_gone(context, audit).await;
+    };
+    Err(Trouble::hold(
+        format!(
+            "{} ({}) looks for {} keys of {} in wrong places: for {} at {}, not at {}",
+            address.name,
+            address.address,
+            audit.wrong.len(),
+            keys.len(),
+            wrong.key,
+            wrong.named,
+            wrong.expected
+        ),
+        "it has another ring than it should: see which image is installed there (`reshard doctor`), install the right one; \
+         then `reshard resume`",
+    ))
+}
+
+/// Keys that a router did not find must have been deleted by somebody meanwhile.
+async fn check_gone(context: &Context, audit: RouterAudit) -> Result<RouterAudit, Trouble> {
+    if audit.gone.is_empty() {
+        return Ok(audit);
+    }
+    let split = Split::of(context.plan());
+    for (position, shard) in split.shards().iter().enumerate() {
+        let of_shard = |key: &&String| split.keeper("manta", key) == position;
+        let keys: Vec<String> = audit.gone.iter().filter(of_shard).cloned().collect();
+        if keys.is_empty() {
+            continue;
+        }
+        let primary = connect_primary(context.deployment(), shard, STATEMENT_TIMEOUT).await;
+        let primary = primary.or_trouble(format!("the primary of {shard} cannot be asked"))?;
+        let there = existing_keys(&primary, &keys).await;
+        let there = there.or_trouble(format!("keys cannot be looked for at {shard}"))?;
+        if let Some(key) = there.first() {
+            return Err(Trouble::hold(
+                format!("{} does not find {key}, which is at its owner {shard}", audit.router),
+                "it has another ring than it should: see which image is installed there (`reshard doctor`), install the \
+                 right one; then `reshard resume`",
+            ));
+        }
+    }
+    Ok(audit)
+}

@@ -1,0 +1,142 @@
+//! Who else holds on to the shard, the dumps, or the ring.
+
+use manatee_client::{DumpLockState, LockRecord, LockState, RunningDump};
+
+use super::{Check, Evidence, Findings, Subject, look, seen};
+use crate::preflight::Verdict;
+
+/// The source is frozen by nobody else.
+pub(super) fn freeze(evidence: &Evidence, subject: &Subject) -> Check {
+    let mut findings = Findings::new("freeze");
+    let state = &seen!(findings, look(&evidence.view)).state;
+    let Some(freeze) = &state.freeze else {
+        if subject.is_prepared() {
+            findings.fail(
+                "the source is not frozen any more, though this plan had frozen it",
+                "find out who took the freeze away; `reshard shard freeze` sets it again",
+            );
+        }
+        return findings.or_ok("not frozen");
+    };
+    if subject.is_own(freeze.owner()) {
+        return findings.or_ok("frozen by this plan");
+    }
+    let (since, reason) = freeze.shown();
+    let owner = freeze.owner().map(|owner| format!(" by {owner}")).unwrap_or_default();
+    findings.fail(
+        format!("the source is frozen{owner} since {since}: {reason}"),
+        format!("ask whoever froze it; then `manatee-adm unfreeze -s {}`", subject.source),
+    );
+    findings.or_ok("")
+}
+
+/// Nobody has locked the dumps out by hand.
+pub(super) fn dump_lock(evidence: &Evidence, subject: &Subject) -> Check {
+    let mut findings = Findings::new("dump-lock");
+    match seen!(findings, look(&evidence.dump_lock)) {
+        DumpLockState::Free => {
+            if subject.is_prepared() {
+                findings.fail(
+                    "dumps are not locked out any more, though this plan had locked them out",
+                    "find out who removed /pg_dump_lock; `reshard dump-lock acquire` sets it again",
+                );
+            }
+            findings.or_ok("free")
+        }
+        DumpLockState::Held(holders) => {
+            let others: Vec<String> = holders
+                .iter()
+                .filter(|holder| !subject.is_own(Some(&holder.owner)))
+                .map(|holder| format!("{} since {}", holder.owner, holder.since))
+                .collect();
+            if !others.is_empty() {
+                findings.warn(
+                    format!("dumps are locked out also by {}", others.join(", ")),
+                    "the lock is shared, and is released with its last holder: see that the others still need it",
+                );
+            }
+            findings.or_ok("held by this plan")
+        }
+        DumpLockState::Foreign { content } => {
+            let content: String = content.chars().take(80).collect();
+            let content =
+                if content.is_empty() { "nothing".to_owned() } else { format!("{content:?}") };
+            findings.fail(
+                format!("/pg_dump_lock was made by hand; in it is {content}"),
+                "ask whoever made it; then remove it with `zkCli delete /pg_dump_lock`",
+            );
+            findings.or_ok("")
+        }
+    }
+}
+
+/// No dump of the source runs.
+pub(super) fn dumps(evidence: &Evidence, subject: &Subject) -> Check {
+    let mut findings = Findings::new("dumps");
+    for (peer, dump) in seen!(findings, look(&evidence.dumps)) {
+        match dump {
+            Ok(RunningDump::None) => {}
+            Ok(RunningDump::Running { clients }) => {
+                let clients =
+                    if clients.is_empty() { "nobody yet".to_owned() } else { clients.join(", ") };
+                let verdict =
+                    if subject.is_prepared() { Verdict::Failed } else { Verdict::Warning };
+                findings.add(
+                    verdict,
+                    format!("a dump runs on {peer} ({clients})"),
+                    "it is waited for before anything else; that can take hours",
+                );
+            }
+            Err(why) => findings.warn(
+                format!("cannot see whether a dump runs on {peer}: {why}"),
+                "see to that peer's zone",
+            ),
+        }
+    }
+    findings.or_ok("none runs")
+}
+
+/// Nobody else changes the ring.
+pub(super) fn ring_lock(evidence: &Evidence, subject: &Subject) -> Check {
+    let mut findings = Findings::new("ring-lock");
+    let state = seen!(findings, look(&evidence.ring_lock));
+    let (LockState::Held(record) | LockState::Abandoned(record)) = state else {
+        return findings.or_ok("free");
+    };
+    if subject.is_own(record.owner.as_deref()) {
+        return findings.or_ok("held by this plan");
+    }
+    let abandoned = matches!(state, LockState::Abandoned(_));
+    let dead = if abandoned { ", who is not running now" } else { "" };
+    findings.fail(
+        format!("the ring is reserved by {}{dead}", holder(record)),
+        "only one plan at a time may change the ring: let that one end, or abort it",
+    );
+    findings.or_ok("")
+}
+
+/// Which plans are carried out, or were left.
+pub(super) fn plans(evidence: &Evidence, subject: &Subject) -> Check {
+    let mut findings = Findings::new("other-plans");
+    for (name, state) in seen!(findings, look(&evidence.plan_locks)) {
+        let own = subject.is_own(Some(name));
+        match state {
+            LockState::Held(record) if !own => findings.warn(
+                format!("the plan {name} is being carried out by {}", holder(record)),
+                "two plans may prepare at once, only one may change the ring: `reshard status` where it runs",
+            ),
+            LockState::Abandoned(record) if !own => findings.warn(
+                format!("the plan {name} was left by {}", holder(record)),
+                "it may be half done: `reshard resume` or `reshard abort` it where its journal is",
+            ),
+            LockState::Held(_) | LockState::Abandoned(_) | LockState::Free => {}
+        }
+    }
+    findings.or_ok("none")
+}
+
+fn holder(record: &LockRecord) -> String {
+    let owner = record.owner.as_deref().unwrap_or("nobody");
+    let since = record.since.as_deref().unwrap_or("an unknown time");
+    format!("{owner} since {since}")
+}

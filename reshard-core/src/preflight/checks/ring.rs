@@ -1,0 +1,39 @@
+//! The ring that SAPI names.
+
+use super::{Check, Evidence, Findings, Subject, look};
+
+/// The ring can be downloaded, is sound, and has the source.
+pub(super) fn readable(evidence: &Evidence, subject: &Subject) -> Check {
+    let mut findings = Findings::new("ring");
+    let ring = match look(&evidence.ring) {
+        Ok(ring) => ring,
+        Err(why) => {
+            findings.fail(
+                format!("the ring that SAPI names cannot be read: {why}"),
+                "see HASH_RING_IMAGE and HASH_RING_IMGAPI_SERVICE in SAPI, and the image: an electric-moray zone \
+                 that is provisioned now would not come up",
+            );
+            return findings.or_ok("");
+        }
+    };
+    let source = ring.pnodes.iter().find(|pnode| pnode.host() == Some(subject.source.as_str()));
+    match source.map(|pnode| pnode.vnodes.len()) {
+        None => findings.fail(
+            format!("{} is not in the ring {}", subject.source, ring.image),
+            "split a shard that is in the ring: `reshard ring audit` shows them",
+        ),
+        Some(0 | 1) => findings.fail(
+            format!("{} has too few vnodes in the ring to be split", subject.source),
+            "split another shard",
+        ),
+        Some(_) => {}
+    }
+    findings.or_ok(format!(
+        "{}: {} vnodes of {} shards, {} of them of {}",
+        ring.image,
+        ring.vnode_count,
+        ring.pnodes.len(),
+        source.map_or(0, |pnode| pnode.vnodes.len()),
+        subject.source
+    ))
+}

@@ -1,0 +1,158 @@
+//! The electric-moray processes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sapi_client::manta::ShardList;
+
+use super::super::evidence::RouterSeen;
+use super::{Check, Evidence, Findings, Subject, look, names, seen};
+use crate::inventory::{InstanceProbe, RouterStatus, Stamped};
+
+/// Every process with what to call it.
+fn all(routers: &[RouterSeen]) -> impl Iterator<Item = (String, &InstanceProbe)> {
+    routers.iter().filter_map(|router| Some((router, router.probe.as_ref().ok()?))).flat_map(
+        |(router, probe)| {
+            let name = |seen: &InstanceProbe| format!("{} in {}", seen.instance, router.label);
+            probe.instances.iter().map(move |seen| (name(seen), seen))
+        },
+    )
+}
+
+/// Every SMF instance is online and answers.
+pub(super) fn online(evidence: &Evidence, _: &Subject) -> Check {
+    let mut findings = Findings::new("routers-online");
+    let routers = seen!(findings, look(&evidence.routers));
+    for router in routers {
+        match &router.probe {
+            Err(why) => findings.fail(
+                format!("cannot look into {}: {why}", router.label),
+                "a router that cannot be reached cannot be told of the new ring: see to its zone, its server and CNAPI",
+            ),
+            Ok(probe) if probe.instances.is_empty() => findings.fail(
+                format!("{} has no electric-moray at all", router.label),
+                "see whether its first boot failed: `svcs -x` in the zone",
+            ),
+            Ok(_) => {}
+        }
+    }
+    for (name, seen) in all(routers) {
+        if seen.state != "online" {
+            findings.fail(
+                format!("{name} is {}", seen.state),
+                "`svcs -x electric-moray` in the zone; `svcadm clear` or `svcadm enable` it when it is put right",
+            );
+        } else if seen.status.is_none() {
+            findings.fail(
+                format!("{name} does not answer at its status port {}", seen.status_port),
+                "it may be starting: check again; then see its log, and restart it",
+            );
+        }
+    }
+    findings.or_ok(format!("{} processes in {} zones", all(routers).count(), routers.len()))
+}
+
+/// Every process has the ring that SAPI names.
+///
+/// A ring's stamp tells its image. The first ring of a deployment has none; then the tables of all processes are compared,
+/// and the pnodes that they opened.
+pub(super) fn serve_the_ring(evidence: &Evidence, _: &Subject) -> Check {
+    let mut findings = Findings::new("routers-ring");
+    let routers = seen!(findings, look(&evidence.routers));
+    let ring = seen!(findings, look(&evidence.ring));
+    let stale = "it serves another ring than SAPI names: run `reshard ring install` there, or put HASH_RING_IMAGE right";
+    let pnodes: BTreeSet<&str> = ring.pnodes.iter().map(|pnode| pnode.pnode.as_str()).collect();
+    let (mut stamped, mut unstamped) = (0_usize, Vec::new());
+    let mut tables: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (name, seen) in all(routers) {
+        match seen.stamp {
+            Stamped::Image(image) if image == ring.image => stamped += 1,
+            Stamped::Image(image) => {
+                findings.fail(
+                    format!("the ring of {name} is the image {image}, SAPI names {}", ring.image),
+                    stale,
+                );
+            }
+            Stamped::Unreadable => findings.fail(
+                format!("the stamp of the ring of {name} cannot be read"),
+                format!("see {}/manta_hash_ring_stamp.json in the zone", seen.ring),
+            ),
+            Stamped::Not => unstamped.push(name.clone()),
+        }
+        let opened =
+            seen.status.as_ref().map(|status| status.client_list.iter().map(String::as_str));
+        if opened.is_some_and(|opened| opened.collect::<BTreeSet<_>>() != pnodes) {
+            findings.fail(
+                format!("{name} has opened a ring with other shards than the one that SAPI names"),
+                stale,
+            );
+        }
+        if let Some(checksum) = &seen.tables {
+            tables.entry(checksum).or_default().push(name);
+        }
+    }
+    if stamped > 0 && !unstamped.is_empty() {
+        findings
+            .fail(format!("the rings of {} have no stamp, others have", names(&unstamped)), stale);
+    }
+    if tables.len() > 1 {
+        let usual = tables.values().map(Vec::len).max().unwrap_or(0);
+        let others = tables.values().filter(|having| having.len() < usual);
+        let others: Vec<String> = others.flatten().cloned().collect();
+        let who = if others.is_empty() { "processes".to_owned() } else { names(&others) };
+        findings.warn(
+            format!("the ring's files differ between processes: {who}"),
+            "LevelDB may have put them in order by itself; `reshard ring audit` compares every vnode",
+        );
+    }
+    let count = stamped + unstamped.len();
+    findings.or_ok(if unstamped.is_empty() {
+        format!("{count} processes have the image {}", ring.image)
+    } else {
+        format!(
+            "{count} processes have the same ring, which has no stamp, with the shards of {}",
+            ring.image
+        )
+    })
+}
+
+/// Every process has the list of shards that SAPI has: it refuses writes to all others.
+pub(super) fn know_the_shards(evidence: &Evidence, _: &Subject) -> Check {
+    let mut findings = Findings::new("routers-shards");
+    let routers = seen!(findings, look(&evidence.routers));
+    let manta = seen!(findings, look(&evidence.manta));
+    let list = match manta.index_shards() {
+        Ok(list) => list,
+        Err(error) => {
+            findings.blind(error);
+            return findings.or_ok("");
+        }
+    };
+    for (name, seen) in all(routers) {
+        for difference in seen.status.iter().flat_map(|status| differences(status, &list)) {
+            findings.fail(
+                format!("{name} {difference}"),
+                "see that config-agent runs in its zone; then restart it: it reads its configuration when it starts",
+            );
+        }
+    }
+    findings.or_ok(format!("all know {} shards", list.len()))
+}
+
+fn differences(status: &RouterStatus, list: &ShardList) -> Vec<String> {
+    let knows: BTreeMap<&str, bool> =
+        status.index_shards.iter().map(|shard| (shard.host.as_str(), shard.read_only)).collect();
+    let mut differences = Vec::new();
+    for shard in list.iter() {
+        match knows.get(shard.host()) {
+            None => differences.push(format!("does not know {}", shard.host())),
+            Some(read_only) if *read_only != shard.is_read_only() => {
+                let has = if *read_only { "read-only" } else { "writable" };
+                differences.push(format!("takes {} for {has}", shard.host()));
+            }
+            Some(_) => {}
+        }
+    }
+    let gone = knows.keys().filter(|host| list.get(host).is_none());
+    differences.extend(gone.map(|host| format!("knows {host}, which SAPI does not list")));
+    differences
+}

@@ -1,0 +1,137 @@
+//! The peers of the source: their PostgreSQL servers and their zones.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use manatee_client::{ClusterView, DUMP_PORT, Peer, Role, RunningDump, Writability, running_dump};
+
+use super::zones::{ZoneKind, Zones};
+use super::{DEADLINE, Found, why, within};
+use crate::clock::Clock;
+use crate::deployment::{Database, Deployment, ZonePlace, ZoneScript};
+use crate::inventory::ClockReading;
+
+/// How long a peer may take to answer.
+const PEER: Duration = Duration::from_secs(5);
+
+/// What the peers say.
+pub(super) struct OfPeers {
+    pub(super) versions: Found<Vec<(String, Found<String>)>>,
+    pub(super) writability: Found<Writability>,
+    pub(super) database_bytes: Found<u64>,
+    pub(super) peers: Vec<PeerProbe>,
+    pub(super) dumps: Found<Vec<(String, Found<RunningDump>)>>,
+}
+
+/// A peer's zone.
+pub(in crate::preflight) struct PeerProbe {
+    pub(in crate::preflight) label: String,
+    /// What was seen in it.
+    pub(in crate::preflight) inside: Found<PeerInside>,
+}
+
+/// What is seen in a peer's zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::preflight) struct PeerInside {
+    pub(in crate::preflight) clock: ClockReading,
+    pub(in crate::preflight) free_bytes: u64,
+    /// SMF's state of the sitter.
+    pub(in crate::preflight) sitter: String,
+    /// SMF's state of the backup server.
+    pub(in crate::preflight) backup_server: String,
+    /// The shard in the sitter's configuration.
+    pub(in crate::preflight) shard_path: String,
+}
+
+pub(super) async fn look(
+    deployment: &Deployment,
+    view: &Found<ClusterView>,
+    zones: &Found<Zones>,
+    clock: &dyn Clock,
+) -> OfPeers {
+    let chain: Found<Vec<&Peer>> =
+        view.as_ref().map(|view| view.state.chain().collect()).map_err(String::clone);
+    let primary = chain.as_ref().map_err(String::clone).and_then(|chain| {
+        chain.first().copied().ok_or_else(|| "the shard has no primary".to_owned())
+    });
+    let (versions, writability, database_bytes, peers, dumps) = tokio::join!(
+        async {
+            let asking = chain
+                .clone()?
+                .into_iter()
+                .map(|peer| async move { (peer.ip.clone(), version(deployment, peer).await) });
+            Ok(join_all(asking).await)
+        },
+        async {
+            let server = deployment.postgres(primary.clone()?.endpoint().map_err(why)?);
+            server.writability().await.map_err(why)
+        },
+        async { database_bytes(primary.clone()?).await },
+        look_into_zones(deployment, zones, clock),
+        async {
+            let peers = view.as_ref().map_err(String::clone)?.state.peers();
+            let asking = peers.filter(|(role, _)| *role != Role::Deposed).map(|(_, peer)| async {
+                let endpoint = peer.endpoint().map_err(why);
+                let dump = match endpoint {
+                    Ok(endpoint) => running_dump(&endpoint, DUMP_PORT, PEER).await.map_err(why),
+                    Err(why) => Err(why),
+                };
+                (peer.ip.clone(), dump)
+            });
+            Ok(join_all(asking).await)
+        },
+    );
+    OfPeers { versions, writability, database_bytes, peers, dumps }
+}
+
+async fn version(deployment: &Deployment, peer: &Peer) -> Found<String> {
+    let server = deployment.postgres(peer.endpoint().map_err(why)?);
+    server.version().await.map(|version| version.to_string()).map_err(why)
+}
+
+async fn database_bytes(primary: &Peer) -> Found<u64> {
+    let endpoint = primary.endpoint().map_err(why)?;
+    let database = Database::connect(&endpoint, DEADLINE).await.map_err(why)?;
+    let size = database.query_one("SELECT pg_database_size(current_database())", &[]).await;
+    let size: i64 = size.and_then(|row| row.try_get(0)).map_err(why)?;
+    Ok(u64::try_from(size).unwrap_or(0))
+}
+
+async fn look_into_zones(
+    deployment: &Deployment,
+    zones: &Found<Zones>,
+    clock: &dyn Clock,
+) -> Vec<PeerProbe> {
+    let Ok(zones) = zones else { return Vec::new() };
+    let postgres = zones.seen.iter().filter(|zone| zone.kind == ZoneKind::Postgres);
+    join_all(postgres.map(|zone| async move {
+        let inside = match zone.place() {
+            Some(place) => within("the zone", DEADLINE, probe(deployment, &place, clock)).await,
+            None => Err("VMAPI does not say where it is".to_owned()),
+        };
+        PeerProbe { label: zone.label(), inside }
+    }))
+    .await
+}
+
+async fn probe(deployment: &Deployment, place: &ZonePlace, clock: &dyn Clock) -> Found<PeerInside> {
+    let text = include_str!("../../scripts/peer-facts.sh");
+    let script = ZoneScript::new("peer-facts", text).within(Duration::from_secs(30));
+    let before = clock.now();
+    let printed = deployment.zones().stdout(place, &script).await.map_err(why)?;
+    let after = clock.now();
+    let line = |key: &str| {
+        let line = printed.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
+        line.map(str::trim).ok_or_else(|| format!("the zone does not tell its {key}"))
+    };
+    let number = |key: &str| {
+        line(key)?.parse::<i64>().map_err(|_| format!("the zone tells no number as its {key}"))
+    };
+    Ok(PeerInside {
+        clock: ClockReading { zone: number("clock")?, before, after },
+        free_bytes: u64::try_from(number("free")?).unwrap_or(0),
+        sitter: line("manatee-sitter")?.to_owned(),
+        backup_server: line("manatee-backupserver")?.to_owned(),
+        shard_path: line("shard-path")?.to_owned(),
+    })
+}

@@ -1,0 +1,140 @@
+//! Zones, in SAPI and in VMAPI.
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use sapi_client::InstanceUuid;
+use sapi_client::manta::MantaApplication;
+use sapi_client::sapi::{Instance, InstanceFilter};
+use sapi_client::vmapi::Vm;
+
+use super::{DEADLINE, Found, why, within};
+use crate::clock::Clock;
+use crate::deployment::{Deployment, ZonePlace};
+use crate::inventory::{AT_ONCE, RouterProbe, manta_services, probe_router, router_name};
+use crate::preflight::Subject;
+
+/// Manta's zones.
+pub(in crate::preflight) struct Zones {
+    /// The source's zones and the routers.
+    pub(in crate::preflight) seen: Vec<ZoneSeen>,
+    /// The names of all shards' zones.
+    pub(in crate::preflight) names: Vec<Named>,
+}
+
+/// A zone of a shard, by name.
+pub(in crate::preflight) struct Named {
+    pub(in crate::preflight) uuid: InstanceUuid,
+    pub(in crate::preflight) service_name: String,
+}
+
+/// What a zone is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::preflight) enum ZoneKind {
+    /// A peer of the source.
+    Postgres,
+    /// A Moray of the source.
+    Moray,
+    /// An electric-moray.
+    Router,
+}
+
+/// A zone.
+pub(in crate::preflight) struct ZoneSeen {
+    pub(in crate::preflight) kind: ZoneKind,
+    pub(in crate::preflight) instance: Instance,
+    pub(in crate::preflight) datacenter: Option<String>,
+    /// What VMAPI has; absent where it does not know the zone.
+    pub(in crate::preflight) vm: Found<Option<Vm>>,
+}
+
+impl ZoneSeen {
+    /// Its alias, or its UUID.
+    pub(in crate::preflight) fn label(&self) -> String {
+        let alias = self.vm.as_ref().ok().and_then(|vm| vm.as_ref()?.alias.clone());
+        alias.unwrap_or_else(|| self.instance.uuid.to_string())
+    }
+
+    /// Where it is, if VMAPI knows.
+    pub(in crate::preflight) fn place(&self) -> Option<ZonePlace> {
+        let vm = self.vm.as_ref().ok()?.as_ref()?;
+        let (zone, server) = (vm.uuid, vm.server_uuid?);
+        Some(ZonePlace { zone, server, datacenter: self.datacenter.clone()? })
+    }
+}
+
+/// An electric-moray zone and what is in it.
+pub(in crate::preflight) struct RouterSeen {
+    pub(in crate::preflight) label: String,
+    pub(in crate::preflight) probe: Found<RouterProbe>,
+}
+
+pub(super) async fn look(
+    deployment: &Deployment,
+    manta: &MantaApplication,
+    subject: &Subject,
+) -> Found<Zones> {
+    let services = manta_services(deployment, manta).await.map_err(why)?;
+    let router = router_name(manta).map_err(why)?;
+    let wanted = [
+        ("postgres", ZoneKind::Postgres, subject.source.as_str()),
+        ("moray", ZoneKind::Moray, subject.source.as_str()),
+        ("electric-moray", ZoneKind::Router, router.as_str()),
+    ];
+    let (mut names, mut found) = (Vec::new(), Vec::new());
+    for (service, kind, of) in wanted {
+        let named = services.iter().filter(|one| one.name.as_deref() == Some(service));
+        for service in named {
+            let filter = InstanceFilter {
+                service_uuid: Some(service.uuid),
+                include_master: true,
+                ..InstanceFilter::default()
+            };
+            let sapi = deployment.sapi().map_err(why)?;
+            for instance in sapi.list_instances(&filter).await.map_err(why)? {
+                let text = |key| instance.metadata.as_ref()?.text(key).map(str::to_owned);
+                let service_name = text("SERVICE_NAME").unwrap_or_default();
+                if service_name == of {
+                    found.push((kind, text("DATACENTER"), instance.clone()));
+                }
+                names.push(Named { uuid: instance.uuid, service_name });
+            }
+        }
+    }
+    let looking = found.into_iter().map(|(kind, datacenter, instance)| async move {
+        let vm = vm(deployment, datacenter.as_deref(), instance.uuid).await;
+        ZoneSeen { kind, instance, datacenter, vm }
+    });
+    Ok(Zones { seen: join_all(looking).await, names })
+}
+
+async fn vm(
+    deployment: &Deployment,
+    datacenter: Option<&str>,
+    uuid: InstanceUuid,
+) -> Found<Option<Vm>> {
+    let datacenter = datacenter.ok_or("its instance has no metadata DATACENTER")?;
+    match deployment.datacenter(datacenter).map_err(why)?.vmapi.get_vm(uuid).await {
+        Ok(vm) => Ok(Some(vm)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(why(error)),
+    }
+}
+
+pub(super) async fn look_at_routers(
+    deployment: &Deployment,
+    zones: &Found<Zones>,
+    clock: &dyn Clock,
+) -> Found<Vec<RouterSeen>> {
+    let zones = zones.as_ref().map_err(String::clone)?;
+    let routers = zones.seen.iter().filter(|zone| zone.kind == ZoneKind::Router);
+    let looking = routers.map(|zone| async move {
+        let look = async {
+            let place = zone.place().ok_or("VMAPI does not say where it is")?;
+            let ip = zone.vm.as_ref().ok().and_then(|vm| vm.as_ref()?.primary_ip());
+            let ip = ip.ok_or("VMAPI does not know its address")?;
+            probe_router(deployment, &place, ip, clock).await.map_err(why)
+        };
+        RouterSeen { label: zone.label(), probe: within("the zone", DEADLINE, look).await }
+    });
+    Ok(futures_util::stream::iter(looking).buffered(AT_ONCE).collect().await)
+}

@@ -1,0 +1,114 @@
+//! What the checks are made for.
+
+use std::collections::BTreeSet;
+
+use manatee_client::ShardName;
+use sapi_client::{ImageUuid, InstanceUuid, ServerUuid};
+
+use crate::plan::{Plan, Request};
+
+/// What the checks are made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The shard that is to be split.
+    pub source: ShardName,
+    /// The names of the new shards, where they are known.
+    pub targets: Vec<ShardName>,
+    /// Images that are asked for besides those of the source's zones.
+    pub images: BTreeSet<ImageUuid>,
+    /// The servers that get new zones, where they are known.
+    pub servers: BTreeSet<ServerUuid>,
+    /// Disk that is needed on servers, in bytes; empty where nobody has computed it.
+    pub disk: Vec<(ServerUuid, u64)>,
+    /// Whether the storage shard may be split.
+    pub allow_storage_shard: bool,
+    /// The plan, and what it has done already.
+    pub stage: Stage,
+}
+
+/// How far the plan is: what it has changed itself is no obstacle to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing is begun.
+    Before,
+    /// Its zones are there, the source is frozen, dumps are locked out.
+    Prepared {
+        /// The plan's UUID, as it is written into freezes and locks.
+        plan: String,
+        /// The zones that it has created.
+        zones: BTreeSet<InstanceUuid>,
+    },
+}
+
+impl Subject {
+    /// The wish to split a shard, as far as nothing more is known.
+    pub fn shard(source: ShardName) -> Self {
+        Self {
+            source,
+            targets: Vec::new(),
+            images: BTreeSet::new(),
+            servers: BTreeSet::new(),
+            disk: Vec::new(),
+            allow_storage_shard: false,
+            stage: Stage::Before,
+        }
+    }
+
+    /// What an operator asks for.
+    pub fn request(request: &Request) -> Self {
+        let domain = request.source.as_str().split_once('.').map_or("", |(_, domain)| domain);
+        let name = |number: &u32| format!("{number}.{domain}").parse().ok();
+        let images = [request.postgres_image, request.moray_image];
+        Self {
+            targets: request.numbers.iter().filter_map(name).collect(),
+            images: images.into_iter().flatten().collect(),
+            servers: request.servers.iter().copied().collect(),
+            allow_storage_shard: request.allow_storage_shard,
+            ..Self::shard(request.source.clone())
+        }
+    }
+
+    /// A plan that has not begun.
+    pub fn plan(plan: &Plan) -> Self {
+        let zones =
+            || plan.targets.iter().flat_map(|target| target.peers.iter().chain(&target.morays));
+        Self {
+            targets: plan.targets.iter().map(|target| target.name.clone()).collect(),
+            images: zones().map(|zone| zone.image).collect(),
+            servers: zones().map(|zone| zone.server).collect(),
+            disk: plan.prediction.disk.clone(),
+            ..Self::request(&plan.request)
+        }
+    }
+
+    /// A plan that is prepared and about to block writes. `round` is that of [`crate::Context::round`].
+    #[must_use]
+    pub fn prepared_plan(plan: &Plan, round: u32) -> Self {
+        let stage = Stage::Prepared { plan: plan.uuid.to_string(), zones: own_zones(plan, round) };
+        // Its peers have their disk already.
+        Self { stage, disk: Vec::new(), ..Self::plan(plan) }
+    }
+
+    /// Whether this is the plan that the checks are made for.
+    pub(super) fn is_own(&self, owner: Option<&str>) -> bool {
+        matches!((&self.stage, owner), (Stage::Prepared { plan, .. }, Some(owner)) if owner == plan)
+    }
+
+    /// Whether the plan has created this zone.
+    pub(super) fn created(&self, zone: &str) -> bool {
+        match &self.stage {
+            Stage::Before => false,
+            Stage::Prepared { zones, .. } => zones.iter().any(|own| own.to_string() == zone),
+        }
+    }
+
+    pub(super) fn is_prepared(&self) -> bool {
+        matches!(self.stage, Stage::Prepared { .. })
+    }
+}
+
+/// The zones that a plan creates.
+pub(crate) fn own_zones(plan: &Plan, round: u32) -> BTreeSet<InstanceUuid> {
+    let zones = plan.targets.iter().flat_map(|target| target.peers.iter().chain(&target.morays));
+    zones.map(|zone| plan.instance_uuid(&zone.role, round)).collect()
+}

@@ -1,0 +1,64 @@
+//! The new shards' copies of tables that one shard has for the whole region.
+//!
+//! A shard that is split may also be the region's storage shard: then its copies have those tables too, frozen as they were.
+//! Nobody reads them there, and they must not be taken for the real ones.
+
+use super::RowsError;
+use super::tables::{Tables, UnshardedTable, quoted};
+use crate::deployment::Database;
+
+/// What became of a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DroppedTable {
+    /// It was dropped.
+    Now,
+    /// There was none.
+    Before,
+}
+
+/// The tables whose copies the new shards have no use for: those that are not sharded and that not every shard has.
+pub fn copies_of_unsharded(source: &Tables) -> Vec<UnshardedTable> {
+    let of_region = |table: &&UnshardedTable| table.is_bucket && !table.every_shard_has_one;
+    source.unsharded.iter().filter(of_region).cloned().collect()
+}
+
+/// Drops a new shard's copy of a table, and what Moray has beside it. Nothing is dropped of another shard: that `database` is the new
+/// one's is up to the caller.
+///
+/// # Errors
+///
+/// [`RowsError::Database`]
+pub async fn drop_copy(
+    database: &Database,
+    table: &UnshardedTable,
+) -> Result<DroppedTable, RowsError> {
+    let failed = |error| database.error("drop a copy of a table", error);
+    let known = database
+        .query_one(
+            "SELECT to_regclass($1::text) IS NOT NULL \
+             OR EXISTS (SELECT 1 FROM buckets_config WHERE lower(name) = $2::text)",
+            &[&quoted(&table.name), &table.name],
+        )
+        .await
+        .map_err(failed)?;
+    if !known.get::<_, bool>(0) {
+        return Ok(DroppedTable::Before);
+    }
+    let name = quoted(&table.name);
+    let sequence = quoted(&format!("{}_serial", table.name));
+    let locking = quoted(&format!("{}_locking_serial", table.name));
+    let literal = table.name.replace('\'', "''");
+    // Without CASCADE: what depends on it is nothing that Moray makes, and somebody should look.
+    let sql = format!(
+        "BEGIN; SET LOCAL lock_timeout = '5s'; SET LOCAL standard_conforming_strings = on; \
+         DELETE FROM buckets_config WHERE lower(name) = '{literal}'; \
+         DROP TABLE IF EXISTS {name}; DROP TABLE IF EXISTS {locking}; \
+         DROP SEQUENCE IF EXISTS {sequence}; COMMIT"
+    );
+    if let Err(error) = database.batch_execute(&sql).await {
+        // The connection may be gone, and the transaction with it.
+        database.batch_execute("ROLLBACK").await.ok();
+        return Err(failed(error).into());
+    }
+    Ok(DroppedTable::Now)
+}

@@ -1,0 +1,76 @@
+//! Counting the rows of a shard by who keeps them.
+
+use manatee_client::ShardName;
+use serde::{Deserialize, Serialize};
+
+use super::RowsError;
+use super::scan::Scan;
+use super::split::Split;
+use super::tables::Table;
+use crate::deployment::Database;
+
+/// The rows of a table at one shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableCount {
+    /// The table.
+    pub table: String,
+    /// For each shard of the split, how many of the rows here it keeps.
+    pub kept_by: Vec<(ShardName, u64)>,
+    /// How many of all rows have a NULL `_vnode`.
+    pub without_vnode: u64,
+    /// How many have a `_vnode` that is not the one that their keys hash to: old names beyond ASCII, or damage.
+    pub with_another_vnode: u64,
+}
+
+impl TableCount {
+    /// How many rows are kept by other shards than this one: ghosts.
+    pub fn ghosts_at(&self, holder: &ShardName) -> u64 {
+        self.kept_by.iter().filter(|(shard, _)| shard != holder).map(|(_, rows)| rows).sum()
+    }
+
+    /// How many rows this shard keeps.
+    pub fn kept_at(&self, holder: &ShardName) -> u64 {
+        self.kept_by.iter().filter(|(shard, _)| shard == holder).map(|(_, rows)| rows).sum()
+    }
+}
+
+/// Counts the rows of a table, every one of them. `on_progress` is told how many of the pages are read, and may wait; it
+/// stops the counting with an error of its own.
+///
+/// # Errors
+///
+/// [`RowsError`], and those of `on_progress`.
+pub async fn count_rows<E: From<RowsError>, F: Future<Output = Result<(), E>>>(
+    database: &Database,
+    table: &Table,
+    split: &Split,
+    mut on_progress: impl FnMut(u64, u64) -> F,
+) -> Result<TableCount, E> {
+    let mut kept = vec![0_u64; split.shards().len()];
+    let (mut without_vnode, mut with_another_vnode) = (0, 0);
+    let mut scan = Scan::begin(database, table, 0).await?;
+    while let Some(rows) = scan.next(database).await? {
+        for row in rows {
+            if let Some(count) = kept.get_mut(split.keeper(&table.name, &row.key)) {
+                *count += 1;
+            }
+            match row.vnode {
+                None => without_vnode += 1,
+                Some(vnode) => {
+                    let of_key = split.hash().vnode_of_key(&table.name, &row.key).ok();
+                    if of_key.map(|of_key| i64::from(of_key.number())) != Some(vnode) {
+                        with_another_vnode += 1;
+                    }
+                }
+            }
+        }
+        let (page, pages) = scan.place();
+        on_progress(page, pages).await?;
+    }
+    Ok(TableCount {
+        table: table.name.clone(),
+        kept_by: split.shards().iter().cloned().zip(kept).collect(),
+        without_vnode,
+        with_another_vnode,
+    })
+}

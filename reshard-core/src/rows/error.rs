@@ -1,0 +1,152 @@
+//! Why rows could not be read, compared or deleted.
+
+use manatee_client::{BadPgUrl, PostgresError, ShardError, ShardName};
+
+use super::proof::SeenRow;
+use crate::deployment::DatabaseError;
+use crate::phase::MayPass;
+
+/// Rows could not be read, compared or deleted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RowsError {
+    /// A database did not do what it was asked.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// A shard's state cannot be read, or it has none.
+    #[error("the state of the shard {shard} cannot be read")]
+    Shard {
+        /// The shard.
+        shard: ShardName,
+        /// Why not.
+        source: ShardError,
+    },
+    /// A peer's URL cannot be used.
+    #[error("a peer of the shard {shard} cannot be connected to")]
+    PgUrl {
+        /// The shard.
+        shard: ShardName,
+        /// What is wrong.
+        source: BadPgUrl,
+    },
+    /// The server that the shard's state names as primary does not take writes.
+    #[error("the primary of {shard} does not take writes: it replays another server's log")]
+    NotPrimary {
+        /// The shard.
+        shard: ShardName,
+    },
+    /// A server does not tell how far its standbys are.
+    #[error("the primary of {shard} does not tell how far its standbys are")]
+    Lag {
+        /// The shard.
+        shard: ShardName,
+        /// Why not.
+        source: PostgresError,
+    },
+    /// A server's answer makes no sense.
+    #[error("PostgreSQL answers {what}, which makes no sense")]
+    Odd {
+        /// What it answers.
+        what: String,
+    },
+    /// A shard is concerned that nobody has connected to.
+    #[error("rows of {holder} are kept by {keeper}, which is no shard of this split")]
+    UnknownShard {
+        /// The shard that has them.
+        holder: ShardName,
+        /// The one that keeps them.
+        keeper: ShardName,
+    },
+    /// The databases are not copies of one another.
+    #[error(
+        "the databases of {one} and {other} are not copies of one another (system identifiers {ids})"
+    )]
+    NotCopies {
+        /// A shard.
+        one: ShardName,
+        /// Another.
+        other: ShardName,
+        /// Their identifiers.
+        ids: String,
+    },
+    /// There is no proof that a row may be deleted.
+    #[error(transparent)]
+    Unproven(Box<Unproven>),
+}
+
+/// There is no proof that a row may be deleted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the row {key:?} of {table} at {holder} ({held}) belongs to {keeper}, which {}; nothing shows that {keeper} ever had it, \
+     so it may be the only copy and is not deleted",
+    self.seen()
+)]
+pub struct Unproven {
+    /// The table.
+    pub table: String,
+    /// The row's key.
+    pub key: String,
+    /// The shard that has the row and should not.
+    pub holder: ShardName,
+    /// The row there.
+    pub held: SeenRow,
+    /// The shard that it belongs to.
+    pub keeper: ShardName,
+    /// The row there, if there is one.
+    pub kept: Option<SeenRow>,
+}
+
+impl Unproven {
+    fn seen(&self) -> String {
+        match &self.kept {
+            Some(kept) => format!("has another one ({kept})"),
+            None => "has no row with this key".to_owned(),
+        }
+    }
+}
+
+impl RowsError {
+    /// What an operator can do about it, where more is known than the message says.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Unproven(unproven) => {
+                let Unproven { table, key, holder, keeper, .. } = &**unproven;
+                format!(
+                    "find out who wrote it (something that bypasses electric-moray?): compare the row {key:?} of {table} at the \
+                     primaries of {holder} and {keeper}; copy it to {keeper}, or delete it at {holder}; then `reshard resume`"
+                )
+            }
+            Self::NotCopies { one, other, .. } => format!(
+                "{other} was rebuilt from something else than {one} since the split; do not delete anything before both \
+                 are understood"
+            ),
+            Self::NotPrimary { shard } => {
+                format!("see `manatee-adm show` in a postgres zone of {shard}")
+            }
+            Self::Database(_)
+            | Self::Shard { .. }
+            | Self::PgUrl { .. }
+            | Self::Lag { .. }
+            | Self::Odd { .. }
+            | Self::UnknownShard { .. } => {
+                "see what the message says; when it is put right, `reshard resume`".to_owned()
+            }
+        }
+    }
+}
+
+impl MayPass for RowsError {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Database(source) => source.may_pass(),
+            Self::Shard { source, .. } => source.may_pass(),
+            // Roles change under our connections.
+            Self::NotPrimary { .. } | Self::Lag { .. } => true,
+            Self::PgUrl { .. }
+            | Self::Odd { .. }
+            | Self::UnknownShard { .. }
+            | Self::NotCopies { .. }
+            | Self::Unproven(_) => false,
+        }
+    }
+}

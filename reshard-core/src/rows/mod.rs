@@ -1,0 +1,25 @@
+//! The rows of a shard: which tables have them, which shard keeps which, and removing those that a shard does not own any
+//! more.
+//!
+//! A row belongs to the vnode that its key hashes to, for there the routers look for it. Its column `_vnode` says the same,
+//! as a rule: batches leave it NULL, and node-fash before Node 6 hashed names beyond ASCII otherwise. So keys are
+//! hashed, and every pass reads all keys of a table, in short statements of a few hundred pages each.
+
+mod connect;
+mod copies;
+mod count;
+mod error;
+mod ghosts;
+mod proof;
+mod scan;
+mod split;
+mod tables;
+
+pub use self::connect::{connect_primary, measuring_peer, sync_lag};
+pub use self::copies::{DroppedTable, copies_of_unsharded, drop_copy};
+pub use self::count::{TableCount, count_rows};
+pub use self::error::{RowsError, Unproven};
+pub use self::ghosts::{Ghost, GhostSweep, Keepers, delete_proven};
+pub use self::proof::{InvalidSnapshot, ProofPoints, SeenRow, Snapshot, end_of_copying};
+pub use self::split::Split;
+pub use self::tables::{Table, Tables, UnshardedTable, list_tables};

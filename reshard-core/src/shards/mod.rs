@@ -1,0 +1,21 @@
+//! Shards as wholes: freezing them, making a new one of peers that leave another, and telling when it works.
+
+mod establish;
+mod freeze;
+mod membership;
+mod ready;
+mod registration;
+mod sitters;
+mod split_point;
+mod transactions;
+
+pub use self::establish::{Began, EstablishError, establish, first_state, is_of};
+pub use self::freeze::{freeze_for_plan, frozen_for_plan, unfreeze_for_plan};
+pub use self::membership::{
+    MembershipError, Moved, ONE_NODE_WRITE_MODE, alias, check_instance, membership, move_instance,
+};
+pub use self::ready::{NotReady, primary_ready};
+pub use self::registration::registration_path;
+pub use self::sitters::{MovingPeer, move_peer, start_sitter, stop_sitter};
+pub use self::split_point::SplitPoint;
+pub use self::transactions::{OpenTransaction, server_time, snapshot, transactions_before};

@@ -1,0 +1,51 @@
+//! Destroying a zone of a plan.
+
+use super::order::PLAN_TAG;
+use super::sight::find;
+use super::{ZoneError, ZoneOrder, ZoneSight, order};
+use crate::deployment::Deployment;
+
+/// What came of destroying a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destroyed {
+    /// It is gone.
+    Now,
+    /// It was not there.
+    Already,
+}
+
+/// Destroys a zone that the plan of the order made, and SAPI's instance with it. Waits until it is gone.
+///
+/// SAPI destroys by its own instances only, and cannot remove one that VMAPI has no zone for. Where a lost answer has left
+/// only one of both, the other is made first.
+///
+/// # Errors
+///
+/// [`ZoneError::NotOurs`] if it lacks the plan's tag; [`ZoneError`].
+pub async fn destroy(deployment: &Deployment, of: &ZoneOrder) -> Result<Destroyed, ZoneError> {
+    let zone = of.uuid;
+    let found = find(deployment, &of.datacenter, zone).await?;
+    let sight = found.sight();
+    if sight == ZoneSight::Absent {
+        return Ok(Destroyed::Already);
+    }
+    let (plan, tag) = (of.plan.to_string(), found.tag(PLAN_TAG));
+    if tag.as_ref() != Some(&plan) {
+        return Err(ZoneError::NotOurs { zone, plan, found: tag });
+    }
+    if matches!(sight, ZoneSight::InstanceOnly | ZoneSight::ZoneOnly) {
+        order(deployment, of).await?;
+    }
+    let datacenter = deployment.datacenter(&of.datacenter);
+    let datacenter = datacenter.map_err(|source| ZoneError::Datacenter { zone, source })?;
+    match datacenter.sapi.delete_instance(zone).await {
+        Ok(()) => Ok(Destroyed::Now),
+        Err(error) if error.is_not_found() => {
+            match super::look(deployment, &of.datacenter, zone).await? {
+                ZoneSight::Absent => Ok(Destroyed::Now),
+                _ => Err(ZoneError::Call { doing: "destroy", zone, source: error }),
+            }
+        }
+        Err(source) => Err(ZoneError::Call { doing: "destroy", zone, source }),
+    }
+}

@@ -1,0 +1,81 @@
+//! Zones that a plan makes and destroys: SAPI's instances with VMAPI's zones.
+//!
+//! SAPI writes its instance first and asks VMAPI for the zone then; an answer that is lost leaves both, one or none. So nothing
+//! is ever asked for twice blindly: [`look`] tells what is there, and [`order`] makes whatever is missing, under the same UUID.
+
+mod destroy;
+mod order;
+mod sight;
+mod template;
+
+pub use self::destroy::{Destroyed, destroy};
+pub use self::order::{PLAN_TAG, ZoneOrder, order};
+pub use self::sight::{ZoneSight, look};
+pub use self::template::{TemplateError, shard_metadata};
+
+use sapi_client::{InstanceUuid, JobUuid};
+use serde::{Deserialize, Serialize};
+
+use crate::deployment::{DeploymentError, ZonePlace};
+use crate::phase::MayPass;
+
+/// A zone that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeZone {
+    /// Where it is.
+    pub place: ZonePlace,
+    /// Its primary address.
+    pub address: String,
+}
+
+/// A zone cannot be looked at, made or destroyed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ZoneError {
+    /// SAPI or VMAPI did not do what it was asked.
+    #[error("cannot {doing} the zone {zone}")]
+    Call {
+        /// What was to be done.
+        doing: &'static str,
+        /// The zone.
+        zone: InstanceUuid,
+        /// Why not.
+        source: sapi_client::Error,
+    },
+    /// The zone's datacenter is not known.
+    #[error("the zone {zone} is in a datacenter that cannot be reached")]
+    Datacenter {
+        /// The zone.
+        zone: InstanceUuid,
+        /// Why not.
+        source: DeploymentError,
+    },
+    /// The zone does not have the plan's tag.
+    #[error(
+        "the zone {zone} is not of plan {plan}: its tag {PLAN_TAG} is {found:?}; it is not touched"
+    )]
+    NotOurs {
+        /// The zone.
+        zone: InstanceUuid,
+        /// The plan.
+        plan: String,
+        /// What the tag says.
+        found: Option<String>,
+    },
+    /// The job of making it did not end well.
+    #[error("the job {job} that makes the zone {zone} failed")]
+    Job {
+        /// The job.
+        job: JobUuid,
+        /// The zone.
+        zone: InstanceUuid,
+        /// Why.
+        source: sapi_client::vmapi::JobError,
+    },
+}
+
+impl MayPass for ZoneError {
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if source.may_pass())
+    }
+}
