@@ -1,4 +1,4 @@
-# `make demo` shows what the ring command does, `make test` runs every check. Both build what they need.
+# `make demo` shows the main job, `make test` runs every check. Both install and build what they need.
 
 export CARGO_TERM_COLOR ?= auto
 # The real node-fash, which the tests and the benchmarks run side by side with ours. `make setup` installs it.
@@ -12,13 +12,16 @@ ifneq ($(RING_2014),)
 export FASH_PRODUCTION_RING ?= $(RING_2014)
 endif
 
-.PHONY: help demo test bench fuzz setup check
+.PHONY: help demo ring-demo test bench fuzz setup check
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## a million-vnode ring: create, split, audit, pack, unpack
+demo: setup ## a region on loopback: a shard is split under load, with a crash in the middle
 	@scripts/demo.sh
+
+ring-demo: ## a million-vnode ring: create, split, audit, pack, unpack
+	@scripts/ring-demo.sh
 
 test: setup ## every check there is; installs what is missing first
 	@scripts/test.sh

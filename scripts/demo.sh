@@ -1,53 +1,98 @@
 #!/bin/bash
-# A million-vnode ring from its creation to the image that routers install, with the release build of the command.
+# The main job in a lab: a shard is split in two under load, with a crash in the middle, and nothing is lost.
+#   usage: demo.sh [REPORT]       REPORT is where the report goes besides the terminal
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-cargo build --locked --release --quiet --package reshard-cli
-PATH=$(cd "${CARGO_TARGET_DIR:-target}/release" && pwd):$PATH
+report=${1:-}
+if [[ -z ${RESHARD:-} ]]; then
+    cargo build --locked --quiet --package reshard-cli
+    RESHARD=${CARGO_TARGET_DIR:-target}/debug/reshard
+fi
+RESHARD=$(realpath "$RESHARD")
+
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+lab='' load='' run=''
+finish() {
+    local code=$?
+    trap - EXIT INT TERM
+    for process in $run $load $lab; do
+        if kill -TERM "$process" 2>/dev/null; then wait "$process" 2>/dev/null || true; fi
+    done
+    if ((code != 0)) && [[ -s $work/run ]]; then tail -n 30 "$work/run" >&2; fi
+    rm -rf "$work"
+    exit "$code"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
-shard() { echo "tcp://$1.moray.demo.example.com:2020"; }
-
-# Says what is done, shows the command, runs it, says how long it took.
-show() {
-    local start end
-    printf '\n%s\n  $ %s\n' "$1" "${*:2}"
-    start=$(date +%s%N)
-    "${@:2}" >out 2>&1 || { cat out; exit 1; }
-    end=$(date +%s%N)
-    # Some print a line for every vnode.
-    if (($(wc -l <out) > 12)); then
-        printf '  %s\n' "$(head -n 3 out | paste -sd ' ')" "... and so on: $(wc -l <out) lines"
-    else
-        sed 's/^/  /' out
-    fi
-    printf '  (%d ms)\n' $(((end - start) / 1000000))
+say() { printf '\n%4d s  %s\n' "$SECONDS" "$*"; }
+fail() {
+    printf 'FAILED %s\n' "$*" >&2
+    exit 1
+}
+# Waits until a command succeeds: wait_for SECONDS WHAT COMMAND...
+wait_for() {
+    local deadline=$((SECONDS + $1)) what=$2
+    shift 2
+    until "$@"; do
+        ((SECONDS < deadline)) || fail "$what: it did not happen in time"
+        sleep 0.2
+    done
 }
 
-echo "A ring says which database shard holds which object's metadata: every key hashes to one of a million vnodes, and"
-echo "every vnode lies on one shard. Splitting a full shard means giving some of its vnodes to a new one."
+say "A region starts: two shards of three PostgreSQL peers, ZooKeeper, two zones of four routers, Triton's services."
+"$RESHARD" lab up >"$work/lab" 2>"$work/lab.err" </dev/null &
+lab=$!
+is_up() {
+    kill -0 "$lab" 2>/dev/null || { cat "$work/lab.err" >&2; fail "the lab did not start"; }
+    grep -q '^The lab runs' "$work/lab.err"
+}
+wait_for 120 "the lab" is_up
+RESHARD_LAB=$(sed -nE 's|^SAPI +http://127\.77\.([0-9]+)\..*|\1|p' "$work/lab")
+RESHARD_CONFIG=$(sed -nE 's/^configuration +//p' "$work/lab")
+export RESHARD_LAB RESHARD_CONFIG
+directory=$(sed -nE 's/^lab +//p' "$work/lab")
+"$RESHARD" lab status | head -n 8
 
-show "1. Create the ring of a region with two shards, a million vnodes dealt out evenly." \
-    fash create -v 1000000 -p "$(shard 1),$(shard 2)" -b leveldb -l ring
-show "2. What is in it." \
-    fash stats -b leveldb -l ring
-show "3. Which shard holds the metadata of /yunong/stor?" \
-    fash get-node -b leveldb -l ring /yunong/stor
+say "Clients write 500 times a second, and read as often."
+"$RESHARD" lab load --log "$work/load.log" --writes 500 --reads 500 >"$work/load" 2>&1 </dev/null &
+load=$!
 
-show "4. Shard 1 is full: give half of its vnodes to a new shard 3, all in one step." \
-    fash split -b leveldb -l ring --from "$(shard 1)" --to "$(shard 3)" --every 2 --apply
-show "5. Shard 2 was not touched; half of shard 1 moved." \
-    fash stats -b leveldb -l ring
-show "6. Check every one of the two million entries of the ring against the others." \
-    fash audit -l ring
-show "7. Pack the ring as the image that the routers fetch." \
-    fash pack ring ring.tgz
-show "8. Unpack it, as a router does, and check it again." \
-    fash unpack ring.tgz installed
-show "   The unpacked ring differs from the one that was packed by nothing:" \
-    fash diff -b leveldb ring installed
+say "A plan: half of the vnodes of shard 2 for a new shard 3. Nothing is changed yet."
+"$RESHARD" plan new 2.moray.lab.example.net "$work/split.plan" --by rows >"$work/plan"
+grep -vE '^[* ] (provision|delete)' "$work/plan" | cut -c1-118
 
-echo
-echo "The ring went from two shards to three. Rings and images are those of node-fash: routers need no change."
+say "It is carried out, and killed in the middle."
+"$RESHARD" run --yes "$work/split.plan" >"$work/run" 2>&1 </dev/null &
+run=$!
+in_the_middle() {
+    kill -0 "$run" 2>/dev/null || fail "the plan stopped early"
+    grep -q 'provision-morays: ' "$work/run"
+}
+wait_for 240 "the new peers" in_the_middle
+kill -KILL "$run"
+wait "$run" 2>/dev/null || true
+run=''
+cut -c1-118 "$work/run"
+say "Killed. 'reshard status' tells how far it was:"
+"$RESHARD" status "$work/split.plan" | cut -c1-118
+
+say "'reshard resume' goes on."
+"$RESHARD" resume --yes "$work/split.plan" 2>&1 </dev/null | cut -c1-118
+
+say "The clients stop, and the checker proves from their log what became of every write."
+kill -INT "$load"
+wait "$load" || fail "the load ended badly: $(<"$work/load")"
+load=''
+cat "$work/load"
+"$RESHARD" lab check --cleaned "$work/load.log"
+
+say "The report."
+"$RESHARD" report "$work/split.plan" | tee "${report:-$work/report}"
+
+"$RESHARD" lab down
+wait "$lab" || fail "the lab ended with $?"
+lab=''
+[[ ! -e $directory ]] || fail "the lab left $directory behind"
+say "Done: the shard is two, every acknowledged write is where it belongs, and nothing of the lab is left."
