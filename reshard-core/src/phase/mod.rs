@@ -4,6 +4,7 @@ mod trouble;
 
 use async_trait::async_trait;
 
+pub(crate) use self::trouble::LOOK;
 pub use self::trouble::{MayPass, OrTrouble, Trouble};
 use crate::executor::Context;
 

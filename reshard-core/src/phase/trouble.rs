@@ -55,6 +55,18 @@ impl Trouble {
         Self::Hold { what: what.into(), remedy: remedy.into(), source: None }
     }
 
+    /// `what` could not be done for a reason that knows whether it may pass; the remedy is shown if not.
+    pub fn because<E>(what: impl Display, remedy: impl Display, error: E) -> Self
+    where
+        E: MayPass + StdError + Send + Sync + 'static,
+    {
+        let what = what.to_string();
+        if error.may_pass() {
+            return Self::Passing { what, source: Some(Box::new(error)) };
+        }
+        Self::Hold { what, remedy: remedy.to_string(), source: Some(Box::new(error)) }
+    }
+
     /// The trouble and its causes in one line.
     pub fn with_causes(&self) -> String {
         let mut text = self.to_string();
@@ -69,7 +81,7 @@ impl Trouble {
 }
 
 /// What an operator is told where nothing better is known.
-const LOOK: &str = "see what the message says; when it is put right, `reshard resume`";
+pub(crate) const LOOK: &str = "see what the message says; when it is put right, `reshard resume`";
 
 /// Whether an error may go away by itself.
 pub trait MayPass {
@@ -174,12 +186,6 @@ where
     }
 
     fn or_hold(self, what: impl Display, remedy: impl Display) -> Result<T, Trouble> {
-        self.map_err(|error| {
-            let what = what.to_string();
-            if error.may_pass() {
-                return Trouble::Passing { what, source: Some(Box::new(error)) };
-            }
-            Trouble::Hold { what, remedy: remedy.to_string(), source: Some(Box::new(error)) }
-        })
+        self.map_err(|error| Trouble::because(what, remedy, error))
     }
 }

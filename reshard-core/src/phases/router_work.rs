@@ -158,7 +158,7 @@ pub(super) async fn flip_all(
     };
     let flipped = in_each(context, what, routers, work).await?;
     let restarted: usize =
-        flipped.iter().flat_map(|(_, all)| all).filter(|one| one.restarted).count();
+        flipped.iter().flat_map(|(_, all)| all).filter(|one| one.has_restarted()).count();
     let took = elapsed(context.now(), began);
     context.note(format!("{what}: {}", summary(routers.len(), restarted, took)))?;
     Ok(flipped)
@@ -232,10 +232,8 @@ pub(super) async fn put_back(
     let mut routers = remembered_routers(context)?;
     let what = format!("put the original ring {} back", rings.base);
     loop {
-        let failed = match flip_all(context, &what, &routers, rings, &flip).await {
-            Ok(_) => return Ok(routers),
-            Err(failed) => failed,
-        };
+        let flipping = flip_all(context, &what, &routers, rings, &flip);
+        let Err(failed) = flipping.await else { return Ok(routers) };
         let mut down = Vec::new();
         for router in &routers {
             if routers::is_running(context.deployment(), router).await? != Some(true) {

@@ -10,7 +10,7 @@ use sapi_client::manta::{FindError, MetadataError, MetadataProblem};
 
 use super::RingMismatch;
 use crate::deployment::DeploymentError;
-use crate::phase::{MayPass, OrTrouble, Trouble};
+use crate::phase::{LOOK, MayPass, Trouble};
 
 /// Something about the ring is not as it should be, or could not be asked or done.
 #[derive(Debug, thiserror::Error)]
@@ -91,35 +91,44 @@ impl MayPass for RingError {
             Self::Api(error) | Self::Manta(FindError::Call(error)) => error.may_pass(),
             Self::Import(error) => error.may_pass(),
             Self::Lock(error) => error.may_pass(),
-            _ => false,
+            Self::Manta(_)
+            | Self::Deployment(_)
+            | Self::Metadata(_)
+            | Self::Shards(_)
+            | Self::Image(_)
+            | Self::Store(_)
+            | Self::File { .. }
+            | Self::Manifest(_)
+            | Self::Pnode(_)
+            | Self::Mismatch(_)
+            | Self::WrongImage { .. }
+            | Self::Foreign { .. }
+            | Self::Broken(_) => false,
         }
     }
 }
 
 impl From<RingError> for Trouble {
     fn from(error: RingError) -> Self {
-        let remedy = match &error {
-            RingError::Lock(LockError::Held { .. } | LockError::Abandoned { .. }) => {
-                "only one plan at a time may change the ring: finish or abort the plan that the message names as the \
-                 lock's owner, then `reshard resume`"
-            }
-            RingError::Foreign { .. } => {
-                "find out who changed it (manta-adm, manta-shardadm, another plan). If the change stays, abort this plan \
-                 and make a new one; if not, put the old value back, then `reshard resume`"
-            }
-            RingError::Mismatch(_) => {
-                "abort this plan and make a new one from the ring as it is now"
-            }
-            RingError::WrongImage { .. } | RingError::Import(ImportError::Conflict(_)) => {
-                "see what made the image (`sdc-imgadm get IMAGE`), remove it if nothing needs it, then `reshard resume`"
-            }
-            _ => "see what the message says; when it is put right, `reshard resume`",
+        let remedy = if matches!(
+            error,
+            RingError::Lock(LockError::Held { .. } | LockError::Abandoned { .. })
+        ) {
+            "only one plan at a time may change the ring: finish or abort the plan that the message names as the lock's \
+             owner, then `reshard resume`"
+        } else if matches!(error, RingError::Foreign { .. }) {
+            "find out who changed it (manta-adm, manta-shardadm, another plan). If the change stays, abort this plan and \
+             make a new one; if not, put the old value back, then `reshard resume`"
+        } else if matches!(error, RingError::Mismatch(_)) {
+            "abort this plan and make a new one from the ring as it is now"
+        } else if matches!(
+            error,
+            RingError::WrongImage { .. } | RingError::Import(ImportError::Conflict(_))
+        ) {
+            "see what made the image (`sdc-imgadm get IMAGE`), remove it if nothing needs it, then `reshard resume`"
+        } else {
+            LOOK
         };
-        let failed = Err::<(), _>(error).or_hold("the ring could not be handled", remedy);
-        match failed {
-            Err(trouble) => trouble,
-            // An error does not become a success.
-            Ok(()) => Self::passing("the ring could not be handled"),
-        }
+        Self::because("the ring could not be handled", remedy, error)
     }
 }

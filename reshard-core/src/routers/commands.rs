@@ -102,10 +102,17 @@ pub struct Flipped {
     pub status_port: u16,
     /// The image of the ring before; the wanted one if nothing had to be done.
     pub before: Option<ImageUuid>,
-    /// Whether it was restarted.
-    pub restarted: bool,
+    /// Whether the ring was put in place now, or the process at least restarted.
+    pub changed: bool,
     /// Its process and when that began; `None` if it does not run.
     pub process: Option<(u64, String)>,
+}
+
+impl Flipped {
+    /// Whether it was restarted: instances that somebody disabled get their ring too, but are not started.
+    pub fn has_restarted(&self) -> bool {
+        self.changed && self.process.is_some()
+    }
 }
 
 /// Looks at a zone's instances. Changes nothing.
@@ -178,7 +185,7 @@ pub async fn flip(
             instance: (*instance).to_owned(),
             status_port: port.parse().ok()?,
             before: before.parse().ok(),
-            restarted: *verdict == "flipped",
+            changed: *verdict == "flipped",
             process,
         })
     };

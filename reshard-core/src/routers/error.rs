@@ -4,7 +4,7 @@ use sapi_client::manta::FindError;
 use sapi_client::{InstanceUuid, TransportError};
 
 use crate::deployment::{DeploymentError, ZoneCommandError};
-use crate::phase::{MayPass, OrTrouble, Trouble};
+use crate::phase::{LOOK, MayPass, Trouble};
 
 /// Something about the routers is not as it should be, or could not be asked or done.
 #[derive(Debug, thiserror::Error)]
@@ -91,17 +91,10 @@ impl MayPass for RouterError {
 
 impl From<RouterError> for Trouble {
     fn from(error: RouterError) -> Self {
-        match error {
-            RouterError::Odd { what, remedy } | RouterError::Refused { what, remedy, .. } => {
-                Self::hold(what, remedy)
-            }
-            other => {
-                match Err::<(), _>(other).or_trouble("the routers are not as they should be") {
-                    Err(trouble) => trouble,
-                    // An error does not become a success.
-                    Ok(()) => Self::passing("the routers are not as they should be"),
-                }
-            }
+        if let RouterError::Odd { what, remedy } | RouterError::Refused { what, remedy, .. } = error
+        {
+            return Self::hold(what, remedy);
         }
+        Self::because("the routers could not be handled", LOOK, error)
     }
 }

@@ -44,6 +44,8 @@ check() {
     fi
     [[ $live != "$want" ]] || return 0
     if [[ -n $live && " $from " != *" $live "* ]]; then
+        # Back, it is enough that none of the plan's rings is in place.
+        [[ $back == yes ]] && return
         refuse "the ring in $ring of the zone $(zonename) is of the image $live, and not of $want or one of: $from" \
             "find out who installed it; put the ring of ${from%% *} back and restart $name"
     fi
@@ -54,13 +56,24 @@ check() {
     fi
 }
 
+# Always fails. Forward, to go on trying would keep writes refused.
+not_started() {
+    if [[ $back == yes ]]; then
+        echo "$name in the zone $(zonename) did not start with the ring $want: $1" >&2
+        return 1
+    fi
+    refuse "$name in the zone $(zonename) did not start with the ring $want: $1" \
+        "see its log (\`svcs -L $name\` in the zone); \`reshard resume\` tries again"
+}
+
 flip() {
     local name=$1 ring=${rings[$1]} state=${states[$1]} status=${statuses[$1]} fmri=${routers%:*}:$1
-    local flip=$ring.reshard-flip live answer before='' deadline verdict=flipped
+    local flip=$ring.reshard-flip want=$want live said answer before='' deadline try verdict=flipped
     live=$(image_of "$ring")
+    # A ring that is not the plan's, which only the way back meets, stays.
+    [[ -n $live && " $want $from " != *" $live "* ]] && want=$live
     answer=$(status_of "$status") && before=$(process_of "$answer")
     if [[ $live == "$want" && ! -e $flip ]]; then
-        verdict=already
         if [[ $state != online ]] || { [[ -n $before ]] && routes "$answer"; }; then
             printf '%s\t%s\t%s\t%s\t%s\n' "$name" "$status" already "$live" "${before:-- -}"
             return
@@ -76,18 +89,21 @@ flip() {
         if [[ -n $live ]]; then
             mv "$ring" "$ring.reshard-$live" || return
         else
+            # An instance that is started without its ring makes such a directory.
             rm -rf "$ring"
         fi
         mv "$ring.reshard-$want" "$ring" || return
     fi
     answer='- -'
     if [[ $start == yes ]]; then
-        svcadm enable -s "$fmri" || return
+        said=$(svcadm enable -s "$fmri" 2>&1) || not_started "${said%%$'\n'*}" || return
         deadline=$((SECONDS + patience))
-        until answer=$(status_of "$status") && answer=$(process_of "$answer") && [[ $answer != "$before" ]]; do
-            if ((SECONDS >= deadline)); then
-                echo "$name does not answer at http://$ip:$status/status $patience s after it was started" >&2
-                return 1
+        for ((try = 1; ; try++)); do
+            answer=$(status_of "$status") && answer=$(process_of "$answer") && [[ $answer != "$before" ]] && break
+            if ((try % 20 == 0)) && [[ $(svcs -Ho state "$fmri") == maintenance ]]; then
+                not_started "it is in maintenance" || return
+            elif ((SECONDS >= deadline)); then
+                not_started "no answer at http://$ip:$status/status within $patience s" || return
             fi
             sleep 0.05
         done

@@ -38,7 +38,8 @@ begin() {
 not_late() {
     if [[ $2 == "$plan" ]] && (($1 > issue)); then
         rm -f "/var/tmp/reshard-rings.lock.$BASHPID"
-        refuse "command $issue of the plan came after command $1" "nothing: the newer command is obeyed"
+        refuse "command $issue of the plan came after command $1" \
+            "see whether the plan is carried out from another copy of its file; if not, remove /var/tmp/reshard-rings.seen in the zone $(zonename)"
     fi
 }
 
