@@ -28,7 +28,8 @@ fn describe(text: &mut String, number: u32, phase: &dyn Phase) -> std::fmt::Resu
         WriteBlock::Inside => " Writes to the moving vnodes are refused meanwhile.",
         WriteBlock::Ends => " In the end writes flow again.",
     };
-    let last = if phase.is_point_of_no_return() { " From here on there is no way back." } else { "" };
+    let last =
+        if phase.is_point_of_no_return() { " From here on there is no way back." } else { "" };
     if !block.is_empty() || !last.is_empty() {
         writeln!(text, "\n{}", format!("{block}{last}").trim())?;
     }
@@ -65,7 +66,10 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/phases.md");
         let page = fs::read_to_string(path).unwrap();
         let now = document(&super::super::rfd103());
-        assert!(page == now, "make it anew: cargo run -p reshard-cli -- phases --markdown > docs/phases.md");
+        assert!(
+            page == now,
+            "make it anew: cargo run -p reshard-cli -- phases --markdown > docs/phases.md"
+        );
     }
 
     #[test]
@@ -74,7 +78,9 @@ mod tests {
         let names: BTreeSet<_> = phases.iter().map(|phase| phase.name()).collect();
         assert_eq!(names.len(), phases.len());
         for about in phases.iter().map(|phase| phase.about()) {
-            for said in [about.title, about.reads, about.writes, about.done_when, about.undo, about.pause] {
+            for said in
+                [about.title, about.reads, about.writes, about.done_when, about.undo, about.pause]
+            {
                 assert!(!said.is_empty(), "{}", about.title);
             }
         }
@@ -82,7 +88,12 @@ mod tests {
         let begin = blocks.iter().position(|block| *block == WriteBlock::Begins).unwrap();
         let end = blocks.iter().position(|block| *block == WriteBlock::Ends).unwrap();
         let inside = |at| begin < at && at < end;
-        assert!(blocks.iter().enumerate().all(|(at, block)| inside(at) == (*block == WriteBlock::Inside)));
+        assert!(
+            blocks
+                .iter()
+                .enumerate()
+                .all(|(at, block)| inside(at) == (*block == WriteBlock::Inside))
+        );
         let last = phases.iter().position(|phase| phase.is_point_of_no_return()).unwrap();
         assert!(inside(last));
     }

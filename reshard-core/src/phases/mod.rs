@@ -38,6 +38,7 @@ pub use self::block_writes::BlockWrites;
 pub use self::build_rings::BuildRings;
 pub use self::catch_up::CatchUp;
 pub use self::delete_ghosts::DeleteGhosts;
+pub use self::document::document;
 pub use self::drain::Drain;
 pub use self::freeze_source::FreezeSource;
 pub use self::install_ring::InstallRing;
@@ -58,7 +59,6 @@ pub use self::tidy_metadata::TidyMetadata;
 pub use self::unfreeze::Unfreeze;
 pub use self::unlock_dumps::UnlockDumps;
 pub use self::verify_routing::VerifyRouting;
-pub use self::document::document;
 use crate::phase::Phase;
 
 /// The runbook of RFD 103, automated as written.
