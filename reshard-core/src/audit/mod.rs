@@ -14,8 +14,6 @@ use crate::rows::RowsError;
 
 /// The bucket that keys are taken from.
 const BUCKET: &str = "manta";
-/// What the port of an electric-moray's status has more than that of its requests.
-const STATUS_OFFSET: u16 = 2000;
 /// Requests to one router at the same time.
 const AT_ONCE: usize = 16;
 
@@ -34,7 +32,7 @@ pub fn router_addresses(routers: &[RouterFacts]) -> Vec<RouterAddress> {
         let (alias, ip) = (router.zone.alias.clone(), router.zone.ip.clone());
         router.instances.clone().into_iter().map(move |instance| RouterAddress {
             name: format!("{alias} {}", instance.instance),
-            address: format!("{ip}:{}", instance.status_port.saturating_sub(STATUS_OFFSET)),
+            address: format!("{ip}:{}", instance.port),
         })
     };
     routers.iter().flat_map(of_zone).collect()

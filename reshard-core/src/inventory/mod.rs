@@ -172,6 +172,8 @@ pub struct RouterFacts {
 pub struct RouterInstance {
     /// Its SMF instance, such as `electric-moray-2021`.
     pub instance: String,
+    /// The port of its requests.
+    pub port: u16,
     /// The port of its status.
     pub status_port: u16,
     /// The directory of its ring.

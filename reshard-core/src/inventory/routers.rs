@@ -58,6 +58,8 @@ pub struct InstanceProbe {
     pub instance: String,
     /// SMF's state of it, such as `online`.
     pub state: String,
+    /// The port of its requests.
+    pub port: u16,
     /// The port of its status.
     pub status_port: u16,
     /// The directory of its ring.
@@ -138,7 +140,7 @@ fn parse(printed: &str, before: Timestamp, after: Timestamp) -> Result<RouterPro
                 let zone = zone.parse().map_err(|_| wrong())?;
                 clock = Some(ClockReading { zone, before, after });
             }
-            ["instance", instance, state, port, ring, stamp, tables] => {
+            ["instance", instance, state, port, status_port, ring, stamp, tables] => {
                 let stamp = match *stamp {
                     "-" => Stamped::Not,
                     "?" => Stamped::Unreadable,
@@ -147,7 +149,8 @@ fn parse(printed: &str, before: Timestamp, after: Timestamp) -> Result<RouterPro
                 instances.push(InstanceProbe {
                     instance: (*instance).to_owned(),
                     state: (*state).to_owned(),
-                    status_port: port.parse().map_err(|_| wrong())?,
+                    port: port.parse().map_err(|_| wrong())?,
+                    status_port: status_port.parse().map_err(|_| wrong())?,
                     ring: (*ring).to_owned(),
                     stamp,
                     tables: (*tables != "-").then(|| (*tables).to_owned()),
@@ -180,6 +183,7 @@ pub(super) async fn gather(
         let probe = probe_router(deployment, &zone.place, &zone.ip, clock).await?;
         let instances = probe.instances.into_iter().map(|seen| RouterInstance {
             instance: seen.instance,
+            port: seen.port,
             status_port: seen.status_port,
             ring: seen.ring,
             stamp: seen.stamp.image(),
@@ -209,14 +213,15 @@ mod tests {
     fn a_zone_is_understood() {
         let now: Timestamp = "2024-05-06T07:08:09Z".parse().unwrap();
         let printed = "Welcome!\nclock 1714979290\n\
-            instance electric-moray-2022 maintenance 4022 /electric-moray/chash/leveldb-2022 ? -\n\
-            instance electric-moray-2021 online 4021 /electric-moray/chash/leveldb-2021 f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d 12:34\n\
+            instance electric-moray-2022 maintenance 2022 4022 /electric-moray/chash/leveldb-2022 ? -\n\
+            instance electric-moray-2021 online 2021 4021 /electric-moray/chash/leveldb-2021 f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d 12:34\n\
             status electric-moray-2021 {\"pid\": 7, \"client_list\": [\"tcp://1.moray:2020\"], \"index_shards\": [{\"host\":\"1.moray\",\"readOnly\":true}]}\n\
             status electric-moray-2022 \n";
         let probe = parse(printed, now, now).unwrap();
         assert_eq!(probe.clock.skew(), 0);
         let [first, second] = probe.instances.as_slice() else { panic!("{probe:?}") };
         assert_eq!((first.instance.as_str(), first.status_port), ("electric-moray-2021", 4021));
+        assert_eq!(first.port, 2021);
         assert!(first.stamp.image().is_some());
         assert_eq!(first.tables.as_deref(), Some("12:34"));
         assert_eq!(second.stamp, Stamped::Unreadable);
@@ -227,7 +232,7 @@ mod tests {
         assert!(status.index_shards[0].read_only);
         assert_eq!(parse("clock x", now, now), Err("clock x".to_owned()));
         assert_eq!(parse("", now, now), Err("nothing".to_owned()));
-        let line = "instance a online 99999 /r - -";
+        let line = "instance a online 2021 99999 /r - -";
         assert_eq!(parse(line, now, now), Err(line.to_owned()));
     }
 

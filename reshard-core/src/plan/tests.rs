@@ -54,6 +54,7 @@ pub(crate) fn inventory(shards: u32, vnodes: u32) -> Inventory {
     });
     let instances = (2021..2025).map(|port| RouterInstance {
         instance: format!("electric-moray-{port}"),
+        port,
         status_port: port + 2000,
         ring: format!("/electric-moray/chash/leveldb-{port}"),
         stamp: None,

@@ -50,6 +50,7 @@ fn routers(change: impl FnOnce(&mut InstanceProbe)) -> Vec<RouterSeen> {
     let instance = |port: u16| InstanceProbe {
         instance: format!("electric-moray-{port}"),
         state: "online".to_owned(),
+        port,
         status_port: port + 2000,
         ring: format!("/electric-moray/chash/leveldb-{port}"),
         stamp: Stamped::Not,
