@@ -67,6 +67,32 @@ pub(crate) enum Error {
     /// The region cannot be read.
     #[error(transparent)]
     Inventory(#[from] reshard_core::InventoryError),
+    /// Rows cannot be counted.
+    #[error(transparent)]
+    Rows(#[from] reshard_core::rows::RowsError),
+    /// A database cannot be connected to.
+    #[error(transparent)]
+    Database(#[from] reshard_core::DatabaseError),
+    /// A configuration cannot be found out.
+    #[error(transparent)]
+    Discover(#[from] reshard_core::DiscoverError),
+    /// A URL is none.
+    #[error(transparent)]
+    Url(#[from] sapi_client::InvalidBaseUrl),
+    /// There is a configuration already.
+    #[error("there is a file {path} already; remove it, or choose another name")]
+    Exists {
+        /// The file.
+        path: String,
+    },
+    /// Nobody said where SAPI is.
+    #[error(
+        "where is SAPI? Give its URL, or run this in Manta's deployment zone, whose configuration {path} names it"
+    )]
+    NoSapi {
+        /// The deployment zone's configuration.
+        path: String,
+    },
     /// There is no plan.
     #[error("no plan can be made")]
     Plan(#[from] reshard_core::PlanError),

@@ -3,9 +3,12 @@
 mod by_hand;
 mod confirm;
 mod control;
+mod doctor;
 mod error;
 mod format;
+mod init;
 mod lab;
+mod measure;
 mod place;
 mod plan;
 mod run;
@@ -43,6 +46,9 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Init(init::InitArgs),
+    Doctor(doctor::DoctorArgs),
+    Measure(measure::MeasureArgs),
     Plan(plan::PlanArgs),
     Run(run::RunArgs),
     /// Go on with a plan that was paused, held or interrupted
@@ -123,6 +129,9 @@ impl Command {
                 Self::Rows(verb) => return by_hand::run(verb).await,
                 Self::Check(verb) => return by_hand::run(verb).await,
                 Self::Lab(args) => return args.run(out).await,
+                Self::Doctor(args) => return args.run(out).await,
+                Self::Init(args) => args.run(out).await,
+                Self::Measure(args) => args.run(out).await,
                 Self::Status(args) => args.run(out).await,
                 Self::Pause(args) => args.run(),
                 Self::Tune(args) => args.run(out),

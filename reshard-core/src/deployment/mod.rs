@@ -24,6 +24,9 @@ use crate::configuration::Configuration;
 
 /// How long a PostgreSQL server may take for a question that costs it nothing.
 const POSTGRES_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long ZooKeeper keeps the locks of an executor that has died: so long its successor has to wait, in the worst case
+/// while writes are refused.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long connecting to an API may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -78,7 +81,9 @@ impl Deployment {
             .zookeeper
             .parse()
             .map_err(|source| DeploymentError::ZooKeeperAddress { source: Box::new(source) })?;
-        let session = Session::connect(&servers, &SessionOptions::default()).await?;
+        let options =
+            SessionOptions { session_timeout: SESSION_TIMEOUT, ..SessionOptions::default() };
+        let session = Session::connect(&servers, &options).await?;
         let settings = Settings::default();
         let datacenters: BTreeMap<String, Datacenter> = configuration
             .datacenters

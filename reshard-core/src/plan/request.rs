@@ -73,3 +73,13 @@ pub enum Selection {
     /// For each new shard, by number, its vnodes.
     Chosen(BTreeMap<u32, VnodeSet>),
 }
+
+impl Selection {
+    /// Whether rows and bytes have to be known for it.
+    pub fn needs_measurement(&self) -> bool {
+        match self {
+            Self::Rows | Self::Bytes | Self::Shares(_) => true,
+            Self::Count | Self::Listed(_) | Self::Chosen(_) => false,
+        }
+    }
+}

@@ -14,6 +14,7 @@ use super::summary;
 use crate::output::{Output, say};
 use crate::progress::spinner;
 use crate::reshard::error::{Error, Result};
+use crate::reshard::measure::measured;
 use crate::reshard::place::Region;
 
 /// Look at the region and make a plan to split a shard; nothing is changed
@@ -68,6 +69,9 @@ pub(super) struct NewArgs {
     /// Count the rows, though the choice does not need it
     #[arg(long)]
     measure: bool,
+    /// Count only so many percent of the pages, chosen at random
+    #[arg(long, value_name = "PERCENT")]
+    sample: Option<f64>,
     /// Print the plan and do not write it
     #[arg(long)]
     dry_run: bool,
@@ -106,7 +110,10 @@ impl NewArgs {
         let on_progress = |what: &str| spinner.set_message(what.to_owned());
         let inventory = gather(&deployment, &self.source, &cache, &SystemClock, &on_progress).await;
         spinner.finish_and_clear();
-        let inventory = inventory?;
+        let mut inventory = inventory?;
+        if self.measure || request.selection.needs_measurement() {
+            inventory.measurement = Some(measured(&deployment, &inventory, self.sample).await?);
+        }
         let costs = Costs::default();
         let plan = Plan::make(PlanUuid::random(), Timestamp::now(), request, inventory, &costs)?;
         summary(&plan, out)?;

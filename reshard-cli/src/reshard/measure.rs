@@ -1,0 +1,137 @@
+//! `reshard measure`.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use manatee_client::ShardName;
+use reshard_core::rows::measuring_peer;
+use reshard_core::{
+    Database, Deployment, Inventory, MeasureOptions, Measurement, Method, SystemClock, gather,
+    measure,
+};
+
+use super::error::Result;
+use super::format::Format;
+use super::place::Region;
+use crate::output::Output;
+use crate::progress::spinner;
+
+/// The longest time that one statement may take.
+const STATEMENT: Duration = Duration::from_mins(1);
+/// How many vnodes are printed.
+const SHOWN: usize = 15;
+
+/// RFD 103 step 1: count the rows and bytes of every vnode of a shard
+///
+/// It reads from the last peer of the chain, a few megabytes at a time. Rows without a `_vnode` are counted where their
+/// keys belong.
+#[derive(Args, Debug)]
+pub(super) struct MeasureArgs {
+    /// The shard
+    shard: ShardName,
+    #[command(flatten)]
+    region: Region,
+    /// Read only so many percent of the pages, chosen at random
+    #[arg(long, value_name = "PERCENT")]
+    sample: Option<f64>,
+    /// Where images of rings are kept [default: the current directory]
+    #[arg(long, value_name = "DIRECTORY", default_value = ".")]
+    cache: PathBuf,
+    /// How to print it; JSON has every vnode
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+impl MeasureArgs {
+    pub(super) async fn run(self, out: &mut Output) -> Result<()> {
+        let deployment = self.region.connect().await?;
+        let inventory =
+            gather(&deployment, &self.shard, &self.cache, &SystemClock, &|_| {}).await?;
+        let measurement = measured(&deployment, &inventory, self.sample).await?;
+        if self.output.is_json() {
+            return Ok(out.json(&measurement)?);
+        }
+        show(&measurement, out)
+    }
+}
+
+/// Measures the shard of an inventory, with progress on standard error.
+pub(super) async fn measured(
+    deployment: &Deployment,
+    inventory: &Inventory,
+    sample: Option<f64>,
+) -> Result<Measurement> {
+    let shard = &inventory.source.name;
+    let peer = measuring_peer(deployment, shard).await?;
+    let database = Database::connect(&peer, STATEMENT).await?;
+    let pnode = format!("tcp://{shard}:2020");
+    let owned = inventory.ring.pnodes.iter().find(|facts| facts.pnode == pnode);
+    let options = MeasureOptions {
+        share: sample.map(|percent| percent / 100.0),
+        vnodes: owned.map_or(1, |facts| facts.vnodes.len()),
+        ..MeasureOptions::default()
+    };
+    let bar = spinner();
+    let on_progress = |progress: reshard_core::MeasureProgress| {
+        let reshard_core::MeasureProgress { table, done, total } = progress;
+        bar.set_message(format!("counting {table}: {done} of {total} pages"));
+    };
+    let hashing = &inventory.ring.hashing;
+    let measurement =
+        measure(&database, shard, hashing, &options, &SystemClock, &on_progress).await;
+    bar.finish_and_clear();
+    Ok(measurement?)
+}
+
+fn show(measurement: &Measurement, out: &mut Output) -> Result<()> {
+    match measurement.method {
+        Method::Exact => writeln!(out, "{}, every row counted", measurement.shard)?,
+        Method::Sampled { share, relative_error } => writeln!(
+            out,
+            "{}, from {:.1} % of the pages; the standard error of a vnode of mean size is {:.0} %",
+            measurement.shard,
+            share * 100.0,
+            relative_error * 100.0
+        )?,
+    }
+    let mut sums: BTreeMap<fash::Vnode, (u64, u64, u64)> = BTreeMap::new();
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(["TABLE", "VNODES", "ROWS", "BYTES", "NO _VNODE"]);
+    for counted in &measurement.tables {
+        let (mut rows, mut bytes) = (0, 0);
+        for vnode in &counted.vnodes {
+            let sum = sums.entry(vnode.vnode).or_default();
+            sum.0 += vnode.rows;
+            sum.1 += vnode.bytes;
+            sum.2 += vnode.rows_of_last_day;
+            rows += vnode.rows;
+            bytes += vnode.bytes;
+        }
+        table.add_row([
+            counted.table.clone(),
+            counted.vnodes.len().to_string(),
+            rows.to_string(),
+            bytes.to_string(),
+            counted.without_vnode.to_string(),
+        ]);
+    }
+    writeln!(out, "{}\n", table.trim_fmt())?;
+    let mut heaviest: Vec<_> = sums.into_iter().collect();
+    heaviest.sort_by_key(|&(vnode, (rows, ..))| (Reverse(rows), vnode));
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(["VNODE", "ROWS", "BYTES", "ROWS OF LAST DAY"]);
+    for (vnode, (rows, bytes, new)) in heaviest.iter().take(SHOWN) {
+        table.add_row([vnode.to_string(), rows.to_string(), bytes.to_string(), new.to_string()]);
+    }
+    writeln!(out, "{}", table.trim_fmt())?;
+    if heaviest.len() > SHOWN {
+        writeln!(out, "and {} more vnodes; -o json has them", heaviest.len() - SHOWN)?;
+    }
+    Ok(())
+}
