@@ -17,48 +17,22 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use manatee_client::ShardName;
-use serde::{Deserialize, Serialize};
 
+use super::drain::SPLIT_POINT;
+use super::sweep::{OrRows, Sweeper};
 use super::verify_routing::COPIES_END;
-use crate::executor::{Context, Seen, Waiting};
-use crate::journal::Progress;
-use crate::phase::{About, MayPass, Phase, Trouble, Undone};
+use crate::executor::Context;
+use crate::phase::{About, Phase, Trouble, Undone};
 use crate::rows::{
-    Ghost, GhostSweep, Keepers, ProofPoints, RowsError, Snapshot, Split, Table, Tables,
-    UnshardedTable, connect_primary, copies_of_unsharded, count_rows, delete_proven, drop_copy,
-    list_tables, sync_lag,
+    InvalidSnapshot, Keepers, ProofPoints, Snapshot, Split, Tables, UnshardedTable,
+    connect_primary, copies_of_unsharded, drop_copy, list_tables,
 };
+use crate::shards::SplitPoint;
 
-/// The fact that [`Swept`] is kept in, by shard and table.
-const GHOSTS: &str = "ghosts";
 /// The fact with the tables that are not sharded, by shard.
 const UNSHARDED: &str = "unsharded";
 /// How long one statement may take.
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
-/// How often the sync's lag is looked at.
-const LAG_INTERVAL: Duration = Duration::from_secs(1);
-/// How often a table is swept before the plan holds because rows come back.
-const SWEEPS: u32 = 5;
-
-/// What is left of the fact `split-point`.
-#[derive(Deserialize)]
-struct SplitPoint {
-    snapshot: Snapshot,
-}
-
-/// How far a table of a shard is.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Swept {
-    /// The next page.
-    page: u64,
-    /// Rows deleted.
-    deleted: u64,
-    /// Those of them that had no `_vnode`.
-    without_vnode: u64,
-    /// Rows that are left, all of which the shard owns; absent until that was verified.
-    verified: Option<u64>,
-}
 
 /// Deletes the rows that a shard does not own any more.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,20 +67,23 @@ impl Phase for DeleteGhosts {
         }
         let keepers = Keepers::new(&split, points, databases).await;
         let keepers = keepers.or_rows("the databases cannot be compared")?;
-        let mut unsharded: BTreeMap<ShardName, Vec<UnshardedTable>> = BTreeMap::new();
         for holder in split.shards() {
-            let tables = tables_of(&keepers, holder).await?;
-            for table in &tables.sharded {
+            for table in &tables_of(&keepers, holder).await?.sharded {
                 Sweeper { context, split: &split, keepers: &keepers, holder, table }.run().await?;
             }
-            unsharded.insert(holder.clone(), tables.unsharded);
         }
         drop_copies(context, &split, &keepers).await?;
-        context.remember(UNSHARDED, &unsharded)?;
-        let names = unsharded.values().flatten().map(|table| table.name.as_str());
-        let names: std::collections::BTreeSet<&str> = names.collect();
-        let names: Vec<&str> = names.into_iter().collect();
-        context.note(format!("tables that are not sharded stay as they are: {}", names.join(", ")))
+        let mut unsharded: BTreeMap<&ShardName, Vec<UnshardedTable>> = BTreeMap::new();
+        for holder in split.shards() {
+            let tables = tables_of(&keepers, holder).await?.unsharded;
+            let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+            context.note(format!(
+                "{holder} keeps its tables that are not sharded as they are: {}",
+                names.join(", ")
+            ))?;
+            unsharded.insert(holder, tables);
+        }
+        context.remember(UNSHARDED, &unsharded)
     }
 
     async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
@@ -125,161 +102,21 @@ fn proof_points(context: &Context) -> Result<ProofPoints, Trouble> {
         )
     };
     let point: SplitPoint =
-        context.fact("split-point")?.ok_or_else(|| missing("split-point", "drain"))?;
+        context.fact(SPLIT_POINT)?.ok_or_else(|| missing(SPLIT_POINT, "drain"))?;
+    let snapshot: Snapshot = point.snapshot.parse().map_err(|error: InvalidSnapshot| {
+        Trouble::hold(
+            format!("the fact {SPLIT_POINT} cannot be used: {error}"),
+            "nothing can be deleted safely; see how it came into the journal",
+        )
+    })?;
     let ends = context.fact(COPIES_END)?.ok_or_else(|| missing(COPIES_END, "verify-routing"))?;
-    Ok(ProofPoints { split: point.snapshot.xmin, ends })
+    Ok(ProofPoints { split: snapshot.xmin, ends })
 }
 
 async fn tables_of(keepers: &Keepers<'_>, holder: &ShardName) -> Result<Tables, Trouble> {
     let doing = || format!("the tables of {holder} cannot be listed");
     let database = keepers.database(holder, holder).or_rows(doing())?;
     list_tables(database).await.or_rows(doing())
-}
-
-/// One table of one shard.
-struct Sweeper<'a> {
-    context: &'a Context,
-    split: &'a Split,
-    keepers: &'a Keepers<'a>,
-    holder: &'a ShardName,
-    table: &'a Table,
-}
-
-impl Sweeper<'_> {
-    async fn run(&self) -> Result<(), Trouble> {
-        if self.swept()?.verified.is_some() {
-            return Ok(());
-        }
-        let what = format!("delete the ghost rows of {} at {}", self.table.name, self.holder);
-        for _ in 0..SWEEPS {
-            self.context.act(&what, self.sweep()).await?;
-            let ghosts = self.verify().await?;
-            if ghosts == 0 {
-                return Ok(());
-            }
-            self.context.note(format!("{ghosts} ghost rows came meanwhile, or were changed"))?;
-        }
-        Err(Trouble::hold(
-            format!("ghost rows keep coming to {} at {}", self.table.name, self.holder),
-            "something writes there and bypasses electric-moray (the rebalancer?): stop it; then `reshard resume`",
-        ))
-    }
-
-    /// Deletes from the page that was reached to the last.
-    async fn sweep(&self) -> Result<(), Trouble> {
-        let (context, table) = (self.context, &self.table.name);
-        let mut swept = self.swept()?;
-        let sweep = GhostSweep::begin(self.keepers, self.holder, self.table, swept.page).await;
-        let mut sweep = sweep.or_rows(self.failing())?;
-        let mut looked_at_lag = None;
-        while let Some(ghosts) = sweep.next().await.or_rows(self.failing())? {
-            let mut ghosts: &[Ghost] = &ghosts;
-            while !ghosts.is_empty() {
-                context.checkpoint()?;
-                let knobs = context.knobs()?;
-                let now = context.now();
-                if looked_at_lag.is_none_or(|then| crate::clock::elapsed(now, then) >= LAG_INTERVAL)
-                {
-                    self.wait_for_sync(knobs.wait_seconds).await?;
-                    looked_at_lag = Some(now);
-                }
-                let size = usize::try_from(knobs.delete_batch.max(1)).unwrap_or(usize::MAX);
-                let (batch, rest) = ghosts.split_at(size.min(ghosts.len()));
-                let deleted = delete_proven(self.keepers, self.holder, self.table, batch).await;
-                swept.deleted += deleted.or_rows(self.failing())?;
-                let without = batch.iter().filter(|ghost| ghost.vnode.is_none()).count();
-                swept.without_vnode += u64::try_from(without).unwrap_or(0);
-                ghosts = rest;
-                context.sleep(Duration::from_millis(knobs.delete_pause_ms)).await;
-            }
-            let (done, total) = sweep.place();
-            swept.page = done;
-            self.remember(&swept)?;
-            let what = format!(
-                "deleting ghost rows of {table} at {}: {} deleted",
-                self.holder, swept.deleted
-            );
-            context.progress(&what, Progress { done, total, unit: "pages".to_owned() })?;
-            context.checkpoint()?;
-        }
-        Ok(())
-    }
-
-    /// Reads the whole table again and tells how many ghosts there are.
-    async fn verify(&self) -> Result<u64, Trouble> {
-        let (context, table, holder) = (self.context, &self.table.name, self.holder);
-        let database = self.keepers.database(holder, holder).or_rows(self.failing())?;
-        let what = format!("verifying that {holder} has no ghost rows in {table}");
-        let progress = |done, total| {
-            let progress = Progress { done, total, unit: "pages".to_owned() };
-            let shown = context.checkpoint().and_then(|()| context.progress(&what, progress));
-            std::future::ready(shown.map_err(Stop::Trouble))
-        };
-        let counted = count_rows(database, self.table, self.split, progress).await;
-        let counted = counted.map_err(|stop| match stop {
-            Stop::Trouble(trouble) => trouble,
-            Stop::Rows(error) => rows_trouble(self.failing(), error),
-        })?;
-        let ghosts = counted.ghosts_at(holder);
-        let mut swept = self.swept()?;
-        // If there are any, the next sweep begins at the beginning.
-        swept.page = 0;
-        swept.verified = (ghosts == 0).then(|| counted.kept_at(holder));
-        self.remember(&swept)?;
-        if ghosts == 0 {
-            context.note(format!(
-                "{holder} has no ghost rows in {table}: {} were deleted, {} of them without a _vnode; {} rows are left, \
-                 all its own",
-                swept.deleted,
-                swept.without_vnode,
-                counted.kept_at(holder)
-            ))?;
-        }
-        Ok(ghosts)
-    }
-
-    async fn wait_for_sync(&self, wait_seconds: u64) -> Result<(), Trouble> {
-        let (context, holder) = (self.context, self.holder);
-        let waiting = Waiting {
-            what: format!("the sync of {holder} to catch up, before more rows are deleted"),
-            you_can: "see `manatee-adm show` in a postgres zone; `reshard tune delete_max_lag_bytes=…` lets it be \
-                      further behind"
-                .to_owned(),
-        };
-        let look = async || {
-            let lag = sync_lag(context.deployment(), holder).await;
-            let lag = lag.or_rows(format!("the sync of {holder} cannot be looked at"))?;
-            let most = context.knobs()?.delete_max_lag_bytes;
-            Ok(match lag {
-                Some(u64::MAX) => Seen::NotYet(None, "it is away".to_owned()),
-                Some(lag) if lag > most => Seen::NotYet(None, format!("{lag} bytes behind")),
-                Some(_) | None => Seen::Ready(()),
-            })
-        };
-        context.wait(waiting, Duration::from_secs(wait_seconds), look).await
-    }
-
-    fn failing(&self) -> String {
-        format!("ghost rows of {} cannot be deleted at {}", self.table.name, self.holder)
-    }
-
-    fn swept(&self) -> Result<Swept, Trouble> {
-        Ok(self.all()?.remove(&self.key()).unwrap_or_default())
-    }
-
-    fn remember(&self, swept: &Swept) -> Result<(), Trouble> {
-        let mut all = self.all()?;
-        all.insert(self.key(), swept.clone());
-        self.context.remember(GHOSTS, &all)
-    }
-
-    fn all(&self) -> Result<BTreeMap<String, Swept>, Trouble> {
-        Ok(self.context.fact(GHOSTS)?.unwrap_or_default())
-    }
-
-    fn key(&self) -> String {
-        format!("{}/{}", self.holder, self.table.name)
-    }
 }
 
 /// At the new shards of the region's storage shard, drops what the plan lists, and nothing else.
@@ -306,36 +143,4 @@ async fn drop_copies(
         }
     }
     Ok(())
-}
-
-/// Why a count ended early.
-enum Stop {
-    Rows(RowsError),
-    Trouble(Trouble),
-}
-
-impl From<RowsError> for Stop {
-    fn from(error: RowsError) -> Self {
-        Self::Rows(error)
-    }
-}
-
-fn rows_trouble(what: impl std::fmt::Display, error: RowsError) -> Trouble {
-    let remedy = error.remedy();
-    let what = what.to_string();
-    if error.may_pass() {
-        return Trouble::Passing { what, source: Some(Box::new(error)) };
-    }
-    Trouble::Hold { what, remedy, source: Some(Box::new(error)) }
-}
-
-/// As [`crate::phase::OrTrouble`], with the error's own remedy.
-trait OrRows<T> {
-    fn or_rows(self, what: impl std::fmt::Display) -> Result<T, Trouble>;
-}
-
-impl<T> OrRows<T> for Result<T, RowsError> {
-    fn or_rows(self, what: impl std::fmt::Display) -> Result<T, Trouble> {
-        self.map_err(|error| rows_trouble(what, error))
-    }
 }

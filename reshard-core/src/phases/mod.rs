@@ -26,6 +26,7 @@ mod router_work;
 mod source;
 mod split_shard;
 mod stage_rings;
+mod sweep;
 mod tidy_metadata;
 mod together;
 mod unfreeze;

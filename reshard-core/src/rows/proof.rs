@@ -10,7 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use manatee_client::ShardName;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::RowsError;
 use crate::deployment::Database;
@@ -47,18 +47,6 @@ impl FromStr for Snapshot {
             return Err(invalid());
         }
         Ok(Self { xmin, xmax })
-    }
-}
-
-impl Serialize for Snapshot {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}:{}:", self.xmin, self.xmax))
-    }
-}
-
-impl<'de> Deserialize<'de> for Snapshot {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

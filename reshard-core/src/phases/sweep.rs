@@ -1,0 +1,217 @@
+//! Deleting the ghost rows of one table of one shard, and verifying that none is left.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::future::ready;
+use std::time::Duration;
+
+use manatee_client::ShardName;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::elapsed;
+use crate::executor::{Context, Seen, Waiting};
+use crate::journal::Progress;
+use crate::phase::{MayPass, Trouble};
+use crate::rows::{
+    Ghost, GhostSweep, Keepers, RowsError, Split, Table, count_rows, delete_proven, sync_lag,
+};
+
+/// The fact that [`Swept`] is kept in, by shard and table.
+const GHOSTS: &str = "ghosts";
+/// How often the sync's lag is looked at.
+const LAG_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a table is swept before the plan holds because rows come back.
+const SWEEPS: u32 = 5;
+
+/// How far a table of a shard is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Swept {
+    /// The next page.
+    page: u64,
+    /// Rows deleted; after a crash those of one batch may be missing.
+    deleted: u64,
+    /// Those of them that had no `_vnode`.
+    without_vnode: u64,
+    /// Rows that are left, all of which the shard owns; absent until that was verified.
+    verified: Option<u64>,
+}
+
+/// One table of one shard.
+pub(super) struct Sweeper<'a> {
+    pub(super) context: &'a Context,
+    pub(super) split: &'a Split,
+    pub(super) keepers: &'a Keepers<'a>,
+    pub(super) holder: &'a ShardName,
+    pub(super) table: &'a Table,
+}
+
+impl Sweeper<'_> {
+    /// Sweeps and verifies until a verification finds nothing.
+    pub(super) async fn run(&self) -> Result<(), Trouble> {
+        if self.swept()?.verified.is_some() {
+            return Ok(());
+        }
+        let what = format!("delete the ghost rows of {} at {}", self.table.name, self.holder);
+        for _ in 0..SWEEPS {
+            self.context.act(&what, self.sweep()).await?;
+            let ghosts = self.verify().await?;
+            if ghosts == 0 {
+                return Ok(());
+            }
+            self.context.note(format!("{ghosts} ghost rows came meanwhile, or were changed"))?;
+        }
+        Err(Trouble::hold(
+            format!("ghost rows keep coming to {} at {}", self.table.name, self.holder),
+            "something writes there and bypasses electric-moray (the rebalancer?): stop it; then `reshard resume`",
+        ))
+    }
+
+    /// Deletes from the page that was reached to the last.
+    async fn sweep(&self) -> Result<(), Trouble> {
+        let (context, table) = (self.context, &self.table.name);
+        let mut swept = self.swept()?;
+        let sweep = GhostSweep::begin(self.keepers, self.holder, self.table, swept.page).await;
+        let mut sweep = sweep.or_rows(self.failing())?;
+        let mut looked_at_lag = None;
+        while let Some(ghosts) = sweep.next().await.or_rows(self.failing())? {
+            let mut ghosts: &[Ghost] = &ghosts;
+            while !ghosts.is_empty() {
+                context.checkpoint()?;
+                let knobs = context.knobs()?;
+                let now = context.now();
+                if looked_at_lag.is_none_or(|then| elapsed(now, then) >= LAG_INTERVAL) {
+                    self.wait_for_sync(knobs.wait_seconds).await?;
+                    looked_at_lag = Some(now);
+                }
+                let size = usize::try_from(knobs.delete_batch.max(1)).unwrap_or(usize::MAX);
+                let (batch, rest) = ghosts.split_at(size.min(ghosts.len()));
+                let deleted = delete_proven(self.keepers, self.holder, self.table, batch).await;
+                swept.deleted += deleted.or_rows(self.failing())?;
+                let without = batch.iter().filter(|ghost| ghost.vnode.is_none()).count();
+                swept.without_vnode += u64::try_from(without).unwrap_or(0);
+                self.remember(&swept)?;
+                ghosts = rest;
+                context.sleep(Duration::from_millis(knobs.delete_pause_ms)).await;
+            }
+            let (done, total) = sweep.place();
+            swept.page = done;
+            self.remember(&swept)?;
+            let what = format!(
+                "deleting ghost rows of {table} at {}: {} deleted",
+                self.holder, swept.deleted
+            );
+            context.progress(&what, Progress { done, total, unit: "pages".to_owned() })?;
+            context.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    /// Reads the whole table again and tells how many ghosts there are.
+    async fn verify(&self) -> Result<u64, Trouble> {
+        let (context, table, holder) = (self.context, &self.table.name, self.holder);
+        let database = self.keepers.database(holder, holder).or_rows(self.failing())?;
+        let what = format!("verifying that {holder} has no ghost rows in {table}");
+        let progress = |done, total| {
+            let progress = Progress { done, total, unit: "pages".to_owned() };
+            let shown = context.checkpoint().and_then(|()| context.progress(&what, progress));
+            ready(shown.map_err(Stop::Trouble))
+        };
+        let counted = count_rows(database, self.table, self.split, progress).await;
+        let counted = counted.map_err(|stop| match stop {
+            Stop::Trouble(trouble) => trouble,
+            Stop::Rows(error) => rows_trouble(self.failing(), error),
+        })?;
+        let ghosts = counted.ghosts_at(holder);
+        let mut swept = self.swept()?;
+        // If there are any, the next sweep begins at the beginning.
+        swept.page = 0;
+        swept.verified = (ghosts == 0).then(|| counted.kept_at(holder));
+        self.remember(&swept)?;
+        if ghosts == 0 {
+            context.note(format!(
+                "{holder} has no ghost rows in {table}: {} were deleted, {} of them without a _vnode; {} rows are left, \
+                 all its own",
+                swept.deleted,
+                swept.without_vnode,
+                counted.kept_at(holder)
+            ))?;
+        }
+        Ok(ghosts)
+    }
+
+    async fn wait_for_sync(&self, wait_seconds: u64) -> Result<(), Trouble> {
+        let (context, holder) = (self.context, self.holder);
+        let waiting = Waiting {
+            what: format!("the sync of {holder} to catch up, before more rows are deleted"),
+            you_can: "see `manatee-adm show` in a postgres zone; `reshard tune delete_max_lag_bytes=…` lets it be \
+                      further behind"
+                .to_owned(),
+        };
+        let look = async || {
+            let lag = sync_lag(context.deployment(), holder).await;
+            let lag = lag.or_rows(format!("the sync of {holder} cannot be looked at"))?;
+            let most = context.knobs()?.delete_max_lag_bytes;
+            Ok(match lag {
+                Some(u64::MAX) => Seen::NotYet(None, "it is away".to_owned()),
+                Some(lag) if lag > most => Seen::NotYet(None, format!("{lag} bytes behind")),
+                Some(_) | None => Seen::Ready(()),
+            })
+        };
+        context.wait(waiting, Duration::from_secs(wait_seconds), look).await
+    }
+
+    fn failing(&self) -> String {
+        format!("ghost rows of {} cannot be deleted at {}", self.table.name, self.holder)
+    }
+
+    fn swept(&self) -> Result<Swept, Trouble> {
+        Ok(self.all()?.remove(&self.key()).unwrap_or_default())
+    }
+
+    fn remember(&self, swept: &Swept) -> Result<(), Trouble> {
+        let mut all = self.all()?;
+        all.insert(self.key(), swept.clone());
+        self.context.remember(GHOSTS, &all)
+    }
+
+    fn all(&self) -> Result<BTreeMap<String, Swept>, Trouble> {
+        Ok(self.context.fact(GHOSTS)?.unwrap_or_default())
+    }
+
+    fn key(&self) -> String {
+        format!("{}/{}", self.holder, self.table.name)
+    }
+}
+
+/// Why a count ended early.
+enum Stop {
+    Rows(RowsError),
+    Trouble(Trouble),
+}
+
+impl From<RowsError> for Stop {
+    fn from(error: RowsError) -> Self {
+        Self::Rows(error)
+    }
+}
+
+fn rows_trouble(what: impl Display, error: RowsError) -> Trouble {
+    let remedy = error.remedy();
+    let what = what.to_string();
+    if error.may_pass() {
+        return Trouble::Passing { what, source: Some(Box::new(error)) };
+    }
+    Trouble::Hold { what, remedy, source: Some(Box::new(error)) }
+}
+
+/// As [`crate::phase::OrTrouble`], with the error's own remedy.
+pub(super) trait OrRows<T> {
+    fn or_rows(self, what: impl Display) -> Result<T, Trouble>;
+}
+
+impl<T> OrRows<T> for Result<T, RowsError> {
+    fn or_rows(self, what: impl Display) -> Result<T, Trouble> {
+        self.map_err(|error| rows_trouble(what, error))
+    }
+}
