@@ -29,6 +29,11 @@ impl LabDirectory {
         self.0.join("lock")
     }
 
+    /// What lies over this machine's `/usr` in zones.
+    pub fn tools(&self) -> PathBuf {
+        self.0.join("tools")
+    }
+
     /// ZooKeeper's directory.
     pub fn zookeeper(&self) -> PathBuf {
         self.0.join("zookeeper")

@@ -128,6 +128,7 @@ pub fn zone_shell(layout: &Layout, zone: &ZoneSpec, terminal: &str) -> Command {
         user: layout.run_as.clone(),
         zone: zone.uuid.to_string(),
         control: format!("http://{}", layout.block.control()),
+        tools: LabDirectory::new(&layout.directory).tools(),
         disk_full: false,
     };
     let uuid = entrance.zone.clone();

@@ -27,19 +27,23 @@ const LEFT_BEHIND: Duration = Duration::from_secs(1);
 /// The exit code of a command that ran out of time, as of `timeout`.
 const TIMED_OUT: i32 = 124;
 
-/// Run by `sh` in the new namespace with the zone's root, the lab's program, `full` or `free`, and the command. What the
-/// machine does not have is not mounted. `/usr` and the like belong to another user: nothing can be written there.
+/// Run by `sh` in the new namespace with the zone's root, the lab's program, the directory of tools that are in `/usr`, `full`
+/// or `free`, and the command. What the machine does not have is not mounted. `/usr` and the like belong to another user:
+/// nothing can be written there. Where the kernel has no overlays, only `PATH` finds the tools.
 const MOUNTS: &str = r#"
 set -e
-root=$1 program=$2 disk=$3
-shift 3
+root=$1 program=$2 tools=$3 disk=$4
+shift 4
 # pivot_root wants a mount point. The machine's own root is let go of: with it in sight the kernel would let nobody make a
 # user namespace in a zone, and nobody could tell a zone's processes by their root.
 mount --rbind "$root" "$root"
-for directory in /usr /proc /dev /etc/alternatives /etc/java-17-openjdk; do
+if ! mount -t overlay -o "ro,lowerdir=$tools/usr:/usr" overlay "$root/usr" 2>/dev/null; then
+    mount --rbind /usr "$root/usr"
+    mount -o remount,bind,ro "$root/usr" 2>/dev/null || true
+fi
+for directory in /proc /dev /etc/alternatives /etc/java-17-openjdk; do
     if [ -d "$directory" ]; then mount --rbind "$directory" "$root$directory"; fi
 done
-mount -o remount,bind,ro "$root/usr" 2>/dev/null || true
 mount --bind "$program" "$root/opt/lab/program"
 trap '' XFSZ
 if [ "$disk" = full ]; then ulimit -S -f 0; fi
@@ -62,6 +66,8 @@ pub(crate) struct Entrance {
     pub(crate) zone: String,
     /// `LAB_CONTROL`: the URL of the control API.
     pub(crate) control: String,
+    /// [`crate::directory::LabDirectory::tools`].
+    pub(crate) tools: PathBuf,
     /// Whether writes fail as on a full disk.
     pub(crate) disk_full: bool,
 }
@@ -123,7 +129,8 @@ fn way_in(entrance: &Entrance) -> Vec<&OsStr> {
     const WORDS: [&str; 7] = ["--map-root-user", "--mount", "--", "/bin/sh", "-c", MOUNTS, "sh"];
     let disk = if entrance.disk_full { "full" } else { "free" };
     let mut arguments: Vec<&OsStr> = WORDS.iter().map(OsStr::new).collect();
-    arguments.extend([entrance.root.as_os_str(), entrance.program.as_os_str(), disk.as_ref()]);
+    let (root, program) = (entrance.root.as_os_str(), entrance.program.as_os_str());
+    arguments.extend([root, program, entrance.tools.as_os_str(), disk.as_ref()]);
     arguments
 }
 
