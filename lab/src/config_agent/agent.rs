@@ -113,7 +113,8 @@ pub(crate) async fn pass(
     let zone = automatic.zone;
     let asked = sapi.configuration(zone, None).await;
     let asked = asked.map_err(|source| AgentError::Sapi { zone, source })?;
-    let changed = asked.map(|(configuration, _)| apply(&configuration, directory, automatic, owner));
+    let changed =
+        asked.map(|(configuration, _)| apply(&configuration, directory, automatic, owner));
     let changed = changed.transpose()?.unwrap_or_default();
     Ok(changed.into_iter().map(|changed| changed.path).collect())
 }
@@ -206,15 +207,17 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
         }
         match sapi.configuration(context.zone, etag.as_deref()).await {
             Ok(None) => {}
-            Ok(Some((configuration, new))) => match apply(&configuration, &directory, &automatic, None) {
-                Ok(changed) => {
-                    etag = new;
-                    run_commands(changed, &entrance).await;
+            Ok(Some((configuration, new))) => {
+                match apply(&configuration, &directory, &automatic, None) {
+                    Ok(changed) => {
+                        etag = new;
+                        run_commands(changed, &entrance).await;
+                    }
+                    Err(error) => {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "not rendered");
+                    }
                 }
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "not rendered");
-                }
-            },
+            }
             Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "not polled"),
         }
     }

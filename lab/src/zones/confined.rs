@@ -141,7 +141,8 @@ mod tests {
         zone.write(Path::new("/etc/file"), b"own").unwrap();
         assert!(!root.join("etc/file").is_symlink());
         assert_eq!(zone.read(Path::new("/etc/file")).unwrap(), b"own");
-        let names: Vec<_> = fs::read_dir(&other).unwrap().map(|it| it.unwrap().file_name()).collect();
+        let names: Vec<_> =
+            fs::read_dir(&other).unwrap().map(|it| it.unwrap().file_name()).collect();
         assert_eq!(names, ["secret"]);
         assert_eq!(fs::read_to_string(other.join("secret")).unwrap(), "secret");
         assert_eq!(fs::read_dir(root.join("etc")).unwrap().count(), 1, "no half-written file");

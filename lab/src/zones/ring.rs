@@ -125,7 +125,8 @@ mod tests {
         install("x", &image, &root, 2).unwrap();
         assert!(!stale.exists());
         fs::remove_dir_all(root.join("electric-moray")).unwrap();
-        std::os::unix::fs::symlink(directory.path().join("other"), root.join("electric-moray")).unwrap();
+        std::os::unix::fs::symlink(directory.path().join("other"), root.join("electric-moray"))
+            .unwrap();
         install("x", &image, &root, 2).unwrap();
         assert_eq!(fs::read_dir(&other).unwrap().count(), 0, "a link was followed");
         for number in [1, 2] {

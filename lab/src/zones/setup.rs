@@ -99,7 +99,9 @@ impl Inner {
         let path = "/opt/smartdc/manatee/etc/sitter.json";
         let failed = ZoneError::file("read", self.directory.in_zone(spec.uuid, path));
         let root = Confined::open(&self.directory.zone_root(spec.uuid), None);
-        let sitter = root.and_then(|root| root.read(Path::new(path))).and_then(|text| Ok(serde_json::from_slice::<Value>(&text)?));
+        let sitter = root
+            .and_then(|root| root.read(Path::new(path)))
+            .and_then(|text| Ok(serde_json::from_slice::<Value>(&text)?));
         let sitter = sitter.map_err(failed)?;
         let text = |pointer| sitter.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let shard = text("/shardPath").rsplit('/').next().unwrap_or_default();
