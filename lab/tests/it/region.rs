@@ -1,6 +1,7 @@
 //! A whole lab, walked through with ordinary tools.
 
 mod apis;
+mod breaks;
 mod faults;
 mod started;
 mod zones;
