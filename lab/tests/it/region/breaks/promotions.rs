@@ -22,7 +22,7 @@ pub(super) async fn an_async_becomes_the_sync_and_then_the_primary(region: &Regi
 
     // The longest of all times since the last replay is no matter here.
     let promoted = "Successfully promoted peer.";
-    let script = format!("yes yes | manatee-adm promote -r async -n {uuid} -i 0");
+    let script = format!("printf 'yes\\nyes\\n' | manatee-adm promote -r async -n {uuid} -i 0");
     let done = region.script(zone, &script).await;
     assert!(done.stdout.contains(promoted), "{done:?}");
     eventually("the async is the sync", async || {
@@ -38,7 +38,7 @@ pub(super) async fn an_async_becomes_the_sync_and_then_the_primary(region: &Regi
     whole(region).await;
 
     // From another zone: the old primary's own sitter is deposed meanwhile.
-    let script = format!("yes yes | manatee-adm promote -r sync -n {uuid}");
+    let script = format!("printf 'yes\\nyes\\n' | manatee-adm promote -r sync -n {uuid}");
     let done = region.script(sync.spec.uuid, &script).await;
     assert!(done.stdout.contains(promoted), "{done:?}");
     eventually("the sync is the primary", async || {
