@@ -186,6 +186,9 @@ fn instance(
     match zone.role {
         Role::Postgres => {
             metadata.insert("MANATEE_SHARD_PATH".to_owned(), format!("/manatee/{name}").into());
+            if layout.options.peers == 1 {
+                metadata.insert("ONE_NODE_WRITE_MODE".to_owned(), true.into());
+            }
         }
         Role::Nameservice => {
             metadata.insert("ZK_ID".to_owned(), number.saturating_add(1).into());

