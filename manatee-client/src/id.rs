@@ -6,8 +6,23 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// The name of a shard, e.g. `9.moray.lab.example.net` or `sdc`: the last part of its path in ZooKeeper.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ShardName(String);
+
+impl TryFrom<String> for ShardName {
+    type Error = BadShardName;
+
+    fn try_from(text: String) -> Result<Self, BadShardName> {
+        text.parse()
+    }
+}
+
+impl From<ShardName> for String {
+    fn from(name: ShardName) -> Self {
+        name.0
+    }
+}
 
 impl ShardName {
     /// The name as text.

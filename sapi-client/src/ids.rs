@@ -32,7 +32,7 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
         ///
-        /// Made by parsing the 36-character form; printed in lower case.
+        /// Made by parsing the 36-character form, or of a UUID; printed in lower case.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Uuid);
 
@@ -41,6 +41,12 @@ macro_rules! id {
 
             fn from_str(text: &str) -> Result<Self, InvalidUuid> {
                 parse($kind, text).map(Self)
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(uuid: Uuid) -> Self {
+                Self(uuid)
             }
         }
 

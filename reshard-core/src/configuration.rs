@@ -1,0 +1,163 @@
+//! Where a region's services are, as written in `reshard.toml`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use sapi_client::BaseUrl;
+use serde::{Deserialize, Serialize};
+
+/// Where a region's services are.
+///
+/// ```
+/// let text = r#"
+/// region = "coal"
+/// dns_domain = "joyent.us"
+/// zookeeper = "172.25.3.11:2181,172.25.3.12:2181"
+/// routers = ["172.25.3.20:2020"]
+///
+/// [datacenters.coal]
+/// sapi = "http://sapi.coal.joyent.us"
+/// vmapi = "http://vmapi.coal.joyent.us"
+/// cnapi = "http://cnapi.coal.joyent.us"
+/// imgapi = "http://imgapi.coal.joyent.us"
+/// "#;
+/// let configuration = reshard_core::Configuration::parse(text).unwrap();
+/// assert_eq!(configuration.domain(), "coal.joyent.us");
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Configuration {
+    /// The region, SAPI's `REGION`.
+    pub region: String,
+    /// The domain below which the region's names are, SAPI's `DNS_DOMAIN`.
+    pub dns_domain: String,
+    /// ZooKeeper's servers, `host:port` separated by commas.
+    pub zookeeper: String,
+    /// Addresses of electric-moray for canaries and audits, `host:port`.
+    pub routers: Vec<String>,
+    /// The region's datacenters by name, as in the instances' metadata `DATACENTER`.
+    pub datacenters: BTreeMap<String, DatacenterUrls>,
+}
+
+/// The Triton APIs of one datacenter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatacenterUrls {
+    /// SAPI.
+    #[serde(with = "url_text")]
+    pub sapi: BaseUrl,
+    /// VMAPI.
+    #[serde(with = "url_text")]
+    pub vmapi: BaseUrl,
+    /// CNAPI.
+    #[serde(with = "url_text")]
+    pub cnapi: BaseUrl,
+    /// IMGAPI.
+    #[serde(with = "url_text")]
+    pub imgapi: BaseUrl,
+}
+
+impl Configuration {
+    /// Reads a configuration from the text of a file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigurationError`] names the member that is missing or wrong.
+    pub fn parse(text: &str) -> Result<Self, ConfigurationError> {
+        let configuration: Self = toml::from_str(text)
+            .map_err(|source| ConfigurationError::Invalid { source: Box::new(source) })?;
+        if configuration.datacenters.is_empty() {
+            return Err(ConfigurationError::NoDatacenter);
+        }
+        if configuration.routers.is_empty() {
+            return Err(ConfigurationError::NoRouter);
+        }
+        Ok(configuration)
+    }
+
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigurationError`].
+    pub fn read(path: &Path) -> Result<Self, ConfigurationError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigurationError::Unreadable { path: path.to_owned(), source })?;
+        Self::parse(&text).map_err(|source| ConfigurationError::InFile {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })
+    }
+
+    /// The region's domain, such as `coal.joyent.us`.
+    pub fn domain(&self) -> String {
+        format!("{}.{}", self.region, self.dns_domain)
+    }
+}
+
+/// A configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigurationError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {path}; `reshard init` writes one")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file's contents are wrong.
+    #[error("the configuration {path} cannot be used")]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<ConfigurationError>,
+    },
+    /// It is no TOML, or a member is missing, unknown or wrong.
+    #[error("this is not a configuration")]
+    Invalid {
+        /// Where and what.
+        source: Box<toml::de::Error>,
+    },
+    /// There is no `[datacenters.NAME]`.
+    #[error("it names no datacenter: add [datacenters.NAME] with sapi, vmapi, cnapi and imgapi")]
+    NoDatacenter,
+    /// `routers` is empty.
+    #[error("it names no router: add routers = [\"ADDRESS:2020\"]")]
+    NoRouter,
+}
+
+mod url_text {
+    use sapi_client::BaseUrl;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(url: &BaseUrl, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(url.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BaseUrl, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let error = Configuration::parse("region = \"lab\"").unwrap_err();
+        let ConfigurationError::Invalid { source } = error else { panic!("{error}") };
+        assert!(source.to_string().contains("dns_domain"), "{source}");
+        let text = "region = \"r\"\ndns_domain = \"d\"\nzookeeper = \"z\"\nrouters = [\"a:1\"]\n[datacenters]";
+        assert!(matches!(Configuration::parse(text), Err(ConfigurationError::NoDatacenter)));
+    }
+
+    #[test]
+    fn a_missing_file_says_how_to_make_one() {
+        let error = Configuration::read(Path::new("/nowhere/reshard.toml")).unwrap_err();
+        assert!(error.to_string().contains("reshard init"), "{error}");
+    }
+}

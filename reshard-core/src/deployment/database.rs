@@ -1,0 +1,102 @@
+//! Connections to the database `moray` of a peer, for what Manatee's client does not ask.
+
+use std::ops::Deref;
+use std::time::Duration;
+
+use manatee_client::PgEndpoint;
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, NoTls};
+
+/// The database of a shard's metadata.
+const DATABASE: &str = "moray";
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// A connection to a shard's metadata; closed when this goes. It is the superuser's, as every Manatee peer lets one in.
+pub struct Database {
+    client: Client,
+    driver: JoinHandle<()>,
+    /// Where it leads.
+    endpoint: PgEndpoint,
+}
+
+impl Database {
+    /// Connects. No statement may take longer than `statement_timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`]
+    pub async fn connect(
+        endpoint: &PgEndpoint,
+        statement_timeout: Duration,
+    ) -> Result<Self, DatabaseError> {
+        let mut config = tokio_postgres::Config::new();
+        config
+            .host(&endpoint.host)
+            .port(endpoint.port)
+            .user(&endpoint.user)
+            .dbname(DATABASE)
+            .application_name("reshard")
+            .connect_timeout(CONNECT)
+            .options(format!("-c statement_timeout={}", statement_timeout.as_millis()));
+        let failed =
+            |source| DatabaseError { endpoint: endpoint.clone(), doing: "connect", source };
+        let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
+        let driver = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a PostgreSQL connection ended");
+            }
+        });
+        Ok(Self { client, driver, endpoint: endpoint.clone() })
+    }
+
+    /// An error of this connection, with what was being done: `count the rows`.
+    pub fn error(&self, doing: &'static str, source: tokio_postgres::Error) -> DatabaseError {
+        DatabaseError { endpoint: self.endpoint.clone(), doing, source }
+    }
+
+    /// Where it leads.
+    pub fn endpoint(&self) -> &PgEndpoint {
+        &self.endpoint
+    }
+}
+
+impl Deref for Database {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// A shard's database did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing} at the database {DATABASE} of {host}", host = endpoint.host)]
+pub struct DatabaseError {
+    /// Which.
+    pub endpoint: PgEndpoint,
+    /// What it was asked.
+    pub doing: &'static str,
+    /// Why not.
+    pub source: tokio_postgres::Error,
+}
+
+impl DatabaseError {
+    /// PostgreSQL's code, such as `57014` where a statement took too long.
+    pub fn code(&self) -> Option<&str> {
+        self.source.code().map(tokio_postgres::error::SqlState::code)
+    }
+
+    /// Whether trying again, having looked what is there, can help: the connection failed, or PostgreSQL gave up for a
+    /// reason of the moment (timeouts, locks, restarts, resources).
+    pub fn is_retryable(&self) -> bool {
+        let Some(code) = self.code() else { return true };
+        ["08", "25", "40", "53", "55", "57"].iter().any(|class| code.starts_with(class))
+    }
+}

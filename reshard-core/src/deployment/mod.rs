@@ -1,0 +1,197 @@
+//! The region that is changed: its APIs, ZooKeeper, PostgreSQL servers and zones.
+
+mod database;
+mod transport;
+mod zone_commands;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use manatee_client::{PgEndpoint, Postgres, Session, SessionOptions, Shard, ShardName};
+use sapi_client::cnapi::Cnapi;
+use sapi_client::imgapi::Imgapi;
+use sapi_client::sapi::Sapi;
+use sapi_client::vmapi::Vmapi;
+use sapi_client::{HttpTransport, Settings};
+
+pub use self::database::{Database, DatabaseError};
+pub use self::transport::{AnyBody, AnyTransport};
+pub use self::zone_commands::{
+    CnapiCommands, ZoneCommandError, ZoneCommands, ZoneOutput, ZonePlace, ZoneScript,
+};
+use crate::configuration::Configuration;
+
+/// How long a PostgreSQL server may take for a question that costs it nothing.
+const POSTGRES_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long connecting to an API may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A region: everything that a plan reads and changes is reached through this. Cheap to clone.
+#[derive(Clone)]
+pub struct Deployment(Arc<Parts>);
+
+struct Parts {
+    configuration: Configuration,
+    datacenters: BTreeMap<String, Datacenter>,
+    session: Session,
+    zones: Arc<dyn ZoneCommands>,
+}
+
+/// The APIs of one datacenter.
+#[derive(Clone)]
+pub struct Datacenter {
+    /// Its name.
+    pub name: String,
+    /// SAPI.
+    pub sapi: Sapi<AnyTransport>,
+    /// VMAPI.
+    pub vmapi: Vmapi<AnyTransport>,
+    /// CNAPI.
+    pub cnapi: Cnapi<AnyTransport>,
+    /// IMGAPI.
+    pub imgapi: Imgapi<AnyTransport>,
+}
+
+impl Deployment {
+    /// Connects to ZooKeeper; the APIs are connected to when they are asked.
+    ///
+    /// # Errors
+    ///
+    /// [`DeploymentError`].
+    pub async fn connect(configuration: Configuration) -> Result<Self, DeploymentError> {
+        let http = HttpTransport::new(CONNECT_TIMEOUT)?;
+        Self::connect_over(configuration, AnyTransport::new(http)).await
+    }
+
+    /// As [`Deployment::connect`], with HTTP carried by something else.
+    ///
+    /// # Errors
+    ///
+    /// [`DeploymentError`].
+    pub async fn connect_over(
+        configuration: Configuration,
+        http: AnyTransport,
+    ) -> Result<Self, DeploymentError> {
+        let servers = configuration
+            .zookeeper
+            .parse()
+            .map_err(|source| DeploymentError::ZooKeeperAddress { source: Box::new(source) })?;
+        let session = Session::connect(&servers, &SessionOptions::default()).await?;
+        let settings = Settings::default();
+        let datacenters: BTreeMap<String, Datacenter> = configuration
+            .datacenters
+            .iter()
+            .map(|(name, urls)| {
+                let datacenter = Datacenter {
+                    name: name.clone(),
+                    sapi: Sapi::new(urls.sapi.clone(), http.clone(), settings),
+                    vmapi: Vmapi::new(urls.vmapi.clone(), http.clone(), settings),
+                    cnapi: Cnapi::new(urls.cnapi.clone(), http.clone(), settings),
+                    imgapi: Imgapi::new(urls.imgapi.clone(), http.clone(), settings),
+                };
+                (name.clone(), datacenter)
+            })
+            .collect();
+        let zones = CnapiCommands::new(
+            datacenters.iter().map(|(name, dc)| (name.clone(), dc.cnapi.clone())).collect(),
+        );
+        let zones = Arc::new(zones);
+        Ok(Self(Arc::new(Parts { configuration, datacenters, session, zones })))
+    }
+
+    /// The same region with zone commands run by something else.
+    #[must_use]
+    pub fn with_zone_commands(&self, zones: Arc<dyn ZoneCommands>) -> Self {
+        Self(Arc::new(Parts {
+            configuration: self.0.configuration.clone(),
+            datacenters: self.0.datacenters.clone(),
+            session: self.0.session.clone(),
+            zones,
+        }))
+    }
+
+    /// Where everything is.
+    pub fn configuration(&self) -> &Configuration {
+        &self.0.configuration
+    }
+
+    /// The datacenters.
+    pub fn datacenters(&self) -> impl Iterator<Item = &Datacenter> {
+        self.0.datacenters.values()
+    }
+
+    /// A datacenter by name.
+    ///
+    /// # Errors
+    ///
+    /// [`DeploymentError::UnknownDatacenter`].
+    pub fn datacenter(&self, name: &str) -> Result<&Datacenter, DeploymentError> {
+        self.0.datacenters.get(name).ok_or_else(|| DeploymentError::UnknownDatacenter {
+            name: name.to_owned(),
+            known: self.0.datacenters.keys().cloned().collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// A SAPI from which the application `manta` and all its services and instances can be read and changed: any
+    /// datacenter's, for each reads and writes the master's objects too.
+    ///
+    /// # Errors
+    ///
+    /// [`DeploymentError::UnknownDatacenter`] if the configuration names none.
+    pub fn sapi(&self) -> Result<&Sapi<AnyTransport>, DeploymentError> {
+        let first = self.0.datacenters.values().next();
+        first.map(|datacenter| &datacenter.sapi).ok_or_else(|| DeploymentError::UnknownDatacenter {
+            name: String::new(),
+            known: String::new(),
+        })
+    }
+
+    /// The session with ZooKeeper.
+    pub fn session(&self) -> &Session {
+        &self.0.session
+    }
+
+    /// A shard's state in ZooKeeper.
+    pub fn shard(&self, name: ShardName) -> Shard {
+        Shard::new(self.0.session.clone(), name)
+    }
+
+    /// A PostgreSQL server.
+    pub fn postgres(&self, endpoint: PgEndpoint) -> Postgres {
+        Postgres::new(endpoint, POSTGRES_TIMEOUT)
+    }
+
+    /// Commands in zones.
+    pub fn zones(&self) -> &dyn ZoneCommands {
+        &*self.0.zones
+    }
+}
+
+/// A region cannot be reached, or is not what the configuration says.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeploymentError {
+    /// HTTP cannot be spoken at all.
+    #[error("HTTP cannot be set up")]
+    Http(#[from] sapi_client::TransportSetupError),
+    /// The configuration's `zookeeper` is no list of servers.
+    #[error("the configuration's zookeeper is not a list of host:port")]
+    ZooKeeperAddress {
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// ZooKeeper does not answer.
+    #[error("ZooKeeper cannot be reached")]
+    ZooKeeper(#[from] manatee_client::ZooKeeperError),
+    /// Something is in a datacenter that the configuration does not name.
+    #[error(
+        "the configuration knows no datacenter {name:?}, only: {known}; add [datacenters.{name}]"
+    )]
+    UnknownDatacenter {
+        /// The name.
+        name: String,
+        /// Those that are known.
+        known: String,
+    },
+}

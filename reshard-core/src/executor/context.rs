@@ -1,0 +1,310 @@
+//! What a phase works with.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use manatee_client::HeldLock;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::event::{Event, Observer};
+use crate::clock::{Clock, elapsed};
+use crate::deployment::Deployment;
+use crate::journal::{Activity, Entry, EntryKind, Knobs, Progress, Store, StoreError};
+use crate::phase::Trouble;
+use crate::plan::Plan;
+
+/// The fact that counts how often the plan began anew after it had taken everything back.
+pub(super) const ROUND: &str = "round";
+/// How often something that is waited for is looked at.
+const POLL: Duration = Duration::from_millis(500);
+/// How often inside the write block, where every moment counts.
+const POLL_IN_BLOCK: Duration = Duration::from_millis(100);
+
+/// What a phase works with: the plan, the region, the journal, and the operator's wishes.
+pub struct Context {
+    pub(super) plan: Arc<Plan>,
+    pub(super) deployment: Deployment,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) observers: Vec<Arc<dyn Observer>>,
+    pub(super) lock: HeldLock,
+    /// The phase that is run or undone.
+    pub(super) phase: &'static str,
+    /// Whether writes are refused meanwhile, so that nobody may pause here.
+    pub(super) in_write_block: bool,
+    /// Whether it is undone: then an abort that was asked for is what is going on.
+    pub(super) undoing: bool,
+}
+
+/// What is waited for.
+#[derive(Clone, Debug, Default)]
+pub struct Waiting {
+    /// What, in words: `the new peers to replay 2C/5A0001F8`.
+    pub what: String,
+    /// What the operator can do about it.
+    pub you_can: String,
+}
+
+/// How far something is that is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen<T> {
+    /// It is there.
+    Ready(T),
+    /// Not yet; with how far it is and anything to say about it.
+    NotYet(Option<Progress>, String),
+}
+
+impl Context {
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The region.
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// The lock that makes this the plan's only executor: fences writes to ZooKeeper.
+    pub fn lock(&self) -> &HeldLock {
+        &self.lock
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Waits.
+    pub async fn sleep(&self, duration: Duration) {
+        self.clock.sleep(duration).await;
+    }
+
+    /// Whether writes to the moving vnodes are refused while this phase runs.
+    pub fn in_write_block(&self) -> bool {
+        self.in_write_block
+    }
+
+    /// How often the plan began anew after it had taken everything back: what it creates then has other names.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble::Journal`]
+    pub fn round(&self) -> Result<u32, Trouble> {
+        Ok(self.fact(ROUND)?.unwrap_or(0))
+    }
+
+    /// The settings as they are now.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble::Journal`]
+    pub fn knobs(&self) -> Result<Knobs, Trouble> {
+        Ok(self.store.controls()?.knobs)
+    }
+
+    /// Something that was remembered.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble::Journal`], also if it was something else that was remembered under this key.
+    pub fn fact<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Trouble> {
+        let Some(value) = self.store.fact(key)? else { return Ok(None) };
+        serde_json::from_value(value).map(Some).map_err(|source| {
+            let what = format!("the fact {key}");
+            StoreError::Damaged { path: "journal".to_owned(), what, source }.into()
+        })
+    }
+
+    /// Remembers something for later phases, attempts and the report. Never a secret.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble::Journal`]
+    pub fn remember(&self, key: &str, value: &impl Serialize) -> Result<(), Trouble> {
+        let value = serde_json::to_value(value).map_err(|source| StoreError::Damaged {
+            path: "journal".to_owned(),
+            what: format!("the fact {key}"),
+            source,
+        })?;
+        Ok(self.store.set_fact(key, Some(&value))?)
+    }
+
+    /// Forgets something.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble::Journal`]
+    pub fn forget(&self, key: &str) -> Result<(), Trouble> {
+        Ok(self.store.set_fact(key, None)?)
+    }
+
+    /// What was remembered, or what `decide` says, which is then remembered: for what must not change between attempts.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble::Journal`], and the error of `decide`.
+    pub async fn decided<T, F>(&self, key: &str, decide: impl FnOnce() -> F) -> Result<T, Trouble>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Future<Output = Result<T, Trouble>>,
+    {
+        if let Some(decided) = self.fact(key)? {
+            return Ok(decided);
+        }
+        let decided = decide().await?;
+        self.remember(key, &decided)?;
+        Ok(decided)
+    }
+
+    /// Changes something: the intent goes to the journal, then it is done, then the outcome goes to the journal. Nothing
+    /// is begun if the operator wants a stop, or if another executor has taken over.
+    ///
+    /// # Errors
+    ///
+    /// Whatever `doing` says, [`Trouble::Stopped`], [`Trouble::Journal`].
+    pub async fn act<T>(
+        &self,
+        what: impl Display,
+        doing: impl Future<Output = Result<T, Trouble>>,
+    ) -> Result<T, Trouble> {
+        self.checkpoint()?;
+        self.check_lock().await?;
+        let what = what.to_string();
+        self.log(EntryKind::Intent, &what)?;
+        self.show(&what, None, None)?;
+        let done = doing.await?;
+        self.log(EntryKind::Outcome, &what)?;
+        Ok(done)
+    }
+
+    /// Says what is worth knowing.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble::Journal`]
+    pub fn note(&self, text: impl Display) -> Result<(), Trouble> {
+        self.log(EntryKind::Note, &text.to_string())
+    }
+
+    /// Shows how far something is.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble::Journal`]
+    pub fn progress(&self, what: &str, progress: Progress) -> Result<(), Trouble> {
+        self.show(what, None, Some(progress))
+    }
+
+    /// Looks again and again until something is there, at most for `limit`; shows the operator what is waited for.
+    /// Passing troubles while looking are shown and waited out too.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble::Hold`] when the time is over, other than passing errors of `look`, [`Trouble::Stopped`].
+    pub async fn wait<T, F>(
+        &self,
+        waiting: Waiting,
+        limit: Duration,
+        mut look: impl FnMut() -> F,
+    ) -> Result<T, Trouble>
+    where
+        F: Future<Output = Result<Seen<T>, Trouble>>,
+    {
+        let began = self.now();
+        loop {
+            self.checkpoint()?;
+            let (progress, said) = match look().await {
+                Ok(Seen::Ready(found)) => return Ok(found),
+                Ok(Seen::NotYet(progress, said)) => (progress, said),
+                Err(trouble @ Trouble::Passing { .. }) => (None, trouble.with_causes()),
+                Err(other) => return Err(other),
+            };
+            let since = began;
+            let what = if said.is_empty() {
+                format!("waiting for {}", waiting.what)
+            } else {
+                format!("waiting for {}: {said}", waiting.what)
+            };
+            self.show_since(&what, since, Some(waiting.you_can.clone()), progress)?;
+            if elapsed(self.now(), began) >= limit {
+                return Err(Trouble::hold(
+                    format!("{} after {} s", what, limit.as_secs()),
+                    format!("{}; then `reshard resume`", waiting.you_can),
+                ));
+            }
+            self.sleep(if self.in_write_block { POLL_IN_BLOCK } else { POLL }).await;
+        }
+    }
+
+    /// Stops here if the operator wants that: phases call it wherever stopping is safe. Inside the write block only an
+    /// abort stops, for a pause would keep writes refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble::Stopped`], [`Trouble::Journal`].
+    pub fn checkpoint(&self) -> Result<(), Trouble> {
+        if self.undoing {
+            return Ok(());
+        }
+        let controls = self.store.controls()?;
+        if controls.abort || (controls.pause && !self.in_write_block) {
+            return Err(Trouble::Stopped);
+        }
+        Ok(())
+    }
+
+    async fn check_lock(&self) -> Result<(), Trouble> {
+        match self.lock.is_held().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Trouble::hold(
+                "another executor has taken over this plan",
+                "look at the other one with `reshard status`; this one has stopped",
+            )),
+            Err(error) => Err(Trouble::Passing {
+                what: "cannot see whether this is still the plan's only executor".to_owned(),
+                source: Some(Box::new(error)),
+            }),
+        }
+    }
+
+    pub(super) fn log(&self, kind: EntryKind, text: &str) -> Result<(), Trouble> {
+        let entry =
+            Entry { at: self.now(), phase: self.phase.to_owned(), kind, text: text.to_owned() };
+        self.store.append(&entry)?;
+        self.tell(&Event::Logged(entry));
+        Ok(())
+    }
+
+    fn show(
+        &self,
+        what: &str,
+        you_can: Option<String>,
+        progress: Option<Progress>,
+    ) -> Result<(), Trouble> {
+        self.show_since(what, self.now(), you_can, progress)
+    }
+
+    fn show_since(
+        &self,
+        what: &str,
+        since: Timestamp,
+        you_can: Option<String>,
+        progress: Option<Progress>,
+    ) -> Result<(), Trouble> {
+        let what = what.to_owned();
+        let activity = Activity { phase: self.phase.to_owned(), what, since, you_can, progress };
+        self.store.set_activity(Some(&activity))?;
+        self.tell(&Event::Activity(activity));
+        Ok(())
+    }
+
+    pub(super) fn tell(&self, event: &Event) {
+        for observer in &self.observers {
+            observer.observe(event);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Carrying a plan out: one phase after the other, through crashes, troubles, pauses and aborts.
+
+mod context;
+mod event;
+mod run;
+mod undo;
+mod write_block;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use manatee_client::{HeldLock, Lock, LockError, Takeover};
+
+pub use self::context::{Context, Seen, Waiting};
+pub use self::event::{Event, Observer};
+pub use self::write_block::WriteBlockRecord;
+use crate::clock::{Clock, SystemClock};
+use crate::deployment::Deployment;
+use crate::journal::{Store, StoreError};
+use crate::phase::Phase;
+use crate::plan::{Plan, PlanUuid};
+
+/// How much longer than a session lasts the lock of an executor is waited for that may be dead.
+const GRACE: Duration = Duration::from_secs(2);
+/// Where the locks of plans are in ZooKeeper.
+const PLAN_LOCKS: &str = "/manta_reshard/plans";
+
+/// Carries out one plan.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::path::Path;
+/// use std::sync::Arc;
+/// use reshard_core::{Configuration, Deployment, Event, Executor, SqliteStore, phases};
+///
+/// let configuration = Configuration::read(Path::new("reshard.toml"))?;
+/// let deployment = Deployment::connect(configuration).await?;
+/// let store = Arc::new(SqliteStore::open(Path::new("split.plan"))?);
+/// let executor = Executor::new(store, deployment, phases::rfd103())
+///     .observed_by(Arc::new(|event: &Event| println!("{event:?}")));
+/// println!("{:?}", executor.run().await?);
+/// # Ok(()) }
+/// ```
+pub struct Executor {
+    store: Arc<dyn Store>,
+    deployment: Deployment,
+    clock: Arc<dyn Clock>,
+    phases: Vec<Arc<dyn Phase>>,
+    observers: Vec<Arc<dyn Observer>>,
+}
+
+/// How an execution ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The plan is done.
+    Done,
+    /// The operator stopped it before or in this phase.
+    Paused {
+        /// The phase.
+        phase: String,
+    },
+    /// It needs the operator.
+    Held {
+        /// The phase.
+        phase: String,
+        /// What is wrong.
+        what: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// It was taken back.
+    Aborted,
+}
+
+/// A plan cannot be carried out now. What was done so far is in the journal.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecutorError {
+    /// The journal cannot be read or written.
+    #[error("the journal failed")]
+    Journal(#[from] StoreError),
+    /// Another executor runs the plan, or ZooKeeper cannot be asked.
+    #[error("cannot become the only executor of plan {plan}")]
+    Lock {
+        /// The plan.
+        plan: PlanUuid,
+        /// Why not.
+        source: LockError,
+    },
+    /// An abort was asked for too late.
+    #[error(
+        "plan {plan} cannot be taken back: {phase} has begun, and the new ring may be in use. `reshard resume` brings it \
+         to its end; to undo the move, plan one in the other direction afterwards"
+    )]
+    TooLate {
+        /// The plan.
+        plan: PlanUuid,
+        /// The phase from which on there is no way back.
+        phase: String,
+    },
+    /// It is over.
+    #[error("plan {plan} is over: {how}")]
+    Over {
+        /// The plan.
+        plan: PlanUuid,
+        /// How it ended.
+        how: &'static str,
+    },
+}
+
+impl Executor {
+    /// Executes the plan in the store with these phases, such as [`crate::phases::rfd103`].
+    pub fn new(store: Arc<dyn Store>, deployment: Deployment, phases: Vec<Arc<dyn Phase>>) -> Self {
+        let clock = Arc::new(SystemClock);
+        Self { store, deployment, clock, phases, observers: Vec::new() }
+    }
+
+    /// Tells an observer what happens.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observers.push(observer);
+        self
+    }
+
+    /// Takes the time from another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The phases in order.
+    pub fn phases(&self) -> &[Arc<dyn Phase>] {
+        &self.phases
+    }
+
+    async fn take_lock(&self, plan: &Plan) -> Result<HeldLock, ExecutorError> {
+        let failed = |source| ExecutorError::Lock { plan: plan.uuid, source };
+        let name = plan.uuid.to_string();
+        let lock =
+            Lock::new(self.deployment.session().clone(), PLAN_LOCKS, &name).map_err(failed)?;
+        // What a crashed executor left behind may be taken, as soon as ZooKeeper knows that it is gone. The lock of a
+        // living one is not given up meanwhile.
+        let patience = self.deployment.session().timeout() + GRACE;
+        lock.acquire(&name, self.clock.now(), Takeover::Anyone, patience).await.map_err(failed)
+    }
+
+    fn context(&self, plan: &Arc<Plan>, lock: &HeldLock) -> Context {
+        Context {
+            plan: plan.clone(),
+            deployment: self.deployment.clone(),
+            clock: self.clock.clone(),
+            store: self.store.clone(),
+            observers: self.observers.clone(),
+            lock: lock.clone(),
+            phase: "",
+            in_write_block: false,
+            undoing: false,
+        }
+    }
+}

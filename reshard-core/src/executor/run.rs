@@ -1,0 +1,228 @@
+//! Going forward.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use manatee_client::HeldLock;
+
+use super::context::{Context, ROUND};
+use super::undo::UNDO_BACK_TO;
+use super::write_block::budget;
+use super::{Ended, Event, Executor, ExecutorError};
+use crate::clock::elapsed;
+use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, StoreError};
+use crate::phase::{Phase, Trouble, WriteBlock};
+use crate::plan::Plan;
+
+/// The pause after the first passing trouble; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+impl Executor {
+    /// Carries the plan out, from where it is to its end or to where it has to stop. A pause that was asked for before is
+    /// over with this; an abort that was asked for is done.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecutorError`]: the journal or the plan's lock cannot be had, or the plan is over. Troubles of the plan itself
+    /// are not errors but [`Ended::Held`].
+    pub async fn run(&self) -> Result<Ended, ExecutorError> {
+        let plan = Arc::new(self.store.plan()?);
+        self.refuse_if_over(&plan)?;
+        let lock = self.take_lock(&plan).await?;
+        let ended = self.run_locked(&plan, &lock).await;
+        if let Err(error) = lock.release().await {
+            tracing::warn!(%error, "the plan's lock was not given back; it is free when the session ends");
+        }
+        ended
+    }
+
+    pub(super) fn refuse_if_over(&self, plan: &Plan) -> Result<(), ExecutorError> {
+        let how = match self.store.state()? {
+            PlanState::Done => "it is done",
+            PlanState::Aborted => "it was taken back",
+            PlanState::Planned
+            | PlanState::Running
+            | PlanState::Paused
+            | PlanState::Held { .. }
+            | PlanState::Aborting => return Ok(()),
+        };
+        Err(ExecutorError::Over { plan: plan.uuid, how })
+    }
+
+    async fn run_locked(&self, plan: &Arc<Plan>, lock: &HeldLock) -> Result<Ended, ExecutorError> {
+        let mut controls = self.store.controls()?;
+        if controls.abort {
+            return self.abort_locked(plan, lock).await;
+        }
+        controls.pause = false;
+        self.store.set_controls(&controls)?;
+        self.store.set_state(&PlanState::Running)?;
+        let mut context = self.context(plan, lock);
+        if let Some(back_to) = self.fact_text(UNDO_BACK_TO)? {
+            if let Err(trouble) = self.undo_back_to(&mut context, &back_to).await {
+                return self.stop(&context, &trouble);
+            }
+            let round: u32 = context.round().unwrap_or(0);
+            self.remember(ROUND, &(round + 1))?;
+            self.store.set_fact(UNDO_BACK_TO, None)?;
+        }
+        for phase in &self.phases {
+            let done = self.store.phases()?.get(phase.name()).map(|record| record.state);
+            if done == Some(PhaseState::Done) {
+                continue;
+            }
+            context.phase = phase.name();
+            let mut controls = self.store.controls()?;
+            let begun = done == Some(PhaseState::Begun);
+            if controls.pause_before.as_deref() == Some(phase.name()) && !begun {
+                controls.pause_before = None;
+                self.store.set_controls(&controls)?;
+                return self.stop(&context, &Trouble::Stopped);
+            }
+            if let Err(trouble) = self.run_phase(&**phase, &mut context).await {
+                return self.after_trouble(&mut context, trouble).await;
+            }
+        }
+        context.phase = "";
+        self.finish(&context, &PlanState::Done, "the plan is done")?;
+        Ok(Ended::Done)
+    }
+
+    async fn run_phase(&self, phase: &dyn Phase, context: &mut Context) -> Result<(), Trouble> {
+        let block = phase.write_block();
+        context.in_write_block = block.touches();
+        if !context.in_write_block {
+            context.checkpoint()?;
+        }
+        let record = self.begin(phase, context)?;
+        if block == WriteBlock::Begins && self.begin_write_block()? {
+            let allowed = budget(&context.plan, context.knobs()?.budget_seconds);
+            context.tell(&Event::WriteBlockBegan { budget: allowed });
+            let text = format!(
+                "writes to the moving vnodes are refused from now on, for {allowed:?} at most"
+            );
+            context.log(EntryKind::Stage, &text)?;
+        }
+        self.repeat(phase, context).await?;
+        let ended = self.clock.now();
+        let done = PhaseRecord { state: PhaseState::Done, ended: Some(ended), ..record };
+        self.store.set_phase(phase.name(), &done)?;
+        if block == WriteBlock::Ends {
+            self.tell_write_block_ended(context, true)?;
+        }
+        let took = elapsed(ended, done.began);
+        context.log(EntryKind::Stage, &format!("done after {} s", took.as_secs()))?;
+        context.tell(&Event::PhaseDone { phase: phase.name(), took });
+        Ok(())
+    }
+
+    fn begin(&self, phase: &dyn Phase, context: &Context) -> Result<PhaseRecord, StoreError> {
+        let now = self.clock.now();
+        let before = self.store.phases()?.get(phase.name()).cloned();
+        let attempts = before.as_ref().map_or(0, |record| record.attempts) + 1;
+        let began = match &before {
+            Some(record) if record.state == PhaseState::Begun => record.began,
+            _ => now,
+        };
+        let record = PhaseRecord { state: PhaseState::Begun, began, ended: None, attempts };
+        self.store.set_phase(phase.name(), &record)?;
+        context.log(EntryKind::Stage, phase.about().title).map_err(journal_only)?;
+        context.tell(&Event::PhaseBegan { phase: phase.name(), attempt: attempts });
+        Ok(record)
+    }
+
+    /// Runs the phase again and again as long as its troubles may pass.
+    async fn repeat(&self, phase: &dyn Phase, context: &Context) -> Result<(), Trouble> {
+        let began = self.clock.now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let trouble = match self.within_budget(phase, context).await {
+                Ok(()) => return Ok(()),
+                Err(trouble @ Trouble::Passing { .. }) => trouble,
+                Err(other) => return Err(other),
+            };
+            let patience = Duration::from_secs(context.knobs()?.patience_seconds);
+            let text = trouble.with_causes();
+            context.log(EntryKind::Trouble, &text)?;
+            if elapsed(self.clock.now(), began) >= patience {
+                return Err(Trouble::Hold {
+                    what: format!("{text}; it did not pass in {} s", patience.as_secs()),
+                    remedy: "put right what the message names; then `reshard resume`".to_owned(),
+                    source: None,
+                });
+            }
+            context.checkpoint()?;
+            let longest = if context.in_write_block { FIRST_PAUSE } else { LONGEST_PAUSE };
+            self.clock.sleep(pause.min(longest)).await;
+            pause *= 2;
+        }
+    }
+
+    /// Runs the phase; inside the write block, and as long as there is a way back, only until the budget is used up.
+    async fn within_budget(&self, phase: &dyn Phase, context: &Context) -> Result<(), Trouble> {
+        let block = self.write_block()?.filter(|record| record.ended.is_none());
+        let (true, Some(block)) = (context.in_write_block, block) else {
+            return phase.run(context).await;
+        };
+        if self.no_way_back()?.is_some() {
+            return phase.run(context).await;
+        }
+        let allowed = budget(&context.plan, context.knobs()?.budget_seconds);
+        let left = allowed.saturating_sub(elapsed(self.clock.now(), block.began));
+        if left.is_zero() {
+            return Err(Trouble::OverBudget);
+        }
+        tokio::select! {
+            done = phase.run(context) => done,
+            () = self.clock.sleep(left) => Err(Trouble::OverBudget),
+        }
+    }
+
+    /// The phase that has begun and from which on there is no way back.
+    pub(super) fn no_way_back(&self) -> Result<Option<&'static str>, StoreError> {
+        let records = self.store.phases()?;
+        let begun = self.phases.iter().find(|phase| {
+            let record = records.get(phase.name());
+            phase.is_point_of_no_return()
+                && record.is_some_and(|record| record.state.may_have_effects())
+        });
+        Ok(begun.map(|phase| phase.name()))
+    }
+
+    pub(super) fn tell_write_block_ended(
+        &self,
+        context: &Context,
+        moved: bool,
+    ) -> Result<(), Trouble> {
+        if let Some(took) = self.end_write_block(moved)? {
+            let text = format!("writes flow again after {:.1} s", took.as_secs_f64());
+            context.log(EntryKind::Stage, &text)?;
+            context.tell(&Event::WriteBlockEnded { took, moved });
+        }
+        Ok(())
+    }
+
+    fn fact_text(&self, key: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.store.fact(key)?.and_then(|value| value.as_str().map(str::to_owned)))
+    }
+
+    pub(super) fn finish(
+        &self,
+        context: &Context,
+        state: &PlanState,
+        text: &str,
+    ) -> Result<(), StoreError> {
+        self.store.set_state(state)?;
+        self.store.set_activity(None)?;
+        context.log(EntryKind::Stage, text).map_err(journal_only)
+    }
+}
+
+/// Logging fails only with the journal.
+pub(super) fn journal_only(trouble: Trouble) -> StoreError {
+    if let Trouble::Journal(error) = trouble {
+        return error;
+    }
+    StoreError::Plan { path: "journal".to_owned(), problem: trouble.to_string() }
+}

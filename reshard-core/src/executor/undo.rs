@@ -1,0 +1,243 @@
+//! Stopping and going back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use manatee_client::HeldLock;
+
+use super::context::Context;
+use super::run::journal_only;
+use super::{Ended, Event, Executor, ExecutorError};
+use crate::clock::elapsed;
+use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, StoreError};
+use crate::phase::{Phase, Trouble, Undone, WriteBlock};
+use crate::plan::Plan;
+
+/// The fact that names the phase back to which everything has to be undone before the plan goes on.
+pub(super) const UNDO_BACK_TO: &str = "undo-back-to";
+/// The pause between attempts to undo a phase.
+const PAUSE: Duration = Duration::from_millis(500);
+
+impl Executor {
+    /// Takes back whatever the plan did, in reverse order.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecutorError::TooLate`] once the new ring may be in use; [`ExecutorError`] otherwise as for
+    /// [`Executor::run`].
+    pub async fn abort(&self) -> Result<Ended, ExecutorError> {
+        let plan = Arc::new(self.store.plan()?);
+        self.refuse_if_over(&plan)?;
+        let lock = self.take_lock(&plan).await?;
+        let ended = self.abort_locked(&plan, &lock).await;
+        if let Err(error) = lock.release().await {
+            tracing::warn!(%error, "the plan's lock was not given back; it is free when the session ends");
+        }
+        ended
+    }
+
+    pub(super) async fn abort_locked(
+        &self,
+        plan: &Arc<Plan>,
+        lock: &HeldLock,
+    ) -> Result<Ended, ExecutorError> {
+        let mut controls = self.store.controls()?;
+        controls.abort = false;
+        if let Some(phase) = self.no_way_back()? {
+            self.store.set_controls(&controls)?;
+            return Err(ExecutorError::TooLate { plan: plan.uuid, phase: phase.to_owned() });
+        }
+        self.store.set_state(&PlanState::Aborting)?;
+        let mut context = self.context(plan, lock);
+        context.undoing = true;
+        for phase in self.phases.iter().rev() {
+            if let Err(trouble) = self.undo_phase(&**phase, &mut context).await {
+                return self.stop(&context, &trouble);
+            }
+        }
+        self.store.set_controls(&controls)?;
+        context.phase = "";
+        self.finish(&context, &PlanState::Aborted, "everything was taken back")?;
+        Ok(Ended::Aborted)
+    }
+
+    /// What follows a trouble that the phase did not get over: if writes are refused and there is a way back, the
+    /// original rings go back first, so that they flow while the operator thinks.
+    pub(super) async fn after_trouble(
+        &self,
+        context: &mut Context,
+        trouble: Trouble,
+    ) -> Result<Ended, ExecutorError> {
+        if matches!(trouble, Trouble::Stopped) && self.store.controls()?.abort {
+            let (plan, lock) = (context.plan.clone(), context.lock.clone());
+            return self.abort_locked(&plan, &lock).await;
+        }
+        let blocked = self.write_block()?.is_some_and(|record| record.ended.is_none());
+        if !blocked || self.no_way_back()?.is_some() || matches!(trouble, Trouble::Journal(_)) {
+            return self.stop(context, &trouble);
+        }
+        let held_in = context.phase;
+        let text = format!("{}; the original rings go back", trouble.with_causes());
+        context.log(EntryKind::Hold, &text).map_err(journal_only)?;
+        let where_it_went = self.where_the_time_went()?;
+        if let Err(worse) = self.undo_write_block(context).await {
+            let worse = Trouble::hold(
+                format!(
+                    "{text}, but that failed: {}; WRITES TO THE MOVING VNODES ARE STILL REFUSED",
+                    worse.with_causes()
+                ),
+                "put right what the message names, then at once `reshard abort`, which tries it again",
+            );
+            return self.stop(context, &worse);
+        }
+        context.phase = held_in;
+        let mut what = format!("{}; writes flow again", trouble.with_causes());
+        let remedy = match trouble {
+            Trouble::OverBudget => {
+                what = format!("{what}. {where_it_went}");
+                "find out why that took so long; `reshard tune budget=SECONDS` allows more; `reshard resume` tries \
+                 again, `reshard abort` takes everything back"
+                    .to_owned()
+            }
+            Trouble::Hold { remedy, .. } => remedy,
+            Trouble::Passing { .. } | Trouble::Stopped | Trouble::Journal(_) => {
+                "`reshard resume` tries again, `reshard abort` takes everything back".to_owned()
+            }
+        };
+        self.stop(context, &Trouble::hold(what, remedy))
+    }
+
+    /// Undoes the phases back to and including the one that began the write block.
+    async fn undo_write_block(&self, context: &mut Context) -> Result<(), Trouble> {
+        let phases: Vec<&Arc<dyn Phase>> = self.phases.iter().rev().collect();
+        for phase in phases {
+            if !phase.write_block().touches() {
+                continue;
+            }
+            if let Some(Undone::BackTo(earlier)) = self.undo_phase(&**phase, context).await? {
+                self.remember(UNDO_BACK_TO, &earlier)?;
+            }
+            if phase.write_block() == WriteBlock::Begins {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes the phases back to and including the one of this name.
+    pub(super) async fn undo_back_to(
+        &self,
+        context: &mut Context,
+        back_to: &str,
+    ) -> Result<(), Trouble> {
+        for phase in self.phases.iter().rev() {
+            self.undo_phase(&**phase, context).await?;
+            if phase.name() == back_to {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes a phase that may have effects, trying again while its troubles may pass. `None` if there was nothing to do.
+    async fn undo_phase(
+        &self,
+        phase: &dyn Phase,
+        context: &mut Context,
+    ) -> Result<Option<Undone>, Trouble> {
+        let Some(record) = self.store.phases()?.get(phase.name()).cloned() else { return Ok(None) };
+        if !record.state.may_have_effects() {
+            return Ok(None);
+        }
+        context.phase = phase.name();
+        let was_undoing = std::mem::replace(&mut context.undoing, true);
+        let undone = self.undo_begun(phase, context, record).await;
+        context.undoing = was_undoing;
+        undone.map(Some)
+    }
+
+    async fn undo_begun(
+        &self,
+        phase: &dyn Phase,
+        context: &Context,
+        record: PhaseRecord,
+    ) -> Result<Undone, Trouble> {
+        let undoing = PhaseRecord { state: PhaseState::Undoing, ended: None, ..record };
+        self.store.set_phase(phase.name(), &undoing)?;
+        context.log(EntryKind::Stage, &format!("taking back: {}", phase.about().title))?;
+        let began = self.clock.now();
+        let undone = loop {
+            let trouble = match phase.undo(context).await {
+                Ok(undone) => break undone,
+                Err(trouble @ Trouble::Passing { .. }) => trouble,
+                Err(other) => return Err(other),
+            };
+            context.log(EntryKind::Trouble, &trouble.with_causes())?;
+            let patience = Duration::from_secs(context.knobs()?.patience_seconds);
+            if elapsed(self.clock.now(), began) >= patience {
+                return Err(trouble);
+            }
+            self.clock.sleep(PAUSE).await;
+        };
+        let ended = Some(self.clock.now());
+        let record = PhaseRecord { state: PhaseState::Undone, ended, ..undoing };
+        self.store.set_phase(phase.name(), &record)?;
+        if phase.write_block() == WriteBlock::Begins {
+            self.tell_write_block_ended(context, false)?;
+        }
+        context.tell(&Event::PhaseUndone { phase: phase.name() });
+        Ok(undone)
+    }
+
+    /// Writes down why the execution ends here.
+    pub(super) fn stop(
+        &self,
+        context: &Context,
+        trouble: &Trouble,
+    ) -> Result<Ended, ExecutorError> {
+        let phase = context.phase.to_owned();
+        match trouble {
+            Trouble::Journal(_) => {
+                // The journal cannot take it, so the caller has to.
+                let problem = trouble.with_causes();
+                let path = "journal".to_owned();
+                Err(ExecutorError::Journal(StoreError::Plan { path, problem }))
+            }
+            Trouble::Stopped => {
+                self.finish(context, &PlanState::Paused, "stopped as asked")?;
+                Ok(Ended::Paused { phase })
+            }
+            Trouble::Passing { .. } | Trouble::Hold { .. } | Trouble::OverBudget => {
+                let mut remedy =
+                    "put right what the message names; then `reshard resume`".to_owned();
+                if let Trouble::Hold { remedy: known, .. } = trouble {
+                    remedy.clone_from(known);
+                }
+                let what = trouble.with_causes();
+                context.log(EntryKind::Hold, &format!("{what}. {remedy}")).map_err(journal_only)?;
+                let (held_in, why, do_this) = (phase.clone(), what.clone(), remedy.clone());
+                let state = PlanState::Held { phase: held_in, what: why, remedy: do_this };
+                self.store.set_state(&state)?;
+                self.store.set_activity(None)?;
+                Ok(Ended::Held { phase, what, remedy })
+            }
+        }
+    }
+
+    /// The phases of the write block and how long each has been going on.
+    fn where_the_time_went(&self) -> Result<String, StoreError> {
+        let records = self.store.phases()?;
+        let now = self.clock.now();
+        let parts: Vec<String> = self
+            .phases
+            .iter()
+            .filter(|phase| phase.write_block().touches())
+            .filter_map(|phase| {
+                let record = records.get(phase.name())?;
+                let took = elapsed(record.ended.unwrap_or(now), record.began);
+                Some(format!("{} {:.1} s", phase.name(), took.as_secs_f64()))
+            })
+            .collect();
+        Ok(format!("The time went to: {}", parts.join(", ")))
+    }
+}

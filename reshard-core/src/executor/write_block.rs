@@ -1,0 +1,91 @@
+//! The interval in which writes to the moving vnodes are refused: when it began, how long it may last, when it ended.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Executor;
+use crate::clock::elapsed;
+use crate::journal::StoreError;
+use crate::plan::Plan;
+
+/// The fact with the current or last [`WriteBlockRecord`].
+pub(crate) const WRITE_BLOCK: &str = "write-block";
+/// The fact with all that are over.
+pub(crate) const WRITE_BLOCKS: &str = "write-blocks";
+/// The shortest budget that is taken from a prediction.
+const LEAST_BUDGET: Duration = Duration::from_secs(30);
+
+/// An interval in which writes were refused, as the executor measured it: from before the first router was changed to after
+/// the last one was changed back or to the new ring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteBlockRecord {
+    /// Before the first router was changed.
+    pub began: Timestamp,
+    /// After the last one; absent while it lasts.
+    pub ended: Option<Timestamp>,
+    /// Whether the vnodes were at their new owners then, or everything as before.
+    pub moved: bool,
+}
+
+impl WriteBlockRecord {
+    /// How long it lasted, if it is over.
+    pub fn took(&self) -> Option<Duration> {
+        self.ended.map(|ended| elapsed(ended, self.began))
+    }
+}
+
+/// How long the plan's write block may last.
+pub(super) fn budget(plan: &Plan, knob: Option<u64>) -> Duration {
+    let asked = knob.or(plan.request.budget_seconds).map(Duration::from_secs);
+    asked.unwrap_or_else(|| {
+        let twice = (plan.prediction.write_block_seconds * 2.0).clamp(0.0, 86_400.0);
+        Duration::from_secs_f64(twice).max(LEAST_BUDGET)
+    })
+}
+
+impl Executor {
+    pub(super) fn write_block(&self) -> Result<Option<WriteBlockRecord>, StoreError> {
+        let value = self.store.fact(WRITE_BLOCK)?;
+        Ok(value.and_then(|value| serde_json::from_value(value).ok()))
+    }
+
+    /// Notes that writes may be refused from now on, unless they are already.
+    pub(super) fn begin_write_block(&self) -> Result<bool, StoreError> {
+        if self.write_block()?.is_some_and(|record| record.ended.is_none()) {
+            return Ok(false);
+        }
+        let record = WriteBlockRecord { began: self.clock.now(), ended: None, moved: false };
+        self.remember(WRITE_BLOCK, &record)?;
+        Ok(true)
+    }
+
+    /// Notes that writes flow again. Tells for how long they did not, if they did not.
+    pub(super) fn end_write_block(&self, moved: bool) -> Result<Option<Duration>, StoreError> {
+        let Some(mut record) = self.write_block()?.filter(|record| record.ended.is_none()) else {
+            return Ok(None);
+        };
+        record.ended = Some(self.clock.now());
+        record.moved = moved;
+        let took = record.took();
+        let mut all: Vec<WriteBlockRecord> = self
+            .store
+            .fact(WRITE_BLOCKS)?
+            .and_then(|value| serde_json::from_value(value).ok())
+            .unwrap_or_default();
+        all.push(record.clone());
+        self.remember(WRITE_BLOCKS, &all)?;
+        self.remember(WRITE_BLOCK, &record)?;
+        Ok(took)
+    }
+
+    pub(super) fn remember(&self, key: &str, value: &impl Serialize) -> Result<(), StoreError> {
+        let value = serde_json::to_value(value).map_err(|source| StoreError::Damaged {
+            path: "journal".to_owned(),
+            what: format!("the fact {key}"),
+            source,
+        })?;
+        self.store.set_fact(key, Some(&value))
+    }
+}

@@ -1,0 +1,292 @@
+//! What a plan's execution remembers: which phases are done, what is being attempted, what was found out, what the
+//! operator wants. Everything that can be read back from the deployment is read back and not remembered.
+
+mod sqlite;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use self::sqlite::SqliteStore;
+use crate::plan::{Plan, PlanUuid};
+
+/// Where the journal of one plan is kept. Every write is durable when it returns.
+///
+/// Other processes read and write the same store meanwhile: `status` reads, `pause`, `abort` and `tune` write controls.
+///
+/// # Errors
+///
+/// Every call fails with [`StoreError`] where the store cannot be read or written, or has something else in it.
+#[expect(clippy::missing_errors_doc, reason = "all fail in the same way, which the trait tells")]
+pub trait Store: Send + Sync {
+    /// The plan.
+    fn plan(&self) -> Result<Plan, StoreError>;
+
+    /// What became of the plan.
+    fn state(&self) -> Result<PlanState, StoreError>;
+    /// Writes what became of the plan.
+    fn set_state(&self, state: &PlanState) -> Result<(), StoreError>;
+
+    /// Every phase that was ever begun, by name.
+    fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, StoreError>;
+    /// Writes a phase.
+    fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), StoreError>;
+
+    /// Something that was found out or decided.
+    fn fact(&self, key: &str) -> Result<Option<Value>, StoreError>;
+    /// Writes or forgets it.
+    fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), StoreError>;
+    /// All of them.
+    fn facts(&self) -> Result<BTreeMap<String, Value>, StoreError>;
+
+    /// What the operator wants.
+    fn controls(&self) -> Result<Controls, StoreError>;
+    /// Writes what the operator wants.
+    fn set_controls(&self, controls: &Controls) -> Result<(), StoreError>;
+
+    /// What is going on this moment, replaced by the next.
+    fn activity(&self) -> Result<Option<Activity>, StoreError>;
+    /// Writes what is going on this moment.
+    fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError>;
+
+    /// Adds to the log; its number counts up from 1.
+    fn append(&self, entry: &Entry) -> Result<u64, StoreError>;
+    /// The log after the entry of this number; 0 for all of it.
+    fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError>;
+}
+
+/// What became of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum PlanState {
+    /// Nothing was done yet.
+    Planned,
+    /// An executor is, or was when it died, carrying it out.
+    Running,
+    /// The operator stopped it.
+    Paused,
+    /// It needs the operator.
+    Held {
+        /// The phase in which it stopped.
+        phase: String,
+        /// What is wrong.
+        what: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// It is being taken back.
+    Aborting,
+    /// It was taken back.
+    Aborted,
+    /// It is done.
+    Done,
+}
+
+/// A phase in the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseRecord {
+    /// How far it is.
+    pub state: PhaseState,
+    /// When it was first begun.
+    pub began: Timestamp,
+    /// When it was done or undone.
+    pub ended: Option<Timestamp>,
+    /// How often it was begun.
+    pub attempts: u32,
+}
+
+/// How far a phase is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PhaseState {
+    /// It was begun: what it does may be there wholly, partly or not at all.
+    Begun,
+    /// It is done.
+    Done,
+    /// Undoing it was begun.
+    Undoing,
+    /// It was taken back.
+    Undone,
+}
+
+impl PhaseState {
+    /// Whether something of the phase may be there.
+    pub fn may_have_effects(self) -> bool {
+        self != Self::Undone
+    }
+}
+
+/// What the operator wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Controls {
+    /// Stop at the next point where that is safe.
+    pub pause: bool,
+    /// Stop before this phase.
+    pub pause_before: Option<String>,
+    /// Take everything back.
+    pub abort: bool,
+    /// Live settings.
+    pub knobs: Knobs,
+}
+
+/// Settings that may be changed while a plan runs (`reshard tune`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Knobs {
+    /// How many routers' zones are changed at the same time.
+    pub router_concurrency: u32,
+    /// Ghost rows deleted in one transaction.
+    pub delete_batch: u32,
+    /// The pause between two such transactions, in milliseconds.
+    pub delete_pause_ms: u64,
+    /// Deleting waits while the sync is further behind than this, in bytes.
+    pub delete_max_lag_bytes: u64,
+    /// How long a passing trouble is tried again outside the write block, in seconds, before the plan holds.
+    pub patience_seconds: u64,
+    /// How long to wait for what others have to finish (restores, replication, dumps), in seconds, before the plan holds.
+    pub wait_seconds: u64,
+    /// How long writes may be refused, in seconds; absent for the plan's own budget.
+    pub budget_seconds: Option<u64>,
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        Self {
+            router_concurrency: 8,
+            delete_batch: 500,
+            delete_pause_ms: 20,
+            delete_max_lag_bytes: 16 << 20,
+            patience_seconds: 120,
+            wait_seconds: 24 * 3600,
+            budget_seconds: None,
+        }
+    }
+}
+
+/// What is going on this moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Activity {
+    /// The phase.
+    pub phase: String,
+    /// What it does or waits for.
+    pub what: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// What the operator can do about it, if anything.
+    pub you_can: Option<String>,
+    /// How far it is: done, of how many, of what.
+    pub progress: Option<Progress>,
+}
+
+/// How far something is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// So much is done.
+    pub done: u64,
+    /// Of so much.
+    pub total: u64,
+    /// Of what: `bytes`, `rows`, `routers`.
+    pub unit: String,
+}
+
+/// A line of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// In which phase; empty outside of phases.
+    pub phase: String,
+    /// What kind of line it is.
+    pub kind: EntryKind,
+    /// What happened, in words.
+    pub text: String,
+}
+
+/// What kind of line it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryKind {
+    /// A phase or the whole plan began, ended, paused and the like.
+    Stage,
+    /// Something is going to be changed.
+    Intent,
+    /// It was changed, or was so already.
+    Outcome,
+    /// Something worth knowing.
+    Note,
+    /// Something went wrong, and is tried again.
+    Trouble,
+    /// Something went wrong, and the operator is needed.
+    Hold,
+}
+
+/// The journal cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The file does not open, is not a journal, or cannot be read or written.
+    #[error("the plan file {path}")]
+    Database {
+        /// The file.
+        path: String,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The file exists already.
+    #[error(
+        "there is a file {path} already; choose another name, or remove it if that plan is over"
+    )]
+    Exists {
+        /// The file.
+        path: String,
+    },
+    /// The file's directory cannot be written.
+    #[error("cannot write the plan file {path}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is of another version of this program.
+    #[error("the plan file {path} has version {found}; this program reads version {known}")]
+    Version {
+        /// The file.
+        path: String,
+        /// Its version.
+        found: i64,
+        /// The version that is known.
+        known: i64,
+    },
+    /// What is written there is not what this program writes.
+    #[error("the plan file {path} is damaged: {what}")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What cannot be read.
+        what: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// There is no plan in it, or its hash is wrong.
+    #[error("the plan in {path} is not the one that was made: {problem}")]
+    Plan {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The plan is another one.
+    #[error("{path} has the plan {found}, not {wanted}")]
+    OtherPlan {
+        /// The file.
+        path: String,
+        /// Its plan.
+        found: PlanUuid,
+        /// The one that was expected.
+        wanted: PlanUuid,
+    },
+}

@@ -1,0 +1,38 @@
+#![doc = include_str!("../README.md")]
+
+mod clock;
+mod configuration;
+mod deployment;
+mod executor;
+mod inventory;
+mod journal;
+mod measure;
+mod phase;
+pub mod phases;
+mod plan;
+mod vnode_set;
+
+pub use clock::{Clock, SystemClock};
+pub use configuration::{Configuration, ConfigurationError, DatacenterUrls};
+pub use deployment::{
+    AnyBody, AnyTransport, CnapiCommands, Database, DatabaseError, Datacenter, Deployment,
+    DeploymentError, ZoneCommandError, ZoneCommands, ZoneOutput, ZonePlace, ZoneScript,
+};
+pub use executor::{
+    Context, Ended, Event, Executor, ExecutorError, Observer, Seen, Waiting, WriteBlockRecord,
+};
+pub use inventory::{
+    Inventory, PeerFacts, PnodeFacts, RingFacts, RouterFacts, RouterInstance, ServerFacts,
+    Services, ShardFacts, ZoneFacts,
+};
+pub use journal::{
+    Activity, Controls, Entry, EntryKind, Knobs, PhaseRecord, PhaseState, PlanState, Progress,
+    SqliteStore, Store, StoreError,
+};
+pub use measure::{Measurement, Method, TableMeasurement, VnodeMeasurement};
+pub use phase::{About, MayPass, OrTrouble, Phase, Trouble, Undone, WriteBlock};
+pub use plan::{
+    Action, Balance, Costs, InvalidPlanUuid, Layout, NewZone, PLAN_VERSION, Plan, PlanDifference,
+    PlanError, PlanUuid, Prediction, Request, Selection, Target,
+};
+pub use vnode_set::{InvalidVnodeSet, VnodeSet};

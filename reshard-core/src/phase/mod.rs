@@ -1,0 +1,95 @@
+//! What a phase is: one stage of a plan's execution.
+
+mod trouble;
+
+use async_trait::async_trait;
+
+pub use self::trouble::{MayPass, OrTrouble, Trouble};
+use crate::executor::Context;
+
+/// One stage of a plan's execution.
+///
+/// A phase can be run again from its beginning at any time: after a crash, after a passing trouble, or because the
+/// operator said so. So it reads what is there before it changes anything: the new value means done already, the
+/// expected old value means do it, anything else is somebody else's change and a reason to hold.
+#[async_trait]
+pub trait Phase: Send + Sync {
+    /// Its name, such as `freeze-source`: lower case and dashes, unique in a list of phases.
+    fn name(&self) -> &'static str;
+
+    /// What it is, for people.
+    fn about(&self) -> About;
+
+    /// How it is related to the interval in which writes to the moving vnodes are refused.
+    fn write_block(&self) -> WriteBlock {
+        WriteBlock::Outside
+    }
+
+    /// Whether taking back is impossible once this phase has begun: from then on the plan can only go on to its end.
+    fn is_point_of_no_return(&self) -> bool {
+        false
+    }
+
+    /// Brings about what the phase is for. Called again, it goes on where it was, or finds everything done.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`] says whether to try again or to ask the operator.
+    async fn run(&self, context: &Context) -> Result<(), Trouble>;
+
+    /// Takes back whatever the phase did, also if it had only begun. Called again, it finds everything taken back.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`], as for [`Phase::run`].
+    async fn undo(&self, context: &Context) -> Result<Undone, Trouble>;
+}
+
+/// What undoing a phase came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// Everything is as it was before the phase.
+    Completely,
+    /// What an earlier phase had made cannot be used any more: before the plan goes on, everything back to and including
+    /// that phase has to be undone too.
+    BackTo(&'static str),
+}
+
+/// How a phase is related to the interval in which writes to the moving vnodes are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WriteBlock {
+    /// Writes flow while it runs.
+    Outside,
+    /// Writes flow when it begins and are refused when it ends.
+    Begins,
+    /// Writes are refused while it runs.
+    Inside,
+    /// Writes are refused when it begins and flow when it ends.
+    Ends,
+}
+
+impl WriteBlock {
+    /// Whether writes are refused during some of the phase at least.
+    pub fn touches(self) -> bool {
+        self != Self::Outside
+    }
+}
+
+/// A phase explained: `reshard phases` and `docs/phases.md` show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct About {
+    /// What it does, in a few words: `freeze the source shard`.
+    pub title: &'static str,
+    /// The step of RFD 103 that it automates, such as `7`; empty for none.
+    pub rfd103: &'static str,
+    /// What it reads.
+    pub reads: &'static str,
+    /// What it changes.
+    pub writes: &'static str,
+    /// When it is done.
+    pub done_when: &'static str,
+    /// How it is taken back.
+    pub undo: &'static str,
+    /// Where it can be paused.
+    pub pause: &'static str,
+}

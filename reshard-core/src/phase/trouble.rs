@@ -1,0 +1,185 @@
+//! Why a phase did not get to its end.
+
+use std::error::Error as StdError;
+use std::fmt::Display;
+
+use manatee_client::{DumpLockError, LockError, PostgresError, ShardError, ZooKeeperError};
+use sapi_client::imgapi::ImportError;
+
+use crate::deployment::{DatabaseError, DeploymentError, ZoneCommandError};
+use crate::journal::StoreError;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Why a phase did not get to its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// It may go away by itself: the executor tries the phase again.
+    #[error("{what}")]
+    Passing {
+        /// What could not be done.
+        what: String,
+        /// Why not.
+        source: Option<BoxError>,
+    },
+    /// The operator has to look: the executor holds the plan.
+    #[error("{what}")]
+    Hold {
+        /// What is wrong.
+        what: String,
+        /// What to do about it.
+        remedy: String,
+        /// Why it is so.
+        source: Option<BoxError>,
+    },
+    /// A pause or an abort was asked for.
+    #[error("stopped as asked")]
+    Stopped,
+    /// Writes have been refused for longer than the budget allows.
+    #[error("the write block has used up its budget")]
+    OverBudget,
+    /// The journal cannot be read or written, so nothing can be done safely.
+    #[error("the journal failed")]
+    Journal(#[from] StoreError),
+}
+
+impl Trouble {
+    /// A trouble without a deeper cause that may go away.
+    pub fn passing(what: impl Into<String>) -> Self {
+        Self::Passing { what: what.into(), source: None }
+    }
+
+    /// A trouble without a deeper cause that the operator has to look at.
+    pub fn hold(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Hold { what: what.into(), remedy: remedy.into(), source: None }
+    }
+
+    /// The trouble and its causes in one line.
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+/// What an operator is told where nothing better is known.
+const LOOK: &str = "see what the message says; when it is put right, `reshard resume`";
+
+/// Whether an error may go away by itself.
+pub trait MayPass {
+    /// Whether trying again, having looked what is there, can help.
+    fn may_pass(&self) -> bool;
+}
+
+impl MayPass for sapi_client::Error {
+    fn may_pass(&self) -> bool {
+        self.is_retryable() || self.outcome_unknown()
+    }
+}
+
+impl MayPass for ShardError {
+    fn may_pass(&self) -> bool {
+        self.is_retryable() || self.outcome_unknown()
+    }
+}
+
+impl MayPass for ZooKeeperError {
+    fn may_pass(&self) -> bool {
+        self.is_retryable() || self.outcome_unknown()
+    }
+}
+
+impl MayPass for PostgresError {
+    fn may_pass(&self) -> bool {
+        true
+    }
+}
+
+impl MayPass for ZoneCommandError {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::NotRun { source, .. } => source.may_pass(),
+            // Scripts can be run again, and most failures in zones are of the moment.
+            Self::Failed { .. } => true,
+            Self::UnknownDatacenter { .. } | Self::NoScript(_) => false,
+        }
+    }
+}
+
+impl MayPass for DeploymentError {
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::ZooKeeper(error) if error.may_pass())
+    }
+}
+
+impl MayPass for LockError {
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::ZooKeeper { source, .. } if source.may_pass())
+    }
+}
+
+impl MayPass for DumpLockError {
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::ZooKeeper(source) if source.may_pass())
+    }
+}
+
+impl MayPass for ImportError {
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if source.may_pass())
+    }
+}
+
+impl MayPass for std::io::Error {
+    fn may_pass(&self) -> bool {
+        false
+    }
+}
+
+impl MayPass for DatabaseError {
+    fn may_pass(&self) -> bool {
+        self.is_retryable()
+    }
+}
+
+/// Turns an error into a [`Trouble`] that says what could not be done.
+pub trait OrTrouble<T> {
+    /// `what` could not be done; whether that may pass, the error knows.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble::Passing`] or [`Trouble::Hold`].
+    fn or_trouble(self, what: impl Display) -> Result<T, Trouble>;
+
+    /// As [`OrTrouble::or_trouble`], with the remedy to show if it does not pass.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble::Passing`] or [`Trouble::Hold`].
+    fn or_hold(self, what: impl Display, remedy: impl Display) -> Result<T, Trouble>;
+}
+
+impl<T, E> OrTrouble<T> for Result<T, E>
+where
+    E: MayPass + StdError + Send + Sync + 'static,
+{
+    fn or_trouble(self, what: impl Display) -> Result<T, Trouble> {
+        self.or_hold(what, LOOK)
+    }
+
+    fn or_hold(self, what: impl Display, remedy: impl Display) -> Result<T, Trouble> {
+        self.map_err(|error| {
+            let what = what.to_string();
+            if error.may_pass() {
+                return Trouble::Passing { what, source: Some(Box::new(error)) };
+            }
+            Trouble::Hold { what, remedy: remedy.to_string(), source: Some(Box::new(error)) }
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! A plan in words.
+
+use super::{Action, Request, Target};
+use crate::inventory::Inventory;
+
+pub(super) fn actions(request: &Request, inventory: &Inventory, targets: &[Target]) -> Vec<Action> {
+    let source = &request.source;
+    let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+    let new_shards = names.join(", ");
+    let moved: usize = targets.iter().map(|target| target.vnodes.len()).sum();
+    let processes: usize = inventory.routers.iter().map(|router| router.instances.len()).sum();
+    let routers =
+        format!("{processes} electric-moray processes in {} zones", inventory.routers.len());
+    let mut list = Actions(Vec::new());
+    list.add("preflight", "check that everything is healthy and as it was planned for".to_owned());
+    list.add("reserve-ring", "keep other plans from editing rings".to_owned());
+    list.add("plant-canaries", "put objects whose way can be followed".to_owned());
+    list.add("freeze-source", format!("freeze {source}: no takeovers"));
+    list.add("lock-dumps", "take /pg_dump_lock and wait until no dump runs".to_owned());
+    for target in targets {
+        for peer in &target.peers {
+            list.add(
+                "provision-peers",
+                format!("make {} on server {} as an async of {source}", peer.role, peer.server),
+            );
+        }
+    }
+    list.add("catch-up", "wait until the new peers follow closely".to_owned());
+    for target in targets {
+        for moray in &target.morays {
+            list.add(
+                "provision-morays",
+                format!("make {} on server {} for {}", moray.role, moray.server, target.name),
+            );
+        }
+    }
+    list.add(
+        "build-rings",
+        format!(
+            "make of the ring {} one with {moved} vnodes read-only and one with them moved",
+            inventory.ring.image
+        ),
+    );
+    list.add("stage-rings", format!("put both rings beside the live one of {routers}"));
+    list.add("recheck", "check everything again".to_owned());
+    list.blocked(
+        "block-writes",
+        format!("refuse writes to {moved} vnodes: the read-only ring in {routers}"),
+    );
+    list.blocked("drain", format!("wait until the new peers have all that {source} has"));
+    list.blocked("split-shard", format!("make the new peers {new_shards}"));
+    list.blocked(
+        "list-shard",
+        format!("add {new_shards} to INDEX_MORAY_SHARDS and to the routers' configuration"),
+    );
+    list.blocked(
+        "publish-ring",
+        "make the new ring SAPI's HASH_RING_IMAGE; from here on there is no way back".to_owned(),
+    );
+    list.blocked("install-ring", format!("the new ring in {routers}: writes flow again"));
+    list.add(
+        "verify-routing",
+        "follow the canaries, and compare every router with the new ring".to_owned(),
+    );
+    list.add("release-ring", "remove what the ring change left over".to_owned());
+    list.add("tidy-metadata", "put aliases and other metadata right".to_owned());
+    list.add(
+        "unlock-dumps",
+        "give back /pg_dump_lock and list the dumps that were missed".to_owned(),
+    );
+    for target in targets {
+        list.add(
+            "delete-ghosts",
+            format!(
+                "delete at {source} the rows of the vnodes {}, and at {} all others",
+                abridged(&target.vnodes.to_string()),
+                target.name
+            ),
+        );
+    }
+    list.add("unfreeze", format!("unfreeze {source} and {new_shards}"));
+    list.add("remove-canaries", "delete the canaries".to_owned());
+    list.0
+}
+
+struct Actions(Vec<Action>);
+
+impl Actions {
+    fn add(&mut self, phase: &str, what: String) {
+        self.0.push(Action { phase: phase.to_owned(), what, in_write_block: false });
+    }
+
+    fn blocked(&mut self, phase: &str, what: String) {
+        self.0.push(Action { phase: phase.to_owned(), what, in_write_block: true });
+    }
+}
+
+/// The beginning of a long text.
+fn abridged(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}

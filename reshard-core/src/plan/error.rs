@@ -1,0 +1,136 @@
+//! Why there is no plan.
+
+use fash::{SelectError, Vnode};
+use manatee_client::ShardName;
+use sapi_client::ServerUuid;
+
+/// Why there is no plan for a request.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The inventory is another shard's.
+    #[error("the inventory is of the shard {inventory}, and the plan is for {source_shard}")]
+    OtherSource {
+        /// The shard of the inventory.
+        inventory: ShardName,
+        /// The shard of the request.
+        source_shard: ShardName,
+    },
+    /// The source has no vnodes.
+    #[error("the ring has no pnode {pnode}, so the shard has nothing that could move")]
+    NotInRing {
+        /// The name that it would have.
+        pnode: String,
+    },
+    /// There are no or too many new shards.
+    #[error("{wanted} new shards were asked for; 1 to {most} are possible")]
+    ShardCount {
+        /// How many.
+        wanted: u32,
+        /// How many are possible.
+        most: u32,
+    },
+    /// The numbers do not fit the count.
+    #[error("{wanted} new shards were asked for, and {given} numbers were given for them")]
+    NumberCount {
+        /// How many shards.
+        wanted: u32,
+        /// How many numbers.
+        given: usize,
+    },
+    /// A number is taken, or is given twice.
+    #[error(
+        "there is a shard {name} already: choose another number, or none for the next free one"
+    )]
+    NameTaken {
+        /// The shard.
+        name: ShardName,
+    },
+    /// The region's names make no shard's name.
+    #[error("{name:?} would be no name of a shard")]
+    BadName {
+        /// The name.
+        name: String,
+    },
+    /// The selection needs numbers of rows or bytes.
+    #[error(
+        "vnodes can be chosen by rows or bytes only when they were measured: `reshard measure`"
+    )]
+    NotMeasured,
+    /// The selection is for other shards.
+    #[error("the vnodes are given for the shards {given:?}, and the new shards are {numbers:?}")]
+    OtherNumbers {
+        /// Those that were given.
+        given: Vec<u32>,
+        /// Those that there will be.
+        numbers: Vec<u32>,
+    },
+    /// Shares must leave something for the source.
+    #[error("shares are percentages above 0 which add up to less than 100")]
+    BadShares,
+    /// A vnode is given to two shards.
+    #[error("vnode {vnode} is given to both {first} and {second}")]
+    ChosenTwice {
+        /// The vnode.
+        vnode: Vnode,
+        /// A shard.
+        first: u32,
+        /// Another.
+        second: u32,
+    },
+    /// The vnodes cannot be chosen so.
+    #[error("the vnodes cannot be chosen so")]
+    Select(#[from] SelectError),
+    /// A new shard would have no vnodes.
+    #[error("the new shard {number} would get no vnodes")]
+    NothingMoves {
+        /// Its number.
+        number: u32,
+    },
+    /// The source would have none.
+    #[error("the source would keep no vnodes; moving a whole shard is not a split")]
+    NothingStays,
+    /// The source holds what is not sharded.
+    #[error(
+        "{shard} is also the {what} shard, whose other tables would be copied with it. Split another shard, or ask for \
+         this explicitly (--allow-storage-shard)"
+    )]
+    StorageShard {
+        /// The shard.
+        shard: ShardName,
+        /// `storage` or `Marlin`.
+        what: &'static str,
+    },
+    /// The source cannot have more peers.
+    #[error(
+        "the source runs with one peer in one-node-write mode and takes no asyncs: make it a replicated shard first"
+    )]
+    OneNodeWrite,
+    /// The source is without zones to copy the images of.
+    #[error("the source has no {what} to take the image from: name one explicitly")]
+    NoImage {
+        /// `peer` or `Moray zone`.
+        what: &'static str,
+    },
+    /// A server cannot be used.
+    #[error("the server {server} is {problem}")]
+    Server {
+        /// The server.
+        server: ServerUuid,
+        /// What is the matter with it.
+        problem: &'static str,
+    },
+    /// There is no server.
+    #[error("there is no usable server for new zones")]
+    NoServer,
+    /// A server has not enough room.
+    #[error("the server {server} has {free} bytes free, and its new peers need {needed}")]
+    NoRoom {
+        /// The server.
+        server: ServerUuid,
+        /// What is free.
+        free: u64,
+        /// What is needed.
+        needed: u64,
+    },
+}

@@ -1,0 +1,184 @@
+//! Making a plan. Pure: the same input gives the same plan.
+
+use std::collections::HashMap;
+
+use fash::Vnode;
+use jiff::Timestamp;
+use manatee_client::ShardName;
+
+use super::select::{Weight, select, weights};
+use super::{
+    Balance, Costs, Layout, NewZone, PLAN_VERSION, Plan, PlanError, PlanUuid, Request, Target,
+    actions, place, predict, risks,
+};
+use crate::VnodeSet;
+use crate::inventory::Inventory;
+
+/// New shards of one plan.
+const MOST_SHARDS: u32 = 16;
+
+impl Plan {
+    /// Makes a plan of an inventory. Nothing is asked and nothing is changed; who and when are arguments.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`] says what cannot be done as asked.
+    pub fn make(
+        uuid: PlanUuid,
+        created: Timestamp,
+        request: Request,
+        inventory: Inventory,
+        costs: &Costs,
+    ) -> Result<Self, PlanError> {
+        check_source(&request, &inventory)?;
+        let numbers = numbers(&request, &inventory)?;
+        let source = source_vnodes(&request, &inventory)?;
+        let sets = select(&request.selection, source, &numbers, inventory.measurement.as_ref())?;
+        let mut placing = place::Placing::new(&request, &inventory)?;
+        let mut targets = Vec::new();
+        for (number, vnodes) in numbers.into_iter().zip(sets) {
+            let name = shard_name(number, &inventory)?;
+            let (peers, morays) = placing.zones_of(number, &request)?;
+            targets.push(Target { name, number, vnodes, peers, morays });
+        }
+        let prediction = predict::predict(&request, &inventory, &targets, costs);
+        place::check_room(&inventory, &prediction)?;
+        let balance = balance(&request, &inventory, source, &targets);
+        let risks = risks::risks(&request, &inventory, &targets, created);
+        let actions = actions::actions(&request, &inventory, &targets);
+        let mut plan = Self {
+            version: PLAN_VERSION,
+            uuid,
+            created,
+            request,
+            inventory,
+            targets,
+            actions,
+            prediction,
+            balance,
+            risks,
+            hash: String::new(),
+        };
+        plan.hash = plan.computed_hash();
+        Ok(plan)
+    }
+}
+
+/// The pnode of a shard in the ring.
+pub(super) fn pnode_name(shard: &ShardName) -> String {
+    format!("tcp://{shard}:2020")
+}
+
+fn shard_name(number: u32, inventory: &Inventory) -> Result<ShardName, PlanError> {
+    let name = format!("{number}.moray.{}.{}", inventory.region, inventory.dns_domain);
+    name.parse().map_err(|_| PlanError::BadName { name })
+}
+
+fn check_source(request: &Request, inventory: &Inventory) -> Result<(), PlanError> {
+    let source = &inventory.source;
+    if source.name != request.source {
+        let (inventory, source_shard) = (source.name.clone(), request.source.clone());
+        return Err(PlanError::OtherSource { inventory, source_shard });
+    }
+    if source.peers.len() < 2 {
+        return Err(PlanError::OneNodeWrite);
+    }
+    if !request.allow_storage_shard {
+        let shard = source.name.clone();
+        if inventory.storage_shard == shard.as_str() {
+            return Err(PlanError::StorageShard { shard, what: "storage" });
+        }
+        if inventory.marlin_shard.as_deref() == Some(shard.as_str()) {
+            return Err(PlanError::StorageShard { shard, what: "Marlin" });
+        }
+    }
+    Ok(())
+}
+
+/// The numbers of the new shards, ascending: those that were asked for, or those after the highest that there is. A gap
+/// further down is not filled, for backups of a shard that was there may bear its name.
+fn numbers(request: &Request, inventory: &Inventory) -> Result<Vec<u32>, PlanError> {
+    let wanted = request.new_shards;
+    if wanted == 0 || wanted > MOST_SHARDS {
+        return Err(PlanError::ShardCount { wanted, most: MOST_SHARDS });
+    }
+    if request.numbers.is_empty() {
+        let number_of = |name: &ShardName| name.as_str().split('.').next()?.parse::<u32>().ok();
+        let highest = inventory.shard_names.iter().filter_map(number_of).max().unwrap_or(0);
+        return Ok((highest + 1..=highest + wanted).collect());
+    }
+    let mut numbers = request.numbers.clone();
+    numbers.sort_unstable();
+    if numbers.len() != wanted as usize {
+        return Err(PlanError::NumberCount { wanted, given: numbers.len() });
+    }
+    let mut before = None;
+    for &number in &numbers {
+        let name = shard_name(number, inventory)?;
+        if inventory.shard_names.contains(&name) || before == Some(number) {
+            return Err(PlanError::NameTaken { name });
+        }
+        before = Some(number);
+    }
+    Ok(numbers)
+}
+
+fn source_vnodes<'a>(
+    request: &Request,
+    inventory: &'a Inventory,
+) -> Result<&'a VnodeSet, PlanError> {
+    let pnode = pnode_name(&request.source);
+    let found = inventory.ring.pnodes.iter().find(|facts| facts.pnode == pnode);
+    found.map(|facts| &facts.vnodes).ok_or(PlanError::NotInRing { pnode })
+}
+
+fn balance(
+    request: &Request,
+    inventory: &Inventory,
+    source: &VnodeSet,
+    targets: &[Target],
+) -> Vec<Balance> {
+    let measurement = inventory.measurement.as_ref();
+    let rows = weights(measurement, Weight::Rows).ok();
+    let bytes = weights(measurement, Weight::Bytes).ok();
+    let sum = |weights: &Option<HashMap<Vnode, u64>>, set: &VnodeSet| {
+        let weights = weights.as_ref()?;
+        Some(set.iter().filter_map(|vnode| weights.get(&vnode)).sum::<u64>())
+    };
+    let minus = |before: u64, moved: &dyn Fn(&Target) -> u64| {
+        let moved: u64 = targets.iter().map(moved).sum();
+        (before, before.saturating_sub(moved))
+    };
+    let mut balance = vec![Balance {
+        shard: request.source.clone(),
+        vnodes: minus(source.len() as u64, &|target| target.vnodes.len() as u64),
+        rows: sum(&rows, source)
+            .map(|all| minus(all, &|target| sum(&rows, &target.vnodes).unwrap_or(0))),
+        bytes: sum(&bytes, source)
+            .map(|all| minus(all, &|target| sum(&bytes, &target.vnodes).unwrap_or(0))),
+    }];
+    balance.extend(targets.iter().map(|target| Balance {
+        shard: target.name.clone(),
+        vnodes: (0, target.vnodes.len() as u64),
+        rows: sum(&rows, &target.vnodes).map(|rows| (0, rows)),
+        bytes: sum(&bytes, &target.vnodes).map(|bytes| (0, bytes)),
+    }));
+    balance
+}
+
+impl Target {
+    /// The shard's pnode in the ring.
+    pub fn pnode(&self) -> String {
+        pnode_name(&self.name)
+    }
+
+    /// Whether the shard runs with one peer, in one-node-write mode.
+    pub fn is_single(&self) -> bool {
+        self.peers.len() == Layout::OnePeer.peers()
+    }
+
+    /// All its zones.
+    pub fn zones(&self) -> impl Iterator<Item = &NewZone> {
+        self.peers.iter().chain(&self.morays)
+    }
+}

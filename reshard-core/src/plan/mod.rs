@@ -1,0 +1,134 @@
+//! Plans: what is going to be done, decided before anything is done.
+
+mod actions;
+mod diff;
+mod error;
+mod hash;
+mod ids;
+mod make;
+mod place;
+mod predict;
+mod request;
+mod risks;
+mod select;
+#[cfg(test)]
+mod tests;
+
+pub use self::diff::PlanDifference;
+pub use self::error::PlanError;
+pub use self::ids::{InvalidPlanUuid, PlanUuid};
+pub use self::predict::Costs;
+pub use self::request::{Layout, Request, Selection};
+
+use jiff::Timestamp;
+use manatee_client::ShardName;
+use sapi_client::{ImageUuid, ServerUuid};
+use serde::{Deserialize, Serialize};
+
+use crate::VnodeSet;
+use crate::inventory::Inventory;
+
+/// The version of the document that this library writes, and the only one that it reads.
+pub const PLAN_VERSION: u32 = 1;
+
+/// A plan: which vnodes move where, everything that is going to be done for it, and what it will cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// [`PLAN_VERSION`]
+    pub version: u32,
+    /// Names the plan; everything that it creates has the tag `manta_reshard_plan` with it.
+    pub uuid: PlanUuid,
+    /// When it was made.
+    pub created: Timestamp,
+    /// What was asked for.
+    pub request: Request,
+    /// What was there when it was made.
+    pub inventory: Inventory,
+    /// The new shards, each with the vnodes that it gets.
+    pub targets: Vec<Target>,
+    /// What is going to be done, in order, in words.
+    pub actions: Vec<Action>,
+    /// What it will cost.
+    pub prediction: Prediction,
+    /// The source and the targets before and after.
+    pub balance: Vec<Balance>,
+    /// What the operator should know before starting.
+    pub risks: Vec<String>,
+    /// SHA-256 of the document without this member, in hexadecimal digits.
+    pub hash: String,
+}
+
+/// A new shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Its name, such as `3.moray.coal.joyent.us`.
+    pub name: ShardName,
+    /// Its number, the name's first part.
+    pub number: u32,
+    /// The vnodes that move to it from the source.
+    pub vnodes: VnodeSet,
+    /// Its peers in the order of the chain: primary, sync, asyncs.
+    pub peers: Vec<NewZone>,
+    /// Its Moray zones.
+    pub morays: Vec<NewZone>,
+}
+
+/// A zone that is created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewZone {
+    /// What it is for within the plan, such as `postgres/3/0`: [`Plan::instance_uuid`] makes its UUID of it.
+    pub role: String,
+    /// The server that it is put on.
+    pub server: ServerUuid,
+    /// The server's datacenter.
+    pub datacenter: String,
+    /// The image that it is made from.
+    pub image: ImageUuid,
+}
+
+/// One line of what is going to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// The phase that does it.
+    pub phase: String,
+    /// What, in words.
+    pub what: String,
+    /// Whether it is done while writes to the moving vnodes are refused.
+    pub in_write_block: bool,
+}
+
+/// What a plan will cost. Times are in seconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prediction {
+    /// How long writes to the moving vnodes are refused.
+    pub write_block_seconds: f64,
+    /// How that was computed: what takes how many seconds.
+    pub write_block_parts: Vec<(String, f64)>,
+    /// How long everything takes.
+    pub total_seconds: f64,
+    /// What that is made of.
+    pub total_parts: Vec<(String, f64)>,
+    /// Disk that the new peers need on each server, in bytes.
+    pub disk: Vec<(ServerUuid, u64)>,
+    /// Rows that are deleted at the end, on both sides together.
+    pub ghost_rows: Option<u64>,
+}
+
+/// A shard before and after.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Balance {
+    /// The shard.
+    pub shard: ShardName,
+    /// Its vnodes before and after.
+    pub vnodes: (u64, u64),
+    /// Its rows before and after, where they were counted.
+    pub rows: Option<(u64, u64)>,
+    /// Their bytes before and after, where they were counted.
+    pub bytes: Option<(u64, u64)>,
+}

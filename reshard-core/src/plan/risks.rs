@@ -1,0 +1,78 @@
+//! What an operator should know before starting.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::{Layout, Request, Target};
+use crate::clock::elapsed;
+use crate::inventory::Inventory;
+
+/// A measurement that is older than this says little about today, in seconds.
+const OLD: u64 = 7 * 24 * 3600;
+
+pub(super) fn risks(
+    request: &Request,
+    inventory: &Inventory,
+    targets: &[Target],
+    created: Timestamp,
+) -> Vec<String> {
+    let mut risks = vec![
+        format!(
+            "{} is frozen from the beginning to the end: if its primary dies meanwhile, nobody takes over, and writes to \
+             it fail until the primary is back or the shard is unfrozen",
+            request.source
+        ),
+        "while writes to the moving vnodes are refused, creating and changing buckets and SQL through electric-moray are \
+         refused for all vnodes"
+            .to_owned(),
+        "no shard's database is dumped while the dump lock is held; the report lists what was missed".to_owned(),
+        "the rebalancer and other writers that bypass electric-moray must be stopped before the plan starts".to_owned(),
+    ];
+    if request.layout == Layout::OnePeer {
+        risks.push("a new shard with one peer cannot fail over: for laboratories only".to_owned());
+    }
+    if request.allow_storage_shard {
+        risks.push(format!(
+            "{} holds tables that are not sharded; the new shards' copies of them are dropped at the end",
+            request.source
+        ));
+    }
+    shared_servers(targets, inventory, &mut risks);
+    match &inventory.measurement {
+        None => risks.push(
+            "rows were not counted: the parts may hold very different amounts of data".to_owned(),
+        ),
+        Some(measured) => {
+            if elapsed(created, measured.taken).as_secs() > OLD {
+                risks.push(format!("the rows were counted long ago, on {}", measured.taken));
+            }
+            let without: u64 = measured.tables.iter().map(|table| table.without_vnode).sum();
+            if without > 0 {
+                risks.push(format!(
+                    "{without} rows have no _vnode and are attributed by their keys, which takes a scan of their tables"
+                ));
+            }
+        }
+    }
+    risks
+}
+
+fn shared_servers(targets: &[Target], inventory: &Inventory, risks: &mut Vec<String>) {
+    for target in targets {
+        let mut peers = HashMap::new();
+        for peer in &target.peers {
+            *peers.entry(peer.server).or_insert(0) += 1;
+        }
+        let mut shared: Vec<_> = peers.into_iter().filter(|(_, count)| *count > 1).collect();
+        shared.sort_unstable();
+        for (server, count) in shared {
+            let found = inventory.servers.iter().find(|facts| facts.uuid == server);
+            let name = found.map_or_else(|| server.to_string(), |facts| facts.hostname.clone());
+            risks.push(format!(
+                "{count} peers of {} are on the server {name}: one failure takes them all",
+                target.name
+            ));
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Plans of an invented region.
+
+use fash::Vnode;
+use proptest::prelude::*;
+use serde_json::json;
+
+use manatee_client::Role;
+
+use super::*;
+use crate::deployment::ZonePlace;
+use crate::inventory::{
+    PeerFacts, PnodeFacts, RingFacts, RouterFacts, RouterInstance, ServerFacts, Services,
+    ShardFacts, ZoneFacts,
+};
+use crate::measure::{Measurement, Method, TableMeasurement, VnodeMeasurement};
+
+fn id<T: From<uuid::Uuid>>(number: u128) -> T {
+    uuid::Uuid::from_u128(number).into()
+}
+
+fn zone(number: u128) -> ZoneFacts {
+    ZoneFacts {
+        place: ZonePlace {
+            zone: id(number),
+            server: id(1000 + number % 3),
+            datacenter: "lab-1".to_owned(),
+        },
+        alias: format!("zone-{number}"),
+        ip: format!("10.0.0.{number}"),
+        image: id(2000),
+    }
+}
+
+/// A region of so many shards, each with its part of so many vnodes; shard 2 is the one to be split.
+pub(super) fn inventory(shards: u32, vnodes: u32) -> Inventory {
+    let name = |number: u32| format!("{number}.moray.lab.example.net").parse().unwrap();
+    let pnodes = (1..=shards).map(|number| PnodeFacts {
+        pnode: format!("tcp://{number}.moray.lab.example.net:2020"),
+        vnodes: (0..vnodes).filter(|v| v % shards == number - 1).map(Vnode::new).collect(),
+    });
+    let peers = [(1, Role::Primary), (2, Role::Sync), (3, Role::Async)].map(|(number, role)| {
+        let zone = zone(number);
+        let id = manatee_client::ZoneId::from(zone.place.zone.to_string().as_str());
+        PeerFacts { peer: manatee_client::Peer::new(id, &zone.ip, 5432, 12345), zone, role }
+    });
+    let servers = (0..3).map(|number| ServerFacts {
+        uuid: id(1000 + number),
+        hostname: format!("server-{number}"),
+        datacenter: "lab-1".to_owned(),
+        usable: true,
+        free_bytes: Some(1 << 40),
+        source_peers: vec![id(number + 1)],
+    });
+    let instances = (2021..2025).map(|port| RouterInstance {
+        instance: format!("electric-moray-{port}"),
+        status_port: port + 2000,
+        ring: format!("/electric-moray/chash/leveldb-{port}"),
+        stamp: None,
+    });
+    Inventory {
+        taken: Timestamp::UNIX_EPOCH,
+        region: "lab".to_owned(),
+        dns_domain: "example.net".to_owned(),
+        application: id(3000),
+        poseidon: id(3001),
+        services: Services { postgres: id(3002), moray: id(3003) },
+        ring: RingFacts {
+            image: id(3004),
+            sha1: "0".repeat(40),
+            size: 1,
+            imgapi: "http://10.0.0.1".to_owned(),
+            vnode_count: vnodes,
+            pnodes: pnodes.collect(),
+        },
+        index_shards: json!([]),
+        storage_shard: "1.moray.lab.example.net".to_owned(),
+        marlin_shard: None,
+        shard_names: (1..=shards).map(name).collect(),
+        source: ShardFacts {
+            name: name(2),
+            generation: 1,
+            peers: peers.into(),
+            morays: vec![zone(9)],
+            postgres: "15.18".to_owned(),
+            database_bytes: 1 << 30,
+            wal_bytes_per_second: 1000,
+            pg_config_overrides: None,
+        },
+        routers: vec![RouterFacts { zone: zone(10), instances: instances.collect() }],
+        servers: servers.collect(),
+        measurement: None,
+    }
+}
+
+fn request() -> Request {
+    Request {
+        source: "2.moray.lab.example.net".parse().unwrap(),
+        new_shards: 1,
+        numbers: Vec::new(),
+        selection: Selection::Count,
+        layout: Layout::ThreePeers,
+        servers: Vec::new(),
+        postgres_image: None,
+        moray_image: None,
+        morays: 1,
+        allow_storage_shard: false,
+        budget_seconds: None,
+    }
+}
+
+fn make(request: Request, inventory: Inventory) -> Result<Plan, PlanError> {
+    let uuid = "3d0e5c1a-7b1f-4b6e-9a41-6f3d7f0e2b55".parse().unwrap();
+    Plan::make(uuid, Timestamp::UNIX_EPOCH, request, inventory, &Costs::default())
+}
+
+fn measured(inventory: &mut Inventory, rows: impl Fn(u32) -> u64) {
+    let source = &inventory.ring.pnodes[1].vnodes;
+    let vnodes = source.iter().map(|vnode| {
+        let rows = rows(vnode.number());
+        VnodeMeasurement { vnode, rows, bytes: rows * 1431, rows_of_last_day: 0 }
+    });
+    let table =
+        TableMeasurement { table: "manta".to_owned(), vnodes: vnodes.collect(), without_vnode: 3 };
+    inventory.measurement = Some(Measurement {
+        shard: inventory.source.name.clone(),
+        taken: Timestamp::UNIX_EPOCH,
+        method: Method::Exact,
+        tables: vec![table],
+    });
+}
+
+#[test]
+fn a_shard_in_two() {
+    let plan = make(request(), inventory(2, 1000)).unwrap();
+    let [target] = plan.targets.as_slice() else { panic!("one target") };
+    assert_eq!(target.name.as_str(), "3.moray.lab.example.net");
+    assert_eq!(target.vnodes.len(), 250);
+    // A peer on each server.
+    let mut servers: Vec<_> = target.peers.iter().map(|peer| peer.server).collect();
+    servers.sort_unstable();
+    servers.dedup();
+    assert_eq!(servers.len(), 3);
+    assert_eq!(plan.balance[0].vnodes, (500, 250));
+    assert!(plan.hash_is_right());
+}
+
+#[test]
+fn what_was_previewed_is_what_runs() {
+    let plan = make(request(), inventory(2, 1000)).unwrap();
+    let json = serde_json::to_string(&plan).unwrap();
+    let mut read: Plan = serde_json::from_str(&json).unwrap();
+    assert_eq!(read, plan);
+    assert!(read.hash_is_right());
+    read.targets[0].vnodes = "1".parse().unwrap();
+    assert!(!read.hash_is_right());
+    assert!(plan.differences(&plan).is_empty());
+    let paths: Vec<_> = plan.differences(&read).into_iter().map(|found| found.path).collect();
+    assert_eq!(paths, ["targets.0.vnodes"]);
+}
+
+#[test]
+fn names_are_free_ones() {
+    let mut busy = inventory(2, 1000);
+    busy.shard_names.push("7.moray.lab.example.net".parse().unwrap());
+    let four = Request { new_shards: 3, ..request() };
+    let numbers = |plan: &Plan| plan.targets.iter().map(|target| target.number).collect::<Vec<_>>();
+    assert_eq!(numbers(&make(four.clone(), busy.clone()).unwrap()), [8, 9, 10]);
+    let asked = Request { numbers: vec![5, 3, 4], ..four.clone() };
+    assert_eq!(numbers(&make(asked, busy.clone()).unwrap()), [3, 4, 5]);
+    for taken in [[7, 8, 9], [3, 3, 4]] {
+        let asked = Request { numbers: taken.into(), ..four.clone() };
+        assert!(matches!(make(asked, busy.clone()), Err(PlanError::NameTaken { .. })));
+    }
+    let many = Request { new_shards: 17, ..request() };
+    assert!(matches!(make(many, busy), Err(PlanError::ShardCount { .. })));
+}
+
+#[test]
+fn what_cannot_be_done_is_refused() {
+    let of = |change: &dyn Fn(&mut Request, &mut Inventory)| {
+        let (mut request, mut inventory) = (request(), inventory(2, 1000));
+        change(&mut request, &mut inventory);
+        make(request, inventory).unwrap_err()
+    };
+    let storage = |_: &mut Request, inventory: &mut Inventory| {
+        inventory.storage_shard = "2.moray.lab.example.net".to_owned();
+    };
+    assert!(matches!(of(&storage), PlanError::StorageShard { what: "storage", .. }));
+    let marlin = |_: &mut Request, inventory: &mut Inventory| {
+        inventory.marlin_shard = Some("2.moray.lab.example.net".to_owned());
+    };
+    assert!(matches!(of(&marlin), PlanError::StorageShard { what: "Marlin", .. }));
+    let single = |_: &mut Request, inventory: &mut Inventory| inventory.source.peers.truncate(1);
+    assert!(matches!(of(&single), PlanError::OneNodeWrite));
+    let full = |_: &mut Request, inventory: &mut Inventory| {
+        inventory.servers[0].free_bytes = Some(1 << 20);
+    };
+    assert!(matches!(of(&full), PlanError::NoRoom { .. }));
+    let unknown = |request: &mut Request, _: &mut Inventory| request.servers = vec![id(77)];
+    assert!(matches!(of(&unknown), PlanError::Server { .. }));
+    let down = |_: &mut Request, inventory: &mut Inventory| {
+        inventory.servers.iter_mut().for_each(|server| server.usable = false);
+    };
+    assert!(matches!(of(&down), PlanError::NoServer));
+}
+
+#[test]
+fn by_rows_the_heaviest_half_stays() {
+    let mut inventory = inventory(2, 1000);
+    measured(&mut inventory, |vnode| u64::from(vnode % 97));
+    let plan = make(Request { selection: Selection::Rows, ..request() }, inventory).unwrap();
+    let (before, after) = plan.balance[0].rows.unwrap();
+    let (_, moved) = plan.balance[1].rows.unwrap();
+    assert_eq!(after + moved, before);
+    assert!(after.abs_diff(moved) <= 1, "{after} stay and {moved} go");
+    // Both sides hold everything after the split, so that each row is a ghost at one of them.
+    assert_eq!(plan.prediction.ghost_rows, Some(before));
+    assert!(plan.risks.iter().any(|risk| risk.contains("3 rows have no _vnode")));
+}
+
+#[test]
+fn the_write_block_is_the_sum_of_its_parts() {
+    let plan = make(request(), inventory(2, 1000)).unwrap();
+    let sum: f64 = plan.prediction.write_block_parts.iter().map(|(_, seconds)| seconds).sum();
+    assert!((sum - plan.prediction.write_block_seconds).abs() < 1e-9);
+    assert!(plan.prediction.write_block_seconds > 0.0);
+    let phases: Vec<_> = crate::phases::rfd103().iter().map(|phase| phase.name()).collect();
+    for action in &plan.actions {
+        // Every action is some phase's.
+        assert!(phases.is_empty() || phases.contains(&action.phase.as_str()), "{action:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_vnode_is_somewhere(shards in 2u32..6, vnodes in 100u32..2000, new in 1u32..5) {
+        let inventory = inventory(shards, vnodes);
+        let source = inventory.ring.pnodes[1].vnodes.clone();
+        let plan = make(Request { new_shards: new, ..request() }, inventory).unwrap();
+        let moved: crate::VnodeSet =
+            plan.targets.iter().flat_map(|target| target.vnodes.iter()).collect();
+        prop_assert_eq!(plan.targets.iter().map(|t| t.vnodes.len()).sum::<usize>(), moved.len());
+        prop_assert_eq!(source.minus(&moved).len() + moved.len(), source.len());
+        prop_assert_eq!(plan.balance[0].vnodes.1, (source.len() - moved.len()) as u64);
+    }
+}
