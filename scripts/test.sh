@@ -18,6 +18,8 @@ step() {
 run_examples() {
     local example
     for example in examples/*.rs; do
+        # This one needs a region: the split in a lab runs it.
+        [[ $example == */split_shard.rs ]] && continue
         echo "example $(basename "$example" .rs)"
         cargo run --locked --quiet --package examples --example "$(basename "$example" .rs)" || return
     done

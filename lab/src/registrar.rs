@@ -81,12 +81,10 @@ struct Doctor {
 impl Doctor {
     async fn finds_it_well(&self) -> bool {
         let argv = ["/bin/bash", "-c", &self.check.command].map(ToOwned::to_owned).into();
-        let request = ExecRequest { argv, ..ExecRequest::default() };
         let time = Duration::from_millis(self.check.timeout);
-        // 124: it was killed, as it did not end.
-        match enter(&self.entrance, &request, Some(time)).await {
-            Ok(done) if self.check.ignore_exit_status => done.exit_code != 124,
-            Ok(done) => done.exit_code == 0,
+        let request = ExecRequest { argv, ..ExecRequest::default() }.within(time);
+        match enter(&self.entrance, &request).await {
+            Ok(done) => !done.timed_out && (self.check.ignore_exit_status || done.exit_code == 0),
             Err(error) => {
                 tracing::warn!(%error, "cannot ask for the zone's health");
                 false
@@ -149,7 +147,7 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
             user: None,
             zone: context.zone.to_string(),
             control: format!("http://{}", layout.block.control()),
-            tools: directory.tools(),
+            lab: directory.clone(),
             disk_full: false,
         };
         Doctor { check, entrance }

@@ -8,3 +8,12 @@ pub const FAILURE: u8 = 1;
 
 /// `fash audit` worked and found damage.
 pub const DAMAGED: u8 = 2;
+
+/// `reshard run` stopped because the plan needs the operator.
+pub const HELD: u8 = 3;
+
+/// `reshard run` stopped because the operator asked for it.
+pub const PAUSED: u8 = 4;
+
+/// `reshard run` took everything back because the operator asked for it from elsewhere.
+pub const ABORTED: u8 = 5;

@@ -193,7 +193,7 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
         user: None,
         zone: context.zone.to_string(),
         control: format!("http://{}", layout.block.control()),
-        tools: directory.tools(),
+        lab: directory.clone(),
         disk_full: false,
     };
     let mut terminate = signal(SignalKind::terminate())?;
@@ -228,8 +228,8 @@ async fn run_commands(changed: Vec<Changed>, entrance: &Entrance) {
         changed.into_iter().filter_map(|changed| Some((changed.path, changed.post_cmd?)))
     {
         let argv = ["/bin/bash", "-c", &command].map(ToOwned::to_owned).into();
-        let request = ExecRequest { argv, ..ExecRequest::default() };
-        match enter(entrance, &request, Some(POST_CMD_TIME)).await {
+        let request = ExecRequest { argv, ..ExecRequest::default() }.within(POST_CMD_TIME);
+        match enter(entrance, &request).await {
             Ok(done) if done.exit_code == 0 => {}
             Ok(done) => tracing::warn!(path = %path.display(), ?done, "post_cmd failed"),
             Err(error) => tracing::warn!(path = %path.display(), %error, "post_cmd not run"),

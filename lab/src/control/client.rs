@@ -1,5 +1,7 @@
 //! A client of the control API.
 
+use std::time::Duration;
+
 use reqwest::{Client, Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,6 +13,11 @@ use super::{
 };
 use crate::fault::{ActiveFault, Fault};
 use crate::layout::Layout;
+
+/// How long a lab may take to answer: services that are restarted and ZooKeeper that comes back take their time.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// How much longer than a command's own time its answer may take.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// Asks a running lab, and tells it what to do.
 #[derive(Clone, Debug)]
@@ -110,7 +117,7 @@ impl ControlClient {
         zone: Uuid,
         request: &ExecRequest,
     ) -> Result<ExecResponse, ControlClientError> {
-        self.post(&format!("/zones/{zone}/exec"), request).await
+        self.run(&format!("/zones/{zone}/exec"), request).await
     }
 
     /// Runs a command in the global zone of a server. When this is dropped, the command is killed.
@@ -122,7 +129,7 @@ impl ControlClient {
         server: Uuid,
         request: &ExecRequest,
     ) -> Result<ExecResponse, ControlClientError> {
-        self.post(&format!("/servers/{server}/exec"), request).await
+        self.run(&format!("/servers/{server}/exec"), request).await
     }
 
     /// What is broken on purpose.
@@ -147,7 +154,7 @@ impl ControlClient {
     /// The lab does not answer, or something cannot be mended.
     pub async fn heal(&self, fault: Option<u64>) -> Result<Vec<ActiveFault>, ControlClientError> {
         let path = fault.map_or_else(|| "/faults".to_owned(), |id| format!("/faults/{id}"));
-        let body = self.send(Method::DELETE, &path, None).await?;
+        let body = self.send(Method::DELETE, &path, None, PATIENCE).await?;
         self.parse(&path, &body)
     }
 
@@ -156,11 +163,11 @@ impl ControlClient {
     /// # Errors
     /// The lab does not answer.
     pub async fn stop(&self) -> Result<(), ControlClientError> {
-        self.send(Method::POST, "/stop", None).await.map(drop)
+        self.send(Method::POST, "/stop", None, PATIENCE).await.map(drop)
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ControlClientError> {
-        let body = self.send(Method::GET, path, None).await?;
+        let body = self.send(Method::GET, path, None, PATIENCE).await?;
         self.parse(path, &body)
     }
 
@@ -169,9 +176,27 @@ impl ControlClient {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, ControlClientError> {
+        self.post_within(path, body, PATIENCE).await
+    }
+
+    /// The lab ends a command when its time is over. This waits a little longer.
+    async fn run(
+        &self,
+        path: &str,
+        request: &ExecRequest,
+    ) -> Result<ExecResponse, ControlClientError> {
+        self.post_within(path, request, request.time_limit().saturating_add(GRACE)).await
+    }
+
+    async fn post_within<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        patience: Duration,
+    ) -> Result<T, ControlClientError> {
         let malformed = |source| ControlClientError::Malformed { url: self.url(path), source };
         let body = serde_json::to_vec(body).map_err(malformed)?;
-        let answer = self.send(Method::POST, path, Some(body)).await?;
+        let answer = self.send(Method::POST, path, Some(body), patience).await?;
         self.parse(path, &answer)
     }
 
@@ -189,9 +214,10 @@ impl ControlClient {
         method: Method,
         path: &str,
         body: Option<Vec<u8>>,
+        patience: Duration,
     ) -> Result<Vec<u8>, ControlClientError> {
         let no_answer = |source| ControlClientError::NoAnswer { url: self.url(path), source };
-        let mut request = self.client.request(method, self.url(path));
+        let mut request = self.client.request(method, self.url(path)).timeout(patience);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }

@@ -1,13 +1,14 @@
 //! What the control API and its clients say to each other, as JSON.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::layout::ZoneSpec;
 
 /// Something to run in a zone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ExecRequest {
     /// The program and its arguments. Empty: a login shell that reads `stdin`.
@@ -16,17 +17,46 @@ pub struct ExecRequest {
     pub env: BTreeMap<String, String>,
     /// What it reads.
     pub stdin: String,
+    /// How many milliseconds it may take. Then it is killed with all that it started. Default: ten minutes.
+    pub time_limit_ms: u64,
+}
+
+impl Default for ExecRequest {
+    fn default() -> Self {
+        let (argv, env, stdin) = (Vec::new(), BTreeMap::new(), String::new());
+        Self { argv, env, stdin, time_limit_ms: 10 * 60 * 1000 }
+    }
+}
+
+impl ExecRequest {
+    /// The longest that anything takes: Ur gives a command up after an hour.
+    pub(crate) const UR_TIME_LIMIT: Duration = Duration::from_hours(1);
+
+    /// How long it may take.
+    pub fn time_limit(&self) -> Duration {
+        Duration::from_millis(self.time_limit_ms)
+    }
+
+    /// Lets it take so long.
+    #[must_use]
+    pub fn within(self, time_limit: Duration) -> Self {
+        let time_limit_ms = u64::try_from(time_limit.as_millis()).unwrap_or(u64::MAX);
+        Self { time_limit_ms, ..self }
+    }
 }
 
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecResponse {
-    /// 128 and the signal's number when a signal ended it, as shells count.
+    /// 128 and the signal's number when a signal ended it, as shells count; 124 when its time was over, as `timeout` does.
     pub exit_code: i32,
     /// What it printed. Bytes that are no UTF-8 are replaced.
     pub stdout: String,
-    /// What it complained of.
+    /// What it complained of. When its time was over, that is said at the end.
     pub stderr: String,
+    /// Whether its time was over.
+    #[serde(default)]
+    pub timed_out: bool,
 }
 
 /// What `svcadm` can do.

@@ -48,6 +48,7 @@ impl From<ZoneError> for Refusal {
             | ZoneError::File { .. }
             | ZoneError::Account { .. }
             | ZoneError::Enter { .. }
+            | ZoneError::Unsettled { .. }
             | ZoneError::Setup { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let error = &error as &dyn std::error::Error;
@@ -132,9 +133,9 @@ impl<H: Hooks> ControlServer<H> {
             Route::Processes => ok(&self.zones.processes(uuid(request)?)?),
             Route::GlobalProcesses => ok(&self.zones.global_processes(uuid(request)?)?),
             Route::Smf => ok(&self.zones.smf(uuid(request)?, &body(request)?).await?),
-            Route::Exec => ok(&self.zones.exec(uuid(request)?, &body(request)?, None).await?),
+            Route::Exec => ok(&self.zones.exec(uuid(request)?, &body(request)?).await?),
             Route::ExecGlobal => {
-                ok(&self.zones.exec_global(uuid(request)?, &body(request)?, None).await?)
+                ok(&self.zones.exec_global(uuid(request)?, &body(request)?).await?)
             }
             Route::Faults => ok(&self.hooks.faults().await),
             Route::AddFault => ok(&self.hooks.cause(body(request)?).await?),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tokio::net::TcpListener;
 
 use super::error::LabError;
+use super::remains::{Remnant, kill};
 use super::{Lab, home, host, start};
 use crate::address::AddressBlock;
 use crate::directory::LabDirectory;
@@ -39,19 +40,6 @@ pub(super) struct Claim {
     /// The address of its control: whoever has it, has the block.
     pub(super) control: TcpListener,
     pub(super) on_progress: OnProgress,
-}
-
-/// The directory of a lab that is removed with it.
-#[derive(Debug)]
-pub(super) struct Remnant(PathBuf);
-
-impl Drop for Remnant {
-    fn drop(&mut self) {
-        // Where processes are still being killed something may stay. The next start removes it.
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            tracing::warn!(directory = %self.0.display(), %error, "cannot remove the lab's directory");
-        }
-    }
 }
 
 impl fmt::Debug for LabBuilder {
@@ -119,7 +107,29 @@ impl LabBuilder {
     /// Something is missing on this machine, the lab is running already, or a part of it does not start. Nothing of it
     /// runs then, and a lab without a directory of the caller's has left nothing behind.
     pub async fn start(self) -> Result<Lab, LabError> {
-        start::start(self.claim().await?).await
+        match self.start_unless(std::future::pending()).await? {
+            Some(lab) => Ok(lab),
+            // What never happens has happened.
+            None => Err(LabError::Interrupted),
+        }
+    }
+
+    /// As [`Self::start`], unless `interrupted` is over before the lab is up: then everything that runs already is stopped
+    /// and removed in order. Returns `None` then.
+    ///
+    /// Dropping the start instead leaves the removal to what runs in the background, and to the next start.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_unless(
+        self,
+        interrupted: impl Future<Output = ()>,
+    ) -> Result<Option<Lab>, LabError> {
+        // A start has many parts, and its future is big.
+        match Box::pin(start::start(self.claim().await?, interrupted)).await {
+            Err(LabError::Interrupted) => Ok(None),
+            started => started.map(Some),
+        }
     }
 
     async fn claim(self) -> Result<Claim, LabError> {
@@ -133,7 +143,7 @@ impl LabBuilder {
         let (block, control) = block(wanted).await?;
         let transient = self.directory.is_none();
         let directory = self.directory.unwrap_or_else(|| home::transient(block.number()));
-        let remnant = transient.then(|| Remnant(directory.clone()));
+        let remnant = transient.then(|| Remnant::new(directory.clone()));
         fs::create_dir_all(&directory).map_err(LabError::file("make", &directory))?;
         // Others must get through it: the lab's services run as another user.
         let directory = fs::canonicalize(&directory).map_err(LabError::file("find", &directory))?;
@@ -143,6 +153,9 @@ impl LabBuilder {
         let lock = home::lock(&directory)
             .map_err(LabError::file("lock", directory.lock()))?
             .ok_or_else(|| LabError::Running(directory.path().to_owned()))?;
+        // It was killed, perhaps, and what commands in its zones had started goes on.
+        kill(directory.path())
+            .map_err(LabError::file("end what is left of the lab in", directory.path()))?;
         let program = copy(&program, &directory)?;
         let host = host::find(program, directory.path().to_owned(), block)?;
         let (layout, is_new) = match existing {
@@ -200,7 +213,8 @@ async fn block(wanted: Option<AddressBlock>) -> Result<(AddressBlock, TcpListene
     Err(LabError::NoBlock)
 }
 
-/// Copies the program into the lab's directory. There everybody can run it, and it stays the same while the lab runs.
+/// Puts the program into the lab's directory, as a link to it where that will do. There everybody can run it, and it stays the
+/// same while the lab runs: whoever builds a program anew makes another file.
 fn copy(program: &[PathBuf], directory: &LabDirectory) -> Result<Vec<PathBuf>, LabError> {
     let Some((first, rest)) = program.split_first() else { return Ok(Vec::new()) };
     let copied = directory.path().join("program");
@@ -210,7 +224,20 @@ fn copy(program: &[PathBuf], directory: &LabDirectory) -> Result<Vec<PathBuf>, L
 
 fn replace(from: &Path, to: &Path) -> std::io::Result<()> {
     let beside = to.with_extension("new");
-    fs::copy(from, &beside)?;
-    fs::set_permissions(&beside, Permissions::from_mode(0o755))?;
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let everybody_runs_it = fs::metadata(from)?.permissions().mode() & 0o055 == 0o055;
+    // It fails across file systems, and for files of others.
+    if !everybody_runs_it || fs::hard_link(from, &beside).is_err() {
+        fs::copy(from, &beside)?;
+        fs::set_permissions(&beside, Permissions::from_mode(0o755))?;
+    }
+    match fs::remove_file(to) {
+        // Renaming a link to another link of the same file does nothing.
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
     fs::rename(beside, to)
 }

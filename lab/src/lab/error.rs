@@ -81,6 +81,9 @@ pub enum LabError {
         /// Where to look.
         logs: PathBuf,
     },
+    /// The start was given up because its caller wanted that.
+    #[error("the start of the lab was interrupted")]
+    Interrupted,
     /// A shard has no primary now.
     #[error("shard {shard} has no primary now")]
     NoPrimary {

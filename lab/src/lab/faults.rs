@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -49,10 +49,31 @@ struct Active {
 /// What goes with a fault until it is healed.
 enum Going {
     Nothing,
-    /// Something that goes on.
-    Task(JoinHandle<()>),
+    /// A zone that is slowed down.
+    Slowing(Slowing),
     /// Zones that were killed.
     Down(Vec<Uuid>),
+}
+
+/// A zone that is stopped and continued in turn.
+struct Slowing {
+    end: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Slowing {
+    fn begin(zones: Zones, zone: Uuid, still: Duration) -> Self {
+        let (end, ended) = watch::channel(false);
+        Self { end, task: tokio::spawn(slow(zones, zone, still, ended)) }
+    }
+
+    /// Ends it after a turn. Cut off in the middle of one it could go on to stop processes that were just continued.
+    async fn end(self) {
+        self.end.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::warn!(%error, "a zone may still be slowed down");
+        }
+    }
 }
 
 impl Faults {
@@ -123,10 +144,8 @@ impl Faults {
         let (mut healed, mut failed) = (Vec::new(), None);
         for id in ids {
             let Some((fault, mut going)) = active.faults.remove(&id) else { continue };
-            if let Going::Task(task) = &mut going {
-                task.abort();
-                // It is over, one way or the other.
-                drop(task.await);
+            if let Going::Slowing(slowing) = going {
+                slowing.end().await;
                 going = Going::Nothing;
             }
             match self.end(&fault.fault, &going).await {
@@ -145,8 +164,8 @@ impl Faults {
     pub(super) async fn heal_processes(&self) {
         let mut active = self.active.lock().await;
         for (active, going) in std::mem::take(&mut active.faults).into_values() {
-            if let Going::Task(task) = going {
-                task.abort();
+            if let Going::Slowing(slowing) = going {
+                slowing.end().await;
             }
             let (Fault::Freeze { zone } | Fault::Slow { zone, .. }) = active.fault else {
                 continue;
@@ -161,6 +180,10 @@ impl Faults {
         self.zookeeper.lock().await.stop().await;
     }
 
+    pub(super) async fn kill_zookeeper(&self) {
+        self.zookeeper.lock().await.kill().await;
+    }
+
     async fn begin(&self, fault: &Fault) -> Result<Going, Cause> {
         match fault {
             Fault::Kill { zone } => {
@@ -173,8 +196,7 @@ impl Faults {
             Fault::Slow { zone, percent } => {
                 self.zones.status(*zone)?;
                 let still = PERIOD * u32::from(*percent).clamp(1, 99) / 100;
-                let task = tokio::spawn(slow(self.zones.clone(), *zone, still));
-                return Ok(Going::Task(task));
+                return Ok(Going::Slowing(Slowing::begin(self.zones.clone(), *zone, still)));
             }
             Fault::DiskFull { zone } => self.zones.set_disk_full(*zone, true).await?,
             Fault::Lag { zone } => self.replay(*zone, "SELECT pg_wal_replay_pause()").await?,
@@ -267,9 +289,9 @@ impl Faults {
     }
 }
 
-/// Stops and continues a zone's processes in turn, until it is aborted.
-async fn slow(zones: Zones, zone: Uuid, still: Duration) {
-    loop {
+/// Stops and continues a zone's processes in turn, until it is to end.
+async fn slow(zones: Zones, zone: Uuid, still: Duration, ended: watch::Receiver<bool>) {
+    while !*ended.borrow() {
         let stopped = zones.freeze_zone(zone).await;
         tokio::time::sleep(still).await;
         let gone_on = zones.thaw_zone(zone).await;

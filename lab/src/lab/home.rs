@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+use super::remains::bury;
 use crate::directory::LabDirectory;
 
 /// Where labs are that are removed when they stop.
@@ -29,8 +30,8 @@ pub(super) fn lock(directory: &LabDirectory) -> io::Result<Option<File>> {
     }
 }
 
-/// Removes what labs left behind that were killed. Those that run are locked and left alone; their processes died with
-/// them.
+/// Removes what labs left behind that were killed. Those that run are locked and left alone. Most of their processes died with
+/// them, but not what commands in zones had started.
 pub(super) fn remove_dead() {
     let Ok(entries) = fs::read_dir(PARENT) else { return };
     for entry in entries.flatten() {
@@ -40,7 +41,7 @@ pub(super) fn remove_dead() {
         }
         let directory = LabDirectory::new(entry.path());
         let Ok(Some(_lock)) = lock(&directory) else { continue };
-        match fs::remove_dir_all(directory.path()) {
+        match bury(directory.path()) {
             Ok(()) => tracing::info!(directory = %directory.path().display(), "removed a dead lab"),
             Err(error) => {
                 tracing::warn!(directory = %directory.path().display(), %error, "cannot remove a dead lab");

@@ -7,6 +7,7 @@ mod home;
 mod host;
 mod proof;
 mod ready;
+mod remains;
 mod ring;
 mod start;
 mod summary;
@@ -20,11 +21,11 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use self::builder::LabBuilder;
-use self::builder::Remnant;
 pub use self::error::LabError;
 use self::faults::Faults;
 pub use self::proof::{ProofError, prove, ring_in_use};
 pub use self::ready::primary;
+use self::remains::Remnant;
 use self::start::Apis;
 use crate::address::AddressBlock;
 use crate::control::ZoneStatus;
@@ -103,15 +104,24 @@ impl Lab {
         drop(stop.wait_for(|stop| *stop).await);
     }
 
-    /// Stops everything, and removes the directory if it was not the caller's.
+    /// Stops everything, and removes the directory if it was not the caller's. The control API answers until that is done.
+    ///
+    /// In a directory of the caller's the databases are shut down as they should be. Those that are removed are not.
     pub async fn stop(self) {
         let Self { zones, faults, apis, control, remnant, _lock: lock, .. } = self;
         faults.heal_processes().await;
-        zones.shut_down().await;
-        faults.stop_zookeeper().await;
+        if remnant.is_some() {
+            zones.discard().await;
+            faults.kill_zookeeper().await;
+        } else {
+            zones.shut_down().await;
+            faults.stop_zookeeper().await;
+        }
         apis.stop().await;
+        if let Err(error) = tokio::task::spawn_blocking(move || drop((remnant, lock))).await {
+            tracing::warn!(%error, "the lab's directory is not removed");
+        }
         control.stop().await;
-        drop((remnant, lock));
     }
 }
 
@@ -128,7 +138,7 @@ pub fn zone_shell(layout: &Layout, zone: &ZoneSpec, terminal: &str) -> Command {
         user: layout.run_as.clone(),
         zone: zone.uuid.to_string(),
         control: format!("http://{}", layout.block.control()),
-        tools: LabDirectory::new(&layout.directory).tools(),
+        lab: LabDirectory::new(&layout.directory),
         disk_full: false,
     };
     let uuid = entrance.zone.clone();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use moray_client::{Client, ClientOptions, FindOptions, Route};
 use serde::Deserialize;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::error::{Cause, LabError};
 use crate::directory::LabDirectory;
@@ -59,17 +59,31 @@ impl Wait<'_> {
     ) -> Result<T, LabError> {
         let deadline = Instant::now() + self.patience;
         loop {
-            if let Some(answer) = ask().await {
+            // Asking may take long, too.
+            if let Ok(Some(answer)) = timeout_at(deadline, ask()).await {
                 return Ok(answer);
             }
             if Instant::now() >= deadline {
-                return Err(LabError::Deadline {
-                    what: what.into(),
-                    seconds: self.patience.as_secs(),
-                    logs: self.directory.zones().join("*/log"),
-                });
+                return Err(self.over(what));
             }
             sleep(INTERVAL).await;
+        }
+    }
+
+    /// Waits for the end of some work.
+    pub(super) async fn for_end<T>(
+        self,
+        what: impl Into<String>,
+        work: impl Future<Output = T>,
+    ) -> Result<T, LabError> {
+        tokio::time::timeout(self.patience, work).await.map_err(|_| self.over(what))
+    }
+
+    fn over(self, what: impl Into<String>) -> LabError {
+        LabError::Deadline {
+            what: what.into(),
+            seconds: self.patience.as_secs(),
+            logs: self.directory.zones().join("*/log"),
         }
     }
 

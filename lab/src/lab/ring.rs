@@ -1,10 +1,15 @@
 //! A lab's first ring, and the image of it in IMGAPI.
 
+use std::time::Duration;
+
 use fash::{Algorithm, ImageDigest, Pnode, Ring};
 use serde_json::json;
 
 use super::error::Cause;
 use crate::layout::Layout;
+
+/// How long IMGAPI may take to answer.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The pnode of a shard.
 pub(super) fn pnode(shard: &str) -> Result<Pnode, Cause> {
@@ -32,7 +37,8 @@ fn pack(ring: &Ring) -> Result<(Vec<u8>, ImageDigest), Cause> {
 /// Puts the image of a ring into IMGAPI, as `sdc-imgadm import` does.
 pub(super) async fn import(layout: &Layout, ring: Ring) -> Result<(), Cause> {
     let (image, digest) = tokio::task::spawn_blocking(move || pack(&ring)).await??;
-    let (uuid, client) = (layout.ring_image, reqwest::Client::builder().no_proxy().build()?);
+    let (uuid, client) =
+        (layout.ring_image, reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?);
     let url = format!("http://{}/images/{uuid}", layout.block.imgapi());
     let now = jiff::Timestamp::now();
     let manifest = json!({

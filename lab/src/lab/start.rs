@@ -29,6 +29,8 @@ use crate::zookeeper::ZooKeeperServer;
 
 /// How long any step may take.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// Objects that are loaded in a second at the least.
+const LOADED_PER_SECOND: u64 = 1000;
 /// How long services have to end. What they hold is not precious to anybody but the lab itself.
 const STOP: Duration = Duration::from_secs(4);
 
@@ -76,13 +78,20 @@ impl Apis {
     }
 }
 
-/// Starts a lab whose directory and addresses are claimed.
-pub(super) async fn start(claim: Claim) -> Result<Lab, LabError> {
+/// Starts a lab whose directory and addresses are claimed, unless it is interrupted.
+pub(super) async fn start(
+    claim: Claim,
+    interrupted: impl Future<Output = ()>,
+) -> Result<Lab, LabError> {
+    let mut interrupted = std::pin::pin!(interrupted);
     let Claim { layout, directory, remnant, is_new, lock, control, on_progress } = claim;
     let layout = Arc::new(layout);
 
     on_progress("starting ZooKeeper");
-    let zookeeper = start_zookeeper(&layout, &directory).await?;
+    let zookeeper = tokio::select! {
+        started = start_zookeeper(&layout, &directory) => started?,
+        () = &mut interrupted => return Err(LabError::Interrupted),
+    };
 
     on_progress("starting SAPI, IMGAPI, VMAPI and CNAPI");
     let settings = Settings {
@@ -112,8 +121,13 @@ pub(super) async fn start(claim: Claim) -> Result<Lab, LabError> {
         remnant,
         _lock: lock,
     };
-    let booted =
-        if is_new { make(&lab, &*on_progress).await } else { resume(&lab, &*on_progress).await };
+    let booting = async {
+        if is_new { make(&lab, &*on_progress).await } else { resume(&lab, &*on_progress).await }
+    };
+    let booted = tokio::select! {
+        booted = booting => booted,
+        () = interrupted => Err(LabError::Interrupted),
+    };
     match booted {
         Ok(()) => Ok(lab),
         Err(error) => {
@@ -215,19 +229,32 @@ async fn make(lab: &Lab, on_progress: &(dyn Fn(&str) + Send + Sync)) -> Result<(
         let primary = wait.writable(layout, &shard).await?;
         // Manta's first shard has the list of storage zones too.
         let kind = if index == 0 { ShardKind::IndexAndStorage } else { ShardKind::Index };
-        let failed = LabError::part(format!("the database of shard {shard}"));
-        seed::install(primary, kind).await.map_err(|source| failed(source.into()))?;
+        let what = format!("the database of shard {shard}");
+        let failed = LabError::part(what.clone());
+        wait.for_end(what, seed::install(primary, kind))
+            .await?
+            .map_err(|source| failed(source.into()))?;
         shards.push((ring::pnode(&shard).map_err(LabError::part("the ring"))?, primary));
     }
     on_progress(&format!("loading {} objects", layout.options.objects));
     let failed = LabError::part("loading the first objects");
-    seed::load(layout.options.seed, layout.options.objects, &first, &shards)
-        .await
+    let objects = layout.options.objects;
+    let slowest = Duration::from_secs(objects / LOADED_PER_SECOND);
+    Wait { patience: PATIENCE + slowest, ..wait }
+        .for_end(
+            format!("the load of {objects} objects"),
+            seed::load(layout.options.seed, objects, &first, &shards),
+        )
+        .await?
         .map_err(|source| failed(source.into()))?;
 
-    while let Some(booted) = booting.join_next().await {
-        booted.map_err(|error| LabError::part("a zone")(error.into()))??;
-    }
+    let booted = async {
+        while let Some(booted) = booting.join_next().await {
+            booted.map_err(|error| LabError::part("a zone")(error.into()))??;
+        }
+        Ok::<(), LabError>(())
+    };
+    wait.for_end("the boot of all zones", booted).await??;
     let path = lab.configuration();
     crate::zones::write_atomically(&path, summary::configuration(layout).as_bytes())
         .map_err(LabError::file("write", &path))?;

@@ -106,11 +106,17 @@ impl Pool {
 
     /// Waits until there is a primary that takes writes.
     pub(super) async fn writable(self: &Arc<Self>) {
+        let mut last = String::new();
         loop {
-            match self.is_writable().await {
+            let why = match self.is_writable().await {
                 Ok(true) => return,
-                Ok(false) => tracing::info!("the primary takes no writes yet"),
-                Err(error) => tracing::info!(%error, "no primary yet"),
+                Ok(false) => "the primary takes no writes yet".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            // Once is enough.
+            if why != last {
+                tracing::info!(why, "not listening yet");
+                last = why;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

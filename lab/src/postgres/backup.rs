@@ -3,12 +3,18 @@
 use std::fs;
 use std::io;
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::timeout;
 
 use super::cluster::{Cluster, ClusterError};
 use super::query::Endpoint;
 use crate::process::tied;
+
+/// How long a copy may make no progress: its upstream may have been stopped in the middle. `pg_basebackup` tells of it every
+/// second.
+const STALLED: Duration = Duration::from_mins(1);
 
 /// How far a copy is, in bytes. The size is an estimate and may be passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +57,11 @@ impl Cluster {
         let mut said = Vec::new();
         if let Some(stderr) = child.stderr.take() {
             let mut lines = BufReader::new(stderr).lines();
-            while let Some(line) = lines.next_line().await.map_err(failed)? {
+            let stalled =
+                || ClusterError::Stalled { program: program.clone(), seconds: STALLED.as_secs() };
+            while let Some(line) =
+                timeout(STALLED, lines.next_line()).await.map_err(|_| stalled())?.map_err(failed)?
+            {
                 match parse(&line) {
                     Some(now) => progress(now),
                     None => said.push(line),

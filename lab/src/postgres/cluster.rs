@@ -18,6 +18,10 @@ use crate::process::tied;
 /// How long processes may take to go after they were killed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The size of a file of the write-ahead log, in megabytes. Such files have their whole size from the beginning, and a small
+/// database does not fill many.
+const WAL_SEGMENT: u32 = 4;
+
 /// A data directory. Its files belong to the user of this process, who is not root.
 #[derive(Clone, Debug)]
 pub(crate) struct Cluster {
@@ -53,6 +57,14 @@ pub(crate) enum ClusterError {
         status: ExitStatus,
         /// What it said.
         said: String,
+    },
+    /// A copy does not go on.
+    #[error("{} has copied nothing for {seconds} s", program.display())]
+    Stalled {
+        /// The program.
+        program: PathBuf,
+        /// How long nothing was heard of it.
+        seconds: u64,
     },
     /// A server from before is still there.
     #[error("processes of an earlier server in {} do not go away", data.display())]
@@ -97,7 +109,9 @@ impl Cluster {
         let failed = |source| ClusterError::Program { program: program.clone(), source };
         let output = tied(&program, None)
             .args(["--encoding=UTF-8", "--locale=C", "--auth=trust", "--username=postgres"])
-            .args(["--no-sync", "--no-instructions", "-D"])
+            .args(["--no-sync", "--no-instructions"])
+            .arg(format!("--wal-segsize={WAL_SEGMENT}"))
+            .arg("-D")
             .arg(&self.data)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

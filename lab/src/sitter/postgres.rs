@@ -234,7 +234,8 @@ impl Postgres {
     }
 }
 
-/// Waits until a standby has flushed all that it was sent. `false`: it makes no progress.
+/// Waits until a standby has flushed all that it was sent. `false`: it makes no progress. One that does not come at all is
+/// waited for until the cluster state names another: only that ends this then, as in production.
 async fn caught_up(endpoint: Endpoint, name: &str) -> bool {
     let name = name.replace('\'', "''");
     let sql = format!(

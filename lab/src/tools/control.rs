@@ -1,5 +1,7 @@
 //! A client of the control API, and of the emulated Triton APIs, as the tools need them.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,6 +13,9 @@ use crate::control::{
     ControlError, ExecRequest, ExecResponse, ServiceStatus, SmfRequest, ZoneStatus,
 };
 use crate::layout::Layout;
+
+/// How long an answer is waited for: a little longer than commands may run.
+const PATIENCE: Duration = ExecRequest::UR_TIME_LIMIT.saturating_add(Duration::from_mins(1));
 
 /// An answer over HTTP.
 #[derive(Clone, Debug)]
@@ -92,6 +97,7 @@ impl Api {
     ) -> Result<Answer, Failure> {
         let what = format!("{method} {}{path}", self.base);
         let request = self.http.request(method, format!("{}{path}", self.base));
+        let request = request.timeout(PATIENCE);
         let request = request.header("accept-version", "*").header("accept", "application/json");
         let request = match body {
             Body::Empty => request,

@@ -1,6 +1,7 @@
 //! `manta-oneach`: a command in many zones.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::json;
 use uuid::Uuid;
@@ -50,10 +51,16 @@ pub(super) async fn run(session: &Session, args: &[String]) -> Ending {
     if targets.is_empty() {
         return Err(Failure::new("manta-oneach: error: no zones match the scope"));
     }
+    let time_limit = match options.value('T').map(str::parse) {
+        None => ExecRequest::UR_TIME_LIMIT,
+        Some(Ok(seconds)) => Duration::from_secs(seconds),
+        Some(Err(_)) => return usage("-T takes a number of seconds"),
+    };
     let request = ExecRequest {
         argv: ["bash", "-l", "-c", command].map(ToOwned::to_owned).into(),
         ..ExecRequest::default()
     };
+    let request = request.within(time_limit);
     let mut results = Vec::new();
     for target in targets {
         if options.has('n') {

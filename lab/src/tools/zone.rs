@@ -37,6 +37,7 @@ pub(super) async fn zlogin(session: &Session, args: &[String]) -> Ending {
     }
     let stdin = String::from_utf8_lossy(&session.input()?).into_owned();
     let request = ExecRequest { argv: shell(command), stdin, ..ExecRequest::default() };
+    let request = request.within(ExecRequest::UR_TIME_LIMIT);
     let response = control.exec(uuid, &request).await?;
     session.print(response.stdout);
     session.complain(response.stderr);

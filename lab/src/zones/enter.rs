@@ -3,7 +3,7 @@
 //! In a user namespace, where an unprivileged user may do this, the zone's root gets what programs need mounted into it and
 //! becomes the root directory. Mounts and root are gone with the last process.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -16,8 +16,9 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::processes::{Belonging, kill_all};
+use super::processes::{Belonging, LAB_DIRECTORY, kill_all};
 use crate::control::{ExecRequest, ExecResponse};
+use crate::directory::LabDirectory;
 use crate::process::tied;
 
 /// What of a command's output is kept, of each stream: the first so many bytes.
@@ -66,41 +67,42 @@ pub(crate) struct Entrance {
     pub(crate) zone: String,
     /// `LAB_CONTROL`: the URL of the control API.
     pub(crate) control: String,
-    /// [`crate::directory::LabDirectory::tools`].
-    pub(crate) tools: PathBuf,
+    /// The lab's directory, which has the tools that are in `/usr`. `LAB_DIRECTORY` is its path: by it what a dead lab has
+    /// left is found.
+    pub(crate) lab: LabDirectory,
     /// Whether writes fail as on a full disk.
     pub(crate) disk_full: bool,
 }
 
-/// Runs a command, or without one a login shell that reads `stdin`. When this is dropped before it is done, or `deadline` is
+/// Runs a command, or without one a login shell that reads `stdin`. When this is dropped before it is done, or its time is
 /// over, the command is killed with all that it started. What a command leaves behind when it ends goes on.
 ///
 /// # Errors
 /// The command could not be started.
-pub(crate) async fn enter(
-    entrance: &Entrance,
-    request: &ExecRequest,
-    deadline: Option<Duration>,
-) -> io::Result<ExecResponse> {
+pub(crate) async fn enter(entrance: &Entrance, request: &ExecRequest) -> io::Result<ExecResponse> {
     let mark = format!("LAB_EXEC={}", Uuid::new_v4());
     let mut child = command(entrance, request, &mark).spawn()?;
     let group = child.id();
     let mut leash = Leash(Some(Belonging { marks: vec![mark], directory: None, group }));
-    let answer = match deadline {
-        None => converse(&mut child, request).await?,
-        Some(time) => match timeout(time, converse(&mut child, request)).await {
-            Ok(answer) => answer?,
-            Err(_) => {
-                return Ok(ExecResponse {
-                    exit_code: TIMED_OUT,
-                    stdout: String::new(),
-                    stderr: format!("killed after {} ms\n", time.as_millis()),
-                });
-            }
-        },
-    };
-    leash.0 = None;
-    Ok(answer)
+    let mut printed = Printed::default();
+    let ended = timeout(request.time_limit(), converse(&mut child, request, &mut printed)).await;
+    if let Ok(ended) = ended {
+        let status = ended?;
+        leash.0 = None;
+        return Ok(printed.response(exit_code(status)));
+    }
+    if let Some(belonging) = leash.0.take() {
+        let killed = tokio::task::spawn_blocking(move || kill_all(&belonging)).await;
+        if let Ok(Err(error)) = killed {
+            tracing::warn!(%error, "cannot kill a command whose time is over");
+        }
+    }
+    let mut response = printed.response(TIMED_OUT);
+    response.timed_out = true;
+    let limit = request.time_limit();
+    let words = format!("killed with all that it started: it took longer than {limit:?}\n");
+    response.stderr.push_str(&words);
+    Ok(response)
 }
 
 fn command(entrance: &Entrance, request: &ExecRequest, mark: &str) -> Command {
@@ -125,12 +127,12 @@ fn command(entrance: &Entrance, request: &ExecRequest, mark: &str) -> Command {
 }
 
 /// What `unshare` is given before the command.
-fn way_in(entrance: &Entrance) -> Vec<&OsStr> {
+fn way_in(entrance: &Entrance) -> Vec<OsString> {
     const WORDS: [&str; 7] = ["--map-root-user", "--mount", "--", "/bin/sh", "-c", MOUNTS, "sh"];
     let disk = if entrance.disk_full { "full" } else { "free" };
-    let mut arguments: Vec<&OsStr> = WORDS.iter().map(OsStr::new).collect();
-    let (root, program) = (entrance.root.as_os_str(), entrance.program.as_os_str());
-    arguments.extend([root, program, entrance.tools.as_os_str(), disk.as_ref()]);
+    let mut arguments: Vec<OsString> = WORDS.iter().map(OsString::from).collect();
+    let (root, program) = (entrance.root.clone(), entrance.program.clone());
+    arguments.extend([root.into(), program.into(), entrance.lab.tools().into(), disk.into()]);
     arguments
 }
 
@@ -164,7 +166,7 @@ fn working_directory(root: &Path) -> &Path {
 const SEARCH_PATH: &str = "/opt/lab/bin:/usr/bin:/bin:/usr/sbin:/sbin:/opt/smartdc/bin:\
      /opt/smartdc/manatee/bin:/opt/smartdc/electric-moray/node_modules/.bin";
 
-fn environment(entrance: &Entrance) -> [(&'static str, String); 9] {
+fn environment(entrance: &Entrance) -> [(&'static str, String); 10] {
     [
         ("PATH", SEARCH_PATH.to_owned()),
         ("HOME", "/root".to_owned()),
@@ -175,10 +177,16 @@ fn environment(entrance: &Entrance) -> [(&'static str, String); 9] {
         ("TMPDIR", "/var/tmp".to_owned()),
         ("LAB_CONTROL", entrance.control.clone()),
         ("LAB_ZONE", entrance.zone.clone()),
+        (LAB_DIRECTORY, entrance.lab.path().display().to_string()),
     ]
 }
 
-async fn converse(child: &mut Child, request: &ExecRequest) -> io::Result<ExecResponse> {
+/// Gives a command its input and takes what it prints, until it has ended.
+async fn converse(
+    child: &mut Child,
+    request: &ExecRequest,
+    printed: &mut Printed,
+) -> io::Result<ExitStatus> {
     let stdin = child.stdin.take();
     let write = async {
         if let Some(mut stdin) = stdin
@@ -187,33 +195,38 @@ async fn converse(child: &mut Child, request: &ExecRequest) -> io::Result<ExecRe
             tracing::debug!(%error, "a command did not read its input to the end");
         }
     };
-    let mut stdout = Captured::default();
-    let mut stderr = Captured::default();
+    let Printed { stdout, stderr } = printed;
     let (out, err) = (child.stdout.take(), child.stderr.take());
-    let mut status = None;
-    {
-        let read = async { tokio::join!(stdout.read(out), stderr.read(err), write) };
-        let mut read = std::pin::pin!(read);
-        tokio::select! {
-            _ = &mut read => {}
-            ended = child.wait() => {
-                status = Some(ended?);
-                if timeout(LEFT_BEHIND, read).await.is_err() {
-                    tracing::debug!("a command left processes behind that may print");
-                }
+    let read = async { tokio::join!(stdout.read(out), stderr.read(err), write) };
+    let mut read = std::pin::pin!(read);
+    tokio::select! {
+        _ = &mut read => child.wait().await,
+        ended = child.wait() => {
+            if timeout(LEFT_BEHIND, read).await.is_err() {
+                tracing::debug!("a command left processes behind that may print");
             }
+            ended
         }
     }
-    let status = match status {
-        Some(status) => status,
-        None => child.wait().await?,
-    };
-    Ok(ExecResponse { exit_code: exit_code(status), stdout: stdout.text(), stderr: stderr.text() })
 }
 
 /// As shells count: 128 and the number of the signal that ended it.
 fn exit_code(status: ExitStatus) -> i32 {
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
+}
+
+/// Both streams of a command.
+#[derive(Default)]
+struct Printed {
+    stdout: Captured,
+    stderr: Captured,
+}
+
+impl Printed {
+    fn response(&self, exit_code: i32) -> ExecResponse {
+        let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
+        ExecResponse { exit_code, stdout, stderr, timed_out: false }
+    }
 }
 
 /// What a command prints.

@@ -87,6 +87,16 @@ pub(crate) enum ZoneError {
         #[source]
         source: io::Error,
     },
+    /// A service does not come to rest: it neither runs nor is it down.
+    #[error("service {fmri} of zone {zone} neither runs nor is down after {seconds} s")]
+    Unsettled {
+        /// The zone.
+        zone: Uuid,
+        /// The service.
+        fmri: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// A zone's setup at its first boot failed.
     #[error("the setup of zone {zone} failed while it was to {step}")]
     Setup {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::ZoneError;
 use super::owner::{Inner, Zones};
-use super::processes::{Belonging, freeze_all, kill_all, thaw_all};
+use super::processes::{Belonging, freeze_all, kill_all, quit_postgres, thaw_all};
 use super::services::Preparation;
 use super::setup::SENTINEL;
 use super::skeleton::Root;
@@ -102,6 +102,20 @@ impl Zones {
         }
     }
 
+    /// Kills the processes of all zones at once. Nobody wants their data any more.
+    pub(crate) async fn discard(&self) {
+        let inner = &self.inner;
+        let zones: Vec<_> = inner.lock().values().cloned().collect();
+        for kept in zones.iter().flat_map(|zone| &zone.services) {
+            kept.runner.send(Event::Abandon).await;
+        }
+        let belonging = Belonging::of_lab(inner.directory.path());
+        let works: [fn(&Belonging) -> std::io::Result<()>; 3] = [thaw_all, quit_postgres, kill_all];
+        for work in works {
+            inner.blocking(belonging.clone(), work).await;
+        }
+    }
+
     /// Halts a zone and boots it.
     ///
     /// # Errors
@@ -172,7 +186,7 @@ impl Zones {
         }
         self.inner.blocking(belonging(&self.inner, zone.spec().uuid), kill_all).await;
         for kept in &zone.services {
-            kept.runner.settle().await;
+            kept.settle(zone.spec().uuid).await?;
         }
         self.inner.record_state(&zone, ZoneState::Stopped)
     }
@@ -247,7 +261,7 @@ impl Inner {
         for kept in &zone.services {
             kept.runner.send(Event::Boot).await;
             if kept.service.preparation != Preparation::None {
-                kept.runner.settle().await;
+                kept.settle(spec.uuid).await?;
             }
         }
         tracing::info!(zone = %spec.uuid, alias = spec.alias, "booted");
@@ -261,11 +275,12 @@ impl Inner {
         for kept in &zone.services {
             kept.runner.send(Event::Shutdown).await;
         }
+        let mut settled = Ok(());
         for kept in &zone.services {
-            kept.runner.settle().await;
+            settled = settled.and(kept.settle(uuid).await);
         }
         self.blocking(belonging(self, uuid), kill_all).await;
-        Ok(())
+        settled
     }
 
     /// Signals processes, on a thread that may wait.

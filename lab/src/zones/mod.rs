@@ -27,3 +27,4 @@ pub(crate) use error::ZoneError;
 pub(crate) use files::write_atomically;
 pub(crate) use manifests::{Manifest, manifests};
 pub(crate) use owner::{Settings, Zones};
+pub(crate) use processes::{Belonging, LAB_DIRECTORY, kill_all, quit_postgres, thaw_all};

@@ -165,7 +165,7 @@ impl Zones {
         kept.runner.send(event).await;
         self.inner.record_enabled(zone, &found.enabled())?;
         if request.wait {
-            kept.runner.settle().await;
+            kept.settle(zone).await?;
         }
         Ok(vec![kept.status()])
     }
@@ -198,12 +198,11 @@ impl Zones {
         &self,
         zone: Uuid,
         request: &ExecRequest,
-        deadline: Option<Duration>,
     ) -> Result<ExecResponse, ZoneError> {
         let found = self.inner.running(zone)?;
         let root = self.inner.directory.zone_root(zone);
         let disk_full = found.is_disk_full();
-        self.inner.enter(root, zone.to_string(), disk_full, request, deadline).await
+        self.inner.enter(root, zone.to_string(), disk_full, request).await
     }
 
     /// Runs a command in the global zone of a server.
@@ -214,11 +213,10 @@ impl Zones {
         &self,
         server: Uuid,
         request: &ExecRequest,
-        deadline: Option<Duration>,
     ) -> Result<ExecResponse, ZoneError> {
         self.inner.server(server)?;
         let root = self.inner.directory.server_root(server);
-        self.inner.enter(root, format!("server:{server}"), false, request, deadline).await
+        self.inner.enter(root, format!("server:{server}"), false, request).await
     }
 }
 
@@ -277,14 +275,13 @@ impl Inner {
         zone: String,
         disk_full: bool,
         request: &ExecRequest,
-        deadline: Option<Duration>,
     ) -> Result<ExecResponse, ZoneError> {
         let program = self.layout.program.first().cloned().unwrap_or_default();
         let (user, control) = (self.layout.run_as.clone(), self.control_url());
         let place = zone.clone();
-        let tools = self.directory.tools();
-        let entrance = Entrance { root, program, user, zone, control, tools, disk_full };
-        let entered = enter(&entrance, request, deadline).await;
+        let lab = self.directory.clone();
+        let entrance = Entrance { root, program, user, zone, control, lab, disk_full };
+        let entered = enter(&entrance, request).await;
         entered.map_err(|source| ZoneError::Enter { place, source })
     }
 

@@ -64,9 +64,12 @@ fn parse_stat(stat: &str) -> Option<(i32, i32, char)> {
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?, state))
 }
 
+/// The variable that all processes of a lab have: the lab's directory.
+pub(crate) const LAB_DIRECTORY: &str = "LAB_DIRECTORY";
+
 /// What the processes that are meant have in common.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Belonging {
+pub(crate) struct Belonging {
     /// Variables with their values, any of which is in the environment.
     pub(super) marks: Vec<String>,
     /// The directory that they work in, or below.
@@ -76,6 +79,12 @@ pub(super) struct Belonging {
 }
 
 impl Belonging {
+    /// The processes of a lab.
+    pub(crate) fn of_lab(directory: &Path) -> Self {
+        let marks = vec![format!("{LAB_DIRECTORY}={}", directory.display())];
+        Self { marks, ..Self::default() }
+    }
+
     fn includes(&self, process: &Process) -> bool {
         let group = self.group.and_then(|group| i32::try_from(group).ok());
         self.marks.iter().any(|mark| process.has(mark))
@@ -148,7 +157,7 @@ pub(super) fn signal(pid: u32, signal: Signal) {
 }
 
 /// Kills all the processes that are meant, and those that they start meanwhile. Blocks until they are gone.
-pub(super) fn kill_all(belonging: &Belonging) -> io::Result<()> {
+pub(crate) fn kill_all(belonging: &Belonging) -> io::Result<()> {
     signal_until_none(belonging, Signal::KILL, |_| true)
 }
 
@@ -158,8 +167,13 @@ pub(super) fn freeze_all(belonging: &Belonging) -> io::Result<()> {
 }
 
 /// Lets all the processes that are meant go on.
-pub(super) fn thaw_all(belonging: &Belonging) -> io::Result<()> {
+pub(crate) fn thaw_all(belonging: &Belonging) -> io::Result<()> {
     signal_until_none(belonging, Signal::CONT, |process| process.state == 'T')
+}
+
+/// Ends PostgreSQL's servers at once, without a checkpoint. Killed they would leave segments of shared memory behind.
+pub(crate) fn quit_postgres(belonging: &Belonging) -> io::Result<()> {
+    signal_until_none(belonging, Signal::QUIT, |process| process.name == "postgres")
 }
 
 fn signal_until_none(

@@ -144,7 +144,7 @@ async fn postgres(region: &Region) {
     assert_eq!(sitter["zookeeper"]["servers"], layout.zookeeper());
     let stdin = "echo $SHARD $ZK_IPS".to_owned();
     let login = ExecRequest { stdin, ..ExecRequest::default() };
-    let shell = async || region.lab.zones.exec(uuid, &login, None).await.unwrap().stdout;
+    let shell = async || region.lab.zones.exec(uuid, &login).await.unwrap().stdout;
     assert_eq!(shell().await, format!("{shard} {}\n", layout.zookeeper()));
 
     // The metadata reaches the zone with config-agent's next pass, and the environment with a reprovision.

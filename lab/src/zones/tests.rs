@@ -105,7 +105,7 @@ impl Lab {
     async fn bash(&self, zone: Uuid, script: &str) -> ExecResponse {
         let argv = ["bash", "-c", script].map(ToOwned::to_owned).into();
         let request = ExecRequest { argv, ..ExecRequest::default() };
-        self.zones.exec(zone, &request, None).await.unwrap()
+        self.zones.exec(zone, &request).await.unwrap()
     }
 
     fn log(&self, zone: Uuid, name: &str) -> String {
@@ -178,13 +178,13 @@ async fn arguments_and_input_arrive_unchanged() {
     let mut argv = vec!["printf".to_owned(), "<%s>".to_owned()];
     argv.extend(words.map(ToOwned::to_owned));
     let request = ExecRequest { argv, ..ExecRequest::default() };
-    let printed = lab.zones.exec_global(server, &request, None).await.unwrap();
+    let printed = lab.zones.exec_global(server, &request).await.unwrap();
     let expected: String = words.map(|word| format!("<{word}>")).concat();
     assert_eq!(printed.stdout, expected, "{printed:?}");
     let env = [("GREETING".to_owned(), "hello; exit 9".to_owned())].into();
     let stdin = "shopt -q login_shell && echo \"$GREETING $LAB_ZONE\"\nexit 4\n".to_owned();
-    let login = ExecRequest { argv: Vec::new(), env, stdin };
-    let said = lab.zones.exec_global(server, &login, None).await.unwrap();
+    let login = ExecRequest { env, stdin, ..ExecRequest::default() };
+    let said = lab.zones.exec_global(server, &login).await.unwrap();
     assert_eq!(said.stdout, format!("hello; exit 9 server:{server}\n"), "{said:?}");
     assert_eq!(said.exit_code, 4);
 }
@@ -200,16 +200,21 @@ async fn a_command_that_nobody_waits_for_is_killed_with_all_that_it_started() {
     let zones = lab.zones.clone();
     let task = {
         let request = request.clone();
-        tokio::spawn(async move { zones.exec_global(server, &request, None).await })
+        tokio::spawn(async move { zones.exec_global(server, &request).await })
     };
     // bash, bash, and the three that sleep; the namespace's own shells have become bash.
     eventually("five processes", async || processes(&mark) >= 5).await;
     task.abort();
     eventually("no process", async || processes(&mark) == 0).await;
-    let deadline = Some(Duration::from_millis(300));
-    let late = lab.zones.exec_global(server, &request, deadline).await.unwrap();
-    assert_eq!((late.exit_code, late.stderr.as_str()), (124, "killed after 300 ms\n"));
-    eventually("no process after the deadline", async || processes(&mark) == 0).await;
+    let argv: Vec<String> =
+        ["bash", "-c", &format!("echo begun; {script}")].map(ToOwned::to_owned).into();
+    let request = ExecRequest { argv, ..ExecRequest::default() };
+    let late =
+        lab.zones.exec_global(server, &request.within(Duration::from_secs(1))).await.unwrap();
+    assert_eq!(processes(&mark), 0, "all are gone before the answer");
+    let words = "killed with all that it started: it took longer than 1s\n";
+    assert_eq!((late.exit_code, late.timed_out), (124, true));
+    assert_eq!((late.stdout.as_str(), late.stderr.as_str()), ("begun\n", words));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -287,7 +292,7 @@ async fn a_zone_is_frozen_killed_and_booted() {
     assert_eq!(processes(&format!("LAB_ZONE={zone}")), 0);
     assert_eq!(lab.zones.status(zone).unwrap().state, ZoneState::Stopped);
     assert!(!lab.log(zone, "moray-2020").contains("ending"));
-    let error = lab.zones.exec(zone, &ExecRequest::default(), None).await.unwrap_err();
+    let error = lab.zones.exec(zone, &ExecRequest::default()).await.unwrap_err();
     assert_eq!(error.to_string(), format!("zone {zone} is stopped"));
     lab.zones.boot(zone).await.unwrap();
     assert_eq!(lab.service(zone, "moray-2020").state, ServiceState::Online);

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::ZoneError;
 use super::owner::Inner;
-use super::processes::Belonging;
+use super::processes::{Belonging, LAB_DIRECTORY};
 use super::services::{Preparation, Service, services};
 use super::smf::{Launch, Prepare, Runner, RunnerOptions};
 use crate::control::{ServiceState, ServiceStatus, ZoneState, ZoneStatus};
@@ -101,6 +102,15 @@ impl Zone {
 }
 
 impl Kept {
+    /// Waits until the service runs, or is down.
+    pub(super) async fn settle(&self, zone: Uuid) -> Result<(), ZoneError> {
+        self.runner.settle().await.map_err(|patience| ZoneError::Unsettled {
+            zone,
+            fmri: self.service.fmri.clone(),
+            seconds: patience.as_secs(),
+        })
+    }
+
     pub(super) fn status(&self) -> ServiceStatus {
         let current = self.runner.current();
         let mut properties = self.service.properties.clone();
@@ -152,6 +162,7 @@ fn launch(
         ("SMF_FMRI", &service.fmri),
         ("LAB_CONTROL", &inner.control_url()),
         ("LAB_ZONE", &zone.to_string()),
+        (LAB_DIRECTORY, &inner.directory.path().display().to_string()),
         mark.split_once('=').unwrap_or_default(),
     ];
     Launch {

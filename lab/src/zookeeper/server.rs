@@ -15,6 +15,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::process::tied;
+use crate::zones::LAB_DIRECTORY;
 
 /// Where Debian has jars.
 const JARS: &str = "/usr/share/java";
@@ -197,6 +198,7 @@ impl ZooKeeperServer {
         let class_path: Vec<String> = CLASS_PATH.map(|jar| format!("{JARS}/{jar}")).into();
         // Nothing here has to survive the loss of power: it need not wait for the disk.
         tied("java", self.run_as.as_deref())
+            .env(LAB_DIRECTORY, self.directory.parent().unwrap_or(&self.directory))
             .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xmx128m"])
             .args(["-XX:-UsePerfData", "-Dzookeeper.forceSync=no", "-cp", &class_path.join(":")])
             .arg("org.apache.zookeeper.server.ZooKeeperServerMain")

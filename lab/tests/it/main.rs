@@ -12,6 +12,7 @@
 mod checker;
 mod failover;
 mod golden_http;
+mod interruption;
 mod load;
 mod plants;
 mod region;

@@ -2,6 +2,7 @@
 
 mod apis;
 mod breaks;
+mod dumps;
 mod faults;
 mod started;
 mod zones;
@@ -26,6 +27,8 @@ async fn a_region_keeps_its_promises() {
     faults::apis_misbehave(&region).await;
     faults::a_standby_lags_and_a_zone_hangs(&region).await;
     faults::a_full_disk_and_a_corrupt_image(&region).await;
+    dumps::the_dump_honours_its_lock(&region).await;
+    faults::zookeeper_comes_back(&region).await;
     region.stop_and_leave_nothing().await;
 }
 

@@ -55,4 +55,54 @@ pub(crate) enum Error {
         /// Another.
         other: String,
     },
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Configuration(#[from] reshard_core::ConfigurationError),
+    /// The region cannot be reached.
+    #[error(transparent)]
+    Deployment(#[from] reshard_core::DeploymentError),
+    /// A plan file cannot be used.
+    #[error(transparent)]
+    Store(#[from] reshard_core::StoreError),
+    /// The region cannot be read.
+    #[error(transparent)]
+    Inventory(#[from] reshard_core::InventoryError),
+    /// There is no plan.
+    #[error("no plan can be made")]
+    Plan(#[from] reshard_core::PlanError),
+    /// A plan cannot be carried out.
+    #[error(transparent)]
+    Executor(#[from] reshard_core::ExecutorError),
+    /// A list of vnodes is none.
+    #[error(transparent)]
+    Vnodes(#[from] reshard_core::InvalidVnodeSet),
+    /// A question without anybody to answer.
+    #[error("{what}: nobody can be asked here, so say it with --yes")]
+    NobodyToAsk {
+        /// What was to be confirmed.
+        what: String,
+    },
+    /// The answer was no.
+    #[error("nothing was done")]
+    NotConfirmed,
+    /// There is no such phase.
+    #[error("there is no phase {name}; `reshard phases` lists them")]
+    NoPhase {
+        /// The name.
+        name: String,
+    },
+    /// A setting cannot be changed so.
+    #[error("{setting:?} is not NAME=NUMBER with a name of these: {known}")]
+    Setting {
+        /// What was written.
+        setting: String,
+        /// The names.
+        known: String,
+    },
+    /// A share cannot be read.
+    #[error("{share:?} is not NUMBER=PERCENT, such as 3=25")]
+    Share {
+        /// What was written.
+        share: String,
+    },
 }

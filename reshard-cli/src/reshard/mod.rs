@@ -1,7 +1,15 @@
 //! The `reshard` command.
 
+mod confirm;
+mod control;
 mod error;
+mod format;
 mod lab;
+mod place;
+mod plan;
+mod run;
+mod status;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -23,7 +31,10 @@ use crate::output::{Output, say};
 #[command(after_help = "Exit status:
   0  done
   1  failed or called wrongly
-  2  `reshard lab check` found a violation")]
+  2  `reshard lab check` or `reshard doctor` found something wrong
+  3  the plan needs the operator
+  4  the plan was paused
+  5  the plan was taken back on request")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -31,6 +42,17 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Plan(plan::PlanArgs),
+    Run(run::RunArgs),
+    /// Go on with a plan that was paused, held or interrupted
+    Resume(run::RunArgs),
+    Status(status::StatusArgs),
+    Pause(control::PauseArgs),
+    Abort(run::AbortArgs),
+    Tune(control::TuneArgs),
+    Log(control::LogArgs),
+    Report(status::ReportArgs),
+    Phases(control::PhasesArgs),
     Lab(lab::LabArgs),
 }
 
@@ -66,8 +88,20 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 impl Command {
     fn run(self, out: &mut Output) -> Result<u8> {
-        match self {
-            Self::Lab(args) => args.run(out),
-        }
+        tokio::runtime::Runtime::new()?.block_on(async {
+            let done = match self {
+                Self::Plan(args) => return args.run(out).await,
+                Self::Run(args) | Self::Resume(args) => return args.run(out).await,
+                Self::Abort(args) => return args.run().await,
+                Self::Lab(args) => return args.run(out).await,
+                Self::Status(args) => args.run(out).await,
+                Self::Pause(args) => args.run(),
+                Self::Tune(args) => args.run(out),
+                Self::Log(args) => args.run(out),
+                Self::Report(args) => args.run(out),
+                Self::Phases(args) => args.run(out),
+            };
+            done.map(|()| exit::SUCCESS)
+        })
     }
 }

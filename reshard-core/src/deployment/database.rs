@@ -39,8 +39,11 @@ impl Database {
             .application_name("reshard")
             .connect_timeout(CONNECT)
             .options(format!("-c statement_timeout={}", statement_timeout.as_millis()));
-        let failed =
-            |source| DatabaseError { endpoint: endpoint.clone(), doing: "connect", source };
+        let failed = |source| DatabaseError {
+            endpoint: Box::new(endpoint.clone()),
+            doing: "connect",
+            source,
+        };
         let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
         let driver = tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -52,7 +55,7 @@ impl Database {
 
     /// An error of this connection, with what was being done: `count the rows`.
     pub fn error(&self, doing: &'static str, source: tokio_postgres::Error) -> DatabaseError {
-        DatabaseError { endpoint: self.endpoint.clone(), doing, source }
+        DatabaseError { endpoint: Box::new(self.endpoint.clone()), doing, source }
     }
 
     /// Where it leads.
@@ -80,7 +83,7 @@ impl Drop for Database {
 #[error("cannot {doing} at the database {DATABASE} of {host}", host = endpoint.host)]
 pub struct DatabaseError {
     /// Which.
-    pub endpoint: PgEndpoint,
+    pub endpoint: Box<PgEndpoint>,
     /// What it was asked.
     pub doing: &'static str,
     /// Why not.

@@ -13,7 +13,7 @@ use sapi_client::cnapi::Cnapi;
 use sapi_client::imgapi::Imgapi;
 use sapi_client::sapi::Sapi;
 use sapi_client::vmapi::Vmapi;
-use sapi_client::{HttpTransport, Settings};
+use sapi_client::{BaseUrl, HttpTransport, Settings};
 
 pub use self::database::{Database, DatabaseError};
 pub use self::transport::{AnyBody, AnyTransport};
@@ -34,6 +34,7 @@ pub struct Deployment(Arc<Parts>);
 struct Parts {
     configuration: Configuration,
     datacenters: BTreeMap<String, Datacenter>,
+    http: AnyTransport,
     session: Session,
     zones: Arc<dyn ZoneCommands>,
 }
@@ -97,7 +98,7 @@ impl Deployment {
             datacenters.iter().map(|(name, dc)| (name.clone(), dc.cnapi.clone())).collect(),
         );
         let zones = Arc::new(zones);
-        Ok(Self(Arc::new(Parts { configuration, datacenters, session, zones })))
+        Ok(Self(Arc::new(Parts { configuration, datacenters, http, session, zones })))
     }
 
     /// The same region with zone commands run by something else.
@@ -106,6 +107,7 @@ impl Deployment {
         Self(Arc::new(Parts {
             configuration: self.0.configuration.clone(),
             datacenters: self.0.datacenters.clone(),
+            http: self.0.http.clone(),
             session: self.0.session.clone(),
             zones,
         }))
@@ -160,6 +162,16 @@ impl Deployment {
     /// A PostgreSQL server.
     pub fn postgres(&self, endpoint: PgEndpoint) -> Postgres {
         Postgres::new(endpoint, POSTGRES_TIMEOUT)
+    }
+
+    /// What carries HTTP.
+    pub fn http(&self) -> &AnyTransport {
+        &self.0.http
+    }
+
+    /// The IMGAPI at this address: that of the rings, which SAPI names, need not be a datacenter's.
+    pub fn imgapi_at(&self, base: &BaseUrl) -> Imgapi<AnyTransport> {
+        Imgapi::new(base.clone(), self.0.http.clone(), Settings::default())
     }
 
     /// Commands in zones.

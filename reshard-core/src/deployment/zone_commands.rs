@@ -105,7 +105,7 @@ pub trait ZoneCommands: Send + Sync {
     ) -> Result<ZoneOutput, ZoneCommandError>;
 }
 
-impl dyn ZoneCommands {
+impl dyn ZoneCommands + '_ {
     /// Runs a script in a zone and returns its standard output.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What a phase works with.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +67,11 @@ impl Context {
     /// The region.
     pub fn deployment(&self) -> &Deployment {
         &self.deployment
+    }
+
+    /// A directory for what the plan makes on this machine. It need not exist yet.
+    pub fn work_directory(&self) -> PathBuf {
+        self.store.work_directory()
     }
 
     /// The lock that makes this the plan's only executor: fences writes to ZooKeeper.

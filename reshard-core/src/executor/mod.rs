@@ -3,6 +3,8 @@
 mod context;
 mod event;
 mod run;
+#[cfg(test)]
+mod tests;
 mod undo;
 mod write_block;
 
@@ -13,6 +15,7 @@ use manatee_client::{HeldLock, Lock, LockError, Takeover};
 
 pub use self::context::{Context, Seen, Waiting};
 pub use self::event::{Event, Observer};
+pub(crate) use self::write_block::WRITE_BLOCKS;
 pub use self::write_block::WriteBlockRecord;
 use crate::clock::{Clock, SystemClock};
 use crate::deployment::Deployment;

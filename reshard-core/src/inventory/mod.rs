@@ -1,6 +1,18 @@
 //! What is there before a plan changes it. A plan contains the inventory that it was made from; the same is read again
 //! before the plan runs, and any difference that matters is drift.
 
+mod error;
+mod gather;
+mod ring;
+mod routers;
+mod servers;
+mod shard;
+
+pub use self::error::InventoryError;
+pub use self::gather::gather;
+pub use self::ring::read_ring;
+pub use self::routers::{ClockReading, InstanceProbe, RouterProbe, Stamped, probe_router};
+
 use jiff::Timestamp;
 use manatee_client::{Peer, Role, ShardName};
 use sapi_client::{AccountUuid, ApplicationUuid, ImageUuid, InstanceUuid, ServerUuid, ServiceUuid};
@@ -78,6 +90,13 @@ pub struct PnodeFacts {
     pub pnode: String,
     /// Its vnodes.
     pub vnodes: crate::VnodeSet,
+}
+
+impl PnodeFacts {
+    /// The shard's name within the pnode's: `1.moray.coal.joyent.us` of `tcp://1.moray.coal.joyent.us:2020`.
+    pub fn host(&self) -> Option<&str> {
+        self.pnode.strip_prefix("tcp://")?.rsplit_once(':').map(|(host, _)| host)
+    }
 }
 
 /// A shard.

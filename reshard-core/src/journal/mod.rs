@@ -4,6 +4,7 @@
 mod sqlite;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,10 @@ use crate::plan::{Plan, PlanUuid};
 pub trait Store: Send + Sync {
     /// The plan.
     fn plan(&self) -> Result<Plan, StoreError>;
+
+    /// A directory for what the plan makes on this machine, such as rings. It need not exist, and whatever is in it can be
+    /// made again.
+    fn work_directory(&self) -> PathBuf;
 
     /// What became of the plan.
     fn state(&self) -> Result<PlanState, StoreError>;

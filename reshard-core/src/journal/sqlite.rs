@@ -176,6 +176,13 @@ impl Store for SqliteStore {
         Ok(plan)
     }
 
+    /// Beside the plan file, with `.work` at the end of its name.
+    fn work_directory(&self) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".work");
+        name.into()
+    }
+
     fn state(&self) -> Result<PlanState, StoreError> {
         Ok(self.get("document", "state")?.unwrap_or(PlanState::Planned))
     }

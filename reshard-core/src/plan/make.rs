@@ -6,6 +6,7 @@ use fash::Vnode;
 use jiff::Timestamp;
 use manatee_client::ShardName;
 
+use super::pnodes::pnode_name;
 use super::select::{Weight, select, weights};
 use super::{
     Balance, Costs, Layout, NewZone, PLAN_VERSION, Plan, PlanError, PlanUuid, Request, Target,
@@ -62,11 +63,6 @@ impl Plan {
         plan.hash = plan.computed_hash();
         Ok(plan)
     }
-}
-
-/// The pnode of a shard in the ring.
-pub(super) fn pnode_name(shard: &ShardName) -> String {
-    format!("tcp://{shard}:2020")
 }
 
 fn shard_name(number: u32, inventory: &Inventory) -> Result<ShardName, PlanError> {
@@ -167,11 +163,6 @@ fn balance(
 }
 
 impl Target {
-    /// The shard's pnode in the ring.
-    pub fn pnode(&self) -> String {
-        pnode_name(&self.name)
-    }
-
     /// Whether the shard runs with one peer, in one-node-write mode.
     pub fn is_single(&self) -> bool {
         self.peers.len() == Layout::OnePeer.peers()

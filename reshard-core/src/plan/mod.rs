@@ -7,6 +7,7 @@ mod hash;
 mod ids;
 mod make;
 mod place;
+mod pnodes;
 mod predict;
 mod request;
 mod risks;
@@ -19,6 +20,8 @@ pub use self::error::PlanError;
 pub use self::ids::{InvalidPlanUuid, PlanUuid};
 pub use self::predict::Costs;
 pub use self::request::{Layout, Request, Selection};
+#[cfg(test)]
+pub(crate) use self::tests::example;
 
 use jiff::Timestamp;
 use manatee_client::ShardName;

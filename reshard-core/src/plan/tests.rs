@@ -108,6 +108,12 @@ fn request() -> Request {
     }
 }
 
+/// A plan for tests of other things.
+pub(crate) fn example(uuid: PlanUuid) -> Plan {
+    let inventory = inventory(2, 100);
+    Plan::make(uuid, Timestamp::UNIX_EPOCH, request(), inventory, &Costs::default()).unwrap()
+}
+
 fn make(request: Request, inventory: Inventory) -> Result<Plan, PlanError> {
     let uuid = "3d0e5c1a-7b1f-4b6e-9a41-6f3d7f0e2b55".parse().unwrap();
     Plan::make(uuid, Timestamp::UNIX_EPOCH, request, inventory, &Costs::default())

@@ -56,9 +56,11 @@ pub(super) async fn run(call: &Call<'_>) -> Ending {
     let mut warned = false;
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let Some((state, _)) = store.state(&shard).await? else { continue };
-        let pending = state.get("promote").is_some_and(|promote| !promote.is_null());
-        if !pending && has_moved(&state, role, zone, index) {
+        let state = store.state(&shard).await?.map(|(state, _)| state);
+        let is_done = |state: &Value| {
+            state.get("promote").is_none_or(Value::is_null) && has_moved(state, role, zone, index)
+        };
+        if state.is_some_and(|state| is_done(&state)) {
             call.session.print("Successfully promoted peer.\n");
             return Ok(0);
         }

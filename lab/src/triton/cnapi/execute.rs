@@ -1,7 +1,5 @@
 //! `POST /servers/UUID/execute`: a script in the global zone of a compute node.
 
-use std::time::Duration;
-
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
@@ -9,8 +7,6 @@ use super::super::http::{Answer, ApiRequest, Merge};
 use super::{Cnapi, invalid, invalid_parameters};
 use crate::control::ExecRequest;
 
-/// How long a script may run: Ur gives up after this.
-const TIME: Duration = Duration::from_hours(1);
 /// Runs the script of its first argument from a file, as Ur does, so that its first line says what interprets it; a script
 /// without such a line is bash's.
 const RUNNER: &str = r#"
@@ -38,7 +34,7 @@ impl Cnapi {
             // The real server ends here, by an exception.
             return Ok(Answer::cut());
         }
-        let done = self.zones.exec_global(server.uuid, &script.request, Some(TIME)).await;
+        let done = self.zones.exec_global(server.uuid, &script.request).await;
         let done = done.map_err(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "cannot execute");
             failed()
@@ -109,6 +105,7 @@ impl Script {
         if !errors.is_empty() {
             return Err(invalid_parameters(Value::Array(errors)));
         }
-        Ok(Self { request: ExecRequest { argv, env, stdin: String::new() }, json })
+        let request = ExecRequest { argv, env, ..ExecRequest::default() };
+        Ok(Self { request: request.within(ExecRequest::UR_TIME_LIMIT), json })
     }
 }

@@ -14,12 +14,16 @@ use jiff::Timestamp;
 use rustix::process::Signal;
 use tokio::process::Child;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::machine::{Action, Event, Machine};
 use crate::control::ServiceState;
 use crate::process::tied;
 use crate::zones::processes::{Belonging, kill_all, signal};
+
+/// How long an instance may take to come to rest, beside the time that its process has to end: as config-agent waits for SAPI
+/// before it starts, and processes that die at once are started several times.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Work that comes before the start of a process.
 pub(crate) type Prepare = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
@@ -81,6 +85,8 @@ impl Current {
 pub(crate) struct Runner {
     events: mpsc::UnboundedSender<(Event, oneshot::Sender<()>)>,
     current: watch::Receiver<Current>,
+    /// How long it may take to come to rest.
+    patience: Duration,
 }
 
 impl Runner {
@@ -100,7 +106,7 @@ impl Runner {
             kill: None,
         };
         tokio::spawn(restarter.run(incoming));
-        Self { events, current }
+        Self { events, current, patience: options.stop_timeout + PATIENCE }
     }
 
     /// The instance as it is now.
@@ -117,10 +123,16 @@ impl Runner {
         }
     }
 
-    /// Waits until what [`Runner::send`] had happen is done: the process is there, or gone, or in maintenance.
-    pub(crate) async fn settle(&self) {
-        if self.current.clone().wait_for(|now| now.settled).await.is_err() {
-            tracing::debug!("the restarter has ended");
+    /// Waits until what [`Runner::send`] had happen is done: the process is there, or gone, or in maintenance. `Err`: for how
+    /// long that was waited for in vain.
+    pub(crate) async fn settle(&self) -> Result<(), Duration> {
+        match timeout(self.patience, self.current.clone().wait_for(|now| now.settled)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => {
+                tracing::debug!("the restarter has ended");
+                Ok(())
+            }
+            Err(_) => Err(self.patience),
         }
     }
 }

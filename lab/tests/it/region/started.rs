@@ -1,10 +1,13 @@
 //! A lab for the tests.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use lab::control::{ControlClient, ExecRequest, ExecResponse, ZoneStatus};
 use lab::{Lab, Options, Role};
+use moray_client::{Client, ClientOptions, PutOptions};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -55,7 +58,10 @@ impl Region {
     /// Runs a script under bash in a zone.
     pub(super) async fn script(&self, zone: Uuid, script: &str) -> ExecResponse {
         let request = ExecRequest { stdin: script.to_owned(), ..ExecRequest::default() };
-        self.control.exec(zone, &request).await.unwrap()
+        let request = request.within(Duration::from_mins(1));
+        let answer = self.control.exec(zone, &request).await.unwrap();
+        assert!(!answer.timed_out, "{script}: {answer:?}");
+        answer
     }
 
     /// What a script prints in a zone. It has to succeed.
@@ -63,6 +69,34 @@ impl Region {
         let answer = self.script(zone, script).await;
         assert_eq!(answer.exit_code, 0, "{script}: {answer:?}");
         answer.stdout
+    }
+
+    /// What zkCli.sh prints of a command.
+    pub(super) async fn zookeeper(&self, command: &str) -> String {
+        let nameservice = self.zone(Role::Nameservice, 0).spec.uuid;
+        self.output(nameservice, &format!("zkCli.sh {command}")).await
+    }
+
+    /// Writes objects through the routers, to every shard at least one.
+    pub(super) async fn writes(&self) -> Result<(), moray_client::Error> {
+        let router = self.zone(Role::ElectricMoray, 0).spec.address;
+        let client = Client::new(format!("{router}:2020"), ClientOptions::default());
+        let mut written = BTreeSet::new();
+        for number in 0.. {
+            let owner = "b6f1d7c4-3d3c-4b7e-9a4e-1f2d3c4b5a69";
+            let dirname = format!("/{owner}/stor/written-{number}");
+            let key = format!("{dirname}/object");
+            let value = json!({
+                "key": key, "dirname": dirname, "name": "object", "owner": owner, "type": "object",
+                "objectId": number.to_string(),
+            });
+            let put = client.put_object("manta", &key, &value, &PutOptions::default()).await?;
+            written.extend(put.node.map(|node| node.pnode));
+            if written.len() == self.lab.layout().shard_names().count() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// What the primary of a shard answers to psql.

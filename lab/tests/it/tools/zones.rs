@@ -32,8 +32,12 @@ fn zone_of(layout: &Layout, role: Role) -> ZoneStatus {
 fn lab(layout: &Layout, zone: &ZoneStatus, out: &str) -> Scripted {
     let text = |value: serde_json::Result<String>| value.unwrap();
     let uuid = zone.spec.uuid;
-    let response =
-        ExecResponse { exit_code: 3, stdout: out.to_owned(), stderr: "warned\n".to_owned() };
+    let response = ExecResponse {
+        exit_code: 3,
+        stdout: out.to_owned(),
+        stderr: "warned\n".to_owned(),
+        ..ExecResponse::default()
+    };
     let smf = serde_json::to_string(&zone.services);
     let rules = vec![
         rule("GET /lab", 200, text(serde_json::to_string(layout))),

@@ -7,10 +7,11 @@ use clap::Args;
 use lab::LabDirectory;
 use lab::checker::CheckOptions;
 
-use super::running::{Format, Running};
+use super::running::Running;
 use crate::exit;
 use crate::output::Output;
 use crate::reshard::error::Result;
+use crate::reshard::format::Format;
 
 /// Prove from the logs of loads what became of every write
 ///

@@ -1,6 +1,7 @@
 //! `reshard lab exec`.
 
 use std::io::{IsTerminal, Read, Write};
+use std::time::Duration;
 
 use clap::Args;
 use lab::control::ExecRequest;
@@ -18,6 +19,9 @@ use crate::reshard::error::Result;
 pub(super) struct ExecArgs {
     #[command(flatten)]
     lab: Running,
+    /// Kill the command, and all that it started, after so many seconds; the exit status is 124 then
+    #[arg(long, value_name = "SECONDS", default_value_t = ExecRequest::default().time_limit().as_secs())]
+    time_limit: u64,
     /// The zone: its UUID or alias, or the beginning of one, or its address
     zone: String,
     /// The command and its arguments; none: a shell
@@ -41,6 +45,7 @@ impl ExecArgs {
             std::io::stdin().read_to_string(&mut stdin)?;
         }
         let request = ExecRequest { argv: self.command, stdin, ..ExecRequest::default() };
+        let request = request.within(Duration::from_secs(self.time_limit));
         let answer = control.exec(zone.spec.uuid, &request).await?;
         out.write_all(answer.stdout.as_bytes())?;
         out.flush()?;

@@ -9,10 +9,11 @@ use indicatif::ProgressBar;
 use lab::Role;
 use lab::load::{Load, LoadOptions};
 
-use super::running::{Format, Running};
+use super::running::Running;
 use super::up::Interrupted;
 use crate::output::Output;
 use crate::reshard::error::Result;
+use crate::reshard::format::Format;
 
 /// Put, overwrite, read and delete objects through the routers, and log every attempt
 ///

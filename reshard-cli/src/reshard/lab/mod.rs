@@ -42,22 +42,19 @@ enum LabCommand {
 }
 
 impl LabArgs {
-    pub(super) fn run(self, out: &mut Output) -> Result<u8> {
-        let runtime = tokio::runtime::Runtime::new()?;
-        runtime.block_on(async {
-            let done = match self.command {
-                LabCommand::Up(args) => args.run(out).await,
-                LabCommand::Down(args) => args.run().await,
-                LabCommand::Status(args) => args.run(out).await,
-                LabCommand::Exec(args) => return args.run(out).await,
-                LabCommand::Psql(args) => return args.run().await,
-                LabCommand::Zk(args) => return args.run().await,
-                LabCommand::Break(args) => args.run(out).await,
-                LabCommand::Heal(args) => args.run(out).await,
-                LabCommand::Load(args) => args.run(out).await,
-                LabCommand::Check(args) => return args.run(out).await,
-            };
-            done.map(|()| exit::SUCCESS)
-        })
+    pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
+        let done = match self.command {
+            LabCommand::Up(args) => args.run(out).await,
+            LabCommand::Down(args) => args.run().await,
+            LabCommand::Status(args) => args.run(out).await,
+            LabCommand::Exec(args) => return args.run(out).await,
+            LabCommand::Psql(args) => return args.run().await,
+            LabCommand::Zk(args) => return args.run().await,
+            LabCommand::Break(args) => args.run(out).await,
+            LabCommand::Heal(args) => args.run(out).await,
+            LabCommand::Load(args) => args.run(out).await,
+            LabCommand::Check(args) => return args.run(out).await,
+        };
+        done.map(|()| exit::SUCCESS)
     }
 }

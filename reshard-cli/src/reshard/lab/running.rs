@@ -1,6 +1,6 @@
 //! Finding a lab that runs, and zones in it.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use lab::AddressBlock;
 use lab::control::{ControlClient, ZoneStatus};
 
@@ -60,21 +60,5 @@ pub(super) fn zone_named<'a>(zones: &'a [ZoneStatus], name: &str) -> Result<&'a 
             one: one.spec.alias.clone(),
             other: other.spec.alias.clone(),
         }),
-    }
-}
-
-/// How data are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// For people.
-    #[default]
-    Table,
-    /// For programs.
-    Json,
-}
-
-impl Format {
-    pub(super) fn is_json(self) -> bool {
-        self == Self::Json
     }
 }

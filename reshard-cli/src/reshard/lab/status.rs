@@ -8,9 +8,10 @@ use comfy_table::presets::NOTHING;
 use lab::control::{ServiceState, ZoneStatus};
 use serde::Serialize;
 
-use super::running::{Format, Running};
+use super::running::Running;
 use crate::output::Output;
 use crate::reshard::error::Result;
+use crate::reshard::format::Format;
 
 /// What runs in the lab, and what is broken
 #[derive(Args, Debug)]

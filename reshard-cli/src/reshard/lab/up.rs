@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use lab::{AddressBlock, Lab, Options};
 
 use crate::output::{Output, say};
+use crate::progress::spinner;
 use crate::reshard::error::Result;
+use crate::reshard::format::Format;
 
 /// Start a lab, print where everything is, and stay until ^C or `reshard lab down`
 ///
@@ -55,7 +56,7 @@ pub(super) struct UpArgs {
     block: Option<u8>,
     /// How to print what was started
     #[arg(short, long, value_enum, default_value_t)]
-    output: super::running::Format,
+    output: Format,
 }
 
 impl UpArgs {
@@ -80,18 +81,13 @@ impl UpArgs {
         if let Some(block) = self.block {
             builder = builder.block(AddressBlock::new(block));
         }
-        let spinner = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
-            spinner.set_style(style);
-        }
-        spinner.enable_steady_tick(Duration::from_millis(200));
+        let spinner = spinner();
         let shown = spinner.clone();
         let mut interrupted = Interrupted::new()?;
-        let lab = tokio::select! {
-            lab = builder.on_progress(move |step| shown.set_message(step.to_owned())).start() => lab?,
-            () = interrupted.wait() => return Ok(()),
-        };
+        let builder = builder.on_progress(move |step| shown.set_message(step.to_owned()));
+        let started = builder.start_unless(interrupted.wait()).await;
         spinner.finish_and_clear();
+        let Some(lab) = started? else { return Ok(()) };
         if self.output.is_json() {
             out.json(lab.layout())?;
         } else {

@@ -1,0 +1,66 @@
+//! A phase of one's own in a list of phases: here, one that waits for a file, such as a change manager's approval, before
+//! writes are refused.
+//!
+//! `cargo run -p examples --example custom_phase` prints the list. `Executor::new` takes it like any other.
+
+#![expect(clippy::print_stdout, reason = "an example shows what it found")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reshard_core::{About, Context, Phase, Seen, Trouble, Undone, Waiting, phases};
+
+/// Waits for a file.
+struct WaitForApproval {
+    file: PathBuf,
+}
+
+#[async_trait]
+impl Phase for WaitForApproval {
+    fn name(&self) -> &'static str {
+        "wait-for-approval"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "wait for the change manager's approval",
+            rfd103: "",
+            reads: "a file",
+            writes: "nothing",
+            done_when: "the file is there",
+            undo: "nothing to undo",
+            pause: "at any time",
+        }
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        let waiting = Waiting {
+            what: format!("{} to appear", self.file.display()),
+            you_can: format!("approve with `touch {}`", self.file.display()),
+        };
+        let day = Duration::from_hours(24);
+        // Every wait has an end, is shown to the operator, and can be paused and aborted.
+        context
+            .wait(waiting, day, || async {
+                let there = self.file.exists();
+                Ok(if there { Seen::Ready(()) } else { Seen::NotYet(None, String::new()) })
+            })
+            .await?;
+        context.note("the change was approved")
+    }
+
+    async fn undo(&self, _: &Context) -> Result<Undone, Trouble> {
+        Ok(Undone::Completely)
+    }
+}
+
+fn main() {
+    let mut list = phases::rfd103();
+    let before = list.iter().position(|phase| phase.write_block().touches()).unwrap_or(list.len());
+    list.insert(before, Arc::new(WaitForApproval { file: "approved".into() }));
+    for phase in list {
+        println!("{:<18} {}", phase.name(), phase.about().title);
+    }
+}

@@ -1,0 +1,61 @@
+//! Splits a shard in a program: look at the region, make a plan, carry it out.
+//!
+//! `cargo run -p examples --example split_shard -- reshard.toml 2.moray.lab.example.net split.plan`
+
+#![expect(clippy::print_stdout, reason = "an example shows what it found")]
+
+use std::env;
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+
+use reshard_core::{
+    Configuration, Costs, Deployment, Event, Executor, Layout, Plan, PlanUuid, Request, Selection,
+    SqliteStore, SystemClock, gather, phases,
+};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [configuration, source, file] = arguments.as_slice() else {
+        return Err("usage: split_shard CONFIGURATION SHARD PLAN".into());
+    };
+    let file = Path::new(file);
+    let deployment = Deployment::connect(Configuration::read(Path::new(configuration))?).await?;
+
+    // What is there now. Nothing is changed by looking.
+    let cache = file.parent().unwrap_or(Path::new("."));
+    let source = source.parse()?;
+    let inventory = gather(&deployment, &source, cache, &SystemClock, &|_| {}).await?;
+
+    // The plan is made of that alone: no clock, no network.
+    let request = Request {
+        source,
+        new_shards: 1,
+        numbers: Vec::new(),
+        selection: Selection::Count,
+        layout: Layout::ThreePeers,
+        servers: Vec::new(),
+        postgres_image: None,
+        moray_image: None,
+        morays: 1,
+        allow_storage_shard: false,
+        budget_seconds: None,
+    };
+    let now = jiff::Timestamp::now();
+    let plan = Plan::make(PlanUuid::random(), now, request, inventory, &Costs::default())?;
+    println!("writes will be refused for about {:.0} s", plan.prediction.write_block_seconds);
+
+    // The file is the plan, its journal and its controls. Run this again after a crash, and it goes on.
+    let store =
+        if file.exists() { SqliteStore::open(file)? } else { SqliteStore::create(file, &plan)? };
+    let executor = Executor::new(Arc::new(store), deployment, phases::rfd103()).observed_by(
+        Arc::new(|event: &Event| {
+            if let Event::PhaseDone { phase, took } = event {
+                println!("{phase}: {:.1} s", took.as_secs_f64());
+            }
+        }),
+    );
+    println!("{:?}", executor.run().await?);
+    Ok(())
+}

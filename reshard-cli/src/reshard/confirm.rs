@@ -1,0 +1,31 @@
+//! Asking before anything that cannot simply be taken back.
+
+use std::io::{IsTerminal, Write, stderr, stdin};
+
+use clap::Args;
+
+use super::error::{Error, Result};
+
+/// Whether to ask.
+#[derive(Args, Debug, Clone, Copy)]
+pub(super) struct Confirm {
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
+}
+
+impl Confirm {
+    /// Asks whether to do this, unless it was said already. Without a terminal there is nobody to ask.
+    pub(super) fn ask(self, what: &str) -> Result<()> {
+        if self.yes {
+            return Ok(());
+        }
+        if !stdin().is_terminal() {
+            return Err(Error::NobodyToAsk { what: what.to_owned() });
+        }
+        write!(stderr(), "{what}. Go on? [y/N] ")?;
+        let mut answer = String::new();
+        stdin().read_line(&mut answer)?;
+        if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Error::NotConfirmed) }
+    }
+}

@@ -1,0 +1,196 @@
+//! `reshard pause`, `reshard tune`, `reshard phases`, `reshard log`: words to and from a running plan.
+
+use std::io::Write;
+
+use clap::Args;
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use reshard_core::{Knobs, Store, phases};
+use serde_json::{Value, json};
+
+use super::error::{Error, Result};
+use super::format::Format;
+use super::place::PlanFile;
+use super::watch::line;
+use crate::output::{Output, say};
+
+/// Stop a running plan where that is safe, or before a phase
+///
+/// It does not stop while writes are refused: only when they flow again. `reshard resume` goes on.
+#[derive(Args, Debug)]
+pub(super) struct PauseArgs {
+    #[command(flatten)]
+    file: PlanFile,
+    /// Not now, but before this phase; `reshard phases` lists them
+    #[arg(long, value_name = "PHASE")]
+    before: Option<String>,
+}
+
+impl PauseArgs {
+    pub(super) fn run(self) -> Result<()> {
+        let store = self.file.open()?;
+        let mut controls = store.controls()?;
+        match self.before {
+            Some(phase) => {
+                check_phase(&phase)?;
+                say(format_args!("The plan will stop before {phase}."));
+                controls.pause_before = Some(phase);
+            }
+            None => {
+                say("The plan will stop as soon as that is safe; `reshard status` shows it.");
+                controls.pause = true;
+            }
+        }
+        Ok(store.set_controls(&controls)?)
+    }
+}
+
+pub(super) fn check_phase(name: &str) -> Result<()> {
+    if phases::rfd103().iter().any(|phase| phase.name() == name) {
+        return Ok(());
+    }
+    Err(Error::NoPhase { name: name.to_owned() })
+}
+
+/// Show or change the settings of a plan, also while it runs
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  reshard tune split.plan delete_batch=100 delete_pause_ms=200")]
+pub(super) struct TuneArgs {
+    #[command(flatten)]
+    file: PlanFile,
+    /// Settings to change; without any, all are printed
+    #[arg(value_name = "NAME=VALUE")]
+    settings: Vec<String>,
+    /// How to print them
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+impl TuneArgs {
+    pub(super) fn run(self, out: &mut Output) -> Result<()> {
+        let store = self.file.open()?;
+        let mut controls = store.controls()?;
+        controls.knobs = tuned(&controls.knobs, &self.settings)?;
+        if !self.settings.is_empty() {
+            store.set_controls(&controls)?;
+        }
+        if self.output.is_json() {
+            return Ok(out.json(&controls.knobs)?);
+        }
+        let knobs = json!(controls.knobs);
+        for (name, value) in knobs.as_object().into_iter().flatten() {
+            writeln!(out, "{name}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+fn tuned(knobs: &Knobs, settings: &[String]) -> Result<Knobs> {
+    let mut document = json!(knobs);
+    for setting in settings {
+        let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
+        let wrong = || Error::Setting {
+            setting: setting.clone(),
+            known: document
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, _)| name.as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
+        };
+        if document.get(name).is_none() {
+            return Err(wrong());
+        }
+        let value: Value = serde_json::from_str(value).map_err(|_| wrong())?;
+        if !value.is_u64() && !(value.is_null() && name == "budget_seconds") {
+            return Err(wrong());
+        }
+        if let Some(members) = document.as_object_mut() {
+            members.insert(name.to_owned(), value);
+        }
+    }
+    serde_json::from_value(document).map_err(|_| Error::Setting {
+        setting: settings.join(" "),
+        known: "numbers that are not too large".to_owned(),
+    })
+}
+
+/// List the phases of a plan: what each reads and changes, when it is done, and how it is taken back
+#[derive(Args, Debug)]
+pub(super) struct PhasesArgs {
+    /// Tell everything about each
+    #[arg(short, long)]
+    long: bool,
+    /// How to print them
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+impl PhasesArgs {
+    pub(super) fn run(self, out: &mut Output) -> Result<()> {
+        let phases = phases::rfd103();
+        if self.output.is_json() {
+            let list = phases.iter().map(|phase| {
+                let mut about = json!(phase.about());
+                if let Some(members) = about.as_object_mut() {
+                    members.insert("name".to_owned(), json!(phase.name()));
+                }
+                about
+            });
+            return Ok(out.json(&list.collect::<Vec<_>>())?);
+        }
+        if self.long {
+            for (phase, about) in phases.iter().map(|phase| (phase.name(), phase.about())) {
+                writeln!(out, "{phase}: {}", about.title)?;
+                for (what, text) in [
+                    ("RFD 103", about.rfd103),
+                    ("reads", about.reads),
+                    ("writes", about.writes),
+                    ("done when", about.done_when),
+                    ("undo", about.undo),
+                    ("pause", about.pause),
+                ] {
+                    writeln!(out, "  {what:<10} {text}")?;
+                }
+            }
+            return Ok(());
+        }
+        let mut table = Table::new();
+        table.load_style(NOTHING).set_header(["PHASE", "RFD 103", "WRITES", "WHAT"]);
+        for phase in &phases {
+            let about = phase.about();
+            let writes = if phase.write_block().touches() { "refused" } else { "flow" };
+            table.add_row([phase.name(), about.rfd103, writes, about.title]);
+        }
+        writeln!(out, "{}", table.trim_fmt())?;
+        Ok(())
+    }
+}
+
+/// Print the log of a plan
+#[derive(Args, Debug)]
+pub(super) struct LogArgs {
+    #[command(flatten)]
+    file: PlanFile,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+impl LogArgs {
+    pub(super) fn run(self, out: &mut Output) -> Result<()> {
+        let log = self.file.open()?.log_after(0)?;
+        if self.output.is_json() {
+            for (_, entry) in log {
+                out.json(&entry)?;
+            }
+            return Ok(());
+        }
+        for (_, entry) in log {
+            writeln!(out, "{} {}", entry.at.strftime("%Y-%m-%d"), line(&entry))?;
+        }
+        Ok(())
+    }
+}

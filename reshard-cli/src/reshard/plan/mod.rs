@@ -1,0 +1,37 @@
+//! `reshard plan`: deciding what is going to be done.
+
+mod diff;
+mod new;
+mod show;
+
+use clap::{Args, Subcommand};
+
+pub(super) use self::show::summary;
+use super::error::Result;
+use crate::exit;
+use crate::output::Output;
+
+/// Make a plan, look at it, or compare two
+#[derive(Args, Debug)]
+pub(super) struct PlanArgs {
+    #[command(subcommand)]
+    command: PlanCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum PlanCommand {
+    New(Box<new::NewArgs>),
+    Show(show::ShowArgs),
+    Diff(diff::DiffArgs),
+}
+
+impl PlanArgs {
+    pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
+        match self.command {
+            PlanCommand::New(args) => args.run(out).await?,
+            PlanCommand::Show(args) => args.run(out)?,
+            PlanCommand::Diff(args) => return args.run(out),
+        }
+        Ok(exit::SUCCESS)
+    }
+}

@@ -1,0 +1,166 @@
+//! `reshard plan new`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use manatee_client::ShardName;
+use reshard_core::{
+    Costs, Layout, Plan, PlanUuid, Request, Selection, SqliteStore, SystemClock, VnodeSet, gather,
+};
+use sapi_client::{ImageUuid, ServerUuid};
+
+use super::summary;
+use crate::output::{Output, say};
+use crate::progress::spinner;
+use crate::reshard::error::{Error, Result};
+use crate::reshard::place::Region;
+
+/// Look at the region and make a plan to split a shard; nothing is changed
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard plan new 2.moray.coal.joyent.us split.plan
+  reshard plan new 2.moray.coal.joyent.us four.plan --new-shards 3 --by rows
+  reshard plan new 2.moray.coal.joyent.us some.plan --by listed --vnodes 0-99,4711")]
+pub(super) struct NewArgs {
+    /// The shard to split
+    source: ShardName,
+    /// The file to write the plan to
+    plan: PathBuf,
+    #[command(flatten)]
+    region: Region,
+    /// How many new shards there shall be, 1 to 16
+    #[arg(long, default_value_t = 1)]
+    new_shards: u32,
+    /// Their numbers [default: the next free ones]
+    #[arg(long, value_delimiter = ',')]
+    numbers: Vec<u32>,
+    /// How to choose the vnodes that move
+    #[arg(long, value_enum, default_value_t)]
+    by: By,
+    /// The vnodes for `--by listed`, such as 0-99,4711; `@FILE` reads them from a file
+    #[arg(long, value_name = "VNODES", required_if_eq("by", "listed"))]
+    vnodes: Option<String>,
+    /// For each new shard the part of the rows that it gets, in percent, such as 3=25
+    #[arg(long, value_name = "NUMBER=PERCENT", value_delimiter = ',', conflicts_with_all = ["by", "vnodes"])]
+    share: Vec<String>,
+    /// How the new shards are laid out
+    #[arg(long, value_enum, default_value_t)]
+    layout: LayoutName,
+    /// Servers for the new zones [default: those with room in the source's datacenters]
+    #[arg(long, value_delimiter = ',')]
+    servers: Vec<ServerUuid>,
+    /// The image of new peers [default: that of the source's primary]
+    #[arg(long, value_name = "UUID")]
+    postgres_image: Option<ImageUuid>,
+    /// The image of new Moray zones [default: that of the source's]
+    #[arg(long, value_name = "UUID")]
+    moray_image: Option<ImageUuid>,
+    /// Moray zones of each new shard
+    #[arg(long, default_value_t = 1)]
+    morays: u32,
+    /// How long writes may be refused, in seconds [default: twice the prediction]
+    #[arg(long, value_name = "SECONDS")]
+    budget: Option<u64>,
+    /// Split the shard though it is the storage or Marlin shard
+    #[arg(long)]
+    allow_storage_shard: bool,
+    /// Count the rows, though the choice does not need it
+    #[arg(long)]
+    measure: bool,
+    /// Print the plan and do not write it
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// How to choose vnodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// Equal numbers of vnodes
+    #[default]
+    Count,
+    /// Equal numbers of rows
+    Rows,
+    /// Equal numbers of bytes
+    Bytes,
+    /// The vnodes given with --vnodes
+    Listed,
+}
+
+/// How new shards are laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum LayoutName {
+    /// Primary, sync and async
+    #[default]
+    ThreePeers,
+    /// One peer in one-node-write mode, for laboratories
+    OnePeer,
+}
+
+impl NewArgs {
+    pub(super) async fn run(self, out: &mut Output) -> Result<()> {
+        let request = self.request()?;
+        let deployment = self.region.connect().await?;
+        let cache = self.plan.parent().map_or_else(PathBuf::new, PathBuf::from);
+        let spinner = spinner();
+        let on_progress = |what: &str| spinner.set_message(what.to_owned());
+        let inventory = gather(&deployment, &self.source, &cache, &SystemClock, &on_progress).await;
+        spinner.finish_and_clear();
+        let inventory = inventory?;
+        let costs = Costs::default();
+        let plan = Plan::make(PlanUuid::random(), Timestamp::now(), request, inventory, &costs)?;
+        summary(&plan, out)?;
+        if !self.dry_run {
+            SqliteStore::create(&self.plan, &plan)?;
+            say(format_args!("Written to {}; `reshard run` carries it out.", self.plan.display()));
+        }
+        Ok(())
+    }
+
+    fn request(&self) -> Result<Request> {
+        let selection = if self.share.is_empty() {
+            match self.by {
+                By::Count => Selection::Count,
+                By::Rows => Selection::Rows,
+                By::Bytes => Selection::Bytes,
+                By::Listed => Selection::Listed(self.listed()?),
+            }
+        } else {
+            Selection::Shares(
+                self.share.iter().map(|share| parsed_share(share)).collect::<Result<_>>()?,
+            )
+        };
+        Ok(Request {
+            source: self.source.clone(),
+            new_shards: self.new_shards,
+            numbers: self.numbers.clone(),
+            selection,
+            layout: match self.layout {
+                LayoutName::ThreePeers => Layout::ThreePeers,
+                LayoutName::OnePeer => Layout::OnePeer,
+            },
+            servers: self.servers.clone(),
+            postgres_image: self.postgres_image,
+            moray_image: self.moray_image,
+            morays: self.morays,
+            allow_storage_shard: self.allow_storage_shard,
+            budget_seconds: self.budget,
+        })
+    }
+
+    fn listed(&self) -> Result<VnodeSet> {
+        let text = self.vnodes.clone().unwrap_or_default();
+        let text = match text.strip_prefix('@') {
+            Some(file) => std::fs::read_to_string(file)?.replace(char::is_whitespace, ","),
+            None => text,
+        };
+        Ok(text.parse()?)
+    }
+}
+
+fn parsed_share(share: &str) -> Result<(u32, f64)> {
+    let parsed = share.split_once('=').and_then(|(number, percent)| {
+        Some((number.parse().ok()?, percent.trim_end_matches('%').parse().ok()?))
+    });
+    parsed.ok_or_else(|| Error::Share { share: share.to_owned() })
+}

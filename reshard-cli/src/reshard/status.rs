@@ -1,0 +1,125 @@
+//! `reshard status`, `reshard report`.
+
+use std::io::Write;
+use std::time::Duration;
+
+use clap::Args;
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use jiff::Timestamp;
+use reshard_core::{Activity, PlanState, Report, SqliteStore, Store, phases};
+use serde::Serialize;
+
+use super::error::Result;
+use super::format::Format;
+use super::place::PlanFile;
+use crate::output::Output;
+
+/// Show how far a plan is, what it does this moment, and what there is to do
+#[derive(Args, Debug)]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    file: PlanFile,
+    /// Print it again every second until the plan stops
+    #[arg(short, long)]
+    watch: bool,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(Serialize)]
+struct Status {
+    report: Report,
+    activity: Option<Activity>,
+}
+
+impl StatusArgs {
+    pub(super) async fn run(self, out: &mut Output) -> Result<()> {
+        let store = self.file.open()?;
+        loop {
+            let state = self.print(&store, out)?;
+            out.flush()?;
+            if !self.watch || !matches!(state, PlanState::Running | PlanState::Aborting) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    fn print(&self, store: &SqliteStore, out: &mut Output) -> Result<PlanState> {
+        let report = Report::of(store, &phases::rfd103())?;
+        let activity = store.activity()?;
+        let state = report.state.clone();
+        if self.output.is_json() {
+            out.json(&Status { report, activity })?;
+            return Ok(state);
+        }
+        writeln!(out, "plan {}: {} to {}", report.plan, report.source, shards(&report))?;
+        let mut table = Table::new();
+        table.load_style(NOTHING).set_header(["PHASE", "STATE", "SECONDS", "ATTEMPTS"]);
+        for phase in &report.phases {
+            let seconds = phase.seconds.map_or_else(String::new, |took| format!("{took:.1}"));
+            let state = format!("{:?}", phase.state).to_lowercase();
+            table.add_row([phase.name.clone(), state, seconds, phase.attempts.to_string()]);
+        }
+        let all = phases::rfd103().len();
+        writeln!(out, "{}", table.trim_fmt())?;
+        writeln!(out, "{} of {all} phases begun", report.phases.len())?;
+        for block in &report.write_block.all {
+            if let Some(took) = block.took() {
+                let how = if block.moved { "the vnodes moved" } else { "taken back" };
+                writeln!(out, "writes were refused for {:.1} s: {how}", took.as_secs_f64())?;
+            }
+        }
+        match &report.state {
+            PlanState::Held { phase, what, remedy } => {
+                writeln!(out, "HELD in {phase}: {what}\nTo do: {remedy}")?;
+            }
+            PlanState::Running | PlanState::Aborting => self.now(activity.as_ref(), out)?,
+            PlanState::Planned => writeln!(out, "not begun: `reshard run` begins")?,
+            PlanState::Paused => writeln!(out, "paused: `reshard resume` goes on")?,
+            PlanState::Aborted => writeln!(out, "taken back")?,
+            PlanState::Done => writeln!(out, "done: `reshard report` tells more")?,
+        }
+        Ok(state)
+    }
+
+    fn now(&self, activity: Option<&Activity>, out: &mut Output) -> Result<()> {
+        let Some(activity) = activity else { return Ok(()) };
+        let since = Timestamp::now().duration_since(activity.since).as_secs();
+        write!(out, "now: {}: {}, since {since} s", activity.phase, activity.what)?;
+        if let Some(progress) = &activity.progress {
+            write!(out, ", {} of {} {}", progress.done, progress.total, progress.unit)?;
+        }
+        if let Some(can) = activity.you_can.as_deref().filter(|can| !can.is_empty()) {
+            write!(out, "; you can {can}")?;
+        }
+        writeln!(out)?;
+        Ok(())
+    }
+}
+
+fn shards(report: &Report) -> String {
+    report.targets.iter().map(|(shard, _)| shard.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Tell what a plan moved, how long writes were refused, and what was found on the way
+#[derive(Args, Debug)]
+pub(super) struct ReportArgs {
+    #[command(flatten)]
+    file: PlanFile,
+    /// Markdown, or JSON for programs
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+impl ReportArgs {
+    pub(super) fn run(self, out: &mut Output) -> Result<()> {
+        let report = Report::of(&*self.file.open()?, &phases::rfd103())?;
+        if self.output.is_json() {
+            return Ok(out.json(&report)?);
+        }
+        Ok(write!(out, "{}", report.to_markdown())?)
+    }
+}

@@ -1,0 +1,95 @@
+//! Showing what an execution does while it does it.
+
+use std::io::{IsTerminal, stderr};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use reshard_core::{Activity, Entry, EntryKind, Event, Observer};
+
+use crate::output::say;
+
+/// Prints what is worth a line to standard error, and on a terminal what is going on this moment below it.
+pub(super) struct Watch {
+    bar: ProgressBar,
+    /// Whether the bar has a length now, so that its style is changed only when that does.
+    counting: Mutex<Option<bool>>,
+    verbose: bool,
+}
+
+impl Watch {
+    /// With `verbose`, every single change has a line.
+    pub(super) fn new(verbose: bool) -> Self {
+        let bar =
+            if stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar, counting: Mutex::new(None), verbose }
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn activity(&self, activity: &Activity) {
+        let progress = activity.progress.as_ref().filter(|progress| progress.total > 0);
+        let mut counting = self.counting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if *counting != Some(progress.is_some()) {
+            *counting = Some(progress.is_some());
+            let template = match progress {
+                Some(_) => "{spinner} {prefix}: {msg} {pos}/{len} ({per_sec}, {eta} left)",
+                None => "{spinner} {prefix}: {msg} {elapsed}",
+            };
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                self.bar.set_style(style);
+            }
+            self.bar.reset();
+        }
+        if let Some(progress) = progress {
+            self.bar.set_length(progress.total);
+            self.bar.set_position(progress.done);
+        }
+        self.bar.set_prefix(activity.phase.clone());
+        self.bar.set_message(match &activity.you_can {
+            Some(can) if !can.is_empty() => format!("{}; you can {can}", activity.what),
+            _ => activity.what.clone(),
+        });
+    }
+
+    fn line(&self, entry: &Entry) {
+        let shown = match entry.kind {
+            EntryKind::Stage | EntryKind::Note | EntryKind::Trouble | EntryKind::Hold => true,
+            EntryKind::Intent => self.verbose,
+            EntryKind::Outcome => false,
+        };
+        if shown {
+            self.bar.suspend(|| say(line(entry)));
+        }
+    }
+}
+
+impl Observer for Watch {
+    fn observe(&self, event: &Event) {
+        match event {
+            Event::Activity(activity) => self.activity(activity),
+            Event::Logged(entry) => self.line(entry),
+            // All others are logged too.
+            _ => {}
+        }
+    }
+}
+
+/// A line of the log.
+pub(super) fn line(entry: &Entry) -> String {
+    let kind = match entry.kind {
+        EntryKind::Stage | EntryKind::Intent => "",
+        EntryKind::Outcome => "done: ",
+        EntryKind::Note => "note: ",
+        EntryKind::Trouble => "trouble: ",
+        EntryKind::Hold => "HOLD: ",
+    };
+    let at = entry.at.strftime("%H:%M:%S");
+    if entry.phase.is_empty() {
+        return format!("{at} {kind}{}", entry.text);
+    }
+    format!("{at} {}: {kind}{}", entry.phase, entry.text)
+}

@@ -1,0 +1,383 @@
+//! Executions of invented phases: whatever fails, stops or crashes when, the world ends up as it should.
+
+#[path = "../../../manatee-client/tests/it/servers/mod.rs"]
+#[expect(dead_code, reason = "only ZooKeeper is needed of them")]
+mod servers;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use self::servers::zookeeper::ZooKeeper;
+use super::*;
+use crate::configuration::{Configuration, DatacenterUrls};
+use crate::journal::{PlanState, SqliteStore};
+use crate::phase::{About, Trouble, Undone, WriteBlock};
+
+/// Time that passes when a test says so; short sleeps make it pass by themselves.
+struct TestClock(AtomicU64);
+
+impl TestClock {
+    fn pass(&self, time: Duration) {
+        let millis = u64::try_from(time.as_millis()).unwrap();
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let millis = i64::try_from(self.0.load(Ordering::SeqCst)).unwrap();
+        Timestamp::from_millisecond(millis).unwrap()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        let until = self.now().checked_add(duration).unwrap();
+        if duration <= Duration::from_secs(10) {
+            self.pass(duration);
+        }
+        while self.now() < until {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// What a phase does when it is run or undone the next time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Does {
+    Well,
+    Passes,
+    Holds,
+    /// The executor is gone in the middle of it.
+    Crashes,
+    /// It takes longer than any budget.
+    Lasts,
+    /// Meanwhile the operator wants everything back.
+    IsAborted,
+    /// Meanwhile the operator wants a pause.
+    IsPaused,
+}
+
+/// The world that the phases change: for each phase whether its effect is there.
+#[derive(Default)]
+struct World {
+    effects: BTreeMap<&'static str, bool>,
+    /// What the phases do next, in order, whichever is asked.
+    script: Vec<Does>,
+}
+
+struct TestPhase {
+    name: &'static str,
+    block: WriteBlock,
+    last_way_back: bool,
+    undone: Undone,
+    world: Arc<Mutex<World>>,
+    clock: Arc<TestClock>,
+    store: Arc<SqliteStore>,
+}
+
+impl TestPhase {
+    async fn does(&self, effect: bool) -> Result<Undone, Trouble> {
+        let does = self.world.lock().unwrap().script.pop().unwrap_or(Does::Well);
+        let set = || self.world.lock().unwrap().effects.insert(self.name, effect);
+        let mut controls = self.store.controls()?;
+        match does {
+            Does::Well => {}
+            Does::Passes => return Err(Trouble::passing("it may pass")),
+            Does::Holds => return Err(Trouble::hold("it is broken", "mend it")),
+            Does::Crashes => {
+                set();
+                self.world.lock().unwrap().script.push(Does::Crashes);
+                std::future::pending::<()>().await;
+            }
+            Does::Lasts => {
+                self.clock.pass(Duration::from_secs(100_000));
+                for _ in 0..3 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Does::IsAborted => {
+                controls.abort = true;
+                self.store.set_controls(&controls)?;
+            }
+            Does::IsPaused => {
+                controls.pause = true;
+                self.store.set_controls(&controls)?;
+            }
+        }
+        set();
+        Ok(if effect { Undone::Completely } else { self.undone })
+    }
+}
+
+#[async_trait]
+impl Phase for TestPhase {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: self.name,
+            rfd103: "",
+            reads: "",
+            writes: "",
+            done_when: "",
+            undo: "",
+            pause: "",
+        }
+    }
+
+    fn write_block(&self) -> WriteBlock {
+        self.block
+    }
+
+    fn is_point_of_no_return(&self) -> bool {
+        self.last_way_back
+    }
+
+    async fn run(&self, _: &Context) -> Result<(), Trouble> {
+        self.does(true).await.map(|_| ())
+    }
+
+    async fn undo(&self, _: &Context) -> Result<Undone, Trouble> {
+        self.does(false).await
+    }
+}
+
+/// The order of a plan in small: two phases before the write block, one in it whose undoing spoils the second, the one
+/// without a way back, the one that ends it, and one after.
+const PHASES: [(&str, WriteBlock, bool); 7] = [
+    ("first", WriteBlock::Outside, false),
+    ("make", WriteBlock::Outside, false),
+    ("block", WriteBlock::Begins, false),
+    ("split", WriteBlock::Inside, false),
+    ("publish", WriteBlock::Inside, true),
+    ("unblock", WriteBlock::Ends, false),
+    ("last", WriteBlock::Outside, false),
+];
+
+struct Fixture {
+    deployment: Deployment,
+    clock: Arc<TestClock>,
+    world: Arc<Mutex<World>>,
+    store: Arc<SqliteStore>,
+    _directory: TempDir,
+}
+
+impl Fixture {
+    fn new(deployment: &Deployment, script: Vec<Does>) -> Self {
+        let directory = TempDir::new().unwrap();
+        let plan = crate::plan::example(PlanUuid::random());
+        let store = SqliteStore::create(&directory.path().join("plan"), &plan).unwrap();
+        Self {
+            deployment: deployment.clone(),
+            clock: Arc::new(TestClock(AtomicU64::new(0))),
+            world: Arc::new(Mutex::new(World { effects: BTreeMap::new(), script })),
+            store: Arc::new(store),
+            _directory: directory,
+        }
+    }
+
+    fn executor(&self) -> Executor {
+        let phases = PHASES.map(|(name, block, last_way_back)| {
+            let undone = if name == "split" { Undone::BackTo("make") } else { Undone::Completely };
+            let (world, clock, store) =
+                (self.world.clone(), self.clock.clone(), self.store.clone());
+            Arc::new(TestPhase { name, block, last_way_back, undone, world, clock, store })
+                as Arc<dyn Phase>
+        });
+        Executor::new(self.store.clone(), self.deployment.clone(), phases.into())
+            .with_clock(self.clock.clone())
+    }
+
+    /// Runs until the execution ends or crashes.
+    async fn run(&self) -> Option<Result<Ended, ExecutorError>> {
+        let crashed = async {
+            while self.world.lock().unwrap().script.last() != Some(&Does::Crashes)
+                || !self.is_in_a_crash()
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        let executor = self.executor();
+        tokio::select! {
+            biased;
+            ended = executor.run() => Some(ended),
+            () = crashed => {
+                // The next one is not this crash again.
+                self.world.lock().unwrap().script.pop();
+                None
+            }
+        }
+    }
+
+    /// A phase that crashes puts its crash back; one that did not begin yet has not changed anything since.
+    fn is_in_a_crash(&self) -> bool {
+        let log = self.store.log_after(0).unwrap();
+        log.last().is_some_and(|(_, entry)| {
+            self.world.lock().unwrap().effects.contains_key(entry.phase.as_str())
+        })
+    }
+
+    fn effects(&self) -> Vec<&'static str> {
+        let world = self.world.lock().unwrap();
+        world.effects.iter().filter(|(_, there)| **there).map(|(name, _)| *name).collect()
+    }
+
+    fn block(&self) -> Option<WriteBlockRecord> {
+        let fact = self.store.fact("write-block").unwrap()?;
+        Some(serde_json::from_value(fact).unwrap())
+    }
+}
+
+async fn deployment(zookeeper: &ZooKeeper) -> Deployment {
+    let url = || "http://127.0.0.1:1".parse().unwrap();
+    let urls = DatacenterUrls { sapi: url(), vmapi: url(), cnapi: url(), imgapi: url() };
+    Deployment::connect(Configuration {
+        region: "lab".to_owned(),
+        dns_domain: "example.net".to_owned(),
+        zookeeper: zookeeper.address(),
+        routers: vec!["127.0.0.1:1".to_owned()],
+        datacenters: [("lab-1".to_owned(), urls)].into(),
+    })
+    .await
+    .unwrap()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+#[test]
+fn executions() {
+    let zookeeper = ZooKeeper::start();
+    let runtime = runtime();
+    let deployment = runtime.block_on(deployment(&zookeeper));
+    runtime.block_on(a_plain_run(&deployment));
+    runtime.block_on(a_hold_in_the_write_block_ends_it(&deployment));
+    runtime.block_on(a_budget_ends_the_write_block(&deployment));
+    runtime.block_on(no_abort_after_publication(&deployment));
+    runtime.block_on(one_executor_at_a_time(&deployment, &zookeeper));
+
+    let does = prop_oneof![
+        6 => Just(Does::Well),
+        2 => Just(Does::Passes),
+        1 => Just(Does::Holds),
+        1 => Just(Does::Crashes),
+        1 => Just(Does::Lasts),
+        1 => Just(Does::IsAborted),
+        1 => Just(Does::IsPaused),
+    ];
+    let config =
+        ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(script in proptest::collection::vec(does, 0..12))| {
+        runtime.block_on(every_script_ends_well(&deployment, script))?;
+    });
+}
+
+async fn a_plain_run(deployment: &Deployment) {
+    let fixture = Fixture::new(deployment, Vec::new());
+    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+    assert_eq!(fixture.effects().len(), PHASES.len());
+    assert!(fixture.block().unwrap().moved);
+    let over = fixture.executor().run().await;
+    assert!(matches!(over, Err(ExecutorError::Over { .. })));
+}
+
+async fn a_hold_in_the_write_block_ends_it(deployment: &Deployment) {
+    // Scripts are read from their end.
+    let script = vec![Does::Holds, Does::Well, Does::Well, Does::Well];
+    let fixture = Fixture::new(deployment, script);
+    let ended = fixture.executor().run().await.unwrap();
+    let Ended::Held { phase, what, remedy } = ended else { panic!("{ended:?}") };
+    assert_eq!((phase.as_str(), remedy.as_str()), ("split", "mend it"));
+    assert!(what.contains("writes flow again"), "{what}");
+    assert_eq!(fixture.effects(), ["first", "make"]);
+    let block = fixture.block().unwrap();
+    assert!(block.ended.is_some() && !block.moved);
+    // Undoing the split spoiled what was made: it is made anew, and only then the plan goes on.
+    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+    let log = fixture.store.log_after(0).unwrap();
+    let made =
+        log.iter().filter(|(_, entry)| entry.phase == "make" && entry.text == "make").count();
+    assert_eq!(made, 2);
+    assert_eq!(fixture.store.fact("round").unwrap(), Some(1.into()));
+}
+
+async fn a_budget_ends_the_write_block(deployment: &Deployment) {
+    let fixture = Fixture::new(deployment, vec![Does::Lasts, Does::Well, Does::Well, Does::Well]);
+    let ended = fixture.executor().run().await.unwrap();
+    let Ended::Held { what, .. } = ended else { panic!("{ended:?}") };
+    assert!(what.contains("budget") && what.contains("The time went to: block"), "{what}");
+    assert_eq!(fixture.effects(), ["first", "make"]);
+}
+
+async fn no_abort_after_publication(deployment: &Deployment) {
+    let script = vec![Does::Holds, Does::Well, Does::Well, Does::Well, Does::Well, Does::Well];
+    let fixture = Fixture::new(deployment, script);
+    let ended = fixture.executor().run().await.unwrap();
+    assert!(matches!(&ended, Ended::Held { phase, .. } if phase == "unblock"), "{ended:?}");
+    let refused = fixture.executor().abort().await;
+    assert!(matches!(refused, Err(ExecutorError::TooLate { .. })), "{refused:?}");
+    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+}
+
+async fn one_executor_at_a_time(deployment: &Deployment, zookeeper: &ZooKeeper) {
+    let fixture = Fixture::new(deployment, vec![Does::Crashes]);
+    let executor = fixture.executor();
+    let running = tokio::spawn(async move { executor.run().await });
+    while fixture.effects().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    // Another session, as another process has.
+    let other = Fixture { deployment: self::deployment(zookeeper).await, ..fixture };
+    let refused = other.executor().run().await;
+    assert!(matches!(refused, Err(ExecutorError::Lock { .. })), "{refused:?}");
+    running.abort();
+}
+
+async fn every_script_ends_well(
+    deployment: &Deployment,
+    script: Vec<Does>,
+) -> Result<(), TestCaseError> {
+    let fixture = Fixture::new(deployment, script);
+    for _ in 0..60 {
+        let ended = fixture.run().await;
+        let blocked = fixture.block().is_some_and(|block| block.ended.is_none());
+        match ended {
+            None => continue,
+            Some(Ok(Ended::Done)) => {
+                prop_assert_eq!(fixture.effects().len(), PHASES.len());
+                prop_assert!(!blocked);
+                prop_assert!(fixture.block().unwrap().moved);
+                return Ok(());
+            }
+            Some(Ok(Ended::Aborted)) => {
+                prop_assert_eq!(fixture.effects(), Vec::<&str>::new());
+                prop_assert!(!blocked);
+                prop_assert_eq!(fixture.store.state().unwrap(), PlanState::Aborted);
+                return Ok(());
+            }
+            Some(Ok(Ended::Held { phase, what, .. })) => {
+                let published = fixture.store.phases().unwrap().contains_key("publish");
+                let allowed = published || what.contains("STILL REFUSED") || phase == "block";
+                prop_assert!(
+                    !blocked || allowed,
+                    "held in {} with writes refused: {}",
+                    phase,
+                    what
+                );
+            }
+            Some(Ok(Ended::Paused { .. })) => prop_assert!(!blocked, "paused with writes refused"),
+            Some(Err(ExecutorError::TooLate { .. })) => {}
+            Some(Err(other)) => return Err(TestCaseError::fail(other.to_string())),
+        }
+    }
+    Err(TestCaseError::fail("it did not end"))
+}

@@ -1,0 +1,87 @@
+//! The ring that SAPI names: downloaded, checked and read.
+
+use std::path::Path;
+
+use fash::{RingReader, UnpackOptions};
+use sapi_client::ImageUuid;
+use sapi_client::manta::MantaApplication;
+
+use super::{InventoryError, PnodeFacts, RingFacts};
+use crate::deployment::Deployment;
+
+/// Reads the ring that SAPI names. Its image is downloaded once into the directory `cache`, and checked against IMGAPI's
+/// SHA-1 and size whenever it is read.
+///
+/// # Errors
+///
+/// [`InventoryError`]
+pub async fn read_ring(
+    deployment: &Deployment,
+    manta: &MantaApplication,
+    cache: &Path,
+) -> Result<RingFacts, InventoryError> {
+    let (uuid, base) = (manta.hash_ring_image()?, manta.hash_ring_imgapi()?);
+    let image = deployment.imgapi_at(&base).get_image(uuid).await;
+    let image = image.map_err(InventoryError::api(format!("the image {uuid} of the ring")))?;
+    let file = image.files.first().ok_or(InventoryError::NoRingFile(uuid))?;
+    let (sha1, size) = (file.sha1.to_string(), file.size);
+    let unusable = |source| InventoryError::Cache { path: cache.to_owned(), source };
+    tokio::fs::create_dir_all(cache).await.map_err(unusable)?;
+    let archive = cache.join(format!("{uuid}.tar.gz"));
+    let known = if tokio::fs::try_exists(&archive).await.map_err(unusable)? {
+        read_image(uuid, &archive, cache, &sha1, size).await
+    } else {
+        Err(InventoryError::NoRingFile(uuid))
+    };
+    let (vnode_count, pnodes) = match known {
+        Ok(read) => read,
+        // What was kept may be damaged; what comes from IMGAPI now is what counts.
+        Err(_) => {
+            let imgapi = deployment.imgapi_at(&base);
+            let downloaded = imgapi.download_image_file(&image, &archive).await;
+            downloaded.map_err(InventoryError::api(format!("the file of the image {uuid}")))?;
+            read_image(uuid, &archive, cache, &sha1, size).await?
+        }
+    };
+    Ok(RingFacts { image: uuid, sha1, size, imgapi: base.to_string(), vnode_count, pnodes })
+}
+
+async fn read_image(
+    image: ImageUuid,
+    archive: &Path,
+    cache: &Path,
+    sha1: &str,
+    size: u64,
+) -> Result<(u32, Vec<PnodeFacts>), InventoryError> {
+    let (archive, cache, sha1) = (archive.to_owned(), cache.to_owned(), sha1.to_owned());
+    let read = move || unpack_and_read(image, &archive, &cache, sha1, size);
+    tokio::task::spawn_blocking(read).await.map_err(InventoryError::BrokenOff)?
+}
+
+fn unpack_and_read(
+    image: ImageUuid,
+    archive: &Path,
+    cache: &Path,
+    sha1: String,
+    size: u64,
+) -> Result<(u32, Vec<PnodeFacts>), InventoryError> {
+    let unusable = |source| InventoryError::Cache { path: cache.to_owned(), source };
+    // Unpacked anew each time: nobody knows what became of a directory meanwhile.
+    let directory = tempfile::tempdir_in(cache).map_err(unusable)?;
+    let ring = directory.path().join("ring");
+    let options = UnpackOptions {
+        expected_sha1: Some(sha1),
+        expected_size: Some(size),
+        ..UnpackOptions::default()
+    };
+    fash::unpack(archive, &ring, &options)
+        .map_err(|source| InventoryError::Image { image, source })?;
+    let unreadable = |source| InventoryError::Ring { image, source };
+    let ring = RingReader::open(&ring).and_then(|reader| reader.load()).map_err(unreadable)?;
+    let pnodes = ring.pnodes().iter().map(|pnode| PnodeFacts {
+        pnode: pnode.to_string(),
+        // A pnode of the ring is one that it knows.
+        vnodes: ring.vnodes_of(pnode).unwrap_or_default().into_iter().collect(),
+    });
+    Ok((ring.vnode_count(), pnodes.collect()))
+}

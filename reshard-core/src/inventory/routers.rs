@@ -1,0 +1,204 @@
+//! The electric-moray zones and what runs in them.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use sapi_client::{ImageUuid, InstanceUuid};
+
+use super::{InventoryError, RouterFacts, RouterInstance, ZoneFacts};
+use crate::clock::Clock;
+use crate::deployment::{Deployment, ZonePlace, ZoneScript};
+
+/// How many zones are looked into at the same time.
+pub(crate) const AT_ONCE: usize = 16;
+/// How long looking into a zone may take.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// What is seen in an electric-moray zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouterProbe {
+    /// The zone's clock, and ours before and after it was asked.
+    pub clock: ClockReading,
+    /// Its SMF instances.
+    pub instances: Vec<InstanceProbe>,
+}
+
+/// A zone's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockReading {
+    /// The zone's, in seconds since 1970.
+    pub zone: i64,
+    /// Ours before.
+    pub before: Timestamp,
+    /// Ours after.
+    pub after: Timestamp,
+}
+
+impl ClockReading {
+    /// How many seconds the zone's clock is ahead (positive) or behind (negative), at least.
+    pub fn skew(&self) -> i64 {
+        // The zone gives whole seconds.
+        let (earliest, latest) = (self.before.as_second() - 1, self.after.as_second() + 1);
+        if self.zone > latest {
+            self.zone - latest
+        } else if self.zone < earliest {
+            self.zone - earliest
+        } else {
+            0
+        }
+    }
+}
+
+/// What is seen of an electric-moray process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceProbe {
+    /// Its SMF instance, such as `electric-moray-2021`.
+    pub instance: String,
+    /// SMF's state of it, such as `online`.
+    pub state: String,
+    /// The port of its status.
+    pub status_port: u16,
+    /// The directory of its ring.
+    pub ring: String,
+    /// The image in the ring's stamp.
+    pub stamp: Stamped,
+    /// A checksum of the ring's tables.
+    pub tables: Option<String>,
+}
+
+/// The image in a ring's stamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamped {
+    /// This one.
+    Image(ImageUuid),
+    /// There is no stamp, as in a ring that manta-adm made.
+    Not,
+    /// There is one that cannot be read.
+    Unreadable,
+}
+
+impl Stamped {
+    /// The image, where there is one.
+    pub fn image(self) -> Option<ImageUuid> {
+        if let Self::Image(image) = self { Some(image) } else { None }
+    }
+}
+
+/// Looks into an electric-moray zone.
+///
+/// # Errors
+///
+/// [`InventoryError::Zone`], [`InventoryError::Router`].
+pub async fn probe_router(
+    deployment: &Deployment,
+    place: &ZonePlace,
+    clock: &dyn Clock,
+) -> Result<RouterProbe, InventoryError> {
+    let script = ZoneScript::new("router-facts", include_str!("../scripts/router-facts.sh"));
+    let before = clock.now();
+    let printed = deployment.zones().stdout(place, &script.within(LIMIT)).await?;
+    let after = clock.now();
+    parse(&printed, before, after).map_err(|line| InventoryError::Router { zone: place.zone, line })
+}
+
+/// The line that makes no sense is the error.
+fn parse(printed: &str, before: Timestamp, after: Timestamp) -> Result<RouterProbe, String> {
+    let mut clock = None;
+    let mut instances = Vec::new();
+    for line in printed.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let wrong = || line.chars().take(200).collect::<String>();
+        match words.as_slice() {
+            ["clock", zone] => {
+                let zone = zone.parse().map_err(|_| wrong())?;
+                clock = Some(ClockReading { zone, before, after });
+            }
+            ["instance", instance, state, port, ring, stamp, tables] => {
+                let stamp = match *stamp {
+                    "-" => Stamped::Not,
+                    "?" => Stamped::Unreadable,
+                    image => Stamped::Image(image.parse().map_err(|_| wrong())?),
+                };
+                instances.push(InstanceProbe {
+                    instance: (*instance).to_owned(),
+                    state: (*state).to_owned(),
+                    status_port: port.parse().map_err(|_| wrong())?,
+                    ring: (*ring).to_owned(),
+                    stamp,
+                    tables: (*tables != "-").then(|| (*tables).to_owned()),
+                });
+            }
+            // A login shell may greet.
+            _ => tracing::debug!(line, "a router zone says something else"),
+        }
+    }
+    instances.sort_by(|a, b| a.instance.cmp(&b.instance));
+    let clock = clock.ok_or("nothing")?;
+    Ok(RouterProbe { clock, instances })
+}
+
+/// The electric-moray zones with their instances, in the order given.
+pub(super) async fn gather(
+    deployment: &Deployment,
+    zones: Vec<ZoneFacts>,
+    clock: &dyn Clock,
+) -> Result<Vec<RouterFacts>, InventoryError> {
+    let looking = zones.into_iter().map(|zone| async move {
+        let probe = probe_router(deployment, &zone.place, clock).await?;
+        let instances = probe.instances.into_iter().map(|seen| RouterInstance {
+            instance: seen.instance,
+            status_port: seen.status_port,
+            ring: seen.ring,
+            stamp: seen.stamp.image(),
+        });
+        Ok::<_, InventoryError>(RouterFacts { zone, instances: instances.collect() })
+    });
+    let mut looking = futures_util::stream::iter(looking).buffered(AT_ONCE);
+    let mut routers: Vec<RouterFacts> = Vec::new();
+    while let Some(router) = looking.next().await {
+        routers.push(router?);
+    }
+    Ok(routers)
+}
+
+impl RouterFacts {
+    /// Its zone's UUID.
+    pub fn uuid(&self) -> InstanceUuid {
+        self.zone.place.zone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_is_understood() {
+        let now: Timestamp = "2024-05-06T07:08:09Z".parse().unwrap();
+        let printed = "Welcome!\nclock 1714979290\n\
+            instance electric-moray-2022 maintenance 4022 /electric-moray/chash/leveldb-2022 ? -\n\
+            instance electric-moray-2021 online 4021 /electric-moray/chash/leveldb-2021 f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d 12:34\n";
+        let probe = parse(printed, now, now).unwrap();
+        assert_eq!(probe.clock.skew(), 0);
+        let [first, second] = probe.instances.as_slice() else { panic!("{probe:?}") };
+        assert_eq!((first.instance.as_str(), first.status_port), ("electric-moray-2021", 4021));
+        assert!(first.stamp.image().is_some());
+        assert_eq!(first.tables.as_deref(), Some("12:34"));
+        assert_eq!(second.stamp, Stamped::Unreadable);
+        assert_eq!(second.state, "maintenance");
+        assert_eq!(parse("clock x", now, now), Err("clock x".to_owned()));
+        assert_eq!(parse("", now, now), Err("nothing".to_owned()));
+        let line = "instance a online 99999 /r - -";
+        assert_eq!(parse(line, now, now), Err(line.to_owned()));
+    }
+
+    #[test]
+    fn a_clock_is_off_only_by_what_cannot_be_the_way() {
+        let before: Timestamp = "2024-05-06T07:08:10Z".parse().unwrap();
+        let after: Timestamp = "2024-05-06T07:08:14Z".parse().unwrap();
+        let skew =
+            |offset| ClockReading { zone: before.as_second() + offset, before, after }.skew();
+        assert_eq!([-5, -1, 0, 4, 5, 12].map(skew), [-4, 0, 0, 0, 0, 7]);
+    }
+}

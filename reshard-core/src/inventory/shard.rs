@@ -1,0 +1,103 @@
+//! The shard that is to be split.
+
+use std::time::Duration;
+
+use manatee_client::{ClusterState, Peer, ShardName};
+use sapi_client::manta;
+
+use super::{InventoryError, PeerFacts, ShardFacts, ZoneFacts};
+use crate::clock::{Clock, elapsed};
+use crate::deployment::{Database, Deployment};
+
+/// How long the growth of the write-ahead log is watched.
+const WAL_WATCH: Duration = Duration::from_secs(2);
+/// How long the database may take to tell its size.
+const STATEMENT: Duration = Duration::from_mins(1);
+
+/// Reads everything about a shard. `postgres` and `moray` are the zones that SAPI has for it.
+pub(super) async fn gather(
+    deployment: &Deployment,
+    name: &ShardName,
+    postgres: &[manta::Peer],
+    moray: &[manta::Peer],
+    clock: &dyn Clock,
+) -> Result<ShardFacts, InventoryError> {
+    let failed = |source| InventoryError::Shard { shard: name.clone(), source };
+    let state = deployment.shard(name.clone()).read_existing().await.map_err(failed)?.state;
+    let generation = state.generation.count().ok_or_else(|| InventoryError::Generation {
+        shard: name.clone(),
+        generation: state.generation.to_string(),
+    })?;
+    let server = deployment.postgres(endpoint(&state.primary)?);
+    let silent = |source| InventoryError::Postgres { zone: state.primary.zone_id.clone(), source };
+    let version = server.version().await.map_err(silent)?;
+    let (from, at) = (server.current_position().await.map_err(silent)?, clock.now());
+    clock.sleep(WAL_WATCH).await;
+    let (to, then) = (server.current_position().await.map_err(silent)?, clock.now());
+    let watched = elapsed(then, at).as_millis().max(1);
+    let wal = u128::from(to.bytes_after(from)) * 1000 / watched;
+    let overrides = metadata_of(postgres, &state.primary, "PG_CONFIG_OVERRIDES");
+    Ok(ShardFacts {
+        name: name.clone(),
+        generation,
+        peers: peers(name, &state, postgres)?,
+        morays: moray.iter().map(zone_facts).collect::<Result<_, _>>()?,
+        postgres: version.to_string(),
+        database_bytes: database_bytes(name, &state).await?,
+        wal_bytes_per_second: u64::try_from(wal).unwrap_or(u64::MAX),
+        pg_config_overrides: overrides,
+    })
+}
+
+fn endpoint(peer: &Peer) -> Result<manatee_client::PgEndpoint, InventoryError> {
+    let unusable = |source| InventoryError::PgUrl { zone: peer.zone_id.clone(), source };
+    peer.endpoint().map_err(unusable)
+}
+
+fn zone_of<'a>(zones: &'a [manta::Peer], peer: &Peer) -> Option<&'a manta::Peer> {
+    zones.iter().find(|zone| zone.vm.uuid.to_string() == peer.zone_id.as_str())
+}
+
+fn metadata_of(zones: &[manta::Peer], peer: &Peer, key: &str) -> Option<serde_json::Value> {
+    zone_of(zones, peer)?.instance.metadata.as_ref()?.get(key).cloned()
+}
+
+fn peers(
+    name: &ShardName,
+    state: &ClusterState,
+    zones: &[manta::Peer],
+) -> Result<Vec<PeerFacts>, InventoryError> {
+    let facts = |(role, peer): (_, &Peer)| {
+        let zone = zone_of(zones, peer).ok_or_else(|| InventoryError::UnknownPeer {
+            shard: name.clone(),
+            zone: peer.zone_id.clone(),
+        })?;
+        Ok(PeerFacts { zone: zone_facts(zone)?, role, peer: peer.clone() })
+    };
+    state.peers().map(facts).collect()
+}
+
+async fn database_bytes(name: &ShardName, state: &ClusterState) -> Result<u64, InventoryError> {
+    let failed = |source| InventoryError::Database { shard: name.clone(), source };
+    let database =
+        Database::connect(&endpoint(&state.primary)?, STATEMENT).await.map_err(failed)?;
+    let size = database.query_one("SELECT pg_database_size(current_database())", &[]).await;
+    let size = size.and_then(|row| row.try_get::<_, i64>(0));
+    let size = size.map_err(|error| failed(database.error("read the size", error)))?;
+    Ok(u64::try_from(size).unwrap_or(0))
+}
+
+/// A zone, as VMAPI has it.
+pub(super) fn zone_facts(zone: &manta::Peer) -> Result<ZoneFacts, InventoryError> {
+    let uuid = zone.vm.uuid;
+    Ok(ZoneFacts {
+        place: crate::deployment::ZonePlace {
+            zone: uuid,
+            server: zone.server,
+            datacenter: zone.datacenter.clone(),
+        },
+        alias: zone.vm.alias.clone().ok_or(InventoryError::NoAlias(uuid))?,
+        ip: zone.vm.primary_ip().ok_or(InventoryError::NoAddress(uuid))?.to_owned(),
+        image: zone.image,
+    })
+}

@@ -1,0 +1,59 @@
+//! Refuses writes to the moving vnodes: the ring with them read-only goes into place everywhere.
+//!
+//! * Reads: the electric-moray zones, and what their processes tell of themselves.
+//! * Writes: in each zone, one SMF instance after the other: it is stopped, the live ring put aside as
+//!   `RING.reshard-IMAGE`, the read-only one put in its place, the instance started. Zones go in parallel.
+//! * Done when: every process was started after its ring has the read-only ring's stamp, as its status shows.
+//! * Undo: the same with the ring that was put aside, also in instances that do not run by then.
+//! * Pause: never; writes are refused.
+
+use async_trait::async_trait;
+
+use super::router_work::{Rings, find_routers, flip_all, keep_reserved, put_back};
+use crate::executor::Context;
+use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
+use crate::routers::Flip;
+
+/// Refuses writes to the moving vnodes.
+pub struct BlockWrites;
+
+#[async_trait]
+impl Phase for BlockWrites {
+    fn name(&self) -> &'static str {
+        "block-writes"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "refuse writes to the moving vnodes",
+            rfd103: "4",
+            reads: "the electric-moray zones and what their processes tell of themselves",
+            writes: "the read-only ring in place of the live one; every electric-moray is restarted",
+            done_when: "every electric-moray was started with the read-only ring",
+            undo: "the original rings go back, also in instances that do not run",
+            pause: "never",
+        }
+    }
+
+    fn write_block(&self) -> WriteBlock {
+        WriteBlock::Begins
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        keep_reserved(context).await?;
+        let rings = Rings::of(context)?;
+        let routers = find_routers(context).await?;
+        let flip =
+            Flip { want: rings.read_only, from: vec![rings.base], back: false, shards: Vec::new() };
+        let what = format!("put the read-only ring {} in place", rings.read_only);
+        let flipping = flip_all(context, &what, &routers, &rings, &flip);
+        context.act(&what, flipping).await.map(drop)
+    }
+
+    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+        let Some(rings) = Rings::if_built(context)? else { return Ok(Undone::Completely) };
+        let put_back = put_back(context, &rings, vec![rings.read_only]);
+        context.act("put the original rings back", put_back).await?;
+        Ok(Undone::Completely)
+    }
+}

@@ -1,0 +1,112 @@
+//! Makes the two rings of the plan, proves them, and puts them into IMGAPI.
+//!
+//! * Reads: the image of the present ring.
+//! * Writes: two images in IMGAPI, tagged with the plan; files in the plan's work directory.
+//! * Done when: both images are active. `read-only` is the present ring with the moving vnodes marked `ro`, `target` the
+//!   present ring with them at their new owners, and neither differs from it in anything else.
+//! * Undo: deletes both images and the files.
+//! * Pause: between the images.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sapi_client::ImageUuid;
+
+use super::router_work::{RINGS, Rings, keep_reserved};
+use crate::executor::Context;
+use crate::phase::{About, Phase, Trouble, Undone};
+use crate::rings::{self, NewRingImage, RingError, RingPair, delete_ring_image, ensure_ring_image};
+
+/// Makes the two rings of the plan, proves them, and puts them into IMGAPI.
+pub struct BuildRings;
+
+/// The names of both images in the plan.
+fn images(context: &Context) -> Result<(ImageUuid, ImageUuid), Trouble> {
+    let round = context.round()?;
+    let image = |role| context.plan().image_uuid(role, round);
+    Ok((image("ring/read-only"), image("ring/target")))
+}
+
+#[async_trait]
+impl Phase for BuildRings {
+    fn name(&self) -> &'static str {
+        "build-rings"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "make the read-only ring and the new ring, prove them, and upload them",
+            rfd103: "8",
+            reads: "the image of the present ring",
+            writes: "two images in IMGAPI, tagged with the plan; files in the plan's work directory",
+            done_when: "both images are active and differ from the present ring exactly as planned",
+            undo: "both images and the files are deleted",
+            pause: "between the images",
+        }
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        keep_reserved(context).await?;
+        let plan = context.plan();
+        let imgapi = rings::ring_imgapi(context.deployment()).await?;
+        let directory = context.work_directory();
+        let base = plan.inventory.ring.image;
+        let fetched = rings::fetch_ring(&imgapi, base, &directory).await?;
+        if fetched.sha1.as_str() != plan.inventory.ring.sha1 {
+            return Err(Trouble::hold(
+                format!(
+                    "the file of the ring's image {base} is not the one that the plan was made from"
+                ),
+                "abort this plan and make a new one from the ring as it is now",
+            ));
+        }
+        let source = plan.source_pnode().map_err(RingError::from)?;
+        let moves = plan.moves().map_err(RingError::from)?;
+        let pair = RingPair::build(&fetched.ring, &source, &moves).map_err(RingError::from)?;
+        let left_over = fetched.ring.vnodes_with_data().count();
+        if left_over > 0 {
+            context.note(format!(
+                "{left_over} vnodes that do not move have data in the present ring, and keep it"
+            ))?;
+        }
+        let (read_only, target) = images(context)?;
+        let date_key = format!("ring-date/{}", context.round()?);
+        let date: Timestamp = context.decided(&date_key, async || Ok(context.now())).await?;
+        let owner = plan.inventory.poseidon;
+        let mut sha1s = Vec::new();
+        for (image, transition, ring) in
+            [(read_only, "read-only", &pair.read_only), (target, "target", &pair.target)]
+        {
+            let new = NewRingImage { image, owner, plan: plan.uuid, transition, date };
+            let ensure = async { Ok(ensure_ring_image(&imgapi, &new, ring, &directory).await?) };
+            let what = format!("upload the {transition} ring as the image {image}");
+            sha1s.push(context.act(what, ensure).await?);
+        }
+        context.note(format!(
+            "{} vnodes move; both rings were read back and differ from {base} in nothing else",
+            plan.moving().len()
+        ))?;
+        let [read_only_sha1, target_sha1] =
+            sha1s.try_into().map_err(|_| Trouble::passing("not both rings were uploaded"))?;
+        let rings = Rings {
+            base,
+            read_only,
+            target,
+            base_is_stamped: fetched.stamp.is_some(),
+            sha1s: [fetched.sha1, read_only_sha1, target_sha1],
+        };
+        context.remember(RINGS, &rings)
+    }
+
+    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+        let imgapi = rings::ring_imgapi(context.deployment()).await?;
+        let (read_only, target) = images(context)?;
+        let plan = context.plan().uuid;
+        for image in [read_only, target] {
+            let delete = async { Ok(delete_ring_image(&imgapi, image, plan).await?) };
+            context.act(format!("delete the image {image} if it is there"), delete).await?;
+        }
+        rings::remove_work(&context.work_directory())?;
+        context.forget(RINGS)?;
+        Ok(Undone::Completely)
+    }
+}

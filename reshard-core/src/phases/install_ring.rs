@@ -1,0 +1,81 @@
+//! Puts the new ring in place everywhere: writes to the moved vnodes go to their new owners.
+//!
+//! * Reads: the electric-moray zones, and what their processes tell of themselves.
+//! * Writes: in each zone, one SMF instance after the other: it is stopped, the read-only ring put aside, the new one put
+//!   in its place, the instance started. Zones go in parallel.
+//! * Done when: every process was started after its ring has the new ring's stamp, and routes writes to the new shards, as
+//!   its status shows.
+//! * Undo: none.
+//! * Pause: never; writes are refused until it is done.
+
+use async_trait::async_trait;
+
+use super::router_work::{Rings, find_routers, flip_all, keep_reserved, too_late};
+use crate::executor::Context;
+use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
+use crate::routers::Flip;
+
+/// The fact that names the processes that had the original ring after writes were blocked.
+const STRAYS: &str = "stray-routers";
+
+/// Puts the new ring in place everywhere.
+pub struct InstallRing;
+
+#[async_trait]
+impl Phase for InstallRing {
+    fn name(&self) -> &'static str {
+        "install-ring"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "put the new ring in place",
+            rfd103: "8",
+            reads: "the electric-moray zones and what their processes tell of themselves",
+            writes: "the new ring in place of the read-only one; every electric-moray is restarted",
+            done_when: "every electric-moray was started with the new ring and routes to the new shards",
+            undo: "none: from publish-ring on there is no way back",
+            pause: "never",
+        }
+    }
+
+    fn write_block(&self) -> WriteBlock {
+        WriteBlock::Ends
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        keep_reserved(context).await?;
+        let rings = Rings::of(context)?;
+        let routers = find_routers(context).await?;
+        let flip = Flip {
+            want: rings.target,
+            // The original ring has no business being there, but to leave it would be worse.
+            from: vec![rings.read_only, rings.base],
+            back: false,
+            shards: context.plan().target_names(),
+        };
+        let what = format!("put the new ring {} in place", rings.target);
+        let flipping = flip_all(context, &what, &routers, &rings, &flip);
+        let flipped = context.act(&what, flipping).await?;
+        let strays: Vec<String> = flipped
+            .iter()
+            .flat_map(|(router, all)| all.iter().map(move |one| (router, one)))
+            .filter(|(_, one)| one.before == Some(rings.base))
+            .map(|(router, one)| format!("{} in {}", one.instance, router.alias))
+            .collect();
+        if !strays.is_empty() {
+            context.remember(STRAYS, &strays)?;
+            context.note(format!(
+                "{} had the original ring while writes were blocked, as after a reprovisioning: what was written through \
+                 it to the moving vnodes then is at the old owner only. Rows that the new owner does not have are not \
+                 deleted",
+                strays.join(", ")
+            ))?;
+        }
+        Ok(())
+    }
+
+    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
+        Err(too_late(self))
+    }
+}

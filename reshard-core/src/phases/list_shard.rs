@@ -1,0 +1,87 @@
+//! Lists the new shards in SAPI, and has every electric-moray's configuration written with them: to a shard that is not
+//! listed there they write nothing.
+//!
+//! * Reads: SAPI's `INDEX_MORAY_SHARDS`; in each electric-moray zone its configuration and the stamps of its rings.
+//! * Writes: `INDEX_MORAY_SHARDS`; config-agent is restarted.
+//! * Done when: the list and all configurations have the new shards, and no process has got another ring meanwhile.
+//! * Undo: takes the new shards out of the list.
+//! * Pause: never; writes are refused.
+
+use async_trait::async_trait;
+
+use super::router_work::{Rings, find_routers, in_each, keep_reserved};
+use crate::executor::Context;
+use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
+use crate::rings;
+use crate::routers::{self, Router};
+
+/// Lists the new shards in SAPI and in every electric-moray's configuration.
+pub struct ListShard;
+
+#[async_trait]
+impl Phase for ListShard {
+    fn name(&self) -> &'static str {
+        "list-shard"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "list the new shards in SAPI and in every electric-moray's configuration",
+            rfd103: "7",
+            reads: "SAPI's INDEX_MORAY_SHARDS, the configurations and rings of all electric-morays",
+            writes: "INDEX_MORAY_SHARDS; config-agent is restarted",
+            done_when: "the list and all configurations have the new shards",
+            undo: "the new shards are taken out of the list",
+            pause: "never",
+        }
+    }
+
+    fn write_block(&self) -> WriteBlock {
+        WriteBlock::Inside
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        keep_reserved(context).await?;
+        let rings = Rings::of(context)?;
+        let (plan, deployment) = (context.plan(), context.deployment());
+        let shards = plan.target_names();
+        let before = &plan.inventory.index_shards;
+        let list = async { Ok(rings::list_shards(deployment, before, &shards).await?) };
+        context.act(format!("list {} in INDEX_MORAY_SHARDS", shards.join(", ")), list).await?;
+        let routers = find_routers(context).await?;
+        let command = rings.command(context)?;
+        let what = "have every electric-moray's configuration written";
+        let render = async {
+            let (command, shards) = (&command, &shards);
+            let work = |router: Router| async move {
+                let states = routers::render_shards(deployment, &router, command, shards).await?;
+                Ok((router, states))
+            };
+            in_each(context, what, &routers, work).await
+        };
+        for (router, states) in context.act(what, render).await? {
+            // A zone that was made anew after writes were blocked has the original ring, and takes writes.
+            if let Some(state) = states.iter().find(|state| state.image != Some(rings.read_only)) {
+                return Err(Trouble::hold(
+                    format!(
+                        "{} in {} has not the read-only ring any more: was the zone reprovisioned, or is it new?",
+                        state.instance, router.alias
+                    ),
+                    "see that nobody changes electric-moray zones, then `reshard resume`, which begins the write block anew",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+        let plan = context.plan();
+        let (before, shards) = (&plan.inventory.index_shards, plan.target_names());
+        let unlist =
+            async { Ok(rings::unlist_shards(context.deployment(), before, &shards).await?) };
+        context
+            .act(format!("take {} out of INDEX_MORAY_SHARDS", shards.join(", ")), unlist)
+            .await?;
+        Ok(Undone::Completely)
+    }
+}

@@ -1,0 +1,55 @@
+//! Makes SAPI name the new ring. From here on there is no way back.
+//!
+//! * Reads: SAPI's `HASH_RING_IMAGE`.
+//! * Writes: the same.
+//! * Done when: it is the new ring's image.
+//! * Undo: none: a zone that is made from now on has the new ring.
+//! * Pause: never; writes are refused.
+
+use async_trait::async_trait;
+
+use super::router_work::{Rings, keep_reserved, too_late};
+use crate::executor::Context;
+use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
+use crate::rings;
+
+/// Makes SAPI name the new ring.
+pub struct PublishRing;
+
+#[async_trait]
+impl Phase for PublishRing {
+    fn name(&self) -> &'static str {
+        "publish-ring"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "make SAPI name the new ring",
+            rfd103: "8",
+            reads: "SAPI's HASH_RING_IMAGE",
+            writes: "SAPI's HASH_RING_IMAGE",
+            done_when: "it is the image of the new ring",
+            undo: "none: from here on there is no way back",
+            pause: "never",
+        }
+    }
+
+    fn write_block(&self) -> WriteBlock {
+        WriteBlock::Inside
+    }
+
+    fn is_point_of_no_return(&self) -> bool {
+        true
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        keep_reserved(context).await?;
+        let Rings { base, target, .. } = Rings::of(context)?;
+        let publish = async { Ok(rings::publish_ring(context.deployment(), base, target).await?) };
+        context.act(format!("set HASH_RING_IMAGE to {target}"), publish).await.map(drop)
+    }
+
+    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
+        Err(too_late(self))
+    }
+}

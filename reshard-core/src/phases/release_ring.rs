@@ -1,0 +1,67 @@
+//! Removes what is not needed of the rings any more, and lets other plans have the ring.
+//!
+//! * Reads: the electric-moray zones and the stamps of their rings.
+//! * Writes: removes the rings beside the live ones, the image of the read-only ring, the plan's work directory, and the
+//!   lock `/manta_reshard/ring`. The images of the ring before and of the new one stay.
+//! * Done when: all that is gone.
+//! * Undo: none.
+//! * Pause: before it begins.
+
+use async_trait::async_trait;
+
+use super::router_work::{Rings, find_routers, in_each, keep_reserved, too_late};
+use crate::executor::Context;
+use crate::phase::{About, Phase, Trouble, Undone};
+use crate::rings;
+use crate::routers::{self, Router};
+
+/// Removes what is not needed of the rings any more, and lets other plans have the ring.
+pub struct ReleaseRing;
+
+#[async_trait]
+impl Phase for ReleaseRing {
+    fn name(&self) -> &'static str {
+        "release-ring"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "remove the old rings, and let other plans have the ring",
+            rfd103: "8",
+            reads: "the electric-moray zones and the stamps of their rings",
+            writes: "removes the rings beside the live ones, the read-only ring's image and the lock on the ring",
+            done_when: "all that is gone",
+            undo: "none: from publish-ring on there is no way back",
+            pause: "before it begins",
+        }
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        keep_reserved(context).await?;
+        let rings = Rings::of(context)?;
+        let (plan, deployment) = (context.plan().uuid, context.deployment());
+        let routers = find_routers(context).await?;
+        let command = rings.command(context)?;
+        let what = "remove the rings that were put aside";
+        let clear = async {
+            let (command, keep) = (&command, rings.target);
+            let images = &[rings.base, rings.read_only];
+            let work = |router: Router| async move {
+                routers::clear(deployment, &router, command, keep, images).await
+            };
+            in_each(context, what, &routers, work).await
+        };
+        context.act(what, clear).await?;
+        let imgapi = rings::ring_imgapi(deployment).await?;
+        let read_only = rings.read_only;
+        let delete = async { Ok(rings::delete_ring_image(&imgapi, read_only, plan).await?) };
+        context.act(format!("delete the read-only ring's image {read_only}"), delete).await?;
+        rings::remove_work(&context.work_directory())?;
+        let release = async { Ok(rings::release_ring(deployment, plan, context.now()).await?) };
+        context.act("give the lock on the ring back", release).await
+    }
+
+    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
+        Err(too_late(self))
+    }
+}

@@ -1,0 +1,262 @@
+//! What the phases that change routers share.
+
+use std::time::Duration;
+
+use sapi_client::ImageUuid;
+use sapi_client::imgapi::Sha1Hex;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::elapsed;
+use crate::deployment::Deployment;
+use crate::executor::Context;
+use crate::journal::Progress;
+use crate::phase::{Phase, Trouble};
+use crate::rings;
+use crate::routers::{
+    self, Command, Flip, Flipped, Router, RouterError, StagedImage, for_each_router, get_status,
+};
+
+/// The fact with the [`Rings`].
+pub(super) const RINGS: &str = "rings";
+/// The fact with the routers that the plan has touched.
+pub(super) const ROUTERS: &str = "routers";
+/// The fact that counts the commands to routers.
+const COMMANDS: &str = "router-commands";
+
+/// The ring images of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Rings {
+    /// The one before.
+    pub(super) base: ImageUuid,
+    /// The same with the moving vnodes read-only.
+    pub(super) read_only: ImageUuid,
+    /// The one with the moving vnodes at their new owners.
+    pub(super) target: ImageUuid,
+    /// Whether the ring before has a stamp.
+    pub(super) base_is_stamped: bool,
+    /// The SHA-1s of the images' files, in this order.
+    pub(super) sha1s: [Sha1Hex; 3],
+}
+
+impl Rings {
+    /// The rings that [`super::BuildRings`] made.
+    pub(super) fn of(context: &Context) -> Result<Self, Trouble> {
+        Self::if_built(context)?.ok_or_else(|| {
+            Trouble::hold("no rings were built", "run the phase build-rings before this one")
+        })
+    }
+
+    pub(super) fn if_built(context: &Context) -> Result<Option<Self>, Trouble> {
+        context.fact(RINGS)
+    }
+
+    /// The image that a ring without a stamp came from.
+    fn unstamped(&self) -> Option<ImageUuid> {
+        (!self.base_is_stamped).then_some(self.base)
+    }
+
+    fn sha1(&self, image: ImageUuid) -> &Sha1Hex {
+        let [base, read_only, target] = &self.sha1s;
+        match image {
+            image if image == self.target => target,
+            image if image == self.read_only => read_only,
+            _ => base,
+        }
+    }
+
+    pub(super) fn staged(&self, image: ImageUuid) -> StagedImage {
+        StagedImage { image, sha1: self.sha1(image).clone() }
+    }
+
+    /// The next command to the routers.
+    pub(super) fn command(&self, context: &Context) -> Result<Command, Trouble> {
+        let number = context.fact::<u64>(COMMANDS)?.unwrap_or(0) + 1;
+        context.remember(COMMANDS, &number)?;
+        Ok(Command { plan: context.plan().uuid, number, unstamped: self.unstamped() })
+    }
+}
+
+/// Takes the ring's lock if an executor before this one had it.
+pub(super) async fn keep_reserved(context: &Context) -> Result<(), Trouble> {
+    rings::reserve_ring(context.deployment(), context.plan().uuid, context.now()).await?;
+    Ok(())
+}
+
+/// All routers as they are now; remembered, so that going back needs nobody's answer.
+pub(super) async fn find_routers(context: &Context) -> Result<Vec<Router>, Trouble> {
+    let found = routers::list_routers(context.deployment()).await?;
+    for router in &found {
+        if routers::is_running(context.deployment(), router).await? != Some(true) {
+            let (zone, alias) = (router.place.zone, &router.alias);
+            return Err(Trouble::hold(
+                format!(
+                    "the electric-moray zone {zone} ({alias}) does not run, so its rings cannot be changed"
+                ),
+                format!("start it, or remove it: `sdc-vmapi /vms/{zone}`"),
+            ));
+        }
+    }
+    let mut known: Vec<Router> = remembered_routers(context)?;
+    known.retain(|known| found.iter().all(|router| router.place.zone != known.place.zone));
+    known.extend(found.iter().cloned());
+    context.remember(ROUTERS, &known)?;
+    Ok(found)
+}
+
+/// The routers that the plan may have touched.
+pub(super) fn remembered_routers(context: &Context) -> Result<Vec<Router>, Trouble> {
+    Ok(context.fact(ROUTERS)?.unwrap_or_default())
+}
+
+/// Does something in every router's zone, as many at a time as the operator wants, and shows how far it is.
+pub(super) async fn in_each<T, F>(
+    context: &Context,
+    what: &str,
+    routers: &[Router],
+    work: impl Fn(Router) -> F,
+) -> Result<Vec<T>, Trouble>
+where
+    F: Future<Output = Result<T, RouterError>>,
+{
+    let concurrency = context.knobs()?.router_concurrency;
+    let total = routers.len() as u64;
+    let mut ended = 0;
+    let show = || {
+        ended += 1;
+        let progress = Progress { done: ended, total, unit: "routers".to_owned() };
+        // A journal that cannot be written is noticed with the next change.
+        context.progress(what, progress).ok();
+    };
+    Ok(for_each_router(routers.to_vec(), concurrency, show, work).await?)
+}
+
+/// Puts a ring in place in all instances of these zones, and confirms each by what it tells of itself. A zone that lacks
+/// the ring, as one that was reprovisioned does, gets it first.
+///
+/// Returns what became of every instance.
+pub(super) async fn flip_all(
+    context: &Context,
+    what: &str,
+    routers: &[Router],
+    rings: &Rings,
+    flip: &Flip,
+) -> Result<Vec<(Router, Vec<Flipped>)>, Trouble> {
+    let began = context.now();
+    let deployment = context.deployment();
+    let imgapi = rings::ring_imgapi(deployment).await;
+    let flipping = Flipping {
+        deployment,
+        commands: [rings.command(context)?, rings.command(context)?, rings.command(context)?],
+        imgapi: imgapi.map(|imgapi| imgapi.client().base().to_string()).ok(),
+        staged: rings.staged(flip.want),
+        flip,
+    };
+    let flipping = &flipping;
+    let work = |router: Router| async move {
+        let flipped = flipping.flip(&router).await?;
+        Ok((router, flipped))
+    };
+    let flipped = in_each(context, what, routers, work).await?;
+    let restarted: usize =
+        flipped.iter().flat_map(|(_, all)| all).filter(|one| one.restarted).count();
+    let took = elapsed(context.now(), began);
+    context.note(format!("{what}: {}", summary(routers.len(), restarted, took)))?;
+    Ok(flipped)
+}
+
+fn summary(routers: usize, restarted: usize, took: Duration) -> String {
+    format!("{restarted} processes restarted in {routers} zones in {:.2} s", took.as_secs_f64())
+}
+
+struct Flipping<'a> {
+    deployment: &'a Deployment,
+    /// To flip, to stage where that fails for lack of the ring, and to flip then.
+    commands: [Command; 3],
+    /// Where the images are, if SAPI tells: it is not needed where the rings are staged.
+    imgapi: Option<String>,
+    staged: StagedImage,
+    flip: &'a Flip,
+}
+
+impl Flipping<'_> {
+    async fn flip(&self, router: &Router) -> Result<Vec<Flipped>, RouterError> {
+        let [first, stage, again] = &self.commands;
+        let flipped = match routers::flip(self.deployment, router, first, self.flip).await {
+            Err(RouterError::NotStaged { zone }) => {
+                let imgapi = self.imgapi.as_ref().ok_or(RouterError::NotStaged { zone })?;
+                tracing::warn!(%zone, image = %self.staged.image, "the ring is not there and is fetched");
+                let images = [self.staged.clone()];
+                routers::stage(self.deployment, router, stage, imgapi, &images).await?;
+                routers::flip(self.deployment, router, again, self.flip).await?
+            }
+            other => other?,
+        };
+        for one in &flipped {
+            self.confirm(router, one).await?;
+        }
+        Ok(flipped)
+    }
+
+    /// Asks the process itself, from here.
+    async fn confirm(&self, router: &Router, flipped: &Flipped) -> Result<(), RouterError> {
+        let Some((pid, start_time)) = &flipped.process else { return Ok(()) };
+        let status = get_status(self.deployment, router, flipped.status_port).await?;
+        let odd = |problem: String| {
+            let url = format!("http://{}:{}/status", router.ip, flipped.status_port);
+            Err(RouterError::Status { url, problem })
+        };
+        if status.pid != *pid || status.start_time != *start_time {
+            return odd(format!(
+                "is the process {} since {} and not {pid} since {start_time}: it was restarted meanwhile",
+                status.pid, status.start_time
+            ));
+        }
+        let routed = |host: &String| {
+            status.index_shards.iter().any(|shard| shard.host == *host && !shard.read_only)
+        };
+        match self.flip.shards.iter().find(|host| !routed(host)) {
+            Some(host) => odd(format!("does not route writes to {host}")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Puts the original ring back everywhere, also in instances that do not run. A zone that does not run, or is gone, is left
+/// as it is: it takes no writes.
+pub(super) async fn put_back(
+    context: &Context,
+    rings: &Rings,
+    from: Vec<ImageUuid>,
+) -> Result<Vec<Router>, Trouble> {
+    let flip = Flip { want: rings.base, from, back: true, shards: Vec::new() };
+    let mut routers = remembered_routers(context)?;
+    let what = format!("put the original ring {} back", rings.base);
+    loop {
+        let failed = match flip_all(context, &what, &routers, rings, &flip).await {
+            Ok(_) => return Ok(routers),
+            Err(failed) => failed,
+        };
+        let mut down = Vec::new();
+        for router in &routers {
+            if routers::is_running(context.deployment(), router).await? != Some(true) {
+                context.note(format!(
+                    "the zone {} ({}) does not run: it takes no writes, and its rings are left as they are",
+                    router.place.zone, router.alias
+                ))?;
+                down.push(router.place.zone);
+            }
+        }
+        if down.is_empty() {
+            return Err(failed);
+        }
+        routers.retain(|router| !down.contains(&router.place.zone));
+    }
+}
+
+/// What a phase says that cannot be undone.
+pub(super) fn too_late(phase: &dyn Phase) -> Trouble {
+    Trouble::hold(
+        format!("{} cannot be taken back: the new ring is or was in use", phase.name()),
+        "`reshard resume` brings the plan to its end; to undo the move, plan one in the other direction afterwards",
+    )
+}

@@ -1,0 +1,243 @@
+//! What a plan's execution came to, from its journal.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::clock::elapsed;
+use crate::executor::{WRITE_BLOCKS, WriteBlockRecord};
+use crate::journal::{Entry, EntryKind, PhaseState, PlanState, Store, StoreError};
+use crate::phase::Phase;
+use crate::plan::{Balance, PlanUuid};
+
+/// What a plan's execution came to, so far.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The plan.
+    pub plan: PlanUuid,
+    /// Its hash.
+    pub hash: String,
+    /// What became of it.
+    pub state: PlanState,
+    /// The shard that was split.
+    pub source: String,
+    /// The new shards, and how many vnodes each got.
+    pub targets: Vec<(String, u64)>,
+    /// When the first phase began.
+    pub began: Option<Timestamp>,
+    /// When the last phase ended.
+    pub ended: Option<Timestamp>,
+    /// Shards before and after, as planned.
+    pub balance: Vec<Balance>,
+    /// The write block.
+    pub write_block: WriteBlockReport,
+    /// Every phase that was begun, in order.
+    pub phases: Vec<PhaseReport>,
+    /// What was remembered: rows counted and deleted, canaries, missed dumps, images.
+    pub facts: BTreeMap<String, Value>,
+    /// What went wrong and needed the operator.
+    pub holds: Vec<Entry>,
+    /// What went wrong and passed.
+    pub troubles: u64,
+    /// What is worth knowing.
+    pub notes: Vec<Entry>,
+}
+
+/// The intervals in which writes to the moving vnodes were refused.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WriteBlockReport {
+    /// In seconds, as the plan said.
+    pub predicted_seconds: f64,
+    /// How that was computed.
+    pub predicted_parts: Vec<(String, f64)>,
+    /// In seconds, as the executor measured the one that moved the vnodes.
+    pub measured_seconds: Option<f64>,
+    /// The phases in it, with their seconds.
+    pub measured_parts: Vec<(String, f64)>,
+    /// All of them; those that moved nothing were taken back.
+    pub all: Vec<WriteBlockRecord>,
+}
+
+/// A phase that was begun.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PhaseReport {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub title: String,
+    /// How far it is.
+    pub state: PhaseState,
+    /// When it was begun.
+    pub began: Timestamp,
+    /// When it was done or undone.
+    pub ended: Option<Timestamp>,
+    /// How long that took, in seconds.
+    pub seconds: Option<f64>,
+    /// How often it was begun.
+    pub attempts: u32,
+}
+
+impl Report {
+    /// Reads a journal.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]
+    pub fn of(store: &dyn Store, phases: &[Arc<dyn Phase>]) -> Result<Self, StoreError> {
+        let plan = store.plan()?;
+        let records = store.phases()?;
+        let facts = store.facts()?;
+        let reports: Vec<PhaseReport> = phases
+            .iter()
+            .filter_map(|phase| {
+                let record = records.get(phase.name())?;
+                let took = record.ended.map(|ended| elapsed(ended, record.began).as_secs_f64());
+                Some(PhaseReport {
+                    name: phase.name().to_owned(),
+                    title: phase.about().title.to_owned(),
+                    state: record.state,
+                    began: record.began,
+                    ended: record.ended,
+                    seconds: took,
+                    attempts: record.attempts,
+                })
+            })
+            .collect();
+        let blocked = |name: &str| {
+            phases.iter().any(|phase| phase.name() == name && phase.write_block().touches())
+        };
+        let all: Vec<WriteBlockRecord> = facts
+            .get(WRITE_BLOCKS)
+            .and_then(|value| serde_json::from_value(value.clone()).ok())
+            .unwrap_or_default();
+        let moved = all.iter().find(|record| record.moved).and_then(WriteBlockRecord::took);
+        let measured_parts = reports
+            .iter()
+            .filter(|report| blocked(&report.name))
+            .filter_map(|report| Some((report.name.clone(), report.seconds?)))
+            .collect();
+        let log: Vec<Entry> = store.log_after(0)?.into_iter().map(|(_, entry)| entry).collect();
+        let of_kind =
+            |kind| log.iter().filter(|entry| entry.kind == kind).cloned().collect::<Vec<_>>();
+        Ok(Self {
+            plan: plan.uuid,
+            hash: plan.hash,
+            state: store.state()?,
+            source: plan.request.source.to_string(),
+            targets: plan
+                .targets
+                .iter()
+                .map(|target| (target.name.to_string(), target.vnodes.len() as u64))
+                .collect(),
+            began: reports.iter().map(|report| report.began).min(),
+            ended: reports.iter().filter_map(|report| report.ended).max(),
+            balance: plan.balance,
+            write_block: WriteBlockReport {
+                predicted_seconds: plan.prediction.write_block_seconds,
+                predicted_parts: plan.prediction.write_block_parts,
+                measured_seconds: moved.map(|took| took.as_secs_f64()),
+                measured_parts,
+                all,
+            },
+            phases: reports,
+            facts,
+            holds: of_kind(EntryKind::Hold),
+            troubles: of_kind(EntryKind::Trouble).len() as u64,
+            notes: of_kind(EntryKind::Note),
+        })
+    }
+
+    /// The report for people, as Markdown.
+    pub fn to_markdown(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        self.write_markdown(&mut text).ok();
+        text
+    }
+
+    fn write_markdown(&self, to: &mut String) -> std::fmt::Result {
+        writeln!(to, "# Resharding of {}\n", self.source)?;
+        writeln!(to, "Plan {}: {}.\n", self.plan, described(&self.state))?;
+        for (shard, vnodes) in &self.targets {
+            writeln!(to, "* {vnodes} vnodes of {} for {shard}", self.source)?;
+        }
+        if let (Some(began), Some(ended)) = (self.began, self.ended) {
+            let took = elapsed(ended, began).as_secs_f64();
+            writeln!(to, "* from {began:.0} to {ended:.0}: {took:.0} s")?;
+        }
+        let block = &self.write_block;
+        writeln!(to, "\n## Write block\n")?;
+        writeln!(to, "| | predicted | measured |\n|---|---:|---:|")?;
+        let measured = block.measured_seconds.map_or_else(|| "-".to_owned(), seconds);
+        writeln!(
+            to,
+            "| writes to the moving vnodes refused | {} | {measured} |",
+            seconds(block.predicted_seconds)
+        )?;
+        writeln!(to)?;
+        for (what, took) in &block.measured_parts {
+            writeln!(to, "* {what}: {}", seconds(*took))?;
+        }
+        let taken_back = block.all.iter().filter(|record| !record.moved).count();
+        if taken_back > 0 {
+            writeln!(to, "* {taken_back} times writes were refused and everything was taken back")?;
+        }
+        writeln!(to, "\n## Shards\n")?;
+        writeln!(
+            to,
+            "| shard | vnodes before | after | rows before | after |\n|---|---:|---:|---:|---:|"
+        )?;
+        for side in &self.balance {
+            let rows =
+                |rows: Option<u64>| rows.map_or_else(|| "-".to_owned(), |rows| rows.to_string());
+            let (before, after) = side.vnodes;
+            writeln!(
+                to,
+                "| {} | {before} | {after} | {} | {} |",
+                side.shard,
+                rows(side.rows.map(|rows| rows.0)),
+                rows(side.rows.map(|rows| rows.1))
+            )?;
+        }
+        writeln!(to, "\n## Phases\n")?;
+        writeln!(to, "| phase | state | began | took | attempts |\n|---|---|---|---:|---:|")?;
+        for phase in &self.phases {
+            let took = phase.seconds.map_or_else(|| "-".to_owned(), seconds);
+            let state = format!("{:?}", phase.state).to_lowercase();
+            let (name, began, attempts) = (&phase.name, phase.began, phase.attempts);
+            writeln!(to, "| {name} | {state} | {began:.0} | {took} | {attempts} |")?;
+        }
+        for (title, entries) in [("Holds", &self.holds), ("Notes", &self.notes)] {
+            if entries.is_empty() {
+                continue;
+            }
+            writeln!(to, "\n## {title}\n")?;
+            for entry in entries {
+                writeln!(to, "* {:.0} {}: {}", entry.at, entry.phase, entry.text)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn seconds(seconds: f64) -> String {
+    format!("{seconds:.1} s")
+}
+
+fn described(state: &PlanState) -> String {
+    match state {
+        PlanState::Planned => "not begun".to_owned(),
+        PlanState::Running => "running".to_owned(),
+        PlanState::Paused => "paused".to_owned(),
+        PlanState::Held { phase, what, remedy } => {
+            format!("held in {phase}: {what}. To do: {remedy}")
+        }
+        PlanState::Aborting => "being taken back".to_owned(),
+        PlanState::Aborted => "taken back".to_owned(),
+        PlanState::Done => "done".to_owned(),
+    }
+}

@@ -1,0 +1,125 @@
+//! What can be wrong with rings.
+
+use std::path::PathBuf;
+
+use fash::{EmptyPnode, ImageError, StoreError};
+use manatee_client::LockError;
+use sapi_client::ImageUuid;
+use sapi_client::imgapi::{ImportError, InvalidManifest};
+use sapi_client::manta::{FindError, MetadataError, MetadataProblem};
+
+use super::RingMismatch;
+use crate::deployment::DeploymentError;
+use crate::phase::{MayPass, OrTrouble, Trouble};
+
+/// Something about the ring is not as it should be, or could not be asked or done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RingError {
+    /// SAPI or IMGAPI could not be asked.
+    #[error("cannot ask for the ring")]
+    Api(#[from] sapi_client::Error),
+    /// There is no application `manta`, or SAPI could not be asked.
+    #[error("cannot ask SAPI for the ring")]
+    Manta(#[from] FindError),
+    /// The configuration names no datacenter.
+    #[error("SAPI is out of reach")]
+    Deployment(#[from] DeploymentError),
+    /// SAPI's metadata is not as it should be.
+    #[error("SAPI does not say what the ring is")]
+    Metadata(#[from] MetadataError),
+    /// A list of shards is not as it should be.
+    #[error("the list of shards is not one")]
+    Shards(#[from] MetadataProblem),
+    /// A ring image could not be made or read.
+    #[error("a ring image could not be handled")]
+    Image(#[from] ImageError),
+    /// A ring could not be read or written.
+    #[error("a ring could not be handled")]
+    Store(#[from] StoreError),
+    /// A file could not be written here.
+    #[error("cannot write {path}", path = .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// An image could not be imported.
+    #[error("a ring image was not imported")]
+    Import(#[from] ImportError),
+    /// An image cannot be named so.
+    #[error("a ring image cannot be described")]
+    Manifest(#[from] InvalidManifest),
+    /// A shard's name is none.
+    #[error("a shard has no name")]
+    Pnode(#[from] EmptyPnode),
+    /// The rings are not as planned.
+    #[error(transparent)]
+    Mismatch(#[from] RingMismatch),
+    /// The ring's lock is not to be had.
+    #[error("the ring cannot be reserved")]
+    Lock(#[from] LockError),
+    /// An image is not what it should be.
+    #[error("the image {image} {problem}")]
+    WrongImage {
+        /// The image.
+        image: ImageUuid,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Somebody else changed what the plan is to change.
+    #[error("SAPI's {key} is {found}, and neither {old} as planned nor {new} already")]
+    Foreign {
+        /// The metadata.
+        key: &'static str,
+        /// What it is.
+        found: String,
+        /// What it should be before the change.
+        old: String,
+        /// What it should be after the change.
+        new: String,
+    },
+    /// Work on a ring ended in a panic.
+    #[error("the work on a ring broke down")]
+    Broken(#[from] tokio::task::JoinError),
+}
+
+impl MayPass for RingError {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Api(error) | Self::Manta(FindError::Call(error)) => error.may_pass(),
+            Self::Import(error) => error.may_pass(),
+            Self::Lock(error) => error.may_pass(),
+            _ => false,
+        }
+    }
+}
+
+impl From<RingError> for Trouble {
+    fn from(error: RingError) -> Self {
+        let remedy = match &error {
+            RingError::Lock(LockError::Held { .. } | LockError::Abandoned { .. }) => {
+                "only one plan at a time may change the ring: finish or abort the plan that the message names as the \
+                 lock's owner, then `reshard resume`"
+            }
+            RingError::Foreign { .. } => {
+                "find out who changed it (manta-adm, manta-shardadm, another plan). If the change stays, abort this plan \
+                 and make a new one; if not, put the old value back, then `reshard resume`"
+            }
+            RingError::Mismatch(_) => {
+                "abort this plan and make a new one from the ring as it is now"
+            }
+            RingError::WrongImage { .. } | RingError::Import(ImportError::Conflict(_)) => {
+                "see what made the image (`sdc-imgadm get IMAGE`), remove it if nothing needs it, then `reshard resume`"
+            }
+            _ => "see what the message says; when it is put right, `reshard resume`",
+        };
+        let failed = Err::<(), _>(error).or_hold("the ring could not be handled", remedy);
+        match failed {
+            Err(trouble) => trouble,
+            // An error does not become a success.
+            Ok(()) => Self::passing("the ring could not be handled"),
+        }
+    }
+}

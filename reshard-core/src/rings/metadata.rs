@@ -1,0 +1,139 @@
+//! What SAPI says of the ring and the shards, read and changed by comparing.
+
+use sapi_client::imgapi::Imgapi;
+use sapi_client::manta::{MantaApplication, Shard, ShardList};
+use sapi_client::{ImageUuid, Transport};
+use serde_json::Value;
+
+use super::RingError;
+use crate::deployment::{AnyTransport, Deployment};
+
+/// What a change by comparing came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compared {
+    /// It was so already.
+    Already,
+    /// It was changed.
+    Changed,
+}
+
+/// The image of the ring that SAPI names.
+///
+/// # Errors
+///
+/// [`RingError`]
+pub async fn current_ring(deployment: &Deployment) -> Result<ImageUuid, RingError> {
+    Ok(deployment.sapi()?.find_manta().await?.hash_ring_image()?)
+}
+
+/// The IMGAPI that has the rings, as SAPI names it.
+///
+/// # Errors
+///
+/// [`RingError`]
+pub async fn ring_imgapi(deployment: &Deployment) -> Result<Imgapi<AnyTransport>, RingError> {
+    let manta = deployment.sapi()?.find_manta().await?;
+    Ok(deployment.imgapi_at(&manta.hash_ring_imgapi()?))
+}
+
+/// Makes SAPI name another ring: new routers will install it.
+///
+/// # Errors
+///
+/// [`RingError::Foreign`] if it names neither `old` nor `new`; [`RingError`]
+pub async fn publish_ring(
+    deployment: &Deployment,
+    old: ImageUuid,
+    new: ImageUuid,
+) -> Result<Compared, RingError> {
+    let sapi = deployment.sapi()?;
+    let manta = sapi.find_manta().await?;
+    let found = manta.hash_ring_image()?;
+    if found == new {
+        return Ok(Compared::Already);
+    }
+    let foreign = |found: ImageUuid| RingError::Foreign {
+        key: "HASH_RING_IMAGE",
+        found: found.to_string(),
+        old: old.to_string(),
+        new: new.to_string(),
+    };
+    if found != old {
+        return Err(foreign(found));
+    }
+    let change = MantaApplication::set_hash_ring_image(new);
+    let changed = sapi.change_application(manta.uuid(), change).await?;
+    let found = MantaApplication::from(changed).hash_ring_image()?;
+    if found == new { Ok(Compared::Changed) } else { Err(foreign(found)) }
+}
+
+/// Lists shards in SAPI's `INDEX_MORAY_SHARDS`, which was `old` before. Those that are listed there already are left alone.
+///
+/// # Errors
+///
+/// [`RingError::Foreign`] if the list is neither as before nor as after; [`RingError`]
+pub async fn list_shards(
+    deployment: &Deployment,
+    old: &Value,
+    hosts: &[String],
+) -> Result<Compared, RingError> {
+    let old = ShardList::parse(old)?;
+    let mut new = old.clone();
+    for host in hosts {
+        if new.get(host).is_none() {
+            new.push(Shard::new(host))?;
+        }
+    }
+    let sapi = deployment.sapi()?;
+    let manta = sapi.find_manta().await?;
+    let found = manta.index_shards()?;
+    if found.to_value() == new.to_value() {
+        return Ok(Compared::Already);
+    }
+    let foreign = |found: &ShardList| RingError::Foreign {
+        key: "INDEX_MORAY_SHARDS",
+        found: found.to_value().to_string(),
+        old: old.to_value().to_string(),
+        new: new.to_value().to_string(),
+    };
+    if found.to_value() != old.to_value() {
+        return Err(foreign(&found));
+    }
+    let found = put(sapi, &manta, &new).await?;
+    if found.to_value() == new.to_value() { Ok(Compared::Changed) } else { Err(foreign(&found)) }
+}
+
+/// Takes shards out of SAPI's `INDEX_MORAY_SHARDS` again, unless they were in `old`. What others changed in the list stays.
+///
+/// # Errors
+///
+/// [`RingError`]
+pub async fn unlist_shards(
+    deployment: &Deployment,
+    old: &Value,
+    hosts: &[String],
+) -> Result<Compared, RingError> {
+    let old = ShardList::parse(old)?;
+    let sapi = deployment.sapi()?;
+    let manta = sapi.find_manta().await?;
+    let mut list = manta.index_shards()?;
+    let before = list.len();
+    for host in hosts.iter().filter(|host| old.get(host).is_none()) {
+        list.remove(host);
+    }
+    if list.len() == before {
+        return Ok(Compared::Already);
+    }
+    put(sapi, &manta, &list).await?;
+    Ok(Compared::Changed)
+}
+
+async fn put<T: Transport>(
+    sapi: &sapi_client::sapi::Sapi<T>,
+    manta: &MantaApplication,
+    list: &ShardList,
+) -> Result<ShardList, RingError> {
+    let change = MantaApplication::set_index_shards(list);
+    let changed = sapi.change_application(manta.uuid(), change).await?;
+    Ok(MantaApplication::from(changed).index_shards()?)
+}

@@ -1,0 +1,21 @@
+//! The ring: fetched, changed, proven, and published as images.
+//!
+//! [`fetch_ring`] gets a ring from IMGAPI, [`RingPair::build`] makes of it the two rings that a plan needs and proves
+//! them, [`ensure_ring_image`] puts a ring into IMGAPI, [`publish_ring`] and [`list_shards`] change what SAPI says, and
+//! [`reserve_ring`] keeps other plans from doing any of this meanwhile.
+
+mod build;
+mod error;
+mod images;
+mod lock;
+mod metadata;
+
+pub use self::build::{RingMismatch, RingPair, audit_read_only, audit_target};
+pub use self::error::RingError;
+pub use self::images::{
+    FetchedRing, NewRingImage, delete_ring_image, ensure_ring_image, fetch_ring, remove_work,
+};
+pub use self::lock::{release_ring, reserve_ring};
+pub use self::metadata::{
+    Compared, current_ring, list_shards, publish_ring, ring_imgapi, unlist_shards,
+};

@@ -1,0 +1,107 @@
+//! What can be wrong with routers.
+
+use sapi_client::manta::FindError;
+use sapi_client::{InstanceUuid, TransportError};
+
+use crate::deployment::{DeploymentError, ZoneCommandError};
+use crate::phase::{MayPass, OrTrouble, Trouble};
+
+/// Something about the routers is not as it should be, or could not be asked or done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RouterError {
+    /// SAPI or VMAPI could not be asked.
+    #[error("cannot ask for the electric-moray zones")]
+    Api(#[from] sapi_client::Error),
+    /// There is no application `manta`, or SAPI could not be asked.
+    #[error("cannot ask for the electric-moray zones")]
+    Manta(#[from] FindError),
+    /// A zone is in a datacenter that the configuration does not name.
+    #[error("an electric-moray zone is out of reach")]
+    Deployment(#[from] DeploymentError),
+    /// SAPI's services or instances are not as they should be.
+    #[error("{what}")]
+    Odd {
+        /// What is wrong.
+        what: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// A script could not be run in a zone.
+    #[error(transparent)]
+    Zone(#[from] ZoneCommandError),
+    /// A script in a zone met what only the operator can judge.
+    #[error("{what}")]
+    Refused {
+        /// The zone.
+        zone: InstanceUuid,
+        /// What it met.
+        what: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// A ring that is to be put in place is not in the zone: it was reprovisioned, perhaps.
+    #[error("the ring is not staged in the zone {zone}; was it reprovisioned?")]
+    NotStaged {
+        /// The zone.
+        zone: InstanceUuid,
+    },
+    /// A script printed something that this program does not understand.
+    #[error("the script {script} printed {line:?} in the zone {zone}, which makes no sense")]
+    Nonsense {
+        /// The script.
+        script: &'static str,
+        /// The zone.
+        zone: InstanceUuid,
+        /// What it printed.
+        line: String,
+    },
+    /// An instance does not tell its status.
+    #[error("{url} does not answer")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// Why not.
+        source: TransportError,
+    },
+    /// An instance's status is not what it should be.
+    #[error("{url} {problem}")]
+    Status {
+        /// Where.
+        url: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl MayPass for RouterError {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Api(error) | Self::Manta(FindError::Call(error)) => error.may_pass(),
+            Self::Zone(error) => error.may_pass(),
+            Self::NotStaged { .. } | Self::Unreachable { .. } | Self::Status { .. } => true,
+            Self::Manta(_)
+            | Self::Deployment(_)
+            | Self::Odd { .. }
+            | Self::Refused { .. }
+            | Self::Nonsense { .. } => false,
+        }
+    }
+}
+
+impl From<RouterError> for Trouble {
+    fn from(error: RouterError) -> Self {
+        match error {
+            RouterError::Odd { what, remedy } | RouterError::Refused { what, remedy, .. } => {
+                Self::hold(what, remedy)
+            }
+            other => {
+                match Err::<(), _>(other).or_trouble("the routers are not as they should be") {
+                    Err(trouble) => trouble,
+                    // An error does not become a success.
+                    Ok(()) => Self::passing("the routers are not as they should be"),
+                }
+            }
+        }
+    }
+}

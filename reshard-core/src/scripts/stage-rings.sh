@@ -1,0 +1,58 @@
+# Puts rings beside the live ones of all SMF instances.
+#   $imgapi   where the images are
+#   $images   IMAGE:SHA1 of each
+sha1_of() {
+    if [[ -x /usr/bin/digest ]]; then
+        /usr/bin/digest -a sha1 "$1"
+    else
+        sha1sum "$1" | cut -d ' ' -f 1
+    fi
+}
+
+fetch() {
+    local image=$1 sha1=$2 file=$3 said
+    if [[ -f $file && $(sha1_of "$file") == "$sha1" ]]; then
+        return
+    fi
+    said=$(curl -sS -f --connect-timeout 10 -o "$file" "$imgapi/images/$image/file" 2>&1) || {
+        echo "cannot fetch the image $image from $imgapi: $said" >&2
+        return 1
+    }
+    if [[ $(sha1_of "$file") != "$sha1" ]]; then
+        echo "the image $image came with the SHA-1 $(sha1_of "$file"), not $sha1" >&2
+        rm -f "$file"
+        return 1
+    fi
+}
+
+stage() {
+    local image=$1 file=$2 ring=$3 place=$3.reshard-$1 said
+    if [[ $(image_of "$place") == "$image" || $(image_of "$ring") == "$image" ]]; then
+        return
+    fi
+    rm -rf "$place" "$place.part"
+    mkdir "$place.part" || return
+    said=$(gtar -x -z --no-same-owner --strip-components=1 -C "$place.part" -f "$file" hash_ring 2>&1) || {
+        rm -rf "$place.part"
+        echo "cannot unpack the image $image beside $ring: ${said%%$'\n'*}" >&2
+        return 1
+    }
+    if [[ $(image_of "$place.part") != "$image" ]]; then
+        echo "the ring in the image $image has not its stamp but that of $(image_of "$place.part")" >&2
+        return 1
+    fi
+    mv "$place.part" "$place"
+}
+
+begin || return
+for pair in $images; do
+    image=${pair%:*} file=/var/tmp/reshard-${pair%:*}.tgz
+    fetch "$image" "${pair#*:}" "$file" || return
+    for fmri in $(instances); do
+        ring=$(property "$fmri" ring-location) || return
+        stage "$image" "$file" "$ring" || return
+    done
+    rm -f "$file"
+done
+sync
+describe
