@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 
 use crate::layout::Layout;
 use crate::moray::config::{self, ZooKeeperConfig};
+use crate::rings::Serving;
 use crate::service::{ServiceContext, Stopped, terminated};
 
 /// The file that says to the registrar that the zone may be entered in the name service.
@@ -46,11 +47,9 @@ struct RingConfig {
 /// The service `electric-moray`, one instance of it: reads its ring once, holds the ring directory's lock, and routes until
 /// it is told to stop.
 pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
-    let port = context
-        .instance
-        .as_deref()
-        .and_then(port_of)
-        .ok_or("which instance this is has to be told: --instance electric-moray-PORT")?;
+    let instance = context.instance.as_deref().and_then(|name| Some((name, port_of(name)?)));
+    let (instance, port) =
+        instance.ok_or("which instance this is has to be told: --instance electric-moray-PORT")?;
     let root = |path: &str| context.directory().in_zone(context.zone, path);
     let start_time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
     let config: Config = config::read(&root("/opt/smartdc/electric-moray/etc/config.json")).await?;
@@ -64,6 +63,10 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
     // the same.
     let locked = RingEditor::open(root(&format!("/electric-moray/chash/leveldb-{port}")))?;
     let ring = locked.reader().load()?;
+    let journals = context.directory().rings();
+    tokio::fs::create_dir_all(&journals).await?;
+    // Before anything is served, for the proof of what became of writes.
+    let serving = Serving::begin(&journals, context.zone, instance, &ring)?;
     let router = Arc::new(routing::Router::new(ring, config.ring_cfg.index_shards));
     let shards = shards::Shards::follow(config.zookeeper, router.pnodes())?;
     if let Some(directory) = ready.parent() {
@@ -87,7 +90,10 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
         error = status::serve(listener, status) => Err(error.into()),
         result = terminated() => Ok(result?),
     };
-    drop((server, locked));
+    // Nothing is passed on after that.
+    drop(server);
+    serving.end()?;
+    drop(locked);
     result
 }
 

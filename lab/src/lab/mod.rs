@@ -23,7 +23,7 @@ pub use self::builder::LabBuilder;
 use self::builder::Remnant;
 pub use self::error::LabError;
 use self::faults::Faults;
-pub use self::proof::{ProofError, prove, ring_in_use};
+pub use self::proof::{ProofError, prove, rings_served};
 pub use self::ready::primary;
 use self::start::Apis;
 use crate::address::AddressBlock;

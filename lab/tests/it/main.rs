@@ -13,6 +13,7 @@ mod checker;
 mod failover;
 mod golden_http;
 mod load;
+mod missing;
 mod plants;
 mod region;
 mod router;

@@ -2,6 +2,11 @@
 
 mod apis;
 mod faults;
+mod kept;
+mod pair;
+mod remembered;
+mod rings;
+mod size;
 mod started;
 mod zones;
 
