@@ -1,8 +1,8 @@
 //! A lab that is kept in a directory: stopped, killed, and started again.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use lab::checker::CheckOptions;
 use lab::control::ControlClient;
@@ -11,7 +11,7 @@ use lab::{AddressBlock, Lab, LabDirectory, LabError, Layout, Options, Role};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::remembered::{Remembered, url, zookeeper};
+use super::remembered::{Remembered, quiet, url, zookeeper};
 use super::{curl, eventually, run};
 
 /// In the environment of a process that runs a lab: its directory.
@@ -46,6 +46,8 @@ async fn a_lab_in_a_process_of_its_own() {
 /// A lab that runs in another process.
 struct Life {
     child: Child,
+    /// What it prints has to go somewhere.
+    _output: Lines<BufReader<ChildStdout>>,
     layout: Layout,
     control: ControlClient,
 }
@@ -60,13 +62,13 @@ impl Life {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut blocks = lines.map_while(Result::ok);
-        let block = blocks.find_map(|line| line.strip_prefix("block ")?.parse().ok());
+        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut lines = output.by_ref().map_while(Result::ok);
+        let block = lines.find_map(|line| line.strip_prefix("block ")?.parse().ok());
         let block = AddressBlock::new(block.expect("the lab has started"));
         let control = ControlClient::new(&format!("http://{}", block.control()));
         let layout = control.layout().await.unwrap();
-        Self { child, layout, control }
+        Self { child, _output: output, layout, control }
     }
 
     /// As `kill -9`: it has no time to stop anything.
@@ -164,8 +166,7 @@ async fn a_kept_lab_goes_on_where_it_was() {
     load(&layout, &logs[0]).await;
     let address = first.control.zone(peer).await.unwrap().spec.address;
     eventually("the new peer streams", async || {
-        super::started::psql(&address.to_string(), "select status from pg_stat_wal_receiver")
-            == "streaming"
+        quiet(&address.to_string(), "select status from pg_stat_wal_receiver") == "streaming"
     })
     .await;
     let before = Remembered::of(&layout, &directory);

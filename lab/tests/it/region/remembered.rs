@@ -5,7 +5,6 @@ use std::path::Path;
 use lab::{LabDirectory, Layout, Role};
 use serde_json::{Value, json};
 
-use super::started::psql;
 use super::{curl, run};
 
 /// What is remembered, with names.
@@ -106,8 +105,9 @@ fn list(url: &str) -> String {
     objects.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// What a server answers, or nothing while it does not.
-fn quiet(server: &str, sql: &str) -> String {
-    let ready = std::process::Command::new("pg_isready").args(["-qh", server]).status().unwrap();
-    if ready.success() { psql(server, sql) } else { String::new() }
+/// What a server answers to psql, or nothing while it does not.
+pub(super) fn quiet(server: &str, sql: &str) -> String {
+    let arguments = ["-h", server, "-U", "postgres", "-d", "moray", "-XAtc", sql];
+    let output = std::process::Command::new("psql").args(arguments).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
