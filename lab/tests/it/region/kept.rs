@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::remembered::{Remembered, quiet, url, zookeeper};
-use super::{curl, eventually, run};
+use super::{curl, eventually};
 
 /// In the environment of a process that runs a lab: its directory.
 const DIRECTORY: &str = "LAB_TEST_DIRECTORY";
@@ -184,8 +184,9 @@ async fn a_kept_lab_goes_on_where_it_was() {
     load(&layout, &logs[1]).await;
     let before = Remembered::of(&layout, &directory);
     second.stop().await;
-    let left = run("sh", &["-c", &format!("pgrep -f {} || true", directory.display())]);
-    assert_eq!(left, "", "nothing of it runs");
+    let left = Command::new("pgrep").args(["-af", &directory.display().to_string()]).output();
+    let left = String::from_utf8(left.unwrap().stdout).unwrap();
+    assert_eq!(left, "", "something of it still runs");
 
     let third = Life::start(&directory).await;
     is_as_before(&third, &directory, &before, &[&logs[0], &logs[1]]).await;
