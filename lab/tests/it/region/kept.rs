@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use lab::checker::CheckOptions;
 use lab::control::ControlClient;
@@ -141,8 +142,15 @@ async fn load(layout: &Layout, log: &Path) -> u64 {
 
 /// Everything is as it was: what was written, what was changed, and who has which role.
 async fn is_as_before(life: &Life, directory: &Path, before: &Remembered, logs: &[&Path]) {
-    let remembered = || Remembered::of(&life.layout, directory);
-    eventually("all is as before", async || remembered() == *before).await;
+    let deadline = Instant::now() + Duration::from_mins(1);
+    loop {
+        let differences = before.differences(&Remembered::of(&life.layout, directory));
+        if differences.is_empty() {
+            break;
+        }
+        assert!(Instant::now() < deadline, "not as before:\n{}", differences.join("\n"));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     let directory = LabDirectory::new(directory);
     let report = lab::prove(&life.layout, &directory, logs, &CheckOptions::default()).await;
     let report = report.unwrap();

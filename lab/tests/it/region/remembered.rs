@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{curl, run};
 
 /// What is remembered, with names.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Remembered(Vec<(String, String)>);
 
 /// The URL of an API.
@@ -87,6 +87,17 @@ impl Remembered {
             }
         }
         Self(all)
+    }
+
+    /// What is not as it was, in words.
+    pub(super) fn differences(&self, now: &Self) -> Vec<String> {
+        let added = now.0.len().abs_diff(self.0.len());
+        let count = (added > 0).then(|| format!("{added} things more or less"));
+        let pairs = self.0.iter().zip(&now.0).filter(|(before, after)| before != after);
+        let words = pairs.map(|(before, after)| {
+            format!("{}: it was {}, it is {}: {}", before.0, before.1, after.0, after.1)
+        });
+        words.chain(count).collect()
     }
 
     /// Whether something is known by a name.

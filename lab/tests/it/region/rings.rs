@@ -201,7 +201,8 @@ async fn plant(moving: Moving, moved: &[Vnode]) {
     let (etag, vnode) = row.split_once(' ').unwrap();
     let value = r#"{"loadWrite":"00000001-99999999"}"#;
     let insert = format!(
-        "insert into manta ({columns}) values ('{phantom}', '{value}', '{etag}', 0, {vnode})"
+        "set session_replication_role = replica;
+         insert into manta ({columns}) values ('{phantom}', '{value}', '{etag}', 0, {vnode})"
     );
     psql(&old, &insert);
     psql(&new, &format!("delete from manta where _key = '{lost}'"));
