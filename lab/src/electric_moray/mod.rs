@@ -47,9 +47,11 @@ struct RingConfig {
 /// The service `electric-moray`, one instance of it: reads its ring once, holds the ring directory's lock, and routes until
 /// it is told to stop.
 pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
-    let instance = context.instance.as_deref().and_then(|name| Some((name, port_of(name)?)));
-    let (instance, port) =
-        instance.ok_or("which instance this is has to be told: --instance electric-moray-PORT")?;
+    let port = context
+        .instance
+        .as_deref()
+        .and_then(port_of)
+        .ok_or("which instance this is has to be told: --instance electric-moray-PORT")?;
     let root = |path: &str| context.directory().in_zone(context.zone, path);
     let start_time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
     let config: Config = config::read(&root("/opt/smartdc/electric-moray/etc/config.json")).await?;
@@ -66,7 +68,9 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
     let journals = context.directory().rings();
     tokio::fs::create_dir_all(&journals).await?;
     // Before anything is served, for the proof of what became of writes.
-    let serving = Serving::begin(&journals, context.zone, instance, &ring)?;
+    let serving = Serving::begin(&journals, context.zone, port, &ring).map_err(|error| {
+        format!("cannot write down in {} which ring is served: {error}", journals.display())
+    })?;
     let router = Arc::new(routing::Router::new(ring, config.ring_cfg.index_shards));
     let shards = shards::Shards::follow(config.zookeeper, router.pnodes())?;
     if let Some(directory) = ready.parent() {

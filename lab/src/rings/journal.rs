@@ -72,18 +72,13 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    /// To be called before the router listens, and after it has the ring directory's lock.
+    /// To be called before the router of a zone's `port` listens, and after it has the ring directory's lock.
     ///
     /// # Errors
     /// The journal cannot be written, or another process has it.
-    pub(crate) fn begin(
-        directory: &Path,
-        zone: Uuid,
-        instance: &str,
-        ring: &Ring,
-    ) -> io::Result<Self> {
+    pub(crate) fn begin(directory: &Path, zone: Uuid, port: u16, ring: &Ring) -> io::Result<Self> {
         let digest = keep(directory, ring)?;
-        let path = directory.join(format!("{zone}.{instance}.{EXTENSION}"));
+        let path = directory.join(format!("{zone}.{port}.{EXTENSION}"));
         let journal = OpenOptions::new().create(true).append(true).open(path)?;
         flock(&journal, FlockOperation::NonBlockingLockExclusive)?;
         let serving = Self { journal };
@@ -252,10 +247,10 @@ mod tests {
         assert!(matches!(read(directory), Err(JournalError::Empty(_))));
         let (first, second) = rings();
         let zone = Uuid::new_v4();
-        let begin = |instance, ring| Serving::begin(directory, zone, instance, ring).unwrap();
-        let one = begin("electric-moray-2021", &first);
-        let other = begin("electric-moray-2022", &first);
-        let taken = Serving::begin(directory, zone, "electric-moray-2021", &first);
+        let begin = |port, ring| Serving::begin(directory, zone, port, ring).unwrap();
+        let one = begin(2021, &first);
+        let other = begin(2022, &first);
+        let taken = Serving::begin(directory, zone, 2021, &first);
         assert!(taken.is_err(), "its router runs");
         let served = read(directory).unwrap();
         assert_eq!(served.len(), 1);
@@ -264,10 +259,10 @@ mod tests {
 
         // One ends orderly, the other is killed. The killed one had the first ring until the next one began.
         one.end().unwrap();
-        let one = begin("electric-moray-2021", &second);
+        let one = begin(2021, &second);
         drop(other);
         let before = now();
-        let other = begin("electric-moray-2022", &second);
+        let other = begin(2022, &second);
         let served = read(directory).unwrap();
         assert_eq!(served.len(), 2);
         assert_eq!(*served[1].ring, second);
@@ -281,9 +276,8 @@ mod tests {
     fn when_a_router_was_killed_is_when_it_was_first_missed() {
         let directory = tempfile::tempdir().unwrap();
         let (first, second) = rings();
-        let begin =
-            |instance, ring| Serving::begin(directory.path(), Uuid::nil(), instance, ring).unwrap();
-        let (killed, lives) = (begin("a-1", &first), begin("a-2", &second));
+        let begin = |port, ring| Serving::begin(directory.path(), Uuid::nil(), port, ring).unwrap();
+        let (killed, lives) = (begin(2021, &first), begin(2022, &second));
         let mut journals = Journals::new(directory.path());
         journals.read().unwrap();
         assert!(!journals.has_killed());
@@ -301,8 +295,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (ring, _) = rings();
         let zone = Uuid::new_v4();
-        drop(Serving::begin(directory.path(), zone, "a-1", &ring).unwrap());
-        let path = directory.path().join(format!("{zone}.a-1.{EXTENSION}"));
+        drop(Serving::begin(directory.path(), zone, 2021, &ring).unwrap());
+        let path = directory.path().join(format!("{zone}.2021.{EXTENSION}"));
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"at\":1").unwrap();
         assert_eq!(read(directory.path()).unwrap().len(), 1);
