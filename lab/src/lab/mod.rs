@@ -23,7 +23,7 @@ use tokio::sync::watch;
 pub use self::builder::LabBuilder;
 pub use self::error::LabError;
 use self::faults::Faults;
-pub use self::proof::{ProofError, prove, ring_in_use};
+pub use self::proof::{ProofError, prove, rings_served};
 pub use self::ready::primary;
 use self::remains::Remnant;
 use self::start::Apis;

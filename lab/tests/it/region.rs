@@ -4,6 +4,11 @@ mod apis;
 mod breaks;
 mod dumps;
 mod faults;
+mod kept;
+mod pair;
+mod remembered;
+mod rings;
+mod size;
 mod started;
 mod zones;
 

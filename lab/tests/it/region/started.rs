@@ -29,6 +29,11 @@ impl Region {
             objects: 2000,
             ..Options::default()
         };
+        Self::with(options).await
+    }
+
+    /// A lab of any size.
+    pub(super) async fn with(options: Options) -> Self {
         let builder = Lab::builder().program(env!("CARGO_BIN_EXE_lab-service")).options(options);
         let lab = builder.start().await.unwrap();
         let control = ControlClient::new(&format!("http://{}", lab.layout().block.control()));
