@@ -73,7 +73,7 @@ pub async fn remove_canary(router: &Client, canary: &Canary, tag: &str) -> Resul
         Err(error) if !error.is_not_found() => {
             Err(CanaryError::call("remove", router, canary, error))
         }
-        Ok(_) | Err(_) => Ok(()),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
