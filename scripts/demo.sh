@@ -18,7 +18,7 @@ finish() {
     for process in $run $load $lab; do
         if kill -TERM "$process" 2>/dev/null; then wait "$process" 2>/dev/null || true; fi
     done
-    if ((code != 0)) && [[ -s $work/run ]]; then tail -n 30 "$work/run" >&2; fi
+    if ((code != 0)) && [[ -s $work/run ]]; then tail -n 5 "$work/run" >&2; fi
     rm -rf "$work"
     exit "$code"
 }
@@ -79,7 +79,7 @@ say "Killed. 'reshard status' tells how far it was:"
 "$RESHARD" status "$work/split.plan" | cut -c1-118
 
 say "'reshard resume' goes on."
-"$RESHARD" resume --yes "$work/split.plan" 2>&1 </dev/null | cut -c1-118
+"$RESHARD" resume --yes "$work/split.plan" 2>&1 </dev/null | tee "$work/run" | cut -c1-118
 
 say "The clients stop, and the checker proves from their log what became of every write."
 kill -INT "$load"

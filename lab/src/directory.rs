@@ -24,9 +24,19 @@ impl LabDirectory {
         self.0.join("lab.json")
     }
 
+    /// The file that is there when the lab has been made with all that belongs to it.
+    pub(crate) fn made(&self) -> PathBuf {
+        self.0.join("made")
+    }
+
     /// The file that a running lab holds locked.
     pub fn lock(&self) -> PathBuf {
         self.0.join("lock")
+    }
+
+    /// What lies over this machine's `/usr` in zones.
+    pub fn tools(&self) -> PathBuf {
+        self.0.join("tools")
     }
 
     /// ZooKeeper's directory.
@@ -37,6 +47,11 @@ impl LabDirectory {
     /// Where the emulated API `name` keeps its state.
     pub fn triton(&self, name: &str) -> PathBuf {
         self.0.join("triton").join(name)
+    }
+
+    /// Where routers write down which rings they serve, and when.
+    pub fn rings(&self) -> PathBuf {
+        self.0.join("rings")
     }
 
     /// Where all zones are.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::triton::http::{ApiFault, ApiName};
-use crate::triton::vmapi::JobFault;
+use crate::triton::vmapi::{JobFault, JobTask};
 
 /// Something that is broken on purpose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,12 @@ pub enum Fault {
         /// The compute node.
         server: Uuid,
     },
+    /// A compute node loses its power: all its zones that run are killed, and CNAPI gets no answer from it. Healing boots the
+    /// zones.
+    Power {
+        /// The compute node.
+        server: Uuid,
+    },
     /// An API misbehaves.
     Api {
         /// The API.
@@ -61,6 +67,55 @@ pub enum Fault {
     },
     /// The next job of VMAPI for a task fails.
     Job(JobFault),
+    /// VMAPI's jobs for a task take longer. Healing lets those go on that wait.
+    JobDelay {
+        /// The task.
+        task: JobTask,
+        /// So much longer than usual.
+        seconds: u32,
+    },
+}
+
+impl Fault {
+    /// Whether two faults break the same, so that healing one would undo the other.
+    pub(crate) fn clashes(&self, other: &Self) -> bool {
+        self.subject() == other.subject()
+    }
+
+    /// The zone that it is in.
+    pub(crate) fn zone(&self) -> Option<Uuid> {
+        match self {
+            Self::Kill { zone }
+            | Self::Freeze { zone }
+            | Self::Slow { zone, .. }
+            | Self::DiskFull { zone }
+            | Self::Lag { zone } => Some(*zone),
+            Self::ZooKeeper
+            | Self::Server { .. }
+            | Self::Power { .. }
+            | Self::Api { .. }
+            | Self::Image { .. }
+            | Self::Job(_)
+            | Self::JobDelay { .. } => None,
+        }
+    }
+
+    /// What is broken: of which kind, and which one of that kind.
+    fn subject(&self) -> (&'static str, String) {
+        match self {
+            Self::Kill { zone } | Self::Freeze { zone } | Self::Slow { zone, .. } => {
+                ("processes", zone.to_string())
+            }
+            Self::DiskFull { zone } => ("disk", zone.to_string()),
+            Self::Lag { zone } => ("replay", zone.to_string()),
+            Self::ZooKeeper => ("zookeeper", String::new()),
+            Self::Server { server } | Self::Power { server } => ("server", server.to_string()),
+            Self::Api { api, .. } => ("api", api.to_string()),
+            Self::Image { image } => ("image", image.to_string()),
+            Self::Job(job) => ("job", format!("{job:?}")),
+            Self::JobDelay { task, .. } => ("job-delay", task.to_string()),
+        }
+    }
 }
 
 /// A fault that was caused and not healed yet.
@@ -87,10 +142,14 @@ impl fmt::Display for Fault {
             Self::Lag { zone } => write!(f, "the standby in zone {zone} replays nothing"),
             Self::ZooKeeper => f.write_str("ZooKeeper is killed"),
             Self::Server { server } => write!(f, "compute node {server} does not answer"),
+            Self::Power { server } => write!(f, "compute node {server} has no power"),
             Self::Api { api, how } => write!(f, "{api} {how}"),
             Self::Image { image } => write!(f, "the file of image {image} is corrupt"),
             Self::Job(JobFault { task, message, .. }) => {
                 write!(f, "the next job to {task} fails: {message}")
+            }
+            Self::JobDelay { task, seconds } => {
+                write!(f, "jobs to {task} take {seconds} s longer")
             }
         }
     }

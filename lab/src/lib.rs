@@ -18,7 +18,9 @@ mod options;
 mod pg_dump;
 mod postgres;
 mod process;
+mod programs;
 mod registrar;
+mod rings;
 pub mod seed;
 pub mod service;
 mod sitter;
@@ -31,10 +33,12 @@ pub use address::AddressBlock;
 pub use directory::LabDirectory;
 pub use fault::{ActiveFault, Fault};
 pub use lab::{
-    Lab, LabBuilder, LabError, ProofError, primary, prove, ring_in_use, running, zone_shell,
+    Lab, LabBuilder, LabError, ProofError, primary, prove, rings_served, running, zone_shell,
     zookeeper_shell,
 };
 pub use layout::{Host, Layout, LayoutError, Role, Server, ServiceImage, ZoneSpec};
 pub use options::Options;
+pub use programs::Programs;
+pub use rings::JournalError;
 pub use triton::http::{ApiFault, ApiFaults, ApiName, FaultKind};
 pub use triton::vmapi::{JobFault, JobTask};

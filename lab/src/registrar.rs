@@ -1,18 +1,20 @@
 //! Registers a zone's services in ZooKeeper, as DNS has them in production.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use zookeeper::{Acls, Client, CreateMode};
 
+use crate::control::ExecRequest;
+use crate::layout::Layout;
 use crate::moray::config::{ZooKeeperConfig, read};
 use crate::service::{ServiceContext, Stopped, terminated};
+use crate::zones::{Entrance, enter};
 use crate::zookeeper::make_path;
 
-/// How often the health of the zone is looked at, and the time between attempts to reach ZooKeeper.
+/// The time between attempts to reach ZooKeeper.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// `/opt/smartdc/registrar/etc/config.json`.
@@ -38,11 +40,73 @@ struct Registration {
     ports: Vec<u16>,
 }
 
-/// When the zone may be entered.
+/// When the zone may be entered. The names are production's.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct HealthCheck {
-    /// The zone is healthy while this file is there.
-    file: PathBuf,
+    /// Run by bash in the zone: the zone is healthy when it succeeds.
+    command: String,
+    /// It only has to end in time.
+    #[serde(default)]
+    ignore_exit_status: bool,
+    /// Milliseconds between two runs.
+    #[serde(default = "a_minute")]
+    interval: u64,
+    /// After so many failures in a row the zone is ill.
+    #[serde(default = "five")]
+    threshold: u32,
+    /// How long it may take, in milliseconds.
+    #[serde(default = "a_second")]
+    timeout: u64,
+}
+
+fn a_minute() -> u64 {
+    60_000
+}
+
+fn a_second() -> u64 {
+    1000
+}
+
+fn five() -> u32 {
+    5
+}
+
+/// Asks a zone how it is.
+struct Doctor {
+    check: HealthCheck,
+    entrance: Entrance,
+}
+
+impl Doctor {
+    async fn finds_it_well(&self) -> bool {
+        let argv = ["/bin/bash", "-c", &self.check.command].map(ToOwned::to_owned).into();
+        let time = Duration::from_millis(self.check.timeout);
+        let request = ExecRequest { argv, ..ExecRequest::default() }.within(time);
+        match enter(&self.entrance, &request).await {
+            Ok(done) => !done.timed_out && (self.check.ignore_exit_status || done.exit_code == 0),
+            Err(error) => {
+                tracing::warn!(%error, "cannot ask for the zone's health");
+                false
+            }
+        }
+    }
+
+    /// Waits until the zone is well.
+    async fn well(&self) {
+        while !self.finds_it_well().await {
+            tokio::time::sleep(Duration::from_millis(self.check.interval)).await;
+        }
+    }
+
+    /// Waits until the zone is ill.
+    async fn ill(&self) {
+        let mut failures = 0;
+        while failures < self.check.threshold.max(1) {
+            tokio::time::sleep(Duration::from_millis(self.check.interval)).await;
+            failures = if self.finds_it_well().await { 0 } else { failures + 1 };
+        }
+    }
 }
 
 /// The node that has those of a domain as its children: the domain's parts from the last to the first.
@@ -75,28 +139,49 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
     let directory = context.directory();
     let path = directory.in_zone(context.zone, "/opt/smartdc/registrar/etc/config.json");
     let config: Config = read(&path).await?;
-    let healthy =
-        config.health_check.as_ref().map(|check| directory.in_zone(context.zone, &check.file));
+    let layout: Layout = read(&directory.layout()).await?;
+    let doctor = config.health_check.clone().map(|check| {
+        let entrance = Entrance {
+            root: directory.zone_root(context.zone),
+            program: layout.program.first().cloned().unwrap_or_default(),
+            user: None,
+            zone: context.zone.to_string(),
+            control: format!("http://{}", layout.block.control()),
+            lab: directory.clone(),
+            disk_full: false,
+        };
+        Doctor { check, entrance }
+    });
     let parent = path_of(&config.registration.domain);
     let path = format!("{parent}/{}", context.zone);
     let entry = config.entry();
     let mut session = None;
     let keep = async {
         loop {
-            if let Some(file) = &healthy {
-                while !tokio::fs::try_exists(file).await.unwrap_or(false) {
-                    tokio::time::sleep(INTERVAL).await;
-                }
+            if let Some(doctor) = &doctor {
+                doctor.well().await;
             }
             let result = async {
                 let client = session.insert(config.zookeeper.connect().await?);
                 register(client, &parent, &path, entry.as_bytes()).await?;
                 tracing::info!(path, "registered");
-                over(client).await;
-                Ok::<(), Stopped>(())
+                let ill = async {
+                    match &doctor {
+                        Some(doctor) => doctor.ill().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    () = over(client) => Ok::<bool, Stopped>(false),
+                    () = ill => {
+                        client.delete(&path, None).await?;
+                        Ok(true)
+                    }
+                }
             };
             match result.await {
-                Ok(()) => tracing::warn!(path, "the session is over; registering again"),
+                Ok(true) => tracing::warn!(path, "the zone is ill: no longer registered"),
+                Ok(false) => tracing::warn!(path, "the session is over; registering again"),
                 Err(error) => tracing::warn!(path, %error, "cannot register; trying again"),
             }
             tokio::time::sleep(INTERVAL).await;

@@ -91,12 +91,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Service::Tool { name, arguments } = arguments.service {
         return crate::tools::main(&name, arguments);
     }
-    // Complaining of a log that cannot be written, on a full disk, would fail in the same way, and end a task.
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .log_internal_errors(false)
-        .init();
+    // A log that cannot be written, as on a full disk, is lost. To say so on the same stream would be a panic.
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false);
+    log.log_internal_errors(false).init();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {

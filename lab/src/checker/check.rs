@@ -7,9 +7,10 @@ use fash::HashOutOfRange;
 use super::history::{History, ObjectHistory};
 use super::object::{Look, judge};
 use super::report::Findings;
-use super::{
-    CheckOptions, Ghosts, Report, Rings, Row, Shard, Violation, ViolationKind, World, counts,
-};
+use super::{CheckOptions, Report, Rings, Row, Shard, Violation, ViolationKind, World, counts};
+
+/// What is wrong with a row of a load that the load has not written.
+pub(super) const NEVER_WRITTEN: &str = "the key is one of a load, but no write of it is in the log";
 
 /// A check cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -56,9 +57,17 @@ pub fn check(
     }
     let slack = micros(options.clock_slack);
     let moved = options.moved.clone().unwrap_or_else(|| rings.moved());
-    let rows = RowsByKey::new(world);
-    let mut check =
-        Check { history, world, rings, options, slack, moved, rows, found: Findings::default() };
+    let mut check = Check {
+        history,
+        world,
+        rings,
+        options,
+        slack,
+        moved,
+        handovers: rings.handovers(),
+        rows: RowsByKey::new(world),
+        found: Findings::default(),
+    };
     let vnodes = check.objects()?;
     check.strangers()?;
     for shard in &world.shards {
@@ -117,6 +126,7 @@ pub(super) struct Check<'a> {
     pub(super) options: &'a CheckOptions,
     pub(super) slack: u64,
     pub(super) moved: BTreeSet<u32>,
+    pub(super) handovers: BTreeSet<(String, String)>,
     rows: RowsByKey<'a>,
     pub(super) found: Findings,
 }
@@ -226,23 +236,11 @@ impl<'a> Check<'a> {
         self.found.checked.rows += 1;
         self.found.checked.null_vnodes += u64::from(row.vnode.is_none());
         let put_alone = object.is_some_and(|object| self.was_put_alone(object, row));
-        let mut wrong = |kind, text| {
-            let (bucket, key) = (row.bucket.to_string(), row.key.to_string());
-            let pnode = Some(shard.pnode.clone());
-            self.found.add(Violation { kind, bucket, key, vnode, pnode, text });
-        };
         if ownership.is_none(shard) {
-            let allowed = match self.options.ghosts {
-                Ghosts::Anywhere => true,
-                Ghosts::OfMoved => self.moved.contains(&vnode),
-                Ghosts::Nowhere => false,
-            };
-            if !allowed {
-                wrong(ViolationKind::Ghost, format!("the owner is {}", ownership.newest));
-            }
-            *self.found.ghosts.entry(vnode).or_default() += 1;
+            self.ghost(shard, row, vnode, ownership.newest, object);
             return;
         }
+        let mut wrong = |kind, text| self.found.add(at_row(kind, shard, row, vnode, text));
         match row.vnode {
             Some(number) if number != i64::from(vnode) => {
                 let text = format!("the column _vnode is {number}");
@@ -263,19 +261,24 @@ impl<'a> Check<'a> {
         attempt.is_some_and(|attempt| !attempt.batch)
     }
 
+    /// Whether a key is one of the history's loads.
+    pub(super) fn is_of_load(&self, key: &str) -> bool {
+        self.history.prefixes.iter().any(|prefix| key.contains(&**prefix))
+    }
+
     /// Judges the rows of objects that are not in the history.
     fn strangers(&mut self) -> Result<(), CheckError> {
         for ((bucket, key), rows) in std::mem::take(&mut self.rows.0) {
             let vnode = self.vnode(bucket, key)?;
             let ownership = self.ownership(vnode)?;
-            let of_load = self.history.prefixes.iter().any(|prefix| key.contains(&**prefix));
+            let of_load = self.is_of_load(key);
             for (shard, row) in rows {
                 self.row(shard, row, vnode, &ownership, None);
                 if !ownership.is_certain(shard) {
                     continue;
                 }
                 let text = if of_load {
-                    "the key is one of a load, but no write of it is in the log"
+                    NEVER_WRITTEN
                 } else if !self.options.allow_strangers {
                     "no log and no seed tells of it"
                 } else {
@@ -296,6 +299,18 @@ impl<'a> Check<'a> {
         }
         Ok(())
     }
+}
+
+/// A violation that is a row.
+pub(super) fn at_row(
+    kind: ViolationKind,
+    shard: &Shard,
+    row: &Row,
+    vnode: u32,
+    text: String,
+) -> Violation {
+    let (bucket, key) = (row.bucket.to_string(), row.key.to_string());
+    Violation { kind, bucket, key, vnode, pnode: Some(shard.pnode.clone()), text }
 }
 
 fn at<'a>(rows: &[(&'a Shard, &'a Row)], owner: &Shard) -> Option<&'a Row> {

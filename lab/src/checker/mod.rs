@@ -25,9 +25,15 @@
 //! time after its start. From that follows what each object can be at its owner when its shard is read; everything else
 //! is a [`Violation`]. Nothing that can have happened in a right tier is one. While a vnode changes its owner, no row of
 //! it proves anything; [`Checked::in_transit`] tells of how many objects that was so.
+//!
+//! Rows at a shard that does not own them are ghosts. They are counted apart, and are violations only where
+//! [`CheckOptions::ghosts`] does not allow them: before somebody has cleaned up they are what a move leaves. What was
+//! never written is a phantom on either side.
 
+mod block;
 mod check;
 mod counts;
+mod ghosts;
 mod history;
 mod masters;
 mod object;
@@ -42,6 +48,7 @@ mod table;
 mod violation;
 mod world;
 
+pub use block::WriteBlock;
 pub use check::{CheckError, check};
 pub use history::History;
 pub use options::{CheckOptions, Ghosts};

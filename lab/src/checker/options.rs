@@ -30,9 +30,12 @@ pub struct CheckOptions {
 pub enum Ghosts {
     /// Anywhere.
     Anywhere,
-    /// Of vnodes that were moved.
+    /// Of vnodes that were moved, at shards that owned them at some time.
     #[default]
     OfMoved,
+    /// As [`Self::OfMoved`], and at a shard that vnodes were moved to, of all vnodes of the shard that they came from: a
+    /// new shard begins as a copy of the old one.
+    OfSplits,
     /// Nowhere.
     Nowhere,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Outages, Violation, ViolationKind};
+use super::{Outages, Violation, ViolationKind, WriteBlock};
 use crate::load::Latency;
 
 /// What a check has found. Its `Display` is a table for people.
@@ -22,6 +22,8 @@ pub struct Report {
     pub moved_writes: Outages,
     /// When writes to other vnodes failed.
     pub untouched_writes: Outages,
+    /// How long moved vnodes took no writes.
+    pub write_block: WriteBlock,
     /// When reads failed.
     pub reads: Outages,
     /// How long acknowledged writes took from when they were due.
@@ -41,6 +43,8 @@ pub struct Checked {
     pub rows: u64,
     /// Rows with a null in the column `_vnode`.
     pub null_vnodes: u64,
+    /// Rows of moved vnodes at shards that do not own them.
+    pub ghosts_of_moved: u64,
     /// Rows at their owners of objects that are not in the history.
     pub strangers: u64,
     /// Attempts to write.
@@ -79,6 +83,7 @@ pub(super) struct Findings {
     pub(super) ghosts: BTreeMap<u32, u64>,
     pub(super) moved_writes: Outages,
     pub(super) untouched_writes: Outages,
+    pub(super) write_block: WriteBlock,
     pub(super) reads: Outages,
     pub(super) write_latency: crate::load::Latency,
     pub(super) read_latency: crate::load::Latency,
@@ -116,6 +121,7 @@ impl Findings {
             ghosts: self.ghosts,
             moved_writes: self.moved_writes,
             untouched_writes: self.untouched_writes,
+            write_block: self.write_block,
             reads: self.reads,
             write_latency: self.write_latency,
             read_latency: self.read_latency,

@@ -1,5 +1,8 @@
 //! How many requests there were, how long they took, and when they failed.
 
+use std::collections::BTreeMap;
+
+use super::block::{Answered, WriteBlock};
 use super::check::Check;
 use super::object::between;
 use super::outages::{Outages, Sample};
@@ -40,11 +43,32 @@ impl Check<'_> {
             }
         }
         self.found.write_latency = latencies.summary();
+        self.found.write_block = WriteBlock::of(&self.answered(vnodes));
         let (moved, untouched): (Vec<_>, Vec<_>) =
             samples.into_iter().partition(|sample| self.moved.contains(&sample.vnode));
         self.found.moved_writes = Outages::of(moved.into_iter());
         self.found.untouched_writes = Outages::of(untouched.into_iter());
         self.reads(vnodes);
+    }
+
+    /// The writes of each moved vnode that were acknowledged or failed.
+    fn answered(&self, vnodes: &[u32]) -> BTreeMap<u32, Vec<Answered<'_>>> {
+        let mut answered: BTreeMap<u32, Vec<_>> = BTreeMap::new();
+        for attempt in &self.history.attempts {
+            let vnode = vnodes.get(attempt.object).filter(|vnode| self.moved.contains(vnode));
+            let (Some(vnode), Some(end)) = (vnode, attempt.end) else { continue };
+            let (failed, pnode) = match &attempt.outcome {
+                Some(Outcome::Acknowledged { node, .. }) => {
+                    (false, node.as_ref().map(|node| &*node.pnode))
+                }
+                Some(Outcome::Refused { error }) if is_answer(error) => (false, None),
+                Some(Outcome::Refused { .. } | Outcome::Unknown { .. }) => (true, None),
+                None => continue,
+            };
+            let write = Answered { start: attempt.start, end, failed, pnode };
+            answered.entry(*vnode).or_default().push(write);
+        }
+        answered
     }
 
     fn reads(&mut self, vnodes: &[u32]) {

@@ -104,6 +104,21 @@ impl Rings {
         if rest.is_empty() { BTreeSet::new() } else { (0..count).filter(moved).collect() }
     }
 
+    /// The pairs of shards of which the first gave a vnode to the second.
+    pub(super) fn handovers(&self) -> BTreeSet<(String, String)> {
+        let mut pairs = BTreeSet::new();
+        for (older, newer) in self.rings.iter().zip(self.rings.iter().skip(1)) {
+            for vnode in 0..older.ring.vnode_count() {
+                if let (Some(from), Some(to)) = (older.owner(vnode), newer.owner(vnode))
+                    && from != to
+                {
+                    pairs.insert((from.as_str().to_owned(), to.as_str().to_owned()));
+                }
+            }
+        }
+        pairs
+    }
+
     /// Whether the rings differ in nothing but owners.
     pub(super) fn are_alike(&self) -> bool {
         let shape =

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Formatter};
 
-use super::{Outages, Report, ViolationKind};
+use super::{Outages, Report, ViolationKind, WriteBlock};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -30,8 +30,10 @@ impl fmt::Display for Report {
         )?;
         line(f, "  latency", &self.read_latency.to_string())?;
         let ghosts: u64 = self.ghosts.values().sum();
-        line(f, "ghost rows", &format!("{ghosts} of {} vnodes", self.ghosts.len()))?;
+        let of_moved = with(ghosts, &[(c.ghosts_of_moved, "of moved vnodes")]);
+        line(f, "ghost rows", &format!("{of_moved} of {} vnodes", self.ghosts.len()))?;
         outages(f, "moved vnodes: writes", &self.moved_writes)?;
+        block(f, &self.write_block)?;
         outages(f, "other vnodes: writes", &self.untouched_writes)?;
         outages(f, "all vnodes: reads", &self.reads)?;
         writeln!(f)?;
@@ -78,6 +80,20 @@ fn outages(f: &mut Formatter<'_>, name: &str, outages: &Outages) -> fmt::Result 
     );
     // Too long to stand beside a name.
     writeln!(f, "    {text}")
+}
+
+fn block(f: &mut Formatter<'_>, block: &WriteBlock) -> fmt::Result {
+    let WriteBlock { handovers, blocked, longest, median, .. } = block;
+    if *handovers == 0 {
+        return Ok(());
+    }
+    let text = format!("{handovers} seen by writes, {blocked} with writes that failed");
+    line(f, "  handovers", &text)?;
+    if *blocked == 0 {
+        return Ok(());
+    }
+    let text = format!("longest {}, median {}", seconds(*longest), seconds(*median));
+    line(f, "  write block", &text)
 }
 
 fn seconds(micros: u64) -> String {

@@ -17,7 +17,7 @@ use crate::control::ExecRequest;
 use crate::directory::LabDirectory;
 use crate::layout::{Layout, ZoneSpec};
 use crate::service::{ServiceContext, Stopped};
-use crate::zones::{Entrance, enter, write_atomically};
+use crate::zones::{Account, Confined, Entrance, enter};
 
 /// How long the command of a manifest may take.
 const POST_CMD_TIME: Duration = Duration::from_mins(1);
@@ -100,7 +100,7 @@ impl Automatic {
     }
 }
 
-/// Asks SAPI once, and writes the files that are not what they should be. Returns those.
+/// Asks SAPI once, and writes the files that are not what they should be. Returns those. They belong to `owner`.
 ///
 /// # Errors
 /// SAPI does not answer, a template is malformed, or a file cannot be written. Files before it are written.
@@ -108,11 +108,13 @@ pub(crate) async fn pass(
     sapi: &Sapi,
     directory: &LabDirectory,
     automatic: &Automatic,
+    owner: Option<&Account>,
 ) -> Result<Vec<PathBuf>, AgentError> {
     let zone = automatic.zone;
     let asked = sapi.configuration(zone, None).await;
     let asked = asked.map_err(|source| AgentError::Sapi { zone, source })?;
-    let changed = asked.map(|(configuration, _)| apply(&configuration, directory, automatic));
+    let changed =
+        asked.map(|(configuration, _)| apply(&configuration, directory, automatic, owner));
     let changed = changed.transpose()?.unwrap_or_default();
     Ok(changed.into_iter().map(|changed| changed.path).collect())
 }
@@ -127,18 +129,25 @@ fn apply(
     configuration: &Configuration,
     directory: &LabDirectory,
     automatic: &Automatic,
+    owner: Option<&Account>,
 ) -> Result<Vec<Changed>, AgentError> {
     let values = values(&configuration.metadata, automatic);
+    let root = directory.zone_root(automatic.zone);
+    let unwritten = |path: &Path| {
+        let path = path.to_owned();
+        move |source| AgentError::Write { path, source }
+    };
+    let confined = Confined::open(&root, owner).map_err(unwritten(&root))?;
     let mut changed = Vec::new();
     for manifest in &configuration.manifests {
         let path = place(manifest, directory, automatic.zone)?;
         let text = render(&text(&manifest.template), &values)
             .map_err(|source| AgentError::Template { manifest: manifest.name.clone(), source })?;
-        if fs::read(&path).is_ok_and(|contents| contents == text.as_bytes()) {
+        let inside = Path::new(&manifest.path);
+        if confined.read(inside).is_ok_and(|contents| contents == text.as_bytes()) {
             continue;
         }
-        write_atomically(&path, text.as_bytes())
-            .map_err(|source| AgentError::Write { path: path.clone(), source })?;
+        confined.write(inside, text.as_bytes()).map_err(unwritten(&path))?;
         tracing::info!(manifest = manifest.name, path = manifest.path, "written");
         changed.push(Changed { path, post_cmd: manifest.post_cmd.clone() });
     }
@@ -184,7 +193,7 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
         user: None,
         zone: context.zone.to_string(),
         control: format!("http://{}", layout.block.control()),
-        lab: directory.path().to_owned(),
+        lab: directory.clone(),
         disk_full: false,
     };
     let mut terminate = signal(SignalKind::terminate())?;
@@ -198,15 +207,17 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
         }
         match sapi.configuration(context.zone, etag.as_deref()).await {
             Ok(None) => {}
-            Ok(Some((configuration, new))) => match apply(&configuration, &directory, &automatic) {
-                Ok(changed) => {
-                    etag = new;
-                    run_commands(changed, &entrance).await;
+            Ok(Some((configuration, new))) => {
+                match apply(&configuration, &directory, &automatic, None) {
+                    Ok(changed) => {
+                        etag = new;
+                        run_commands(changed, &entrance).await;
+                    }
+                    Err(error) => {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "not rendered");
+                    }
                 }
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "not rendered");
-                }
-            },
+            }
             Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "not polled"),
         }
     }
@@ -249,23 +260,25 @@ mod tests {
     fn files_are_written_when_they_change() {
         let lab = tempfile::tempdir().unwrap();
         let directory = LabDirectory::new(lab.path());
+        fs::create_dir_all(directory.zone_root(automatic().zone)).unwrap();
         let template = json!("{{KEY}} of {{auto.ZONENAME}} at {{auto.MANTA_IP}}");
         let first = configuration("/opt/x/etc/config.json", &template, "one");
-        let written = apply(&first, &directory, &automatic()).unwrap();
+        let written = apply(&first, &directory, &automatic(), None).unwrap();
         let expected = "one of 00000000-0000-0000-0000-000000000001 at 127.77.203.40";
         assert_eq!(fs::read_to_string(&written[0].path).unwrap(), expected);
         assert!(written[0].path.ends_with("root/opt/x/etc/config.json"));
-        assert!(apply(&first, &directory, &automatic()).unwrap().is_empty());
+        assert!(apply(&first, &directory, &automatic(), None).unwrap().is_empty());
         let second = configuration("/opt/x/etc/config.json", &template, "two");
-        assert_eq!(apply(&second, &directory, &automatic()).unwrap().len(), 1);
+        assert_eq!(apply(&second, &directory, &automatic(), None).unwrap().len(), 1);
     }
 
     #[test]
     fn an_object_stands_for_its_json() {
         let lab = tempfile::tempdir().unwrap();
         let directory = LabDirectory::new(lab.path());
+        fs::create_dir_all(directory.zone_root(automatic().zone)).unwrap();
         let configuration = configuration("/etc/x", &json!({"service": "{{KEY}}"}), "s");
-        let written = apply(&configuration, &directory, &automatic()).unwrap();
+        let written = apply(&configuration, &directory, &automatic(), None).unwrap();
         let value: Value = serde_json::from_slice(&fs::read(&written[0].path).unwrap()).unwrap();
         assert_eq!(value, json!({"service": "s"}));
     }
@@ -274,10 +287,26 @@ mod tests {
     fn files_of_others_are_not_written() {
         let lab = tempfile::tempdir().unwrap();
         let directory = LabDirectory::new(lab.path());
+        fs::create_dir_all(directory.zone_root(automatic().zone)).unwrap();
         for path in ["/../../x", "etc/x", "/a/../b", "/", ""] {
             let configuration = configuration(path, &json!("x"), "");
-            let error = apply(&configuration, &directory, &automatic()).err().unwrap();
+            let error = apply(&configuration, &directory, &automatic(), None).err().unwrap();
             assert!(matches!(error, AgentError::Path { .. }), "{path}");
         }
+    }
+
+    #[test]
+    fn a_link_of_the_zone_leads_to_no_other() {
+        let lab = tempfile::tempdir().unwrap();
+        let directory = LabDirectory::new(lab.path());
+        let zone = automatic().zone;
+        let other = directory.zone_root(Uuid::from_u128(9));
+        fs::create_dir_all(&other).unwrap();
+        fs::create_dir_all(directory.zone_root(zone)).unwrap();
+        std::os::unix::fs::symlink(&other, directory.in_zone(zone, "/opt")).unwrap();
+        let configuration = configuration("/opt/x", &json!("x"), "");
+        let error = apply(&configuration, &directory, &automatic(), None).err().unwrap();
+        assert!(matches!(error, AgentError::Write { .. }));
+        assert_eq!(fs::read_dir(&other).unwrap().count(), 0);
     }
 }

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 
 use crate::layout::Layout;
 use crate::moray::config::{self, ZooKeeperConfig};
+use crate::rings::Serving;
 use crate::service::{ServiceContext, Stopped, terminated};
 
 /// The file that says to the registrar that the zone may be entered in the name service.
@@ -64,6 +65,12 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
     // the same.
     let locked = RingEditor::open(root(&format!("/electric-moray/chash/leveldb-{port}")))?;
     let ring = locked.reader().load()?;
+    let journals = context.directory().rings();
+    tokio::fs::create_dir_all(&journals).await?;
+    // Before anything is served, for the proof of what became of writes.
+    let serving = Serving::begin(&journals, context.zone, port, &ring).map_err(|error| {
+        format!("cannot write down in {} which ring is served: {error}", journals.display())
+    })?;
     let router = Arc::new(routing::Router::new(ring, config.ring_cfg.index_shards));
     let shards = shards::Shards::follow(config.zookeeper, router.pnodes())?;
     if let Some(directory) = ready.parent() {
@@ -87,7 +94,10 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
         error = status::serve(listener, status) => Err(error.into()),
         result = terminated() => Ok(result?),
     };
-    drop((server, locked));
+    // Nothing is passed on after that.
+    drop(server);
+    serving.end()?;
+    drop(locked);
     result
 }
 

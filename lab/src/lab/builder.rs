@@ -14,6 +14,7 @@ use crate::address::AddressBlock;
 use crate::directory::LabDirectory;
 use crate::layout::Layout;
 use crate::options::Options;
+use crate::programs::Programs;
 
 /// What is called with every step of a start.
 pub(super) type OnProgress = Box<dyn Fn(&str) + Send + Sync>;
@@ -24,6 +25,7 @@ pub struct LabBuilder {
     directory: Option<PathBuf>,
     block: Option<AddressBlock>,
     program: Option<Vec<PathBuf>>,
+    programs: Programs,
     on_progress: OnProgress,
 }
 
@@ -39,6 +41,7 @@ pub(super) struct Claim {
     pub(super) lock: File,
     /// The address of its control: whoever has it, has the block.
     pub(super) control: TcpListener,
+    pub(super) programs: Programs,
     pub(super) on_progress: OnProgress,
 }
 
@@ -59,6 +62,7 @@ impl LabBuilder {
             directory: None,
             block: None,
             program: None,
+            programs: Programs::default(),
             on_progress: Box::new(|_| ()),
         }
     }
@@ -89,6 +93,13 @@ impl LabBuilder {
     #[must_use]
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = Some(vec![program.into()]);
+        self
+    }
+
+    /// Where the programs of this machine are that labs need. Default: where Debian has them.
+    #[must_use]
+    pub fn programs(mut self, programs: Programs) -> Self {
+        self.programs = programs;
         self
     }
 
@@ -134,32 +145,31 @@ impl LabBuilder {
 
     async fn claim(self) -> Result<Claim, LabError> {
         home::remove_dead();
+        let found = host::look(&self.programs)?;
         let program = self.program.clone().map_or_else(host::this_program, Ok)?;
-        let existing = match &self.directory {
-            Some(directory) => existing(&LabDirectory::new(directory))?,
+        // A directory of the caller's is locked before anything else: who has the lock, has its addresses too.
+        let kept = self.directory.as_deref().map(take).transpose()?;
+        let existing = match &kept {
+            Some((directory, _)) => existing(directory)?,
             None => None,
         };
         let wanted = existing.as_ref().map(|layout| layout.block).or(self.block);
         let (block, control) = block(wanted).await?;
-        let transient = self.directory.is_none();
-        let directory = self.directory.unwrap_or_else(|| home::transient(block.number()));
-        let remnant = transient.then(|| Remnant::new(directory.clone()));
-        fs::create_dir_all(&directory).map_err(LabError::file("make", &directory))?;
-        // Others must get through it: the lab's services run as another user.
-        let directory = fs::canonicalize(&directory).map_err(LabError::file("find", &directory))?;
-        let mode = Permissions::from_mode(0o755);
-        fs::set_permissions(&directory, mode).map_err(LabError::file("open up", &directory))?;
-        let directory = LabDirectory::new(directory);
-        let lock = home::lock(&directory)
-            .map_err(LabError::file("lock", directory.lock()))?
-            .ok_or_else(|| LabError::Running(directory.path().to_owned()))?;
-        // It was killed, perhaps, and what commands in its zones had started goes on.
-        kill(directory.path())
-            .map_err(LabError::file("end what is left of the lab in", directory.path()))?;
+        let (directory, lock, remnant) = match kept {
+            Some((directory, lock)) => (directory, lock, None),
+            None => {
+                let (directory, lock) = take(&home::transient(block.number()))?;
+                let remnant = Remnant::new(directory.path().to_owned());
+                (directory, lock, Some(remnant))
+            }
+        };
         let program = copy(&program, &directory)?;
-        let host = host::find(program, directory.path().to_owned(), block)?;
+        let host = found.host(program, directory.path().to_owned(), block);
         let (layout, is_new) = match existing {
             Some(mut layout) => {
+                if !directory.made().exists() {
+                    return Err(LabError::HalfMade(directory.path().to_owned()));
+                }
                 if self.options.is_some_and(|options| options != layout.options) {
                     return Err(LabError::OtherOptions(directory.path().to_owned()));
                 }
@@ -172,9 +182,27 @@ impl LabBuilder {
             None => (Layout::new(self.options.unwrap_or_default(), block, host)?, true),
         };
         write(&layout, &directory)?;
-        let on_progress = self.on_progress;
-        Ok(Claim { layout, directory, remnant, is_new, lock, control, on_progress })
+        let Self { on_progress, programs, .. } = self;
+        Ok(Claim { layout, directory, remnant, is_new, lock, control, programs, on_progress })
     }
+}
+
+/// Makes a directory if there is none, and locks it.
+fn take(directory: &Path) -> Result<(LabDirectory, File), LabError> {
+    fs::create_dir_all(directory).map_err(LabError::file("make", directory))?;
+    let directory = fs::canonicalize(directory).map_err(LabError::file("find", directory))?;
+    let directory = LabDirectory::new(directory);
+    let lock = home::lock(&directory)
+        .map_err(LabError::file("lock", directory.lock()))?
+        .ok_or_else(|| LabError::Running(directory.path().to_owned()))?;
+    // Others must get through it: the lab's services run as another user.
+    let mode = Permissions::from_mode(0o755);
+    fs::set_permissions(directory.path(), mode)
+        .map_err(LabError::file("open up", directory.path()))?;
+    // It was killed, perhaps, and what commands in its zones had started goes on.
+    kill(directory.path())
+        .map_err(LabError::file("end what is left of the lab in", directory.path()))?;
+    Ok((directory, lock))
 }
 
 /// The layout of the lab that is in a directory. `None`: there is none yet.

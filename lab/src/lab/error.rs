@@ -19,10 +19,15 @@ pub enum LabError {
     #[error(transparent)]
     Layout(#[from] LayoutError),
     /// A program that labs need is not installed.
-    #[error("{program} is missing: install Debian's package {package}")]
+    #[error(
+        "labs need {program}, which is not in {}: apt-get install {package}",
+        list(directories)
+    )]
     Missing {
-        /// The program.
+        /// The program, or the file.
         program: String,
+        /// Where it was looked for.
+        directories: Vec<PathBuf>,
         /// Where Debian has it.
         package: &'static str,
     },
@@ -34,6 +39,12 @@ pub enum LabError {
         "the lab in {} was made with other options: leave the options out, or choose another directory", .0.display()
     )]
     OtherOptions(PathBuf),
+    /// The first start of the lab in the directory was broken off.
+    #[error(
+        "the lab in {} was never finished: its first start was broken off. Remove the directory, or choose another",
+        .0.display()
+    )]
+    HalfMade(PathBuf),
     /// A file or directory of the lab cannot be made, read or written.
     #[error("cannot {action} {}", path.display())]
     File {
@@ -105,4 +116,8 @@ impl LabError {
         let path = path.into();
         move |source| Self::File { action, path, source }
     }
+}
+
+fn list(directories: &[PathBuf]) -> String {
+    directories.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }

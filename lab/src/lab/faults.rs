@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::error::Cause;
 use super::start::Emulated;
+use crate::control::{ZoneState, ZoneStatus};
 use crate::fault::{ActiveFault, Fault};
 use crate::postgres::Endpoint;
 use crate::triton::cnapi::Cnapi;
@@ -42,7 +43,16 @@ pub(crate) struct Faults {
 #[derive(Default)]
 struct Active {
     last: u64,
-    faults: BTreeMap<u64, (ActiveFault, Option<Slowing>)>,
+    faults: BTreeMap<u64, (ActiveFault, Going)>,
+}
+
+/// What goes with a fault until it is healed.
+enum Going {
+    Nothing,
+    /// A zone that is slowed down.
+    Slowing(Slowing),
+    /// Zones that were killed.
+    Down(Vec<Uuid>),
 }
 
 /// A zone that is stopped and continued in turn.
@@ -81,7 +91,12 @@ impl Faults {
     /// What is broken.
     pub(crate) async fn list(&self) -> Vec<ActiveFault> {
         let mut active = self.active.lock().await;
-        // Some end by themselves.
+        self.forget_ended(&mut active);
+        active.faults.values().map(|(active, _)| active.clone()).collect()
+    }
+
+    /// Some end by themselves.
+    fn forget_ended(&self, active: &mut Active) {
         let apis = self.apis.list();
         let jobs = self.vmapi.job_faults();
         active.faults.retain(|_, (active, _)| match &active.fault {
@@ -94,19 +109,27 @@ impl Faults {
             | Fault::Lag { .. }
             | Fault::ZooKeeper
             | Fault::Server { .. }
+            | Fault::Power { .. }
+            | Fault::JobDelay { .. }
             | Fault::Image { .. } => true,
         });
-        active.faults.values().map(|(active, _)| active.clone()).collect()
     }
 
-    /// Breaks something.
+    /// Breaks something that is whole.
     pub(crate) async fn cause(&self, fault: Fault) -> Result<ActiveFault, Cause> {
         let mut active = self.active.lock().await;
-        let task = self.begin(&fault).await?;
+        self.forget_ended(&mut active);
+        if let Some((other, _)) = active.faults.values().find(|(it, _)| it.fault.clashes(&fault)) {
+            let (id, other) = (other.id, &other.fault);
+            return Err(
+                format!("that is broken already, heal it first: fault {id}, {other}").into()
+            );
+        }
+        let going = self.begin(&fault).await?;
         active.last += 1;
         let caused = ActiveFault { id: active.last, since: Timestamp::now(), fault };
         tracing::info!(id = caused.id, fault = %caused.fault, "broken on purpose");
-        active.faults.insert(caused.id, (caused.clone(), task));
+        active.faults.insert(caused.id, (caused.clone(), going));
         Ok(caused)
     }
 
@@ -118,27 +141,31 @@ impl Faults {
             Some(id) => return Err(format!("there is no fault {id}").into()),
             None => active.faults.keys().copied().collect(),
         };
-        let mut healed = Vec::new();
+        let (mut healed, mut failed) = (Vec::new(), None);
         for id in ids {
-            let Some((fault, task)) = active.faults.remove(&id) else { continue };
-            if let Some(task) = task {
-                task.end().await;
+            let Some((fault, mut going)) = active.faults.remove(&id) else { continue };
+            if let Going::Slowing(slowing) = going {
+                slowing.end().await;
+                going = Going::Nothing;
             }
-            if let Err(error) = self.end(&fault.fault).await {
-                active.faults.insert(id, (fault, None));
-                return Err(error);
+            match self.end(&fault.fault, &going).await {
+                Ok(()) => healed.push(fault),
+                Err(error) => {
+                    // The others are healed nevertheless.
+                    active.faults.insert(id, (fault, going));
+                    failed = failed.or(Some(error));
+                }
             }
-            healed.push(fault);
         }
-        Ok(healed)
+        failed.map_or(Ok(healed), Err)
     }
 
     /// Lets processes that stand still go on, so that they can be stopped.
     pub(super) async fn heal_processes(&self) {
         let mut active = self.active.lock().await;
-        for (active, task) in std::mem::take(&mut active.faults).into_values() {
-            if let Some(task) = task {
-                task.end().await;
+        for (active, going) in std::mem::take(&mut active.faults).into_values() {
+            if let Going::Slowing(slowing) = going {
+                slowing.end().await;
             }
             let (Fault::Freeze { zone } | Fault::Slow { zone, .. }) = active.fault else {
                 continue;
@@ -157,41 +184,100 @@ impl Faults {
         self.zookeeper.lock().await.kill().await;
     }
 
-    async fn begin(&self, fault: &Fault) -> Result<Option<Slowing>, Cause> {
+    async fn begin(&self, fault: &Fault) -> Result<Going, Cause> {
         match fault {
-            Fault::Kill { zone } => self.zones.kill_zone(*zone).await?,
+            Fault::Kill { zone } => {
+                if self.zones.status(*zone)?.state != ZoneState::Running {
+                    return Err(format!("zone {zone} does not run").into());
+                }
+                self.zones.kill_zone(*zone).await?;
+            }
             Fault::Freeze { zone } => self.zones.freeze_zone(*zone).await?,
             Fault::Slow { zone, percent } => {
                 self.zones.status(*zone)?;
                 let still = PERIOD * u32::from(*percent).clamp(1, 99) / 100;
-                return Ok(Some(Slowing::begin(self.zones.clone(), *zone, still)));
+                return Ok(Going::Slowing(Slowing::begin(self.zones.clone(), *zone, still)));
             }
             Fault::DiskFull { zone } => self.zones.set_disk_full(*zone, true).await?,
             Fault::Lag { zone } => self.replay(*zone, "SELECT pg_wal_replay_pause()").await?,
             Fault::ZooKeeper => self.zookeeper.lock().await.kill().await,
             Fault::Server { server } => self.cnapi.set_silent(*server, true),
+            Fault::Power { server } => return self.cut_power(*server).await.map(Going::Down),
             Fault::Api { api, how } => self.apis.set(*api, how.clone()),
             Fault::Image { image } => flip(&self.imgapi.file(*image))?,
             Fault::Job(job) => self.vmapi.fail_next(job.clone()),
+            Fault::JobDelay { task, seconds } => {
+                self.vmapi.delay(*task, Some(Duration::from_secs((*seconds).into())));
+            }
         }
-        Ok(None)
+        Ok(Going::Nothing)
     }
 
-    async fn end(&self, fault: &Fault) -> Result<(), Cause> {
+    /// Kills the zones of a compute node that run. Returns which.
+    async fn cut_power(&self, server: Uuid) -> Result<Vec<Uuid>, Cause> {
+        if !self.zones.layout().servers.iter().any(|known| known.uuid == server) {
+            return Err(format!("there is no compute node {server}").into());
+        }
+        let running =
+            |zone: &ZoneStatus| zone.spec.server == server && zone.state == ZoneState::Running;
+        let zones: Vec<Uuid> = self
+            .zones
+            .list()
+            .iter()
+            .filter(|zone| running(zone))
+            .map(|zone| zone.spec.uuid)
+            .collect();
+        let killed = zones.iter().map(|zone| self.zones.kill_zone(*zone));
+        for killed in futures_util::future::join_all(killed).await {
+            killed?;
+        }
+        self.cnapi.set_silent(server, true);
+        Ok(zones)
+    }
+
+    async fn restore_power(&self, server: Uuid, zones: &[Uuid]) -> Result<(), Cause> {
+        self.cnapi.set_silent(server, false);
+        let known = zones.iter().filter(|zone| self.zones.status(**zone).is_ok());
+        let booted = known.map(|zone| self.zones.boot(*zone));
+        for booted in futures_util::future::join_all(booted).await {
+            booted?;
+        }
+        Ok(())
+    }
+
+    async fn end(&self, fault: &Fault, going: &Going) -> Result<(), Cause> {
+        if fault.zone().is_some_and(|zone| self.zones.status(zone).is_err()) {
+            // It was destroyed meanwhile, and its fault with it.
+            return Ok(());
+        }
         match fault {
             Fault::Kill { zone } => self.zones.boot(*zone).await?,
             Fault::Freeze { zone } | Fault::Slow { zone, .. } => {
                 self.zones.thaw_zone(*zone).await?;
             }
             Fault::DiskFull { zone } => self.zones.set_disk_full(*zone, false).await?,
-            Fault::Lag { zone } => self.replay(*zone, "SELECT pg_wal_replay_resume()").await?,
+            Fault::Lag { zone } => self.resume(*zone).await?,
             Fault::ZooKeeper => self.zookeeper.lock().await.resume().await?,
             Fault::Server { server } => self.cnapi.set_silent(*server, false),
+            Fault::Power { server } => {
+                let zones = if let Going::Down(zones) = going { zones.as_slice() } else { &[] };
+                self.restore_power(*server, zones).await?;
+            }
             Fault::Api { api, .. } => self.apis.clear(*api),
             Fault::Image { image } => flip(&self.imgapi.file(*image))?,
             Fault::Job(job) => self.vmapi.forgive(job),
+            Fault::JobDelay { task, .. } => self.vmapi.delay(*task, None),
         }
         Ok(())
+    }
+
+    /// A server that was started again or promoted since replays already.
+    async fn resume(&self, zone: Uuid) -> Result<(), Cause> {
+        if self.zones.status(zone)?.state != ZoneState::Running {
+            return Ok(());
+        }
+        let sql = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_wal_replay_resume() END";
+        self.replay(zone, sql).await
     }
 
     async fn replay(&self, zone: Uuid, sql: &str) -> Result<(), Cause> {

@@ -2,11 +2,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::remains::bury;
+use crate::address::AddressBlock;
 use crate::directory::LabDirectory;
 
 /// Where labs are that are removed when they stop.
@@ -17,6 +19,11 @@ const PREFIX: &str = "reshard-lab-";
 /// The directory of a lab in a block of addresses that is removed when the lab stops.
 pub(super) fn transient(block: u8) -> PathBuf {
     Path::new(PARENT).join(format!("{PREFIX}{block}"))
+}
+
+/// The block of a directory that [`transient`] has given.
+fn block_of(name: &str) -> Option<AddressBlock> {
+    name.strip_prefix(PREFIX)?.parse().ok().map(AddressBlock::new)
 }
 
 /// Locks a lab's directory for as long as the file is open. `None`: another process has it.
@@ -35,10 +42,9 @@ pub(super) fn lock(directory: &LabDirectory) -> io::Result<Option<File>> {
 pub(super) fn remove_dead() {
     let Ok(entries) = fs::read_dir(PARENT) else { return };
     for entry in entries.flatten() {
-        let is_lab = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
-        if !is_lab {
-            continue;
-        }
+        let Some(block) = entry.file_name().to_str().and_then(block_of) else { continue };
+        // One that is only just starting has its addresses, but no lock yet. And none starts there until this is done.
+        let Ok(_control) = TcpListener::bind(block.control()) else { continue };
         let directory = LabDirectory::new(entry.path());
         let Ok(Some(_lock)) = lock(&directory) else { continue };
         match bury(directory.path()) {

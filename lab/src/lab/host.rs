@@ -3,18 +3,22 @@
 use std::env;
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::error::LabError;
 use crate::address::AddressBlock;
 use crate::layout::Host;
-use crate::postgres::Programs;
+use crate::postgres::Programs as PostgreSql;
+use crate::programs::Programs;
+use crate::zookeeper::CLASS_PATH;
 
-/// Programs on the path, and Debian's packages of them. ZooKeeper and PostgreSQL are looked for where they are started.
-const PROGRAMS: [(&str, &str); 5] = [
+/// Commands, and Debian's packages of them.
+const COMMANDS: [(&str, &str); 7] = [
     ("setpriv", "util-linux"),
-    ("unshare", "mount"),
+    ("unshare", "util-linux"),
     ("prlimit", "util-linux"),
+    ("mount", "mount"),
+    ("chown", "coreutils"),
     ("bash", "bash"),
     ("java", "default-jre-headless"),
 ];
@@ -22,23 +26,50 @@ const PROGRAMS: [(&str, &str); 5] = [
 /// Whom everything but the supervisor runs as when root starts a lab, the first that there is.
 const USERS: [&str; 2] = ["postgres", "nobody"];
 
-/// What this machine has.
-pub(super) fn find(
-    program: Vec<PathBuf>,
-    directory: PathBuf,
-    block: AddressBlock,
-) -> Result<Host, LabError> {
-    for (program, package) in PROGRAMS {
-        let directories = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
-        if !directories.iter().any(|directory| Path::new(directory).join(program).exists()) {
-            return Err(LabError::Missing { program: program.to_owned(), package });
+/// What this machine has, whatever lab is to run on it.
+pub(super) struct Found {
+    postgresql: PathBuf,
+}
+
+/// Looks whether everything is there that labs need.
+pub(super) fn look(programs: &Programs) -> Result<Found, LabError> {
+    let Programs { commands, postgresql, jars } = programs;
+    let missing = |program: &str, package, directories: &[PathBuf]| LabError::Missing {
+        program: program.to_owned(),
+        directories: directories.to_vec(),
+        package,
+    };
+    for (program, package) in COMMANDS {
+        if !commands.iter().any(|directory| directory.join(program).exists()) {
+            return Err(missing(program, package, commands));
         }
     }
-    let postgresql =
-        Programs::newest().map_err(|source| LabError::part("PostgreSQL")(source.into()))?;
-    let run_as = rustix::process::geteuid().is_root().then(unprivileged).flatten();
-    let taken_ports = (2021..=2024).filter(|port| is_taken(block, *port)).collect();
-    Ok(Host { run_as, program, postgresql: postgresql.path().to_owned(), directory, taken_ports })
+    for jar in CLASS_PATH {
+        if !jars.join(jar).exists() {
+            return Err(missing(jar, "libzookeeper-java", std::slice::from_ref(jars)));
+        }
+    }
+    match PostgreSql::newest_in(postgresql) {
+        Some(found) => Ok(Found { postgresql: found.path().to_owned() }),
+        None => {
+            let directories = std::slice::from_ref(postgresql);
+            Err(missing("the server of PostgreSQL", "postgresql", directories))
+        }
+    }
+}
+
+impl Found {
+    /// What of a layout it decides.
+    pub(super) fn host(
+        self,
+        program: Vec<PathBuf>,
+        directory: PathBuf,
+        block: AddressBlock,
+    ) -> Host {
+        let run_as = rustix::process::geteuid().is_root().then(unprivileged).flatten();
+        let taken_ports = (2021..=2024).filter(|port| is_taken(block, *port)).collect();
+        Host { run_as, program, postgresql: self.postgresql, directory, taken_ports }
+    }
 }
 
 /// Whether a program has a port on all addresses of this machine, so that no router can have it on its own.

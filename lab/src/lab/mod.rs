@@ -24,7 +24,7 @@ use tokio::sync::watch;
 pub use self::builder::LabBuilder;
 pub use self::error::LabError;
 use self::faults::Faults;
-pub use self::proof::{ProofError, prove, ring_in_use};
+pub use self::proof::{ProofError, prove, rings_served};
 pub use self::ready::primary;
 use self::remains::Remnant;
 use self::start::Apis;
@@ -139,7 +139,7 @@ pub fn zone_shell(layout: &Layout, zone: &ZoneSpec, terminal: &str) -> Command {
         user: layout.run_as.clone(),
         zone: zone.uuid.to_string(),
         control: format!("http://{}", layout.block.control()),
-        lab: layout.directory.clone(),
+        lab: LabDirectory::new(&layout.directory),
         disk_full: false,
     };
     let uuid = entrance.zone.clone();

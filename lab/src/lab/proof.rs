@@ -1,8 +1,7 @@
 //! The checker, pointed at a running lab.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use fash::{Ring, RingReader, StoreError};
 use thiserror::Error;
 
 use super::error::LabError;
@@ -12,25 +11,18 @@ use crate::checker::{
 };
 use crate::directory::LabDirectory;
 use crate::electric_moray::key::hashed;
-use crate::layout::{Layout, Role};
+use crate::layout::Layout;
 use crate::load::log::LogError;
+use crate::rings::{JournalError, Journals};
 use crate::seed;
 
 /// Why nothing is proven.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ProofError {
-    /// No router has a ring.
-    #[error("cannot read the ring of a router at {}", path.display())]
-    Ring {
-        /// Where it should be.
-        path: PathBuf,
-        /// Why not.
-        source: StoreError,
-    },
-    /// The layout has no router.
-    #[error("the lab has no router")]
-    NoRouter,
+    /// It is not known which rings the routers have served.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// A shard that the ring names is not one of the lab's.
     #[error(transparent)]
     Lab(#[from] LabError),
@@ -45,31 +37,37 @@ pub enum ProofError {
     Check(#[from] CheckError),
 }
 
-/// The ring that the first router of a lab has now.
+/// The rings that the routers of a lab have served, and when, as they wrote it down themselves.
 ///
 /// # Errors
-/// There is no router, or it has no ring.
-pub fn ring_in_use(layout: &Layout, directory: &LabDirectory) -> Result<Ring, ProofError> {
-    let router = layout.zones_of(Role::ElectricMoray).next().ok_or(ProofError::NoRouter)?;
-    let path = directory.in_zone(router.uuid, "/electric-moray/chash/leveldb-2021");
-    let read = RingReader::open_live(&path).and_then(|reader| reader.load());
-    read.map_err(|source| ProofError::Ring { path, source })
+/// No router has served any, or what they wrote cannot be read.
+pub fn rings_served(directory: &LabDirectory) -> Result<Rings, ProofError> {
+    Ok(Rings::new(Journals::new(directory.rings()).read()?, hashed))
 }
 
 /// Proves from the logs of loads and from the lab's shards what became of every write, and of the objects that the lab
 /// was made with. Can be done at any moment; what is under way is then of unknown outcome.
 ///
 /// # Errors
-/// A shard, a log or a router's ring cannot be read.
+/// A shard, a log or what the routers wrote of their rings cannot be read.
 pub async fn prove<P: AsRef<Path>>(
     layout: &Layout,
     directory: &LabDirectory,
     logs: impl IntoIterator<Item = P>,
     options: &CheckOptions,
 ) -> Result<Report, ProofError> {
-    let ring = ring_in_use(layout, directory)?;
-    let mut shards = Vec::new();
-    for pnode in ring.pnodes() {
+    let mut journals = Journals::new(directory.rings());
+    let rings = Rings::new(journals.read()?, hashed);
+    if journals.has_killed() {
+        // So that what they served was over when the shards are read, by clocks that may differ.
+        tokio::time::sleep(options.clock_slack).await;
+    }
+    let mut shards: Vec<ShardAddress> = Vec::new();
+    // Those that own nothing any more have ghosts.
+    for pnode in rings.rings().iter().flat_map(|in_force| in_force.ring.pnodes()) {
+        if shards.iter().any(|shard| shard.pnode == pnode.as_str()) {
+            continue;
+        }
         let name = pnode.as_str().trim_start_matches("tcp://");
         let shard = name.split(':').next().unwrap_or(name);
         shards.push(ShardAddress::new(pnode.as_str(), primary(layout, shard).await?));
@@ -77,7 +75,8 @@ pub async fn prove<P: AsRef<Path>>(
     // Before the logs: what was read is then explained by what is in them.
     let world = read_world(&shards).await?;
     let mut history = History::default();
-    for object in seed::objects(layout.options.seed, layout.options.objects, &ring) {
+    let first = rings.rings().first().ok_or(CheckError::NoRing)?;
+    for object in seed::objects(layout.options.seed, layout.options.objects, &first.ring) {
         // What no vnode decides the place of stays where it was.
         if matches!(object.bucket, "manta" | "manta_uploads") {
             history.add_seed_value(object.bucket, &object.key, &object.etag, &object.value);
@@ -86,5 +85,7 @@ pub async fn prove<P: AsRef<Path>>(
     for log in logs {
         history.add_log(log.as_ref())?;
     }
-    Ok(check(&history, &world, &Rings::always(ring, hashed), options)?)
+    // Again: routers may have changed to another ring since.
+    let rings = Rings::new(journals.read()?, hashed);
+    Ok(check(&history, &world, &rings, options)?)
 }

@@ -18,6 +18,7 @@ use crate::control::{ControlServer, Hooks, Refusal};
 use crate::directory::LabDirectory;
 use crate::fault::{ActiveFault, Fault};
 use crate::layout::{Layout, Role, ZoneSpec};
+use crate::programs::Programs;
 use crate::seed::{self, ShardKind};
 use crate::triton::cnapi::Cnapi;
 use crate::triton::http::{ApiFaults, ApiName, ApiServer};
@@ -84,12 +85,12 @@ pub(super) async fn start(
     interrupted: impl Future<Output = ()>,
 ) -> Result<Lab, LabError> {
     let mut interrupted = std::pin::pin!(interrupted);
-    let Claim { layout, directory, remnant, is_new, lock, control, on_progress } = claim;
+    let Claim { layout, directory, remnant, is_new, lock, control, programs, on_progress } = claim;
     let layout = Arc::new(layout);
 
     on_progress("starting ZooKeeper");
     let zookeeper = tokio::select! {
-        started = start_zookeeper(&layout, &directory) => started?,
+        started = start_zookeeper(&layout, &directory, &programs) => started?,
         () = &mut interrupted => return Err(LabError::Interrupted),
     };
 
@@ -141,14 +142,20 @@ pub(super) async fn start(
 async fn start_zookeeper(
     layout: &Layout,
     directory: &LabDirectory,
+    programs: &Programs,
 ) -> Result<ZooKeeperServer, LabError> {
     let Some(zone) = layout.zones_of(Role::Nameservice).next() else {
         return Err(LabError::part("ZooKeeper")("the layout has no zone for it".into()));
     };
     let address = (zone.address, ZOOKEEPER_PORT).into();
-    ZooKeeperServer::start(&directory.zookeeper(), address, layout.run_as.as_deref())
-        .await
-        .map_err(|source| LabError::part("ZooKeeper")(source.into()))
+    ZooKeeperServer::start(
+        &directory.zookeeper(),
+        address,
+        layout.run_as.as_deref(),
+        &programs.jars,
+    )
+    .await
+    .map_err(|source| LabError::part("ZooKeeper")(source.into()))
 }
 
 async fn start_apis(
@@ -259,7 +266,9 @@ async fn make(lab: &Lab, on_progress: &(dyn Fn(&str) + Send + Sync)) -> Result<(
     let path = lab.configuration();
     crate::zones::write_atomically(&path, summary::configuration(layout).as_bytes())
         .map_err(LabError::file("write", &path))?;
-    routers(lab, wait, on_progress).await
+    routers(lab, wait, on_progress).await?;
+    let made = lab.directory.made();
+    fs::write(&made, "").map_err(LabError::file("write", made))
 }
 
 /// A later start, with the zones and data that are there.

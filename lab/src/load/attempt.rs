@@ -7,6 +7,8 @@ use super::log::{Node, Outcome};
 
 /// The SQLSTATE with which a guard in the database refuses the writes of a vnode that is being moved.
 const GUARD: &str = "RS001";
+/// The SQLSTATE of a write in a read-only transaction.
+const READ_ONLY: &str = "25006";
 
 /// What a failed write means. It is only called refused if it was certainly not done.
 pub(super) fn failed_write(error: &Error) -> Outcome {
@@ -32,7 +34,16 @@ fn is_certainly_not_done(error: &Error) -> bool {
         )
     });
     let is_unsendable = matches!(error, Error::Arguments { .. } | Error::RequestTooLong { .. });
-    is_refusal || is_unsendable || error.is_retryable() || is_of_guard(error)
+    is_refusal || is_unsendable || error.is_retryable() || is_of_guard(error) || is_read_only(error)
+}
+
+/// PostgreSQL's error 25006, `read_only_sql_transaction`: so it answers in the read-only window of a new primary. The statement
+/// was not executed.
+fn is_read_only(error: &Error) -> bool {
+    error.server_error().is_some_and(|error| {
+        let code = error.context.as_deref().and_then(|context| context.get("code"));
+        code.and_then(Value::as_str) == Some(READ_ONLY)
+    })
 }
 
 fn is_of_guard(error: &Error) -> bool {
@@ -47,6 +58,7 @@ fn is_of_guard(error: &Error) -> bool {
 pub(super) fn name(error: &Error) -> String {
     let name = match error {
         Error::Server { .. } if is_of_guard(error) => GUARD,
+        Error::Server { .. } if is_read_only(error) => READ_ONLY,
         Error::Server { source, .. } => source.name.as_str(),
         Error::Connect { .. } => "not connected",
         Error::NotSent { .. } => "not sent",
@@ -93,5 +105,12 @@ mod tests {
         let source = ServerError::new(postgres(), "no").with_context(json!({"code": "RS001"}));
         let error = Error::Server { method: "putObject".into(), source };
         assert_eq!(failed_write(&error), refused("RS001"));
+        let coded = |code: &str| {
+            let words = "cannot execute INSERT in a read-only transaction";
+            let source = ServerError::new(postgres(), words).with_context(json!({"code": code}));
+            failed_write(&Error::Server { method: "putObject".into(), source })
+        };
+        assert_eq!(coded("25006"), refused("25006"));
+        assert_eq!(coded("25P02"), unknown("error"));
     }
 }

@@ -59,7 +59,7 @@ impl Pool {
         };
         let session = match self.take_idle(server) {
             Some(session) => session,
-            None => tokio::time::timeout(PATIENCE, self.connect(server))
+            None => tokio::time::timeout(PATIENCE, self.connect(server, "moray"))
                 .await
                 .map_err(|_| timeout())??,
         };
@@ -78,11 +78,12 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn connect(&self, server: SocketAddr) -> Result<Session, ServerError> {
+    /// A session of a user with the database of the same name.
+    async fn connect(&self, server: SocketAddr, user: &str) -> Result<Session, ServerError> {
         let socket =
             self.socket(server).await.map_err(|error| error::no_peers(&error.to_string()))?;
         let mut config = Config::new();
-        config.user("moray").password("moray").dbname("moray").application_name("moray");
+        config.user(user).password(user).dbname(user).application_name("moray");
         let connected = config.connect_raw(socket, NoTls).await;
         let (client, connection) = connected.map_err(|error| {
             let refusal = error.as_db_error().map(|refusal| refusal.message().to_owned());
@@ -108,7 +109,7 @@ impl Pool {
     pub(super) async fn writable(self: &Arc<Self>) {
         let mut last = String::new();
         loop {
-            let why = match self.is_writable().await {
+            let why = match self.is_made_and_writable().await {
                 Ok(true) => return,
                 Ok(false) => "the primary takes no writes yet".to_owned(),
                 Err(error) => error.to_string(),
@@ -119,6 +120,25 @@ impl Pool {
                 last = why;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Asks first whether role and database are there: PostgreSQL logs an error for each that asks for them in vain.
+    async fn is_made_and_writable(self: &Arc<Self>) -> Result<bool, ServerError> {
+        let Some(server) = *self.primary.borrow() else {
+            return Err(error::no_peers("the cluster state names no primary"));
+        };
+        let is_made = async {
+            let superuser = self.connect(server, "postgres").await?.client;
+            let sql = "SELECT FROM pg_database JOIN pg_roles ON rolname = datname WHERE datname = 'moray'";
+            let found = superuser.query_opt(sql, &[]).await;
+            found.map(|row| row.is_some()).map_err(|error| error::of_statement(&error))
+        };
+        let timeout = |_| error::connect_timeout(PATIENCE.as_millis());
+        if tokio::time::timeout(PATIENCE, is_made).await.map_err(timeout)?? {
+            self.is_writable().await
+        } else {
+            Err(error::no_peers("the primary has no database moray yet"))
         }
     }
 

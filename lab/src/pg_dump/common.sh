@@ -8,11 +8,12 @@ clone=${PG_DUMP_CLONE:-/manatee/pg_dump}
 upload=${PG_DUMP_UPLOAD:-/manta}
 log_file=${PG_DUMP_LOG:-/var/log/manatee/pgdump.log}
 bashrc=${PG_DUMP_BASHRC:-/root/.bashrc}
-# A dump lasts at least so long, however small the database: operators have to see it run.
+# The second PostgreSQL runs at least so long, however small the database: operators have to see it.
 min_seconds=${PG_DUMP_MIN_SECONDS:-5}
 database=${PG_DUMP_DATABASE:-moray}
 dump_port=23456
 started=$SECONDS
+answers_since=$SECONDS
 postgres_pid=
 
 log() {
@@ -120,6 +121,7 @@ start_postgres() {
         ((waited++ < 600)) || fatal "PostgreSQL does not answer after 60 s"
         sleep 0.1
     done
+    answers_since=$SECONDS
 }
 
 dump_database() {
@@ -132,7 +134,7 @@ dump_database() {
         set -o pipefail
         "$bin/pg_dump" -h "$own_ip" -p "$dump_port" -U postgres "$database" 2>>"$log_file" | gzip -1 >"$name.part"
     ) || { rm -f "$name.part"; fatal "pg_dump failed"; }
-    local left=$((min_seconds - (SECONDS - started)))
+    local left=$((min_seconds - (SECONDS - answers_since)))
     if ((left > 0)); then sleep "$left"; fi
     mv "$name.part" "$name"
     log "dumped $(stat -c %s "$name") bytes"

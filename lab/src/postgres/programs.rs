@@ -3,19 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
-
-/// Where Debian has a directory of programs for each version.
-const DEBIAN: &str = "/usr/lib/postgresql";
-
 /// The directory of the programs of one version of PostgreSQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Programs(PathBuf);
-
-/// PostgreSQL is not installed.
-#[derive(Debug, Error)]
-#[error("there is no PostgreSQL server in {}: install Debian's package postgresql", .0.display())]
-pub(crate) struct ProgramsError(PathBuf);
 
 impl Programs {
     /// The programs in a directory.
@@ -23,15 +13,8 @@ impl Programs {
         Self(directory.into())
     }
 
-    /// The programs of the newest version that Debian's packages have installed.
-    ///
-    /// # Errors
-    /// There is none.
-    pub(crate) fn newest() -> Result<Self, ProgramsError> {
-        Self::newest_in(Path::new(DEBIAN))
-    }
-
-    fn newest_in(versions: &Path) -> Result<Self, ProgramsError> {
+    /// The programs of the newest version of those that have a directory each. `None`: no version has a server.
+    pub(crate) fn newest_in(versions: &Path) -> Option<Self> {
         let entries = fs::read_dir(versions).into_iter().flatten().flatten();
         entries
             .filter_map(|entry| {
@@ -41,7 +24,6 @@ impl Programs {
             })
             .max_by_key(|(version, _)| *version)
             .map(|(_, programs)| Self(programs))
-            .ok_or_else(|| ProgramsError(versions.to_owned()))
     }
 
     /// The directory itself.
@@ -65,8 +47,7 @@ mod tests {
         for version in ["9.6", "9", "13", "15", "16"] {
             fs::create_dir_all(directory.path().join(version).join("bin")).unwrap();
         }
-        let error = Programs::newest_in(directory.path()).unwrap_err();
-        assert!(error.to_string().ends_with("install Debian's package postgresql"));
+        assert_eq!(Programs::newest_in(directory.path()), None);
         for version in ["9", "13", "15"] {
             fs::write(directory.path().join(version).join("bin/postgres"), "").unwrap();
         }

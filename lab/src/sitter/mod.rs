@@ -49,7 +49,8 @@ async fn start(context: &ServiceContext) -> Result<(Config, Shell), Stopped> {
     let config: Config = read(&directory.in_zone(context.zone, config::PATH))?;
     let layout: Layout = read(&directory.layout())?;
     let programs = if layout.postgresql.as_os_str().is_empty() {
-        Programs::newest()?
+        let installed = crate::programs::Programs::default().postgresql;
+        Programs::newest_in(&installed).ok_or("PostgreSQL is not installed")?
     } else {
         Programs::new(layout.postgresql)
     };

@@ -122,6 +122,16 @@ const PATHS: &[(&str, &str)] = &[
     ("/opt/smartdc/manatee/bin/manatee-adm", "manatee-adm"),
     ("/opt/smartdc/manatee/node_modules/manatee/bin/manatee-adm", "manatee-adm"),
     ("/opt/smartdc/muskie/bin/mlocate", "mlocate"),
+    // These belong to the platform, which all zones share with the global one.
+    ("/usr/bin/json", "json"),
+    ("/usr/bin/ptree", "ptree"),
+    ("/usr/bin/svcprop", "svcprop"),
+    ("/usr/bin/svcs", "svcs"),
+    ("/usr/bin/zonename", "zonename"),
+    ("/usr/sbin/mdata-get", "mdata-get"),
+    ("/usr/sbin/svcadm", "svcadm"),
+    ("/usr/sbin/vmadm", "vmadm"),
+    ("/usr/sbin/zlogin", "zlogin"),
 ];
 
 /// Whether a program of this name is a tool.

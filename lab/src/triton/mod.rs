@@ -8,6 +8,7 @@ pub(crate) mod sapi;
 pub(crate) mod store;
 pub(crate) mod vmapi;
 
+pub(crate) use digest::sha1;
 pub use http::{ApiFault, ApiFaults, ApiName, ApiServer, FaultKind, FaultPoint};
 pub use imgapi::{Imgapi, ImgapiMode, ImgapiOptions};
 pub use sapi::population::ManifestTemplate;

@@ -26,6 +26,11 @@ impl Account {
         })
     }
 
+    /// Its number, and its group's.
+    pub(super) fn ids(&self) -> (u32, u32) {
+        (self.user, self.group)
+    }
+
     fn among(users: &str, name: &str) -> Option<Self> {
         users.lines().find_map(|line| {
             let mut fields = line.split(':');

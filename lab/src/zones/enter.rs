@@ -3,7 +3,7 @@
 //! In a user namespace, where an unprivileged user may do this, the zone's root gets what programs need mounted into it and
 //! becomes the root directory. Mounts and root are gone with the last process.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::processes::{Belonging, LAB_DIRECTORY, kill_all};
 use crate::control::{ExecRequest, ExecResponse};
+use crate::directory::LabDirectory;
 use crate::process::tied;
 
 /// What of a command's output is kept, of each stream: the first so many bytes.
@@ -27,19 +28,23 @@ const LEFT_BEHIND: Duration = Duration::from_secs(1);
 /// The exit code of a command that ran out of time, as of `timeout`.
 const TIMED_OUT: i32 = 124;
 
-/// Run by `sh` in the new namespace with the zone's root, the lab's program, `full` or `free`, and the command. What the
-/// machine does not have is not mounted. `/usr` and the like belong to another user: nothing can be written there.
+/// Run by `sh` in the new namespace with the zone's root, the lab's program, the directory of tools that are in `/usr`, `full`
+/// or `free`, and the command. What the machine does not have is not mounted. `/usr` and the like belong to another user:
+/// nothing can be written there. Where the kernel has no overlays, only `PATH` finds the tools.
 const MOUNTS: &str = r#"
 set -e
-root=$1 program=$2 disk=$3
-shift 3
+root=$1 program=$2 tools=$3 disk=$4
+shift 4
 # pivot_root wants a mount point. The machine's own root is let go of: with it in sight the kernel would let nobody make a
 # user namespace in a zone, and nobody could tell a zone's processes by their root.
 mount --rbind "$root" "$root"
-for directory in /usr /proc /dev /etc/alternatives /etc/java-17-openjdk; do
+if ! mount -t overlay -o "ro,lowerdir=$tools/usr:/usr" overlay "$root/usr" 2>/dev/null; then
+    mount --rbind /usr "$root/usr"
+    mount -o remount,bind,ro "$root/usr" 2>/dev/null || true
+fi
+for directory in /proc /dev /etc/alternatives /etc/java-17-openjdk; do
     if [ -d "$directory" ]; then mount --rbind "$directory" "$root$directory"; fi
 done
-mount -o remount,bind,ro "$root/usr" 2>/dev/null || true
 mount --bind "$program" "$root/opt/lab/program"
 trap '' XFSZ
 if [ "$disk" = full ]; then ulimit -S -f 0; fi
@@ -62,8 +67,9 @@ pub(crate) struct Entrance {
     pub(crate) zone: String,
     /// `LAB_CONTROL`: the URL of the control API.
     pub(crate) control: String,
-    /// `LAB_DIRECTORY`: the directory of the lab. By it what a dead lab has left is found.
-    pub(crate) lab: PathBuf,
+    /// The lab's directory, which has the tools that are in `/usr`. `LAB_DIRECTORY` is its path: by it what a dead lab has
+    /// left is found.
+    pub(crate) lab: LabDirectory,
     /// Whether writes fail as on a full disk.
     pub(crate) disk_full: bool,
 }
@@ -121,11 +127,12 @@ fn command(entrance: &Entrance, request: &ExecRequest, mark: &str) -> Command {
 }
 
 /// What `unshare` is given before the command.
-fn way_in(entrance: &Entrance) -> Vec<&OsStr> {
+fn way_in(entrance: &Entrance) -> Vec<OsString> {
     const WORDS: [&str; 7] = ["--map-root-user", "--mount", "--", "/bin/sh", "-c", MOUNTS, "sh"];
     let disk = if entrance.disk_full { "full" } else { "free" };
-    let mut arguments: Vec<&OsStr> = WORDS.iter().map(OsStr::new).collect();
-    arguments.extend([entrance.root.as_os_str(), entrance.program.as_os_str(), disk.as_ref()]);
+    let mut arguments: Vec<OsString> = WORDS.iter().map(OsString::from).collect();
+    let (root, program) = (entrance.root.clone(), entrance.program.clone());
+    arguments.extend([root.into(), program.into(), entrance.lab.tools().into(), disk.into()]);
     arguments
 }
 
@@ -170,7 +177,7 @@ fn environment(entrance: &Entrance) -> [(&'static str, String); 10] {
         ("TMPDIR", "/var/tmp".to_owned()),
         ("LAB_CONTROL", entrance.control.clone()),
         ("LAB_ZONE", entrance.zone.clone()),
-        (LAB_DIRECTORY, entrance.lab.display().to_string()),
+        (LAB_DIRECTORY, entrance.lab.path().display().to_string()),
     ]
 }
 

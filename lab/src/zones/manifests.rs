@@ -32,11 +32,10 @@ const REGISTRAR: &str = "/opt/smartdc/registrar/etc/config.json";
 pub(crate) fn manifests(layout: &Layout) -> Vec<Manifest> {
     let timeout = layout.options.session_timeout.as_millis().to_string();
     let text = |template: &str| Value::String(template.replace("SESSION_TIMEOUT", &timeout));
-    let registrar = |role, kind: &str, port: u16| Manifest {
-        role,
-        name: "registrar",
-        path: REGISTRAR,
-        template: text(&REGISTRATION.replace("TYPE", kind).replace("\"PORT\"", &port.to_string())),
+    let registrar = |role, kind: &str, port: u16, health: &str| {
+        let template = REGISTRATION.replace("TYPE", kind).replace("\"PORT\"", &port.to_string());
+        let template = template.replace("HEALTH", health);
+        Manifest { role, name: "registrar", path: REGISTRAR, template: text(&template) }
     };
     vec![
         Manifest {
@@ -51,21 +50,21 @@ pub(crate) fn manifests(layout: &Layout) -> Vec<Manifest> {
             path: "/opt/smartdc/manatee/etc/backup.json",
             template: json!({"service_name": "{{{SERVICE_NAME}}}"}),
         },
-        registrar(Role::Postgres, "db_host", 5432),
+        registrar(Role::Postgres, "db_host", 5432, ""),
         Manifest {
             role: Role::Moray,
             name: "moray",
             path: "/opt/smartdc/moray/etc/config.json",
             template: text(MORAY),
         },
-        registrar(Role::Moray, "moray_host", 2020),
+        registrar(Role::Moray, "moray_host", 2020, ""),
         Manifest {
             role: Role::ElectricMoray,
             name: "electric-moray",
             path: "/opt/smartdc/electric-moray/etc/config.json",
             template: text(ELECTRIC_MORAY),
         },
-        registrar(Role::ElectricMoray, "load_balancer", 2020),
+        registrar(Role::ElectricMoray, "load_balancer", 2020, READY),
     ]
 }
 
@@ -126,9 +125,20 @@ const REGISTRATION: &str = r#"{
     "servers": "{{#ZK_SERVERS}}{{host}}:{{port}}{{^last}},{{/last}}{{/ZK_SERVERS}}",
     "sessionTimeoutMs": SESSION_TIMEOUT
   },
-  "adminIp": "{{auto.ADMIN_IP}}"
+  "adminIp": "{{auto.ADMIN_IP}}"HEALTH
 }
 "#;
+
+/// A zone of routers is in the name service while the file is there that its routers make when they are ready: production's
+/// values, from electric-moray's `sapi_manifests/registrar`.
+const READY: &str = r#",
+  "healthCheck": {
+    "command": "test -e /var/tmp/electric-moray-ready",
+    "ignoreExitStatus": false,
+    "interval": 1000,
+    "threshold": 1,
+    "timeout": 1000
+  }"#;
 
 #[cfg(test)]
 mod tests {
@@ -188,6 +198,18 @@ mod tests {
             registrar["registration"],
             json!({"domain": "1.moray.lab.example.net", "type": "moray_host", "ports": [2020]})
         );
+    }
+
+    #[test]
+    fn routers_are_registered_while_they_are_ready() {
+        let check = |role| {
+            let rendered = render(&template(role, "registrar"), &metadata(&json!([]))).unwrap();
+            let value: Value = serde_json::from_str(&rendered).unwrap();
+            value["healthCheck"]["command"].as_str().map(ToOwned::to_owned)
+        };
+        let expected = "test -e /var/tmp/electric-moray-ready";
+        assert_eq!(check(Role::ElectricMoray).as_deref(), Some(expected));
+        assert_eq!((check(Role::Moray), check(Role::Postgres)), (None, None));
     }
 
     fn index_shards(shards: &Value) -> Option<Value> {

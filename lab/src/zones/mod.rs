@@ -1,6 +1,7 @@
 //! Zones: their directories, their services under SMF, and commands inside them.
 
 mod account;
+mod confined;
 mod enter;
 mod error;
 mod files;
@@ -19,6 +20,8 @@ mod smf;
 pub(crate) mod tests;
 mod zone;
 
+pub(crate) use account::Account;
+pub(crate) use confined::Confined;
 pub(crate) use enter::{Entrance, enter, shell};
 pub(crate) use error::ZoneError;
 pub(crate) use files::write_atomically;

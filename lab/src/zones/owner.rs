@@ -25,6 +25,9 @@ use crate::control::{
 use crate::directory::LabDirectory;
 use crate::layout::{Layout, Role, ZoneSpec};
 
+/// Where zones have this machine's programs. The lab's lie over them, for all zones.
+const USR: &str = "/usr/";
+
 /// How zones are kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -86,6 +89,10 @@ impl Zones {
         let zones = Mutex::default();
         let inner = Arc::new(Inner { directory, layout, account, settings, zones });
         inner.make_servers()?;
+        // The routers of all zones write there.
+        let rings = inner.directory.rings();
+        fs::create_dir_all(&rings).map_err(ZoneError::file("make", rings.clone()))?;
+        inner.own(&rings)?;
         for (spec, state, enabled) in inner.recorded()? {
             let uuid = spec.uuid;
             kill_all(&belonging(&inner, uuid))
@@ -276,7 +283,7 @@ impl Inner {
         let program = self.layout.program.first().cloned().unwrap_or_default();
         let (user, control) = (self.layout.run_as.clone(), self.control_url());
         let place = zone.clone();
-        let lab = self.directory.path().to_owned();
+        let lab = self.directory.clone();
         let entrance = Entrance { root, program, user, zone, control, lab, disk_full };
         let entered = enter(&entrance, request).await;
         entered.map_err(|source| ZoneError::Enter { place, source })
@@ -302,11 +309,15 @@ impl Inner {
     /// The paths of the commands that the lab's program stands in for.
     pub(super) fn tools(&self) -> Vec<String> {
         let named = self.settings.tools.iter().map(|name| format!("opt/lab/bin/{name}"));
-        let others = self.settings.tool_paths.iter();
+        let others = self.settings.tool_paths.iter().filter(|path| !path.starts_with(USR));
         named.chain(others.map(|path| path.trim_start_matches('/').to_owned())).collect()
     }
 
     fn make_servers(&self) -> Result<(), ZoneError> {
+        let tools = self.directory.tools();
+        fs::create_dir_all(&tools).map_err(ZoneError::file("make", tools.clone()))?;
+        let in_usr = self.settings.tool_paths.iter().filter(|path| path.starts_with(USR));
+        Root::new(tools, self.account.as_ref()).tools(in_usr)?;
         for server in &self.layout.servers {
             let root = self.directory.server_root(server.uuid);
             let parent = root.parent().unwrap_or(&root).to_owned();

@@ -73,6 +73,13 @@ pub(super) fn install(
     let first = ring(1);
     let parent = first.parent().unwrap_or(root);
     let unwritten = |source| RingError::Write { path: parent.to_owned(), source };
+    // The zone may have put a link in the place of a directory: it is not followed, but goes.
+    let mut above: Vec<&Path> = parent.ancestors().take_while(|path| *path != root).collect();
+    while let Some(path) = above.pop() {
+        if path.is_symlink() {
+            fs::remove_file(path).map_err(unwritten)?;
+        }
+    }
     match fs::remove_dir_all(parent) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritten(error)),
         _ => fs::create_dir_all(parent).map_err(unwritten)?,
@@ -113,8 +120,15 @@ mod tests {
         let root = directory.path().join("root");
         let stale = root.join("electric-moray/chash/leveldb-2021.old");
         fs::create_dir_all(&stale).unwrap();
+        let other = directory.path().join("other/chash");
+        fs::create_dir_all(&other).unwrap();
         install("x", &image, &root, 2).unwrap();
         assert!(!stale.exists());
+        fs::remove_dir_all(root.join("electric-moray")).unwrap();
+        std::os::unix::fs::symlink(directory.path().join("other"), root.join("electric-moray"))
+            .unwrap();
+        install("x", &image, &root, 2).unwrap();
+        assert_eq!(fs::read_dir(&other).unwrap().count(), 0, "a link was followed");
         for number in [1, 2] {
             let ring = root.join(ring_location(number).trim_start_matches('/'));
             let reader = RingReader::open(&ring).unwrap();

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use super::owner::Inner;
 use super::services::services;
 use super::skeleton::Root;
-use super::{ZoneError, manifests, ring};
+use super::{Confined, ZoneError, manifests, ring};
 use crate::address::AddressBlock;
 use crate::config_agent::{Automatic, Sapi, pass};
 use crate::layout::{Role, ZoneSpec};
@@ -34,7 +35,7 @@ impl Inner {
         hosts.push((spec.address, spec.alias.clone()));
         root.lay_out(&hosts, &self.tools())?;
         for manifest in manifests(&self.layout).iter().filter(|one| one.role == spec.role) {
-            let path = std::path::Path::new(manifest.path);
+            let path = Path::new(manifest.path);
             root.directory(path.parent().unwrap_or(path))?;
         }
         match spec.role {
@@ -81,27 +82,26 @@ impl Inner {
         let sapi = self.sapi(spec)?;
         let automatic = Automatic::of(spec, &self.layout);
         let deadline = Instant::now() + patience;
-        let written = loop {
-            match pass(&sapi, &self.directory, &automatic).await {
-                Ok(written) => break written,
+        loop {
+            match pass(&sapi, &self.directory, &automatic, self.account.as_ref()).await {
+                Ok(_) => return Ok(()),
                 Err(error) if Instant::now() >= deadline => {
                     return Err(ZoneError::setup(spec.uuid, "render its configuration")(error));
                 }
                 Err(error) => tracing::debug!(zone = %spec.uuid, %error, "not configured yet"),
             }
             tokio::time::sleep(RETRY).await;
-        };
-        for path in written {
-            self.own(&path)?;
         }
-        Ok(())
     }
 
     /// The environment of the operators' shells in a postgres zone. It keeps the shard of the first boot.
     fn bashrc(&self, spec: &ZoneSpec) -> Result<String, ZoneError> {
-        let path = self.directory.in_zone(spec.uuid, "/opt/smartdc/manatee/etc/sitter.json");
-        let failed = ZoneError::file("read", path.clone());
-        let sitter = fs::read(path).and_then(|text| Ok(serde_json::from_slice::<Value>(&text)?));
+        let path = "/opt/smartdc/manatee/etc/sitter.json";
+        let failed = ZoneError::file("read", self.directory.in_zone(spec.uuid, path));
+        let root = Confined::open(&self.directory.zone_root(spec.uuid), None);
+        let sitter = root
+            .and_then(|root| root.read(Path::new(path)))
+            .and_then(|text| Ok(serde_json::from_slice::<Value>(&text)?));
         let sitter = sitter.map_err(failed)?;
         let text = |pointer| sitter.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let shard = text("/shardPath").rsplit('/').next().unwrap_or_default();
@@ -120,7 +120,8 @@ impl Inner {
 
     async fn install_ring(&self, spec: &ZoneSpec) -> Result<(), ZoneError> {
         let root = self.directory.zone_root(spec.uuid);
-        let file = self.directory.in_zone(spec.uuid, "/var/tmp/hash_ring.tgz");
+        // Not in the zone: it could have a link of this name.
+        let file = self.directory.zone(spec.uuid).join("hash_ring.tgz");
         let step = "install the ring";
         let sapi = self.sapi(spec)?;
         let image = ring::download(&sapi, &file).await;

@@ -1,15 +1,14 @@
 //! What the root directory of a new zone has.
 
-use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::ZoneError;
 use super::account::Account;
+use super::confined::Confined;
 
 /// Where things get mounted, see [`super::enter`].
 const MOUNT_POINTS: [&str; 5] = ["usr", "proc", "dev", "etc/alternatives", "etc/java-17-openjdk"];
@@ -57,17 +56,12 @@ impl<'a> Root<'a> {
         }
         for path in TEMPORARY {
             self.directory(path)?;
-            let path = self.path.join(path);
-            fs::set_permissions(&path, Permissions::from_mode(0o1777))
-                .map_err(ZoneError::file("change the mode of", path))?;
+            self.mode(path, 0o1777)?;
         }
         for name in MERGED {
             self.link(name, &format!("usr/{name}"))?;
         }
-        for tool in tools {
-            self.directory(Path::new(tool).parent().unwrap_or(Path::new("")))?;
-            self.link(tool, "/opt/lab/program")?;
-        }
+        self.tools(tools)?;
         let mut file = "127.0.0.1\tlocalhost\n".to_owned();
         for (address, name) in hosts {
             // A string takes any text.
@@ -81,51 +75,57 @@ impl<'a> Root<'a> {
         self.file("opt/lab/program", "")
     }
 
-    /// Makes a directory, and those that it is in.
-    pub(super) fn directory(&self, path: impl AsRef<Path>) -> Result<(), ZoneError> {
-        let mut whole = self.path.clone();
-        let parts = path.as_ref().iter().filter(|part| *part != OsStr::new("/"));
-        for part in [OsStr::new("")].into_iter().chain(parts) {
-            if !part.is_empty() {
-                whole.push(part);
-            }
-            let made = match fs::create_dir(&whole) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-                made => made.and_then(|()| self.own(&whole)),
-            };
-            made.map_err(ZoneError::file("make", whole.clone()))?;
+    /// Makes commands that the lab stands in for, at these paths.
+    pub(super) fn tools(
+        &self,
+        paths: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<(), ZoneError> {
+        self.directory("usr")?;
+        for path in paths {
+            self.link(path.as_ref(), "/opt/lab/program")?;
         }
         Ok(())
+    }
+
+    /// Makes a directory, and those that it is in.
+    pub(super) fn directory(&self, path: impl AsRef<Path>) -> Result<(), ZoneError> {
+        match fs::create_dir(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made
+                .and_then(|()| self.account.map_or(Ok(()), |account| account.own(&self.path)))
+                .map_err(ZoneError::file("make", self.path.clone()))?,
+        }
+        let path = path.as_ref();
+        self.inside("make", path, |root| root.directory(path).map(drop))
     }
 
     /// Writes a file, after its directory.
     pub(super) fn file(&self, path: impl AsRef<Path>, contents: &str) -> Result<(), ZoneError> {
         let path = path.as_ref();
-        self.directory(path.parent().unwrap_or(Path::new("")))?;
-        let whole = self.path.join(path.strip_prefix("/").unwrap_or(path));
-        super::write_atomically(&whole, contents.as_bytes())
-            .and_then(|()| self.own(&whole))
-            .map_err(ZoneError::file("write", whole))
+        self.inside("write", path, |root| root.write(path, contents.as_bytes()))
     }
 
     /// Changes the mode of a file.
     pub(super) fn mode(&self, path: &str, mode: u32) -> Result<(), ZoneError> {
-        let whole = self.path.join(path.trim_start_matches('/'));
-        fs::set_permissions(&whole, Permissions::from_mode(mode))
-            .map_err(ZoneError::file("change the mode of", whole))
+        let path = Path::new(path);
+        self.inside("change the mode of", path, |root| root.mode(path, mode))
     }
 
     fn link(&self, path: &str, target: &str) -> Result<(), ZoneError> {
-        let whole = self.path.join(path);
-        let made = match symlink(target, &whole) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            made => made.and_then(|()| self.own(&whole)),
-        };
-        made.map_err(ZoneError::file("make", whole))
+        let path = Path::new(path);
+        self.inside("make", path, |root| root.link(path, target))
     }
 
-    fn own(&self, path: &Path) -> io::Result<()> {
-        self.account.map_or(Ok(()), |account| account.own(path))
+    /// Does something in the root directory, where links lead nowhere else.
+    fn inside(
+        &self,
+        what: &'static str,
+        path: &Path,
+        work: impl FnOnce(&Confined) -> io::Result<()>,
+    ) -> Result<(), ZoneError> {
+        let whole = self.path.join(path.strip_prefix("/").unwrap_or(path));
+        let done = Confined::open(&self.path, self.account).and_then(|root| work(&root));
+        done.map_err(ZoneError::file(what, whole))
     }
 
     /// Removes everything but the entries `kept` of the root directory.
@@ -156,6 +156,8 @@ impl<'a> Root<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

@@ -64,7 +64,7 @@ impl Lab {
             setup_timeout: Duration::ZERO,
             configuration_timeout: Duration::ZERO,
             tools: vec!["zonename"],
-            tool_paths: vec!["/native/usr/sbin/zonename"],
+            tool_paths: vec!["/native/usr/sbin/zonename", "/usr/bin/zonename"],
         };
         Zones::open(LabDirectory::new(directory), layout, settings).unwrap()
     }

@@ -8,4 +8,4 @@ mod tests;
 pub(crate) use client::{
     ClientError, Node, connect, connect_detached, make_path, read, read_and_watch, wait_for_change,
 };
-pub(crate) use server::ZooKeeperServer;
+pub(crate) use server::{CLASS_PATH, ZooKeeperServer};

@@ -17,10 +17,8 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::process::tied;
 use crate::zones::LAB_DIRECTORY;
 
-/// Where Debian has jars.
-const JARS: &str = "/usr/share/java";
 /// ZooKeeper's manifest names the other jars that it needs; these it forgets.
-const CLASS_PATH: [&str; 7] = [
+pub(crate) const CLASS_PATH: [&str; 7] = [
     "zookeeper.jar",
     "zookeeper-jute.jar",
     "slf4j-api.jar",
@@ -42,6 +40,7 @@ pub(crate) struct ZooKeeperServer {
     directory: PathBuf,
     address: SocketAddr,
     run_as: Option<String>,
+    jars: PathBuf,
     process: Option<Child>,
 }
 
@@ -92,8 +91,8 @@ pub(crate) enum ServerError {
 }
 
 impl ZooKeeperServer {
-    /// Starts a server that keeps its data in a directory, as the user `run_as` when one is given, and waits until it
-    /// answers. Data that are there already are used.
+    /// Starts a server that keeps its data in a directory, as the user `run_as` when one is given, with
+    /// the jars of a directory, and waits until it answers. Data that are there already are used.
     ///
     /// # Errors
     /// Java or ZooKeeper is missing, or the server does not come up.
@@ -101,11 +100,13 @@ impl ZooKeeperServer {
         directory: &Path,
         address: SocketAddr,
         run_as: Option<&str>,
+        jars: &Path,
     ) -> Result<Self, ServerError> {
         let mut server = Self {
             directory: directory.to_owned(),
             address,
             run_as: run_as.map(str::to_owned),
+            jars: jars.to_owned(),
             process: None,
         };
         server.prepare().await?;
@@ -157,7 +158,7 @@ impl ZooKeeperServer {
 
     async fn prepare(&self) -> Result<(), ServerError> {
         for jar in CLASS_PATH {
-            let jar = Path::new(JARS).join(jar);
+            let jar = self.jars.join(jar);
             if !jar.exists() {
                 return Err(ServerError::NoJar(jar));
             }
@@ -195,7 +196,8 @@ impl ZooKeeperServer {
         let failed = |source| ServerError::Directory { path: path.clone(), source };
         let log = File::create(&path).map_err(failed)?;
         let errors = log.try_clone().map_err(failed)?;
-        let class_path: Vec<String> = CLASS_PATH.map(|jar| format!("{JARS}/{jar}")).into();
+        let jars = self.jars.display();
+        let class_path: Vec<String> = CLASS_PATH.map(|jar| format!("{jars}/{jar}")).into();
         // Nothing here has to survive the loss of power: it need not wait for the disk.
         tied("java", self.run_as.as_deref())
             .env(LAB_DIRECTORY, self.directory.parent().unwrap_or(&self.directory))

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use zookeeper::{Acls, CreateMode};
@@ -14,7 +15,8 @@ const SESSION: Duration = Duration::from_secs(20);
 async fn a_server_keeps_its_data() {
     let directory = tempfile::tempdir().unwrap();
     let address = SocketAddr::from(([127, 77, 201, 10], 2181));
-    let mut server = ZooKeeperServer::start(directory.path(), address, None).await.unwrap();
+    let jars = Path::new("/usr/share/java");
+    let mut server = ZooKeeperServer::start(directory.path(), address, None, jars).await.unwrap();
     let client = connect(&address.to_string(), SESSION).await.unwrap();
     make_path(&client, "/a/b").await.unwrap();
     make_path(&client, "/a/b").await.unwrap();
@@ -39,7 +41,7 @@ async fn a_server_keeps_its_data() {
     assert!(changed.transaction > node.transaction);
 
     let other = tempfile::tempdir().unwrap();
-    let error = ZooKeeperServer::start(other.path(), address, None).await.unwrap_err();
+    let error = ZooKeeperServer::start(other.path(), address, None, jars).await.unwrap_err();
     assert!(error.to_string().contains("cannot listen on 127.77.201.10:2181"), "{error}");
 
     server.stop().await;

@@ -186,6 +186,11 @@ fn outages_of_moved_and_of_other_vnodes_are_apart() {
     assert_eq!((report.moved_writes.count, report.moved_writes.union), (1, 45));
     assert_eq!(report.moved_writes.errors["RS001"], 2);
     assert_eq!(report.untouched_writes.count, 0);
+    // Until the new owner answered, though with a refusal of its own.
+    let block = &report.write_block;
+    assert_eq!((block.handovers, block.blocked), (1, 1));
+    assert_eq!((block.longest, block.median, block.longest_of), (47, 47, Some(vnode)));
+    assert_eq!((block.first, block.last), (Some(50), Some(97)));
     assert!(report.to_string().lines().all(|line| line.len() <= 80), "{report}");
 }
 

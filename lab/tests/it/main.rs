@@ -14,6 +14,7 @@ mod failover;
 mod golden_http;
 mod interruption;
 mod load;
+mod missing;
 mod plants;
 mod region;
 mod router;

@@ -9,7 +9,7 @@ use crate::simulation::Run;
 pub(crate) type Plant = fn(&mut Run, &mut fastrand::Rng) -> Option<String>;
 
 /// Ways to make one thing wrong. Each gives the key that it is wrong with, if there is one that it can be.
-pub(crate) const PLANTS: [(ViolationKind, Plant); 11] = [
+pub(crate) const PLANTS: [(ViolationKind, Plant); 12] = [
     (ViolationKind::Lost, lose),
     (ViolationKind::Stale, make_stale),
     (ViolationKind::Resurrected, resurrect),
@@ -18,6 +18,7 @@ pub(crate) const PLANTS: [(ViolationKind, Plant); 11] = [
     (ViolationKind::WrongVnode, change_vnode),
     (ViolationKind::WrongVnode, null_vnode),
     (ViolationKind::Ghost, duplicate),
+    (ViolationKind::Phantom, make_up_ghost),
     (ViolationKind::Misrouted, misroute),
     (ViolationKind::WrongRead, misread),
     (ViolationKind::DirectoryCount, miscount),
@@ -179,6 +180,19 @@ fn duplicate(run: &mut Run, random: &mut fastrand::Rng) -> Option<String> {
     None
 }
 
+/// At the shard that does not own a moved vnode any more, where there may be rows.
+fn make_up_ghost(run: &mut Run, random: &mut fastrand::Rng) -> Option<String> {
+    let of_moved = |key: &String| run.moved.contains(&vnode(run, key));
+    let key = keys(run, random).into_iter().find(of_moved)?;
+    let (shard, number) = (1 - owner(run, &key), vnode(run, &key));
+    let write = WriteId { run: 1, number: 1_000_000 };
+    run.world.shards[shard].rows.retain(|row| *row.key != *key);
+    run.world.shards[shard].rows.push(row("manta", &key, write, Some(number)));
+    recount(run);
+    Some(key)
+}
+
+/// A write of a moved vnode that the shard before its last owner acknowledged, between two of the last owner.
 fn misroute(run: &mut Run, random: &mut fastrand::Rng) -> Option<String> {
     let mut candidates: Vec<_> = run
         .lines

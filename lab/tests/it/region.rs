@@ -1,8 +1,14 @@
 //! A whole lab, walked through with ordinary tools.
 
 mod apis;
+mod breaks;
 mod dumps;
 mod faults;
+mod kept;
+mod pair;
+mod remembered;
+mod rings;
+mod size;
 mod started;
 mod zones;
 

@@ -1,10 +1,10 @@
-//! Makes the two rings of the plan, proves them, and puts them into IMGAPI.
+//! Makes the rings of the plan, proves them, and puts them into IMGAPI.
 //!
 //! * Reads: the image of the present ring.
-//! * Writes: two images in IMGAPI, tagged with the plan; files in the plan's work directory.
-//! * Done when: both images are active. `read-only` is the present ring with the moving vnodes marked `ro`, `target` the
-//!   present ring with them at their new owners, and neither differs from it in anything else.
-//! * Undo: deletes both images and the files.
+//! * Writes: three images in IMGAPI, tagged with the plan; files in the plan's work directory.
+//! * Done when: all are active. `read-only` is the present ring with the moving vnodes marked `ro`, `target` the present
+//!   ring with them at their new owners, `handover` the target with them marked `ro`; they differ in nothing else.
+//! * Undo: deletes the images and the files.
 //! * Pause: between the images.
 
 use async_trait::async_trait;
@@ -14,16 +14,18 @@ use sapi_client::ImageUuid;
 use super::router_work::{RINGS, Rings, keep_reserved};
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone};
-use crate::rings::{self, NewRingImage, RingError, RingPair, delete_ring_image, ensure_ring_image};
+use crate::rings::{
+    self, NewRingImage, PlanRings, RingError, delete_ring_image, ensure_ring_image,
+};
 
-/// Makes the two rings of the plan, proves them, and puts them into IMGAPI.
+/// Makes the rings of the plan, proves them, and puts them into IMGAPI.
 pub struct BuildRings;
 
-/// The names of both images in the plan.
-fn images(context: &Context) -> Result<(ImageUuid, ImageUuid), Trouble> {
+/// The names of the images in the plan: read-only, handover, target.
+fn images(context: &Context) -> Result<[ImageUuid; 3], Trouble> {
     let round = context.round()?;
     let image = |role| context.plan().image_uuid(role, round);
-    Ok((image("ring/read-only"), image("ring/target")))
+    Ok([image("ring/read-only"), image("ring/handover"), image("ring/target")])
 }
 
 #[async_trait]
@@ -34,12 +36,12 @@ impl Phase for BuildRings {
 
     fn about(&self) -> About {
         About {
-            title: "make the read-only ring and the new ring, prove them, and upload them",
+            title: "make the rings in between and the new ring, prove them, and upload them",
             rfd103: "8",
             reads: "the image of the present ring",
-            writes: "two images in IMGAPI, tagged with the plan; files in the plan's work directory",
-            done_when: "both images are active and differ from the present ring exactly as planned",
-            undo: "both images and the files are deleted",
+            writes: "three images in IMGAPI, tagged with the plan; files in the plan's work directory",
+            done_when: "all images are active and differ from the present ring exactly as planned",
+            undo: "the images and the files are deleted",
             pause: "between the images",
         }
     }
@@ -61,47 +63,49 @@ impl Phase for BuildRings {
         }
         let source = plan.source_pnode().map_err(RingError::from)?;
         let moves = plan.moves().map_err(RingError::from)?;
-        let pair = RingPair::build(&fetched.ring, &source, &moves).map_err(RingError::from)?;
+        let made = PlanRings::build(&fetched.ring, &source, &moves).map_err(RingError::from)?;
         let left_over = fetched.ring.vnodes_with_data().count();
         if left_over > 0 {
             context.note(format!(
                 "{left_over} vnodes that do not move have data in the present ring, and keep it"
             ))?;
         }
-        let (read_only, target) = images(context)?;
+        let [read_only, handover, target] = images(context)?;
         let date_key = format!("ring-date/{}", context.round()?);
         let date: Timestamp = context.decided(&date_key, async || Ok(context.now())).await?;
         let owner = plan.inventory.poseidon;
         let mut sha1s = Vec::new();
-        for (image, transition, ring) in
-            [(read_only, "read-only", &pair.read_only), (target, "target", &pair.target)]
-        {
+        for (image, transition, ring) in [
+            (read_only, "read-only", &made.read_only),
+            (handover, "handover", &made.handover),
+            (target, "target", &made.target),
+        ] {
             let new = NewRingImage { image, owner, plan: plan.uuid, transition, date };
             let ensure = async { Ok(ensure_ring_image(&imgapi, &new, ring, &directory).await?) };
             let what = format!("upload the {transition} ring as the image {image}");
             sha1s.push(context.act(what, ensure).await?);
         }
         context.note(format!(
-            "{} vnodes move; both rings were read back and differ from {base} in nothing else",
+            "{} vnodes move; the rings were read back and differ from {base} in nothing else",
             plan.moving().len()
         ))?;
-        let [read_only_sha1, target_sha1] =
-            sha1s.try_into().map_err(|_| Trouble::passing("not both rings were uploaded"))?;
+        let [read_only_sha1, handover_sha1, target_sha1] =
+            sha1s.try_into().map_err(|_| Trouble::passing("not all rings were uploaded"))?;
         let rings = Rings {
             base,
             read_only,
+            handover,
             target,
             base_is_stamped: fetched.stamp.is_some(),
-            sha1s: [fetched.sha1, read_only_sha1, target_sha1],
+            sha1s: [fetched.sha1, read_only_sha1, handover_sha1, target_sha1],
         };
         context.remember(RINGS, &rings)
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
         let imgapi = rings::ring_imgapi(context.deployment()).await?;
-        let (read_only, target) = images(context)?;
         let plan = context.plan().uuid;
-        for image in [read_only, target] {
+        for image in images(context)? {
             let delete = async { Ok(delete_ring_image(&imgapi, image, plan).await?) };
             context.act(format!("delete the image {image} if it is there"), delete).await?;
         }

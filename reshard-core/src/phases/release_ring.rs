@@ -45,7 +45,7 @@ impl Phase for ReleaseRing {
         let what = "remove the rings that were put aside";
         let clear = async {
             let (command, keep) = (&command, rings.target);
-            let images = &[rings.base, rings.read_only];
+            let images = &[rings.base, rings.read_only, rings.handover];
             let work = |router: Router| async move {
                 routers::clear(deployment, &router, command, keep, images).await
             };
@@ -53,9 +53,10 @@ impl Phase for ReleaseRing {
         };
         context.act(what, clear).await?;
         let imgapi = rings::ring_imgapi(deployment).await?;
-        let read_only = rings.read_only;
-        let delete = async { Ok(rings::delete_ring_image(&imgapi, read_only, plan).await?) };
-        context.act(format!("delete the read-only ring's image {read_only}"), delete).await?;
+        for image in [rings.read_only, rings.handover] {
+            let delete = async { Ok(rings::delete_ring_image(&imgapi, image, plan).await?) };
+            context.act(format!("delete the image {image} of a ring in between"), delete).await?;
+        }
         rings::remove_work(&context.work_directory())?;
         let release = async { Ok(rings::release_ring(deployment, plan, context.now()).await?) };
         context.act("give the lock on the ring back", release).await

@@ -30,12 +30,14 @@ pub(super) struct Rings {
     pub(super) base: ImageUuid,
     /// The same with the moving vnodes read-only.
     pub(super) read_only: ImageUuid,
+    /// The one with the moving vnodes at their new owners, and read-only there.
+    pub(super) handover: ImageUuid,
     /// The one with the moving vnodes at their new owners.
     pub(super) target: ImageUuid,
     /// Whether the ring before has a stamp.
     pub(super) base_is_stamped: bool,
     /// The SHA-1s of the images' files, in this order.
-    pub(super) sha1s: [Sha1Hex; 3],
+    pub(super) sha1s: [Sha1Hex; 4],
 }
 
 impl Rings {
@@ -56,12 +58,18 @@ impl Rings {
     }
 
     fn sha1(&self, image: ImageUuid) -> &Sha1Hex {
-        let [base, read_only, target] = &self.sha1s;
+        let [base, read_only, handover, target] = &self.sha1s;
         match image {
             image if image == self.target => target,
+            image if image == self.handover => handover,
             image if image == self.read_only => read_only,
             _ => base,
         }
+    }
+
+    /// Those that the plan made.
+    pub(super) fn new_ones(&self) -> [ImageUuid; 3] {
+        [self.read_only, self.handover, self.target]
     }
 
     pub(super) fn staged(&self, image: ImageUuid) -> StagedImage {

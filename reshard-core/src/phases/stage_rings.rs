@@ -1,8 +1,8 @@
-//! Puts both rings beside the live one of every electric-moray process.
+//! Puts the plan's rings beside the live one of every electric-moray process.
 //!
 //! * Reads: SAPI's and VMAPI's electric-moray zones; in each, the SMF instances and the stamps of their rings.
 //! * Writes: directories beside the rings, `RING.reshard-IMAGE`.
-//! * Done when: every SMF instance runs with the present ring and has both others beside it.
+//! * Done when: every SMF instance runs with the present ring and has the others beside it.
 //! * Undo: removes the directories.
 //! * Pause: before it begins.
 
@@ -16,7 +16,7 @@ use crate::phase::{About, Phase, Trouble, Undone};
 use crate::rings;
 use crate::routers::{self, InstanceState, Router};
 
-/// Puts both rings beside the live one of every electric-moray process.
+/// Puts the plan's rings beside the live one of every electric-moray process.
 pub struct StageRings;
 
 #[async_trait]
@@ -27,11 +27,11 @@ impl Phase for StageRings {
 
     fn about(&self) -> About {
         About {
-            title: "put both rings beside the live one of every electric-moray",
+            title: "put the new rings beside the live one of every electric-moray",
             rfd103: "8",
             reads: "the electric-moray zones, their SMF instances and the stamps of their rings",
             writes: "directories RING.reshard-IMAGE beside the rings",
-            done_when: "every SMF instance runs with the present ring and has both others beside it",
+            done_when: "every SMF instance runs with the present ring and has the others beside it",
             undo: "the directories are removed",
             pause: "before it begins",
         }
@@ -42,9 +42,9 @@ impl Phase for StageRings {
         let rings = Rings::of(context)?;
         let routers = find_routers(context).await?;
         let imgapi = rings::ring_imgapi(context.deployment()).await?.client().base().to_string();
-        let images = [rings.staged(rings.read_only), rings.staged(rings.target)];
+        let images = rings.new_ones().map(|image| rings.staged(image));
         let command = rings.command(context)?;
-        let what = format!("stage both rings in {} electric-moray zones", routers.len());
+        let what = format!("stage the new rings in {} electric-moray zones", routers.len());
         let stage = async {
             let (deployment, command) = (context.deployment(), &command);
             let (imgapi, images) = (&imgapi, &images);
@@ -69,7 +69,7 @@ impl Phase for StageRings {
             // Where writes were blocked the original rings are back by now, except in zones that did not run then.
             let routers = put_back(context, &rings, vec![rings.read_only]).await?;
             let (deployment, command) = (context.deployment(), &rings.command(context)?);
-            let (keep, images) = (rings.base, &[rings.read_only, rings.target]);
+            let (keep, images) = (rings.base, &rings.new_ones());
             let work = |router: Router| async move {
                 routers::clear(deployment, &router, command, keep, images).await
             };
@@ -116,7 +116,7 @@ fn ready(router: &Router, state: &InstanceState, rings: &Rings) -> Result<(), Tr
             format!("install the ring {} there and restart {instance}", rings.base),
         ));
     }
-    let missing = [rings.read_only, rings.target];
+    let missing = rings.new_ones();
     match missing.into_iter().find(|image| !state.staged.contains(image)) {
         Some(image) => Err(Trouble::passing(format!(
             "the ring {image} is not beside {ring} of {alias} though it was put there"

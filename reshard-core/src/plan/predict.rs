@@ -83,6 +83,7 @@ pub(super) fn predict(
             costs.sapi_change + rounds * costs.router_configuration,
         ),
         ("the new ring in SAPI", costs.sapi_change),
+        ("the new ring on every electric-moray, read-only", flips),
         ("the new ring on every electric-moray", flips),
     ]);
     let write_block_seconds = sum(&write_block_parts);

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use fash::{EditError, Move, OwnerChange, Pnode, Ring, Vnode, VnodeData};
 
-/// The two rings that a plan needs.
+/// The three rings that a plan needs, in the order in which they are put in place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RingPair {
+pub struct PlanRings {
     /// The present ring with the moving vnodes read-only.
     pub read_only: Ring,
+    /// The present ring with the moving vnodes at their new owners, and read-only there. It goes in place before the target,
+    /// so that at no time a router writes a vnode at its new owner while another still reads it at the old one.
+    pub handover: Ring,
     /// The present ring with the moving vnodes at their new owners.
     pub target: Ring,
 }
@@ -40,8 +43,8 @@ pub enum RingMismatch {
     },
 }
 
-impl RingPair {
-    /// Makes both rings, and audits them. All moves are from `source`.
+impl PlanRings {
+    /// Makes the rings, and audits them. All moves are from `source`.
     ///
     /// # Errors
     ///
@@ -61,7 +64,10 @@ impl RingPair {
         read_only.set_data(&moving, VnodeData::read_only())?;
         audit_target(base, &target, source, moves)?;
         audit_read_only(base, &read_only, &moving)?;
-        Ok(Self { read_only, target })
+        let mut handover = target.clone();
+        handover.set_data(&moving, VnodeData::read_only())?;
+        audit_read_only(&target, &handover, &moving)?;
+        Ok(Self { read_only, handover, target })
     }
 }
 
@@ -160,25 +166,27 @@ mod tests {
     }
 
     #[test]
-    fn both_rings_are_as_planned() {
+    fn the_rings_are_as_planned() {
         let moves = [
             Move { vnodes: vnodes([4, 0]), to: pnode("c") },
             Move { vnodes: vnodes([2]), to: pnode("d") },
         ];
-        let pair = RingPair::build(&base(), &pnode("a"), &moves).unwrap();
+        let pair = PlanRings::build(&base(), &pnode("a"), &moves).unwrap();
         assert_eq!(pair.target.vnodes_of(&pnode("c")).unwrap(), vnodes([0, 4]));
         assert_eq!(pair.target.vnodes_with_data().count(), 0);
         assert_eq!(pair.read_only.vnodes_with_data().collect::<Vec<_>>(), vnodes([0, 2, 4]));
         assert_eq!(pair.read_only.pnodes(), base().pnodes());
+        assert_eq!(pair.handover.vnodes_of(&pnode("c")).unwrap(), vnodes([0, 4]));
+        assert_eq!(pair.handover.vnodes_with_data().collect::<Vec<_>>(), vnodes([0, 2, 4]));
     }
 
     #[test]
     fn vnodes_of_another_shard_do_not_move() {
         let moves = [Move { vnodes: vnodes([1]), to: pnode("c") }];
-        let error = RingPair::build(&base(), &pnode("a"), &moves).unwrap_err();
+        let error = PlanRings::build(&base(), &pnode("a"), &moves).unwrap_err();
         assert!(matches!(error, RingMismatch::Differs { ring: "target", .. }), "{error}");
         let moves = [Move { vnodes: vnodes([64]), to: pnode("c") }];
-        let error = RingPair::build(&base(), &pnode("a"), &moves).unwrap_err();
+        let error = PlanRings::build(&base(), &pnode("a"), &moves).unwrap_err();
         assert!(matches!(error, RingMismatch::Edit(_)), "{error}");
     }
 
@@ -187,7 +195,7 @@ mod tests {
         let mut base = base();
         base.set_data(&vnodes([2]), VnodeData::read_only()).unwrap();
         let moves = [Move { vnodes: vnodes([0, 2]), to: pnode("c") }];
-        let error = RingPair::build(&base, &pnode("a"), &moves).unwrap_err();
+        let error = PlanRings::build(&base, &pnode("a"), &moves).unwrap_err();
         assert_eq!(
             error.to_string().split(':').next().unwrap(),
             "vnode 2 has the data \"ro\" already"
@@ -199,7 +207,7 @@ mod tests {
         #[test]
         fn a_change_too_many_is_found(other in 0u32..64, kind in 0u8..3) {
             let moves = [Move { vnodes: vnodes([0, 2, 4]), to: pnode("c") }];
-            let pair = RingPair::build(&base(), &pnode("a"), &moves).unwrap();
+            let pair = PlanRings::build(&base(), &pnode("a"), &moves).unwrap();
             let (mut target, mut read_only) = (pair.target, pair.read_only);
             let other = Vnode::new(other);
             match kind {

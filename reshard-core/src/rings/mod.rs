@@ -1,6 +1,6 @@
 //! The ring: fetched, changed, proven, and published as images.
 //!
-//! [`fetch_ring`] gets a ring from IMGAPI, [`RingPair::build`] makes of it the two rings that a plan needs and proves
+//! [`fetch_ring`] gets a ring from IMGAPI, [`PlanRings::build`] makes of it the rings that a plan needs and proves
 //! them, [`ensure_ring_image`] puts a ring into IMGAPI, [`publish_ring`] and [`list_shards`] change what SAPI says, and
 //! [`reserve_ring`] keeps other plans from doing any of this meanwhile.
 
@@ -10,7 +10,7 @@ mod images;
 mod lock;
 mod metadata;
 
-pub use self::build::{RingMismatch, RingPair, audit_read_only, audit_target};
+pub use self::build::{PlanRings, RingMismatch, audit_read_only, audit_target};
 pub use self::error::RingError;
 pub use self::images::{
     FetchedRing, NewRingImage, delete_ring_image, ensure_ring_image, fetch_ring, remove_work,

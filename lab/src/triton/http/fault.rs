@@ -50,6 +50,9 @@ pub struct ApiFault {
     /// Only requests whose path begins so. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// So many of these requests are answered well before it begins. Default: 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub after: u32,
     /// After that many requests the API is well again. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<u32>,
@@ -58,7 +61,7 @@ pub struct ApiFault {
 impl ApiFault {
     /// A fault that meets all requests until it is taken away.
     pub const fn new(kind: FaultKind) -> Self {
-        Self { kind, method: None, path: None, requests: None }
+        Self { kind, method: None, path: None, after: 0, requests: None }
     }
 
     fn meets(&self, method: &Method, path: &str) -> bool {
@@ -66,6 +69,11 @@ impl ApiFault {
             self.method.as_ref().is_none_or(|only| method.as_str().eq_ignore_ascii_case(only));
         method && self.path.as_ref().is_none_or(|prefix| path.starts_with(prefix))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl fmt::Display for ApiName {
@@ -93,6 +101,9 @@ impl fmt::Display for ApiFault {
         }
         if let Some(path) = &self.path {
             write!(f, ", at {path}…")?;
+        }
+        if self.after > 0 {
+            write!(f, ", after {} that it answers", self.after)?;
         }
         match self.requests {
             Some(requests) => write!(f, ", {requests} times"),
@@ -174,6 +185,10 @@ impl FaultPoint {
                 && active.left != Some(0)
                 && active.fault.meets(method, path)
             {
+                if active.fault.after > 0 {
+                    active.fault.after -= 1;
+                    return false;
+                }
                 active.left = active.left.map(|left| left.saturating_sub(1));
                 met = Some(active.fault.kind);
             }
@@ -219,5 +234,25 @@ mod tests {
         assert_eq!(point.meet(&Method::PUT, "/applications/1"), Some(FaultKind::CutAfterActing));
         assert_eq!(point.meet(&Method::PUT, "/applications/1"), None);
         assert!(faults.list().is_empty());
+    }
+
+    #[test]
+    fn a_fault_can_meet_the_third_request_only() {
+        let faults = ApiFaults::default();
+        let point = faults.of(ApiName::Cnapi);
+        let third = ApiFault {
+            after: 2,
+            requests: Some(1),
+            path: Some("/servers".to_owned()),
+            ..ApiFault::new(FaultKind::Error500)
+        };
+        assert_eq!(
+            third.to_string(),
+            "answers 500, at /servers…, after 2 that it answers, 1 times"
+        );
+        faults.set(ApiName::Cnapi, third);
+        let meet = |path| point.meet(&Method::GET, path);
+        assert_eq!((meet("/servers"), meet("/ping"), meet("/servers")), (None, None, None));
+        assert_eq!((meet("/servers"), meet("/servers")), (Some(FaultKind::Error500), None));
     }
 }

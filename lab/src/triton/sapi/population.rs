@@ -186,6 +186,10 @@ fn instance(
     match zone.role {
         Role::Postgres => {
             metadata.insert("MANATEE_SHARD_PATH".to_owned(), format!("/manatee/{name}").into());
+            // A peer without others takes no writes otherwise.
+            if layout.options.peers == 1 {
+                metadata.insert("ONE_NODE_WRITE_MODE".to_owned(), true.into());
+            }
         }
         Role::Nameservice => {
             metadata.insert("ZK_ID".to_owned(), number.saturating_add(1).into());
@@ -301,6 +305,7 @@ mod tests {
         let metadata = &config["metadata"];
         assert_eq!(metadata["MANATEE_SHARD_PATH"], "/manatee/2.moray.lab.example.net");
         assert_eq!(metadata["SHARD"], "2");
+        assert_eq!(metadata.get("ONE_NODE_WRITE_MODE"), None);
         assert_eq!(metadata["HASH_RING_IMAGE"], layout.ring_image.to_string());
         assert_eq!(metadata.get("user-script"), None);
         let payload = family.payload();

@@ -16,7 +16,7 @@ use super::{Vmapi, answers, parse_uuid};
 const WAIT: Duration = Duration::from_millis(20);
 
 /// What a job does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JobTask {
     /// Makes a zone.
@@ -219,6 +219,7 @@ impl Vmapi {
         });
         let began = now();
         tokio::time::sleep(self.options.job_duration).await;
+        self.delayed(task).await;
         let fault = self.take_fault(task);
         let outcome = match &fault {
             Some(fault) if !fault.after_acting => Err(fault.error()),
@@ -237,6 +238,17 @@ impl Vmapi {
             job.step("cnapi.wait_task", &began, &error);
             job.execution = execution;
         });
+    }
+
+    /// Waits as long as jobs of a task are to be delayed, or until they no longer are.
+    async fn delayed(&self, task: JobTask) {
+        let mut delays = self.job_delays.subscribe();
+        let delay = delays.borrow().get(&task).copied();
+        if let Some(delay) = delay {
+            let healed = delays.wait_for(|delays| !delays.contains_key(&task));
+            // Either way it goes on.
+            drop(tokio::time::timeout(delay, healed).await);
+        }
     }
 
     /// What a job of a zone holds while it runs.

@@ -19,6 +19,7 @@ use std::time::Duration;
 use hyper::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 pub(crate) use self::jobs::Job;
@@ -51,6 +52,8 @@ pub(crate) struct Vmapi {
     tickets: Mutex<BTreeMap<Uuid, Arc<tokio::sync::Mutex<()>>>>,
     /// Jobs that are to fail.
     job_faults: Mutex<Vec<JobFault>>,
+    /// How much longer than usual jobs of a task take.
+    job_delays: watch::Sender<BTreeMap<JobTask, Duration>>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -115,6 +118,7 @@ impl Vmapi {
             client: reqwest::Client::new(),
             tickets: Mutex::default(),
             job_faults: Mutex::default(),
+            job_delays: watch::Sender::new(BTreeMap::new()),
         }))
     }
 
@@ -158,6 +162,16 @@ impl Vmapi {
         if let Some(index) = faults.iter().position(|waiting| waiting == fault) {
             faults.remove(index);
         }
+    }
+
+    /// Has jobs of a task take longer. `None`: no longer; those that are waiting go on.
+    pub(crate) fn delay(&self, task: JobTask, by: Option<Duration>) {
+        self.job_delays.send_modify(|delays| {
+            match by {
+                Some(by) => delays.insert(task, by),
+                None => delays.remove(&task),
+            };
+        });
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

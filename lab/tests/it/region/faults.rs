@@ -57,7 +57,7 @@ pub(super) async fn a_standby_lags_and_a_zone_hangs(region: &Region) {
     eventually("the standby replays again", async || psql(&address, seen) == "t").await;
     region.psql(2, "drop table lagging").await;
 
-    let moray = region.zone(Role::Moray, 1).spec;
+    let (moray, other) = (region.zone(Role::Moray, 1).spec, region.zone(Role::Moray, 0).spec);
     // Whenever in its turn a slow zone is healed: nothing of it stands still afterwards.
     for _ in 0..5 {
         let slow = Fault::Slow { zone: moray.uuid, percent: 90 };
@@ -69,7 +69,9 @@ pub(super) async fn a_standby_lags_and_a_zone_hangs(region: &Region) {
         }
     }
     let slow = region.control.cause(&Fault::Slow { zone: moray.uuid, percent: 50 }).await.unwrap();
-    let frozen = region.control.cause(&Fault::Freeze { zone: moray.uuid }).await.unwrap();
+    let both = region.control.cause(&Fault::Freeze { zone: moray.uuid }).await.unwrap_err();
+    assert!(both.to_string().contains("broken already"), "{both}");
+    let frozen = region.control.cause(&Fault::Freeze { zone: other.uuid }).await.unwrap();
     assert_eq!(region.control.faults().await.unwrap(), [slow, frozen]);
     let healed = region.control.heal(None).await.unwrap();
     assert_eq!(healed.len(), 2);

@@ -29,6 +29,11 @@ impl Region {
             objects: 2000,
             ..Options::default()
         };
+        Self::with(options).await
+    }
+
+    /// A lab of any size.
+    pub(super) async fn with(options: Options) -> Self {
         let builder = Lab::builder().program(env!("CARGO_BIN_EXE_lab-service")).options(options);
         let lab = builder.start().await.unwrap();
         let control = ControlClient::new(&format!("http://{}", lab.layout().block.control()));
@@ -132,6 +137,11 @@ pub(super) fn every_address_answers(region: &Region) {
     for zone in region.lab.layout().zones_of(Role::Postgres) {
         let address = zone.address;
         assert_eq!(psql(&address.to_string(), "select 1"), "1");
+        let log = region.lab.directory().zone_log(zone.uuid).join("manatee-sitter.log");
+        let log = std::fs::read_to_string(log).unwrap();
+        assert!(log.contains("database system is ready to accept"), "{log}");
+        let in_vain = |line: &&str| line.contains("FATAL") && line.contains("does not exist");
+        assert_eq!(log.lines().find(in_vain), None, "somebody asks for what is not made yet");
         let state = super::curl(&[&format!("http://{address}:5433/state")]);
         assert_eq!(state["zkstate"]["generation"], json!(1), "{state}");
         let jobs = run(

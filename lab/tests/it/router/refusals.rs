@@ -67,9 +67,9 @@ pub(super) async fn the_ring_is_held(region: &mut Region) {
     let refused = region.put(&key, &EtagCondition::Any).await.unwrap_err();
     let words = "ReadOnlyError: some vnodes are in read-only mode";
     assert_eq!(refused.server_error().unwrap().to_string(), words);
-    let object = region.client.get_object("manta", &key, &GetOptions::default()).await.unwrap();
+    let object = region.eventually_get(&key).await;
     assert!(object.node.unwrap().is_read_only());
-    region.put(&format!("{}/x", region.directory_on(1)), &EtagCondition::Any).await.unwrap();
+    region.eventually_put(&format!("{}/x", region.directory_on(1))).await;
     region.stop_routers();
     for instance in 0..2 {
         RingEditor::open(region.ring_path(instance))
@@ -86,8 +86,8 @@ pub(super) async fn shards_are_refused(region: &mut Region) {
         region.start_routers(listed, read_only);
         let refused = region.put(&key, &EtagCondition::Any).await.unwrap_err();
         assert_eq!(refused.server_error().unwrap().to_string(), words);
-        region.client.get_object("manta", &key, &GetOptions::default()).await.unwrap();
-        region.put(&format!("{}/x", region.directory_on(0)), &EtagCondition::Any).await.unwrap();
+        region.eventually_get(&key).await;
+        region.eventually_put(&format!("{}/x", region.directory_on(0))).await;
         region.stop_routers();
     }
 }

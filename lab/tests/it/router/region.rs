@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use fash::{Algorithm, Ring, Vnode};
 use lab::seed::{self, ShardKind};
 use lab::{AddressBlock, Host, LabDirectory, Layout, Options, Role, ZoneSpec};
-use moray_client::{Client, ClientOptions, Error, EtagCondition, PutOptions};
+use moray_client::{
+    Client, ClientOptions, Error, ErrorName, EtagCondition, GetOptions, Object, PutOptions,
+};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -186,6 +188,22 @@ impl Region {
         while let Err(error) = self.put(key, &EtagCondition::Any).await {
             assert!(Instant::now() < deadline, "{}", error.with_causes());
             assert!(!error.is_etag_conflict());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Reads an object as soon as the router knows where its shard is, which it learns only after it listens.
+    pub(super) async fn eventually_get(&self, key: &str) -> Object {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            match self.client.get_object("manta", key, &GetOptions::default()).await {
+                Ok(object) => return object,
+                Err(error) => {
+                    let name = error.server_error().map(|error| &error.name);
+                    assert_eq!(name, Some(&ErrorName::NoBackends), "{}", error.with_causes());
+                    assert!(Instant::now() < deadline, "{}", error.with_causes());
+                }
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

@@ -97,7 +97,10 @@ fn a_zone_is_entered_from_its_servers_global_zone_only() {
     assert_eq!(entered, (3, "hello\n".to_owned(), "warned\n".to_owned()));
     let (_, body) = lab.seen().pop().unwrap();
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(body, json!({"argv": ["bash", "-l", "-c", "bash -l"], "env": {}, "stdin": script}));
+    let argv = ["bash", "-l", "-c", "bash -l"];
+    let hour = 3_600_000;
+    let expected = json!({"argv": argv, "env": {}, "stdin": script, "time_limit_ms": hour});
+    assert_eq!(body, expected);
 
     let elsewhere = place(format!("server:{}", uuid::Uuid::new_v4()));
     let (code, _, complaint) = run(tool("zlogin", &elsewhere, &[&uuid, "ls"]), "");

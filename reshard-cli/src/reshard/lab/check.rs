@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use lab::LabDirectory;
-use lab::checker::CheckOptions;
+use lab::checker::{CheckOptions, Ghosts};
 
 use super::running::Running;
 use crate::exit;
@@ -24,6 +24,11 @@ pub(super) struct CheckArgs {
     /// Logs of `reshard lab load`
     #[arg(value_name = "FILE")]
     logs: Vec<PathBuf>,
+    /// Ghost rows have been cleaned up: each that is still there is a violation
+    ///
+    /// Without it, rows at shards that no longer own them, or were copied to a new shard with others, are only counted.
+    #[arg(long)]
+    cleaned: bool,
     /// How to print the report
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -34,7 +39,9 @@ impl CheckArgs {
         let control = self.lab.find().await?;
         let layout = control.layout().await?;
         let directory = LabDirectory::new(&layout.directory);
-        let report = lab::prove(&layout, &directory, &self.logs, &CheckOptions::default()).await?;
+        let ghosts = if self.cleaned { Ghosts::Nowhere } else { Ghosts::OfSplits };
+        let options = CheckOptions { ghosts, ..CheckOptions::default() };
+        let report = lab::prove(&layout, &directory, &self.logs, &options).await?;
         if self.output.is_json() {
             out.json(&report)?;
         } else {

@@ -63,6 +63,9 @@ enum What {
     Server {
         /// The compute node
         server: Uuid,
+        /// Cut its power: its zones are killed as well
+        #[arg(long)]
+        power: bool,
     },
     /// Let an API misbehave
     Api {
@@ -78,6 +81,9 @@ enum What {
         /// Only for requests whose path begins so
         #[arg(long)]
         path: Option<String>,
+        /// Let so many of these requests through first
+        #[arg(long, default_value_t = 0)]
+        after: u32,
         /// Only for so many requests
         #[arg(long)]
         requests: Option<u32>,
@@ -95,6 +101,15 @@ enum What {
         /// What the job says
         #[arg(long, default_value = "broken on purpose")]
         message: String,
+    },
+    /// Let VMAPI's jobs of a kind take longer
+    SlowJob {
+        /// The kind of job
+        #[arg(value_enum)]
+        task: Task,
+        /// How much longer
+        #[arg(long, default_value_t = 30)]
+        seconds: u32,
     },
 }
 
@@ -166,7 +181,7 @@ impl What {
             Self::Slow { zone: name, percent } => Fault::Slow { zone: zone(name)?, percent },
             Self::Disk { zone: name } => Fault::DiskFull { zone: zone(name)? },
             Self::Lag { zone: name } => Fault::Lag { zone: zone(name)? },
-            Self::Api { api, how, method, path, requests } => {
+            Self::Api { api, how, method, path, after, requests } => {
                 let kind = match how {
                     How::Error500 => FaultKind::Error500,
                     How::Unavailable => FaultKind::Unavailable503,
@@ -180,9 +195,11 @@ impl What {
                     Api::Vmapi => ApiName::Vmapi,
                     Api::Cnapi => ApiName::Cnapi,
                 };
-                Fault::Api { api, how: ApiFault { kind, method, path, requests } }
+                Fault::Api { api, how: ApiFault { kind, method, path, after, requests } }
             }
-            Self::Server { server } => Fault::Server { server },
+            Self::Server { server, power: true } => Fault::Power { server },
+            Self::Server { server, power: false } => Fault::Server { server },
+            Self::SlowJob { task, seconds } => Fault::JobDelay { task: task.into(), seconds },
             Self::Image { image } => Fault::Image { image },
             Self::Job { task, message } => Fault::Job(JobFault {
                 task: task.into(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use lab::{AddressBlock, Lab, Options};
+use lab::{AddressBlock, Lab, Options, Programs};
 
 use crate::output::{Output, say};
 use crate::progress::spinner;
@@ -18,36 +18,8 @@ use crate::reshard::format::Format;
 /// the same directory goes on with them.
 #[derive(Args, Debug)]
 pub(super) struct UpArgs {
-    /// Shards of the index
-    #[arg(long, default_value_t = Options::default().shards)]
-    shards: u32,
-    /// PostgreSQL peers of each shard; 1 is one-node-write mode
-    #[arg(long, default_value_t = Options::default().peers)]
-    peers: u32,
-    /// Moray zones of each shard
-    #[arg(long, default_value_t = Options::default().morays)]
-    morays: u32,
-    /// electric-moray zones
-    #[arg(long, default_value_t = Options::default().routers)]
-    routers: u32,
-    /// electric-moray processes in each of their zones
-    #[arg(long, default_value_t = Options::default().router_instances)]
-    router_instances: u32,
-    /// Compute nodes
-    #[arg(long, default_value_t = Options::default().servers)]
-    servers: u32,
-    /// Vnodes of the ring
-    #[arg(long, default_value_t = Options::default().vnodes)]
-    vnodes: u32,
-    /// Objects that are there from the beginning
-    #[arg(long, default_value_t = Options::default().objects)]
-    objects: u64,
-    /// What random contents are derived from
-    #[arg(long, default_value_t = Options::default().seed)]
-    seed: u64,
-    /// Timeout of ZooKeeper sessions in seconds; production has 60
-    #[arg(long, value_name = "SECONDS", default_value_t = Options::default().session_timeout.as_secs())]
-    session_timeout: u64,
+    #[command(flatten)]
+    size: Size,
     /// Keep the lab in this directory
     #[arg(long, value_name = "DIRECTORY")]
     directory: Option<PathBuf>,
@@ -59,22 +31,76 @@ pub(super) struct UpArgs {
     output: Format,
 }
 
+/// How big the lab is to be. What is left out is as in the lab that is in the directory already, or as in
+/// [`Options::default`].
+#[derive(Args, Debug)]
+struct Size {
+    /// Shards of the index [default: 2]
+    #[arg(long)]
+    shards: Option<u32>,
+    /// PostgreSQL peers of each shard; 1 is one-node-write mode [default: 3]
+    #[arg(long)]
+    peers: Option<u32>,
+    /// Moray zones of each shard [default: 1]
+    #[arg(long)]
+    morays: Option<u32>,
+    /// electric-moray zones [default: 2]
+    #[arg(long)]
+    routers: Option<u32>,
+    /// electric-moray processes in each of their zones [default: 4]
+    #[arg(long)]
+    router_instances: Option<u32>,
+    /// Compute nodes [default: 3]
+    #[arg(long)]
+    servers: Option<u32>,
+    /// Vnodes of the ring [default: 16384]
+    #[arg(long)]
+    vnodes: Option<u32>,
+    /// Objects that are there from the beginning [default: 20000]
+    #[arg(long)]
+    objects: Option<u64>,
+    /// What random contents are derived from [default: 1]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Timeout of ZooKeeper sessions in seconds; production has 60 [default: 3]
+    #[arg(long, value_name = "SECONDS")]
+    session_timeout: Option<u64>,
+}
+
+impl Size {
+    /// Nothing when nothing was chosen.
+    fn options(&self) -> Option<Options> {
+        let mut options = Options::default();
+        let chosen = [
+            choose(&mut options.shards, self.shards),
+            choose(&mut options.peers, self.peers),
+            choose(&mut options.morays, self.morays),
+            choose(&mut options.routers, self.routers),
+            choose(&mut options.router_instances, self.router_instances),
+            choose(&mut options.servers, self.servers),
+            choose(&mut options.vnodes, self.vnodes),
+            choose(&mut options.objects, self.objects),
+            choose(&mut options.seed, self.seed),
+            choose(&mut options.session_timeout, self.session_timeout.map(Duration::from_secs)),
+        ];
+        chosen.contains(&true).then_some(options)
+    }
+}
+
+/// Sets an option that was chosen. Whether it was.
+fn choose<T>(option: &mut T, chosen: Option<T>) -> bool {
+    chosen.map(|chosen| *option = chosen).is_some()
+}
+
 impl UpArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
-        let options = Options {
-            shards: self.shards,
-            peers: self.peers,
-            morays: self.morays,
-            routers: self.routers,
-            router_instances: self.router_instances,
-            servers: self.servers,
-            vnodes: self.vnodes,
-            objects: self.objects,
-            seed: self.seed,
-            session_timeout: Duration::from_secs(self.session_timeout),
-            ..Options::default()
-        };
-        let mut builder = Lab::builder().options(options);
+        // Commands are run by their names.
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let commands = std::env::split_paths(&path).collect();
+        let mut builder = Lab::builder().programs(Programs { commands, ..Programs::default() });
+        if let Some(options) = self.size.options() {
+            builder = builder.options(options);
+        }
         if let Some(directory) = self.directory {
             builder = builder.directory(directory);
         }
