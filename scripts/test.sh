@@ -47,9 +47,10 @@ step "fash without LevelDB" cargo check --package fash --no-default-features --l
 step "sapi-client without its transport" cargo check --package sapi-client --no-default-features --locked --quiet
 step "examples" run_examples
 step "the rehearsal" scripts/rehearsal.sh
+step "the demo" scripts/demo.sh
 step "benchmarks build" cargo bench --package benches --locked --no-run --quiet
 if [[ -d fuzz ]]; then
     step "fuzzing, shortly" scripts/fuzz.sh 10
 fi
 step "the packages" cargo publish --dry-run --package fash --package manatee-client --package moray-client \
-    --package sapi-client --allow-dirty --locked --quiet
+    --package reshard-core --package sapi-client --allow-dirty --locked --quiet

@@ -351,7 +351,7 @@ async fn every_script_ends_well(
         let ended = fixture.run().await;
         let blocked = fixture.block().is_some_and(|block| block.ended.is_none());
         match ended {
-            None => continue,
+            None => {}
             Some(Ok(Ended::Done)) => {
                 prop_assert_eq!(fixture.effects().len(), PHASES.len());
                 prop_assert!(!blocked);

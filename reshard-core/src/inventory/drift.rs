@@ -337,7 +337,7 @@ mod tests {
     #[test]
     fn what_changes_all_the_time_may() {
         assert_eq!(drifted(|_| ()), []);
-        assert_eq!(drifted(|is| is.taken = is.taken + std::time::Duration::from_mins(1)), []);
+        assert_eq!(drifted(|is| is.taken += std::time::Duration::from_mins(1)), []);
         assert_eq!(drifted(|is| is.source.wal_bytes_per_second += 1), []);
         assert_eq!(drifted(|is| is.source.database_bytes += 1), []);
         mentioned(|is| is.source.database_bytes += 1 << 45, "the size of");

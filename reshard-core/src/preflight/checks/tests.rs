@@ -155,7 +155,7 @@ fn the_plans_own_locks_are_no_obstacle() {
     assert_eq!(locks::ring_lock(&held, &subject()).verdict, Verdict::Failed);
     let own = Subject {
         plan: Some("p".to_owned()),
-        stage: Stage::Prepared { zones: Default::default() },
+        stage: Stage::Prepared { zones: std::collections::BTreeSet::default() },
         ..subject()
     };
     assert_eq!(locks::ring_lock(&held, &own).verdict, Verdict::Ok);
