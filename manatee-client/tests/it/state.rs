@@ -227,10 +227,12 @@ async fn a_shard_is_removed_whole_or_not_at_all(session: &Session) {
     }
     let announced =
         session_at(&session.servers().to_string(), &options(Duration::from_secs(10))).await;
-    Shard::new(announced, shard.name().clone()).announce(&peer(1)).await.unwrap();
+    let user = Shard::new(announced, shard.name().clone());
+    user.announce(&peer(1)).await.unwrap();
     let error = shard.remove(Some(version)).await.unwrap_err();
     assert!(matches!(error, ShardError::InUse { .. }) && error.is_retryable(), "{error}");
     assert_eq!(shard.read_existing().await.unwrap().state, first_state());
+    drop(user);
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     while !shard.candidates().await.unwrap().is_empty() {
         assert!(

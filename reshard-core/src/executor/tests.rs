@@ -96,6 +96,8 @@ impl TestPhase {
                 std::future::pending::<()>().await;
             }
             Does::Lasts => {
+                // The executor's alarm is set first.
+                tokio::task::yield_now().await;
                 self.clock.pass(Duration::from_secs(100_000));
                 for _ in 0..3 {
                     tokio::task::yield_now().await;
