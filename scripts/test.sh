@@ -53,4 +53,4 @@ if [[ -d fuzz ]]; then
     step "fuzzing, shortly" scripts/fuzz.sh 10
 fi
 step "the packages" cargo publish --dry-run --package fash --package manatee-client --package moray-client \
-    --package reshard-core --package sapi-client --allow-dirty --locked --quiet
+    --package sapi-client --allow-dirty --locked --quiet
