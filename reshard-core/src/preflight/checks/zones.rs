@@ -132,12 +132,14 @@ pub(super) fn overrides(evidence: &Evidence, _: &Subject) -> Check {
 pub(super) fn foreign(evidence: &Evidence, subject: &Subject) -> Check {
     let mut findings = Findings::new("zones-of-other-plans");
     for zone in &seen!(findings, look(&evidence.zones)).seen {
-        let vm = zone.vm.as_ref().ok().and_then(Option::as_ref);
-        let plan = vm.and_then(|vm| vm.tags.text("manta_reshard_plan"));
+        // SAPI's tags count: a plan that is done takes its own off there, and nothing changes VMAPI's copy.
+        let params = zone.instance.params.as_ref();
+        let tags = params.and_then(|params| params.get("tags"));
+        let plan = tags.and_then(|tags| tags.get("manta_reshard_plan")).and_then(Value::as_str);
         if let Some(plan) = plan.filter(|plan| !subject.is_own(Some(plan))) {
             findings.fail(
                 format!("{} was created by the plan {plan}", zone.label()),
-                "let that plan end, or abort it; if it is done, take the tag manta_reshard_plan off the zone",
+                "let that plan end, or abort it; if it is done, take the tag manta_reshard_plan off the instance in SAPI",
             );
         }
     }
