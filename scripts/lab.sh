@@ -40,13 +40,14 @@ wait_for() {
 }
 
 lab_is_up() {
-    kill -0 "$lab" 2>/dev/null || { cat "$work/lab.err" >&2; fail "the lab did not start"; }
+    kill -0 "$lab" 2>/dev/null || fail "the lab did not start: $(<"$work/lab.err")"
     grep -q '^The lab runs' "$work/lab.err"
 }
 
-# Starts a lab. From then on the commands mean this one.
+# Starts a lab; from then on the commands mean this one. Without arguments: `reshard lab up`.
 start_lab() {
-    "$RESHARD" lab up "$@" >"$work/lab" 2>"$work/lab.err" </dev/null &
+    (($#)) || set -- "$RESHARD" lab up
+    "$@" >"$work/lab" 2>"$work/lab.err" </dev/null &
     lab=$!
     # The loads first, then the lab.
     children+=("$lab")
@@ -57,8 +58,13 @@ start_lab() {
     directory=$(sed -nE 's/^lab +//p' "$work/lab")
 }
 
+# Stops the lab, and looks that nothing is left of it.
 stop_lab() {
     "$RESHARD" lab down
+    lab_has_ended
+}
+
+lab_has_ended() {
     wait "$lab" || fail "the lab ended with $?"
     [[ ! -e $directory ]] || fail "the lab left $directory behind"
 }

@@ -7,32 +7,15 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 page=$PWD/docs/rehearsal.md
 
-if [[ -z ${RESHARD:-} ]]; then
-    cargo build --locked --quiet --package reshard-cli
-    RESHARD=${CARGO_TARGET_DIR:-target}/debug/reshard
-fi
-RESHARD=$(realpath "$RESHARD")
-
-work=$(mktemp -d)
-lab=
-finish() {
-    local code=$?
-    trap - EXIT INT TERM
-    if [[ -n $lab ]] && kill -TERM "$lab" 2>/dev/null; then wait "$lab" || true; fi
-    rm -rf "$work"
-    exit "$code"
-}
-trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+source scripts/lab.sh
 mkdir "$work/bin"
 ln -s "$RESHARD" "$work/bin/reshard"
 PATH=$work/bin:$PATH
 
-fail() {
-    printf 'FAILED %s\n' "$*" >&2
+# With what the last block printed.
+wrong() {
     if [[ -s $work/out ]]; then sed 's/^/  /' "$work/out" >&2; fi
-    exit 1
+    fail "$@"
 }
 
 # The blocks, as files block-1 and so on; places has a line for each.
@@ -57,7 +40,7 @@ again() {
 
 # Runs the next block, which has to be one for this place.
 block() {
-    [[ ${places[next]:-none} == "$1" ]] || fail "block $((next + 1)) of $page is for ${places[next]:-nothing}, not $1"
+    [[ ${places[next]:-none} == "$1" ]] || wrong "block $((next + 1)) of $page is for ${places[next]:-nothing}, not $1"
     next=$((next + 1))
     local code=0
     again || code=$?
@@ -69,7 +52,7 @@ block() {
 has() {
     local count
     count=$(grep -cE -- "$2" "$work/out" || true)
-    [[ $count == "$1" ]] || fail "block $next printed $count lines like '$2' and not $1:"
+    [[ $count == "$1" ]] || wrong "block $next printed $count lines like '$2' and not $1:"
 }
 
 # Repeats the last block until it prints so many lines like this; at most for a minute.
@@ -89,17 +72,8 @@ step() {
 
 [[ ${places[0]} == terminal ]] || fail "$page does not begin with the block that starts the lab"
 next=1
-bash -c "exec $(<"$work/block-1")" >"$work/lab" 2>&1 </dev/null &
-lab=$!
-until grep -q '^The lab runs' "$work/lab"; do
-    kill -0 "$lab" 2>/dev/null && ((SECONDS < 120)) || { mv "$work/lab" "$work/out"; fail "the lab did not start:"; }
-    sleep 0.2
-done
+start_lab bash -c "exec $(<"$work/block-1")"
 if [[ -n ${VERBOSE:-} ]]; then printf -- '--- block 1\n%s\n' "$(<"$work/lab")"; fi
-# Other labs may run on this machine: from here on, this one is meant.
-RESHARD_LAB=$(sed -nE 's|^SAPI +http://127\.77\.([0-9]+)\..*|\1|p' "$work/lab")
-directory=$(sed -nE 's/^lab +//p' "$work/lab")
-export RESHARD_LAB
 zones[postgres]=$(sed -nE 's/^shard 1 +[^:]*: ([0-9.]+),.*/\1/p' "$work/lab")
 block here
 has 13 ' running '
@@ -114,7 +88,7 @@ step "the lab is up"
 
 block primary
 has 1 '^ _vnode \| count $'
-(($(grep -cE '^ +[0-9]+ \| +[0-9]+$' "$work/out") > 500)) || fail "step 1: there are few vnodes:"
+(($(grep -cE '^ +[0-9]+ \| +[0-9]+$' "$work/out") > 500)) || wrong "step 1: there are few vnodes:"
 step "step 1: the sizes of vnodes"
 
 block webapi
@@ -124,7 +98,7 @@ has 1 '"type": "object"'
 # Both are where mlocate says.
 while read -r shard vnode name; do
     rows=$(reshard lab psql "$shard" -Atc "select count(*) from manta where _vnode = $vnode and name = '$name'")
-    [[ $rows == 1 ]] || fail "step 2: $shard has $rows rows $name in vnode $vnode:"
+    [[ $rows == 1 ]] || wrong "step 2: $shard has $rows rows $name in vnode $vnode:"
 done < <(awk -F '"' '$2 == "name" { name = $4 }
     $2 == "pnode" { shard = $4; gsub("tcp://|:2020", "", shard) }
     $2 == "vnode" { gsub("[^0-9]", "", $3); print shard, $3, name }' "$work/out")
@@ -143,7 +117,7 @@ block primary
 has 3 '^primary '
 has 12 '^async +[0-9a-f]{8} ok '
 streaming=$(reshard lab exec "${zones[primary]}" -- psql -Atc "select count(*) from pg_stat_replication")
-[[ $streaming == 1 ]] || fail "step 3: the primary has $streaming standbys and not 1: replication is a chain"
+[[ $streaming == 1 ]] || wrong "step 3: the primary has $streaming standbys and not 1: replication is a chain"
 step "step 3: three more peers, replicating"
 
 dump='/bin/bash /opt/smartdc/manatee/pg_dump/pg_dump\.sh'
@@ -154,21 +128,19 @@ step "step 5: the lock"
 block manta
 # Not counting what it started: those are shown further to the right.
 has 1 "^[0-9]+ +$dump"
-block async && fail "step 6: a dump started while the lock was there:"
+block async && wrong "step 6: a dump started while the lock was there:"
 has 1 'fatal: lock exists'
 block manta
 until_it_has 0 "$dump"
 step "step 6: the dump ended, and no other started"
 
-block nameservice && fail "step 11: the lock is still there:"
+block nameservice && wrong "step 11: the lock is still there:"
 has 1 '^Node does not exist: /pg_dump_lock'
-block async || fail "step 11: the dump failed:"
+block async || wrong "step 11: the dump failed:"
 has 1 ' dumped [0-9]+ bytes'
 step "step 11: dumps again"
 
 block here
 [[ $next == "${#places[@]}" ]] || fail "$page has ${#places[@]} blocks, of which $next were run"
-wait "$lab" || fail "the lab ended with $?"
-lab=
-[[ ! -e $directory ]] || fail "the lab left $directory behind"
+lab_has_ended
 step "the lab is down"

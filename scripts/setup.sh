@@ -47,9 +47,13 @@ for component in fmt clippy; do
         exit 1
     fi
 done
-# Built from source with their own lock files, so that a new release of a dependency cannot break the tests.
-cargo nextest --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-nextest@0.9.143
-cargo deny --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-deny@0.20.2
+# Built from source with their own lock files, so that a new release of a dependency cannot break the tests; not
+# optimised, which takes longer than it can ever save.
+install_tool() {
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install --debug --locked --quiet "$1"
+}
+cargo nextest --version >/dev/null 2>&1 || install_tool cargo-nextest@0.9.143
+cargo deny --version >/dev/null 2>&1 || install_tool cargo-deny@0.20.2
 
 "$here/node-fash-setup.sh" "$node_fash_dir"
 "$here/node-fast-setup.sh" "$node_fast_dir"

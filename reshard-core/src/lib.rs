@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod canary;
+mod causes;
 mod clock;
 mod configuration;
 mod deployment;

@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use manatee_client::{ClusterState, Downstream, Lsn, Peer, downstream_named};
 
 use super::restore::restore_of;
+use crate::causes::with_causes;
 use crate::deployment::Deployment;
 
 /// How far a peer is.
@@ -95,17 +96,6 @@ async fn is_attached(deployment: &Deployment, state: &ClusterState, peer: &Peer)
         Ok(rows) => downstream_named(&rows, &peer.pg_url).is_some_and(Downstream::is_streaming),
         Err(_) => false,
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 impl Standing {

@@ -6,6 +6,7 @@ use std::fmt::Display;
 use manatee_client::{DumpLockError, LockError, PostgresError, ShardError, ZooKeeperError};
 use sapi_client::imgapi::ImportError;
 
+use crate::causes::with_causes;
 use crate::deployment::{DatabaseError, DeploymentError, ZoneCommandError};
 use crate::journal::StoreError;
 
@@ -69,24 +70,22 @@ impl Trouble {
 
     /// The trouble and its causes in one line.
     pub fn with_causes(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        with_causes(self)
     }
 }
 
 /// What an operator is told where nothing better is known.
 pub(crate) const LOOK: &str = "see what the message says; when it is put right, `reshard resume`";
 
-/// Whether an error may go away by itself.
+/// Whether an error may go away by itself, and what to do if not.
 pub trait MayPass {
     /// Whether trying again, having looked what is there, can help.
     fn may_pass(&self) -> bool;
+
+    /// What an operator can do about it, where more is known than the message says.
+    fn remedy(&self) -> String {
+        LOOK.to_owned()
+    }
 }
 
 impl MayPass for sapi_client::Error {
@@ -182,7 +181,7 @@ where
     E: MayPass + StdError + Send + Sync + 'static,
 {
     fn or_trouble(self, what: impl Display) -> Result<T, Trouble> {
-        self.or_hold(what, LOOK)
+        self.map_err(|error| Trouble::because(what, error.remedy(), error))
     }
 
     fn or_hold(self, what: impl Display, remedy: impl Display) -> Result<T, Trouble> {

@@ -19,10 +19,10 @@ use async_trait::async_trait;
 use manatee_client::ShardName;
 
 use super::drain::SPLIT_POINT;
-use super::sweep::{OrRows, Sweeper};
+use super::sweep::Sweeper;
 use super::verify_routing::COPIES_END;
 use crate::executor::Context;
-use crate::phase::{About, Phase, Trouble, Undone};
+use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::rows::{
     InvalidSnapshot, Keepers, ProofPoints, Snapshot, Split, Tables, UnshardedTable,
     connect_primary, copies_of_unsharded, drop_copy, list_tables,
@@ -62,11 +62,12 @@ impl Phase for DeleteGhosts {
         let mut databases = BTreeMap::new();
         for shard in split.shards() {
             let primary = connect_primary(context.deployment(), shard, STATEMENT_TIMEOUT).await;
-            let primary = primary.or_rows(format!("the primary of {shard} cannot be reached"))?;
+            let primary =
+                primary.or_trouble(format!("the primary of {shard} cannot be reached"))?;
             databases.insert(shard.clone(), primary);
         }
         let keepers = Keepers::new(&split, points, databases).await;
-        let keepers = keepers.or_rows("the databases cannot be compared")?;
+        let keepers = keepers.or_trouble("the databases cannot be compared")?;
         for holder in split.shards() {
             for table in &tables_of(&keepers, holder).await?.sharded {
                 Sweeper { context, split: &split, keepers: &keepers, holder, table }.run().await?;
@@ -115,8 +116,8 @@ fn proof_points(context: &Context) -> Result<ProofPoints, Trouble> {
 
 async fn tables_of(keepers: &Keepers<'_>, holder: &ShardName) -> Result<Tables, Trouble> {
     let doing = || format!("the tables of {holder} cannot be listed");
-    let database = keepers.database(holder, holder).or_rows(doing())?;
-    list_tables(database).await.or_rows(doing())
+    let database = keepers.database(holder, holder).or_trouble(doing())?;
+    list_tables(database).await.or_trouble(doing())
 }
 
 /// At the new shards of the region's storage shard, drops what the plan lists, and nothing else.
@@ -137,8 +138,8 @@ async fn drop_copies(
     for shard in split.shards().iter().skip(1) {
         for table in &listed {
             let what = format!("drop the copy of {} at {shard}", table.name);
-            let database = keepers.database(shard, shard).or_rows(&what)?;
-            let dropping = async { drop_copy(database, table).await.or_rows(&what) };
+            let database = keepers.database(shard, shard).or_trouble(&what)?;
+            let dropping = async { drop_copy(database, table).await.or_trouble(&what) };
             context.act(&what, dropping).await?;
         }
     }

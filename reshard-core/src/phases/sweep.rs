@@ -1,7 +1,6 @@
 //! Deleting the ghost rows of one table of one shard, and verifying that none is left.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::future::ready;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::elapsed;
 use crate::executor::{Context, Seen, Waiting};
 use crate::journal::Progress;
-use crate::phase::{MayPass, Trouble};
+use crate::phase::{MayPass, OrTrouble, Trouble};
 use crate::rows::{
     Ghost, GhostSweep, Keepers, RowsError, Split, Table, count_rows, delete_proven, sync_lag,
 };
@@ -72,9 +71,9 @@ impl Sweeper<'_> {
         let (context, table) = (self.context, &self.table.name);
         let mut swept = self.swept()?;
         let sweep = GhostSweep::begin(self.keepers, self.holder, self.table, swept.page).await;
-        let mut sweep = sweep.or_rows(self.failing())?;
+        let mut sweep = sweep.or_trouble(self.failing())?;
         let mut looked_at_lag = None;
-        while let Some(ghosts) = sweep.next().await.or_rows(self.failing())? {
+        while let Some(ghosts) = sweep.next().await.or_trouble(self.failing())? {
             let mut ghosts: &[Ghost] = &ghosts;
             while !ghosts.is_empty() {
                 context.checkpoint()?;
@@ -87,7 +86,7 @@ impl Sweeper<'_> {
                 let size = usize::try_from(knobs.delete_batch.max(1)).unwrap_or(usize::MAX);
                 let (batch, rest) = ghosts.split_at(size.min(ghosts.len()));
                 let deleted = delete_proven(self.keepers, self.holder, self.table, batch).await;
-                swept.deleted += deleted.or_rows(self.failing())?;
+                swept.deleted += deleted.or_trouble(self.failing())?;
                 let without = batch.iter().filter(|ghost| ghost.vnode.is_none()).count();
                 swept.without_vnode += u64::try_from(without).unwrap_or(0);
                 self.remember(&swept)?;
@@ -110,7 +109,7 @@ impl Sweeper<'_> {
     /// Reads the whole table again and tells how many ghosts there are.
     async fn verify(&self) -> Result<u64, Trouble> {
         let (context, table, holder) = (self.context, &self.table.name, self.holder);
-        let database = self.keepers.database(holder, holder).or_rows(self.failing())?;
+        let database = self.keepers.database(holder, holder).or_trouble(self.failing())?;
         let what = format!("verifying that {holder} has no ghost rows in {table}");
         let progress = |done, total| {
             let progress = Progress { done, total, unit: "pages".to_owned() };
@@ -120,7 +119,7 @@ impl Sweeper<'_> {
         let counted = count_rows(database, self.table, self.split, progress).await;
         let counted = counted.map_err(|stop| match stop {
             Stop::Trouble(trouble) => trouble,
-            Stop::Rows(error) => rows_trouble(self.failing(), error),
+            Stop::Rows(error) => Trouble::because(self.failing(), error.remedy(), error),
         })?;
         let ghosts = counted.ghosts_at(holder);
         let mut swept = self.swept()?;
@@ -150,7 +149,7 @@ impl Sweeper<'_> {
         };
         let look = async || {
             let lag = sync_lag(context.deployment(), holder).await;
-            let lag = lag.or_rows(format!("the sync of {holder} cannot be looked at"))?;
+            let lag = lag.or_trouble(format!("the sync of {holder} cannot be looked at"))?;
             let most = context.knobs()?.delete_max_lag_bytes;
             Ok(match lag {
                 Some(u64::MAX) => Seen::NotYet(None, "it is away".to_owned()),
@@ -193,25 +192,5 @@ enum Stop {
 impl From<RowsError> for Stop {
     fn from(error: RowsError) -> Self {
         Self::Rows(error)
-    }
-}
-
-fn rows_trouble(what: impl Display, error: RowsError) -> Trouble {
-    let remedy = error.remedy();
-    let what = what.to_string();
-    if error.may_pass() {
-        return Trouble::Passing { what, source: Some(Box::new(error)) };
-    }
-    Trouble::Hold { what, remedy, source: Some(Box::new(error)) }
-}
-
-/// As [`crate::phase::OrTrouble`], with the error's own remedy.
-pub(super) trait OrRows<T> {
-    fn or_rows(self, what: impl Display) -> Result<T, Trouble>;
-}
-
-impl<T> OrRows<T> for Result<T, RowsError> {
-    fn or_rows(self, what: impl Display) -> Result<T, Trouble> {
-        self.map_err(|error| rows_trouble(what, error))
     }
 }

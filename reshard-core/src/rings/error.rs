@@ -106,29 +106,41 @@ impl MayPass for RingError {
             | Self::Broken(_) => false,
         }
     }
+
+    fn remedy(&self) -> String {
+        let remedy = match self {
+            Self::Lock(LockError::Held { .. } | LockError::Abandoned { .. }) => {
+                "only one plan at a time may change the ring: finish or abort the plan that the message names as the lock's \
+                 owner, then `reshard resume`"
+            }
+            Self::Foreign { .. } => {
+                "find out who changed it (manta-adm, manta-shardadm, another plan). If the change stays, abort this plan and \
+                 make a new one; if not, put the old value back, then `reshard resume`"
+            }
+            Self::Mismatch(_) => "abort this plan and make a new one from the ring as it is now",
+            Self::WrongImage { .. } | Self::Import(ImportError::Conflict(_)) => {
+                "see what made the image (`sdc-imgadm get IMAGE`), remove it if nothing needs it, then `reshard resume`"
+            }
+            Self::Api(_)
+            | Self::Manta(_)
+            | Self::Deployment(_)
+            | Self::Metadata(_)
+            | Self::Shards(_)
+            | Self::Image(_)
+            | Self::Store(_)
+            | Self::File { .. }
+            | Self::Import(_)
+            | Self::Manifest(_)
+            | Self::Pnode(_)
+            | Self::Lock(_)
+            | Self::Broken(_) => LOOK,
+        };
+        remedy.to_owned()
+    }
 }
 
 impl From<RingError> for Trouble {
     fn from(error: RingError) -> Self {
-        let remedy = if matches!(
-            error,
-            RingError::Lock(LockError::Held { .. } | LockError::Abandoned { .. })
-        ) {
-            "only one plan at a time may change the ring: finish or abort the plan that the message names as the lock's \
-             owner, then `reshard resume`"
-        } else if matches!(error, RingError::Foreign { .. }) {
-            "find out who changed it (manta-adm, manta-shardadm, another plan). If the change stays, abort this plan and \
-             make a new one; if not, put the old value back, then `reshard resume`"
-        } else if matches!(error, RingError::Mismatch(_)) {
-            "abort this plan and make a new one from the ring as it is now"
-        } else if matches!(
-            error,
-            RingError::WrongImage { .. } | RingError::Import(ImportError::Conflict(_))
-        ) {
-            "see what made the image (`sdc-imgadm get IMAGE`), remove it if nothing needs it, then `reshard resume`"
-        } else {
-            LOOK
-        };
-        Self::because("the ring could not be handled", remedy, error)
+        Self::because("the ring could not be handled", error.remedy(), error)
     }
 }

@@ -12,9 +12,8 @@ use sapi_client::{AccountUuid, ImageUuid};
 use super::RingError;
 use crate::deployment::AnyTransport;
 use crate::plan::PlanUuid;
+use crate::zones::PLAN_TAG;
 
-/// The tag that names the plan that made an image.
-const PLAN: &str = "manta_reshard_plan";
 /// The tag that says what in the plan an image is for.
 const TRANSITION: &str = "manta_reshard_transition";
 
@@ -95,7 +94,7 @@ pub async fn ensure_ring_image(
         Ok(there) if there.state == Some(ImageState::Active) => {
             let wrong =
                 |problem: &str| RingError::WrongImage { image, problem: problem.to_owned() };
-            let plan = there.tags.as_ref().and_then(|tags| tags.text(PLAN));
+            let plan = there.tags.as_ref().and_then(|tags| tags.text(PLAN_TAG));
             if plan != Some(new.plan.to_string().as_str()) {
                 return Err(wrong("was not made by this plan"));
             }
@@ -120,7 +119,7 @@ pub async fn ensure_ring_image(
     let file = tokio::task::spawn_blocking(move || make_image(&packing, &stamp, &into)).await??;
     let version = new.date.strftime("%Y%m%dT%H%M%SZ").to_string();
     let manifest = NewImage::ring(image, new.owner, &version)?
-        .tag(PLAN, new.plan.to_string())
+        .tag(PLAN_TAG, new.plan.to_string())
         .tag(TRANSITION, new.transition);
     let unreadable = |source| RingError::File { path: file.clone(), source };
     let file = LocalFile::open(&file).await.map_err(unreadable)?;
@@ -143,7 +142,7 @@ pub async fn delete_ring_image(
         Err(error) if error.is_not_found() => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    if there.tags.as_ref().and_then(|tags| tags.text(PLAN)) != Some(plan.to_string().as_str()) {
+    if there.tags.as_ref().and_then(|tags| tags.text(PLAN_TAG)) != Some(plan.to_string().as_str()) {
         let problem = "was not made by this plan, so it is not removed".to_owned();
         return Err(RingError::WrongImage { image, problem });
     }

@@ -4,7 +4,7 @@ use sapi_client::manta::FindError;
 use sapi_client::{InstanceUuid, TransportError};
 
 use crate::deployment::{DeploymentError, ZoneCommandError};
-use crate::phase::{LOOK, MayPass, Trouble};
+use crate::phase::{MayPass, Trouble};
 
 /// Something about the routers is not as it should be, or could not be asked or done.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +95,6 @@ impl From<RouterError> for Trouble {
         {
             return Self::hold(what, remedy);
         }
-        Self::because("the routers could not be handled", LOOK, error)
+        Self::because("the routers could not be handled", error.remedy(), error)
     }
 }

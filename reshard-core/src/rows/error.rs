@@ -4,7 +4,7 @@ use manatee_client::{BadPgUrl, PostgresError, ShardError, ShardName};
 
 use super::proof::SeenRow;
 use crate::deployment::DatabaseError;
-use crate::phase::MayPass;
+use crate::phase::{LOOK, MayPass};
 
 /// Rows could not be read, compared or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -105,9 +105,22 @@ impl Unproven {
     }
 }
 
-impl RowsError {
-    /// What an operator can do about it, where more is known than the message says.
-    pub fn remedy(&self) -> String {
+impl MayPass for RowsError {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Database(source) => source.may_pass(),
+            Self::Shard { source, .. } => source.may_pass(),
+            // Roles change under our connections.
+            Self::NotPrimary { .. } | Self::Lag { .. } => true,
+            Self::PgUrl { .. }
+            | Self::Odd { .. }
+            | Self::UnknownShard { .. }
+            | Self::NotCopies { .. }
+            | Self::Unproven(_) => false,
+        }
+    }
+
+    fn remedy(&self) -> String {
         match self {
             Self::Unproven(unproven) => {
                 let Unproven { table, key, holder, keeper, .. } = &**unproven;
@@ -128,25 +141,7 @@ impl RowsError {
             | Self::PgUrl { .. }
             | Self::Lag { .. }
             | Self::Odd { .. }
-            | Self::UnknownShard { .. } => {
-                "see what the message says; when it is put right, `reshard resume`".to_owned()
-            }
-        }
-    }
-}
-
-impl MayPass for RowsError {
-    fn may_pass(&self) -> bool {
-        match self {
-            Self::Database(source) => source.may_pass(),
-            Self::Shard { source, .. } => source.may_pass(),
-            // Roles change under our connections.
-            Self::NotPrimary { .. } | Self::Lag { .. } => true,
-            Self::PgUrl { .. }
-            | Self::Odd { .. }
-            | Self::UnknownShard { .. }
-            | Self::NotCopies { .. }
-            | Self::Unproven(_) => false,
+            | Self::UnknownShard { .. } => LOOK.to_owned(),
         }
     }
 }

@@ -21,6 +21,7 @@ use sapi_client::{ImageUuid, ServerUuid};
 pub(super) use self::shard::PeerProbe;
 pub(super) use self::zones::{RouterSeen, ZoneKind, ZoneSeen, Zones};
 use super::Subject;
+use crate::causes::with_causes;
 use crate::clock::Clock;
 use crate::deployment::Deployment;
 use crate::executor::PLAN_LOCKS;
@@ -153,14 +154,7 @@ pub(super) async fn look(
 
 /// An error with its causes, in one line.
 pub(super) fn why(error: impl Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+    with_causes(&error)
 }
 
 /// Gives up in time.
