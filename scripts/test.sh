@@ -26,7 +26,7 @@ run_examples() {
 
 # Everything is built once, with the same features everywhere: `cargo build --package` would choose others for that one
 # package and build what it depends on again.
-all=(--workspace --locked --features sapi-client/rustls)
+all=(--workspace --locked)
 built=$PWD/${CARGO_TARGET_DIR:-target}/debug
 [[ ${CARGO_TARGET_DIR:-} == /* ]] && built=$CARGO_TARGET_DIR/debug
 export RESHARD=$built/reshard
