@@ -25,7 +25,8 @@ run_examples() {
 }
 
 # Everything is built once, with the same features everywhere: `cargo build --package` would choose others for that one
-# package and build what it depends on again.
+# package and build what it depends on again. TLS is apart: where it is on, every HTTP client of the workspace needs a
+# provider of cryptography.
 all=(--workspace --locked)
 built=$PWD/${CARGO_TARGET_DIR:-target}/debug
 [[ ${CARGO_TARGET_DIR:-} == /* ]] && built=$CARGO_TARGET_DIR/debug
@@ -33,6 +34,7 @@ export RESHARD=$built/reshard
 
 step "formatting" cargo fmt --all --check
 step "lints" cargo clippy "${all[@]}" --all-targets --quiet -- -D warnings
+step "lints of sapi-client with TLS" cargo clippy --package sapi-client --all-targets --all-features --locked --quiet -- -D warnings
 step "licences, sources and banned packages" cargo deny --locked --log-level error check bans licenses sources
 step "limits" scripts/check-limits.sh
 # The fuzz targets have a lock file of their own, which a change of the workspace's dependencies leaves behind.
@@ -44,6 +46,8 @@ step "fash without LevelDB" cargo check --package fash --no-default-features --l
 step "sapi-client without its transport" cargo check --package sapi-client --no-default-features --locked --quiet
 step "build" cargo build "${all[@]}" --bins --examples --tests --quiet
 step "tests" cargo nextest run "${all[@]}" --profile "${NEXTEST_PROFILE:-ci}"
+step "tests of sapi-client with TLS" cargo nextest run --package sapi-client --features rustls --locked \
+    --profile "${NEXTEST_PROFILE:-ci}"
 step "doctests" cargo test "${all[@]}" --doc --quiet
 step "examples" run_examples
 step "the rehearsal" scripts/rehearsal.sh

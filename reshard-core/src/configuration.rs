@@ -33,6 +33,10 @@ pub struct Configuration {
     pub dns_domain: String,
     /// ZooKeeper's servers, `host:port` separated by commas.
     pub zookeeper: String,
+    /// After how many seconds without a word ZooKeeper takes an executor for dead. A plan whose executor died can go on only
+    /// then; on the other hand, an executor whose machine stands still for longer loses its plan. Default: 8.
+    #[serde(default = "default_session_timeout")]
+    pub session_timeout_seconds: u64,
     /// Addresses of electric-moray for canaries and audits, `host:port`.
     pub routers: Vec<String>,
     /// The region's datacenters by name, as in the instances' metadata `DATACENTER`.
@@ -127,6 +131,13 @@ pub enum ConfigurationError {
     /// `routers` is empty.
     #[error("it names no router: add routers = [\"ADDRESS:2020\"]")]
     NoRouter,
+}
+
+/// The default of [`Configuration::session_timeout_seconds`].
+pub(crate) const DEFAULT_SESSION_TIMEOUT: u64 = 8;
+
+fn default_session_timeout() -> u64 {
+    DEFAULT_SESSION_TIMEOUT
 }
 
 mod url_text {

@@ -10,7 +10,7 @@ use sapi_client::vmapi::Vmapi;
 use sapi_client::{BaseUrl, HttpTransport, InvalidBaseUrl, Settings, TransportSetupError};
 use serde::Deserialize;
 
-use crate::configuration::{Configuration, DatacenterUrls};
+use crate::configuration::{Configuration, DEFAULT_SESSION_TIMEOUT, DatacenterUrls};
 use crate::deployment::AnyTransport;
 
 /// Where Manta's deployment zone has its configuration.
@@ -188,6 +188,7 @@ impl Configuration {
             region: manta.region()?.to_owned(),
             dns_domain: manta.dns_domain()?.to_owned(),
             zookeeper: zookeeper.collect::<Vec<_>>().join(","),
+            session_timeout_seconds: DEFAULT_SESSION_TIMEOUT,
             routers: routers(&manta, &instances, &datacenters, &http).await?,
             datacenters,
         })
@@ -202,6 +203,7 @@ impl Configuration {
             format!("region = {}", text(&self.region)),
             format!("dns_domain = {}", text(&self.dns_domain)),
             format!("zookeeper = {}", text(&self.zookeeper)),
+            format!("session_timeout_seconds = {}", self.session_timeout_seconds),
             format!("routers = [{}]", routers.join(", ")),
         ];
         for (name, urls) in &self.datacenters {
@@ -333,6 +335,7 @@ mod tests {
             region: "coal".to_owned(),
             dns_domain: "joyent.us".to_owned(),
             zookeeper: "172.25.3.11:2181,172.25.3.12:2181".to_owned(),
+            session_timeout_seconds: 5,
             routers: vec!["172.25.3.20:2020".to_owned()],
             datacenters: ["coal \"1\"", "b"]
                 .map(|name| {

@@ -110,10 +110,7 @@ impl Report {
         let blocked = |name: &str| {
             phases.iter().any(|phase| phase.name() == name && phase.write_block().touches())
         };
-        let all: Vec<WriteBlockRecord> = facts
-            .get(WRITE_BLOCKS)
-            .and_then(|value| serde_json::from_value(value.clone()).ok())
-            .unwrap_or_default();
+        let all: Vec<WriteBlockRecord> = store.remembered(WRITE_BLOCKS)?.unwrap_or_default();
         let moved = all.iter().find(|record| record.moved).and_then(WriteBlockRecord::took);
         let measured_parts = reports
             .iter()

@@ -51,6 +51,7 @@ pub(super) fn configuration(layout: &Layout) -> String {
          region = \"{region}\"\n\
          dns_domain = \"{dns_domain}\"\n\
          zookeeper = \"{zookeeper}\"\n\
+         session_timeout_seconds = {session_timeout}\n\
          routers = [{routers}]\n\n\
          [datacenters.{datacenter}]\n\
          sapi = \"http://{sapi}\"\n\
@@ -58,6 +59,7 @@ pub(super) fn configuration(layout: &Layout) -> String {
          cnapi = \"http://{cnapi}\"\n\
          imgapi = \"http://{imgapi}\"\n",
         zookeeper = layout.zookeeper(),
+        session_timeout = layout.options.session_timeout.as_secs().max(1),
         routers = routers.join(", "),
         sapi = block.sapi(),
         vmapi = block.vmapi(),

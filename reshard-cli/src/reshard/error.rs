@@ -125,6 +125,14 @@ pub(crate) enum Error {
         /// The names.
         known: String,
     },
+    /// Costs cannot be read.
+    #[error("{path} is not what `reshard report --costs` prints")]
+    Costs {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
     /// A share cannot be read.
     #[error("{share:?} is not NUMBER=PERCENT, such as 3=25")]
     Share {

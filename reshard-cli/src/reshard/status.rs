@@ -7,7 +7,7 @@ use clap::Args;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use jiff::Timestamp;
-use reshard_core::{Activity, PlanState, Report, SqliteStore, Store, phases};
+use reshard_core::{Activity, Costs, PlanState, Report, SqliteStore, Store, phases};
 use serde::Serialize;
 
 use super::error::Result;
@@ -109,6 +109,9 @@ fn shards(report: &Report) -> String {
 pub(super) struct ReportArgs {
     #[command(flatten)]
     file: PlanFile,
+    /// Print only what single steps took, for `reshard plan new --costs` to predict by
+    #[arg(long, conflicts_with = "output")]
+    costs: bool,
     /// Markdown, or JSON for programs
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -116,7 +119,11 @@ pub(super) struct ReportArgs {
 
 impl ReportArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<()> {
-        let report = Report::of(&*self.file.open()?, &phases::rfd103())?;
+        let store = self.file.open()?;
+        let report = Report::of(&*store, &phases::rfd103())?;
+        if self.costs {
+            return Ok(out.json(&Costs::observed(&store.plan()?, &report))?);
+        }
         if self.output.is_json() {
             return Ok(out.json(&report)?);
         }

@@ -24,9 +24,6 @@ use crate::configuration::Configuration;
 
 /// How long a PostgreSQL server may take for a question that costs it nothing.
 const POSTGRES_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long ZooKeeper keeps the locks of an executor that has died: so long its successor has to wait, in the worst case
-/// while writes are refused.
-const SESSION_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long connecting to an API may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -81,8 +78,8 @@ impl Deployment {
             .zookeeper
             .parse()
             .map_err(|source| DeploymentError::ZooKeeperAddress { source: Box::new(source) })?;
-        let options =
-            SessionOptions { session_timeout: SESSION_TIMEOUT, ..SessionOptions::default() };
+        let session_timeout = Duration::from_secs(configuration.session_timeout_seconds);
+        let options = SessionOptions { session_timeout, ..SessionOptions::default() };
         let session = Session::connect(&servers, &options).await?;
         let settings = Settings::default();
         let datacenters: BTreeMap<String, Datacenter> = configuration

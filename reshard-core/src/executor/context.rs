@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::event::{Event, Observer};
 use crate::clock::{Clock, elapsed};
 use crate::deployment::Deployment;
-use crate::journal::{Activity, Entry, EntryKind, Knobs, Progress, Store, StoreError};
+use crate::journal::{Activity, Entry, EntryKind, Knobs, Progress, Store};
 use crate::phase::Trouble;
 use crate::plan::Plan;
 
@@ -123,11 +123,7 @@ impl Context {
     ///
     /// [`Trouble::Journal`], also if it was something else that was remembered under this key.
     pub fn fact<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Trouble> {
-        let Some(value) = self.store.fact(key)? else { return Ok(None) };
-        serde_json::from_value(value).map(Some).map_err(|source| {
-            let what = format!("the fact {key}");
-            StoreError::Damaged { path: "journal".to_owned(), what, source }.into()
-        })
+        Ok(self.store.remembered(key)?)
     }
 
     /// Remembers something for later phases, attempts and the report. Never a secret.
@@ -136,12 +132,7 @@ impl Context {
     ///
     /// [`Trouble::Journal`]
     pub fn remember(&self, key: &str, value: &impl Serialize) -> Result<(), Trouble> {
-        let value = serde_json::to_value(value).map_err(|source| StoreError::Damaged {
-            path: "journal".to_owned(),
-            what: format!("the fact {key}"),
-            source,
-        })?;
-        Ok(self.store.set_fact(key, Some(&value))?)
+        Ok(self.store.remember(key, value)?)
     }
 
     /// Forgets something.
@@ -226,6 +217,7 @@ impl Context {
         F: Future<Output = Result<Seen<T>, Trouble>>,
     {
         let began = self.now();
+        let mut shown = None;
         loop {
             self.checkpoint()?;
             let (progress, said) = match look().await {
@@ -234,13 +226,17 @@ impl Context {
                 Err(trouble @ Trouble::Passing { .. }) => (None, trouble.with_causes()),
                 Err(other) => return Err(other),
             };
-            let since = began;
             let what = if said.is_empty() {
                 format!("waiting for {}", waiting.what)
             } else {
                 format!("waiting for {}: {said}", waiting.what)
             };
-            self.show_since(&what, since, Some(waiting.you_can.clone()), progress)?;
+            // Every write to the journal waits for the disk.
+            let now = Some((what.clone(), progress.clone()));
+            if shown != now {
+                self.show_since(&what, began, Some(waiting.you_can.clone()), progress)?;
+                shown = now;
+            }
             if elapsed(self.now(), began) >= limit {
                 return Err(Trouble::hold(
                     format!("{} after {} s", what, limit.as_secs()),

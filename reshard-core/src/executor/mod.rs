@@ -152,6 +152,14 @@ impl Executor {
         &self.phases
     }
 
+    /// Becomes the only executor of a plan that is not over.
+    async fn begin_alone(&self) -> Result<Alone, ExecutorError> {
+        let plan = Arc::new(self.store.plan()?);
+        self.refuse_if_over(&plan)?;
+        let lock = self.take_lock(&plan).await?;
+        Ok(Alone { plan, lock })
+    }
+
     async fn take_lock(&self, plan: &Plan) -> Result<HeldLock, ExecutorError> {
         let failed = |source| ExecutorError::Lock { plan: plan.uuid, source };
         let name = plan.uuid.to_string();
@@ -163,17 +171,31 @@ impl Executor {
         lock.acquire(&name, self.clock.now(), Takeover::Anyone, patience).await.map_err(failed)
     }
 
-    fn context(&self, plan: &Arc<Plan>, lock: &HeldLock) -> Context {
+    fn context(&self, alone: &Alone) -> Context {
         Context {
-            plan: plan.clone(),
+            plan: alone.plan.clone(),
             deployment: self.deployment.clone(),
             clock: self.clock.clone(),
             store: self.store.clone(),
             observers: self.observers.clone(),
-            lock: lock.clone(),
+            lock: alone.lock.clone(),
             phase: "",
             in_write_block: false,
             undoing: false,
+        }
+    }
+}
+
+/// The plan, and the lock that makes this its only executor.
+struct Alone {
+    plan: Arc<Plan>,
+    lock: HeldLock,
+}
+
+impl Alone {
+    async fn end(self) {
+        if let Err(error) = self.lock.release().await {
+            tracing::warn!(%error, "the plan's lock was not given back; it is free when the session ends");
         }
     }
 }

@@ -1,14 +1,11 @@
 //! Going forward.
 
-use std::sync::Arc;
 use std::time::Duration;
-
-use manatee_client::HeldLock;
 
 use super::context::{Context, ROUND};
 use super::undo::UNDO_BACK_TO;
 use super::write_block::budget;
-use super::{Ended, Event, Executor, ExecutorError};
+use super::{Alone, Ended, Event, Executor, ExecutorError};
 use crate::clock::elapsed;
 use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, StoreError};
 use crate::phase::{Phase, Trouble, WriteBlock};
@@ -27,13 +24,9 @@ impl Executor {
     /// [`ExecutorError`]: the journal or the plan's lock cannot be had, or the plan is over. Troubles of the plan itself
     /// are not errors but [`Ended::Held`].
     pub async fn run(&self) -> Result<Ended, ExecutorError> {
-        let plan = Arc::new(self.store.plan()?);
-        self.refuse_if_over(&plan)?;
-        let lock = self.take_lock(&plan).await?;
-        let ended = self.run_locked(&plan, &lock).await;
-        if let Err(error) = lock.release().await {
-            tracing::warn!(%error, "the plan's lock was not given back; it is free when the session ends");
-        }
+        let alone = self.begin_alone().await?;
+        let ended = self.run_alone(&alone).await;
+        alone.end().await;
         ended
     }
 
@@ -50,15 +43,15 @@ impl Executor {
         Err(ExecutorError::Over { plan: plan.uuid, how })
     }
 
-    async fn run_locked(&self, plan: &Arc<Plan>, lock: &HeldLock) -> Result<Ended, ExecutorError> {
+    async fn run_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
         let mut controls = self.store.controls()?;
         if controls.abort {
-            return self.abort_locked(plan, lock).await;
+            return self.abort_alone(alone).await;
         }
         controls.pause = false;
         self.store.set_controls(&controls)?;
         self.store.set_state(&PlanState::Running)?;
-        let mut context = self.context(plan, lock);
+        let mut context = self.context(alone);
         if let Err(trouble) = self.undo_what_is_spoiled(&mut context).await {
             return self.stop(&context, &trouble);
         }
@@ -76,7 +69,7 @@ impl Executor {
                 return self.stop(&context, &Trouble::Stopped);
             }
             if let Err(trouble) = self.run_phase(&**phase, &mut context).await {
-                return self.after_trouble(&mut context, trouble).await;
+                return self.after_trouble(alone, &mut context, trouble).await;
             }
         }
         context.phase = "";
@@ -86,10 +79,10 @@ impl Executor {
 
     /// Undoes what a write block that was taken back has made unusable, so that it is made anew under other names.
     pub(super) async fn undo_what_is_spoiled(&self, context: &mut Context) -> Result<(), Trouble> {
-        let Some(back_to) = self.fact_text(UNDO_BACK_TO)? else { return Ok(()) };
+        let Some(back_to) = self.store.remembered::<String>(UNDO_BACK_TO)? else { return Ok(()) };
         self.undo_back_to(context, &back_to).await?;
         let round = context.round()?;
-        self.remember(ROUND, &(round + 1))?;
+        self.store.remember(ROUND, &(round + 1))?;
         Ok(self.store.set_fact(UNDO_BACK_TO, None)?)
     }
 
@@ -209,10 +202,6 @@ impl Executor {
             context.tell(&Event::WriteBlockEnded { took, moved });
         }
         Ok(())
-    }
-
-    fn fact_text(&self, key: &str) -> Result<Option<String>, StoreError> {
-        Ok(self.store.fact(key)?.and_then(|value| value.as_str().map(str::to_owned)))
     }
 
     pub(super) fn finish(

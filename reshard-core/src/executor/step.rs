@@ -1,10 +1,7 @@
 //! Going by hand: one phase at a time, over the same journal.
 
-use std::sync::Arc;
-
-use super::{Ended, Executor, ExecutorError};
+use super::{Alone, Ended, Executor, ExecutorError};
 use crate::journal::{PhaseState, PlanState};
-use crate::plan::Plan;
 
 impl Executor {
     /// Runs one phase, whose turn it has to be. All are done in this way when the last is. Between two steps nobody
@@ -16,25 +13,16 @@ impl Executor {
     ///
     /// [`ExecutorError::NotYet`], [`ExecutorError::NoPhase`], and as for [`Executor::run`].
     pub async fn step(&self, name: &str) -> Result<Ended, ExecutorError> {
-        let plan = Arc::new(self.store.plan()?);
-        self.refuse_if_over(&plan)?;
         let at = self.phases.iter().position(|phase| phase.name() == name);
         let at = at.ok_or_else(|| ExecutorError::NoPhase { name: name.to_owned() })?;
-        let lock = self.take_lock(&plan).await?;
-        let ended = self.step_locked(&plan, &lock, at).await;
-        if let Err(error) = lock.release().await {
-            tracing::warn!(%error, "the plan's lock was not given back; it is free when the session ends");
-        }
+        let alone = self.begin_alone().await?;
+        let ended = self.step_alone(&alone, at).await;
+        alone.end().await;
         ended
     }
 
-    async fn step_locked(
-        &self,
-        plan: &Arc<Plan>,
-        lock: &manatee_client::HeldLock,
-        at: usize,
-    ) -> Result<Ended, ExecutorError> {
-        let mut context = self.context(plan, lock);
+    async fn step_alone(&self, alone: &Alone, at: usize) -> Result<Ended, ExecutorError> {
+        let mut context = self.context(alone);
         let mut controls = self.store.controls()?;
         controls.pause = false;
         self.store.set_controls(&controls)?;
@@ -55,7 +43,7 @@ impl Executor {
         if !is_done(phase.name()) {
             self.store.set_state(&PlanState::Running)?;
             if let Err(trouble) = self.run_phase(&**phase, &mut context).await {
-                return self.after_trouble(&mut context, trouble).await;
+                return self.after_trouble(alone, &mut context, trouble).await;
             }
         }
         context.phase = "";

@@ -245,6 +245,7 @@ async fn deployment(zookeeper: &ZooKeeper) -> Deployment {
         region: "lab".to_owned(),
         dns_domain: "example.net".to_owned(),
         zookeeper: zookeeper.address(),
+        session_timeout_seconds: 8,
         routers: vec!["127.0.0.1:1".to_owned()],
         datacenters: [("lab-1".to_owned(), urls)].into(),
     })

@@ -3,15 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use manatee_client::HeldLock;
-
 use super::context::Context;
 use super::run::journal_only;
-use super::{Ended, Event, Executor, ExecutorError};
+use super::{Alone, Ended, Event, Executor, ExecutorError};
 use crate::clock::elapsed;
 use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, StoreError};
 use crate::phase::{Phase, Trouble, Undone, WriteBlock};
-use crate::plan::Plan;
 
 /// The fact that names the phase back to which everything has to be undone before the plan goes on.
 pub(super) const UNDO_BACK_TO: &str = "undo-back-to";
@@ -26,29 +23,21 @@ impl Executor {
     /// [`ExecutorError::TooLate`] once the new ring may be in use; [`ExecutorError`] otherwise as for
     /// [`Executor::run`].
     pub async fn abort(&self) -> Result<Ended, ExecutorError> {
-        let plan = Arc::new(self.store.plan()?);
-        self.refuse_if_over(&plan)?;
-        let lock = self.take_lock(&plan).await?;
-        let ended = self.abort_locked(&plan, &lock).await;
-        if let Err(error) = lock.release().await {
-            tracing::warn!(%error, "the plan's lock was not given back; it is free when the session ends");
-        }
+        let alone = self.begin_alone().await?;
+        let ended = self.abort_alone(&alone).await;
+        alone.end().await;
         ended
     }
 
-    pub(super) async fn abort_locked(
-        &self,
-        plan: &Arc<Plan>,
-        lock: &HeldLock,
-    ) -> Result<Ended, ExecutorError> {
+    pub(super) async fn abort_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
         let mut controls = self.store.controls()?;
         controls.abort = false;
         if let Some(phase) = self.no_way_back()? {
             self.store.set_controls(&controls)?;
-            return Err(ExecutorError::TooLate { plan: plan.uuid, phase: phase.to_owned() });
+            return Err(ExecutorError::TooLate { plan: alone.plan.uuid, phase: phase.to_owned() });
         }
         self.store.set_state(&PlanState::Aborting)?;
-        let mut context = self.context(plan, lock);
+        let mut context = self.context(alone);
         context.undoing = true;
         for phase in self.phases.iter().rev() {
             if let Err(trouble) = self.undo_phase(&**phase, &mut context).await {
@@ -65,12 +54,12 @@ impl Executor {
     /// original rings go back first, so that they flow while the operator thinks.
     pub(super) async fn after_trouble(
         &self,
+        alone: &Alone,
         context: &mut Context,
         trouble: Trouble,
     ) -> Result<Ended, ExecutorError> {
         if matches!(trouble, Trouble::Stopped) && self.store.controls()?.abort {
-            let (plan, lock) = (context.plan.clone(), context.lock.clone());
-            return self.abort_locked(&plan, &lock).await;
+            return self.abort_alone(alone).await;
         }
         let blocked = self.write_block()?.is_some_and(|record| record.ended.is_none());
         if !blocked || self.no_way_back()?.is_some() || matches!(trouble, Trouble::Journal(_)) {
@@ -115,7 +104,7 @@ impl Executor {
                 continue;
             }
             if let Some(Undone::BackTo(earlier)) = self.undo_phase(&**phase, context).await? {
-                self.remember(UNDO_BACK_TO, &earlier)?;
+                self.store.remember(UNDO_BACK_TO, &earlier)?;
             }
             if phase.write_block() == WriteBlock::Begins {
                 break;

@@ -47,8 +47,7 @@ pub(super) fn budget(plan: &Plan, knob: Option<u64>) -> Duration {
 
 impl Executor {
     pub(super) fn write_block(&self) -> Result<Option<WriteBlockRecord>, StoreError> {
-        let value = self.store.fact(WRITE_BLOCK)?;
-        Ok(value.and_then(|value| serde_json::from_value(value).ok()))
+        self.store.remembered(WRITE_BLOCK)
     }
 
     /// Notes that writes may be refused from now on, unless they are already.
@@ -57,7 +56,7 @@ impl Executor {
             return Ok(false);
         }
         let record = WriteBlockRecord { began: self.clock.now(), ended: None, moved: false };
-        self.remember(WRITE_BLOCK, &record)?;
+        self.store.remember(WRITE_BLOCK, &record)?;
         Ok(true)
     }
 
@@ -69,23 +68,11 @@ impl Executor {
         record.ended = Some(self.clock.now());
         record.moved = moved;
         let took = record.took();
-        let mut all: Vec<WriteBlockRecord> = self
-            .store
-            .fact(WRITE_BLOCKS)?
-            .and_then(|value| serde_json::from_value(value).ok())
-            .unwrap_or_default();
+        let mut all: Vec<WriteBlockRecord> =
+            self.store.remembered(WRITE_BLOCKS)?.unwrap_or_default();
         all.push(record.clone());
-        self.remember(WRITE_BLOCKS, &all)?;
-        self.remember(WRITE_BLOCK, &record)?;
+        self.store.remember(WRITE_BLOCKS, &all)?;
+        self.store.remember(WRITE_BLOCK, &record)?;
         Ok(took)
-    }
-
-    pub(super) fn remember(&self, key: &str, value: &impl Serialize) -> Result<(), StoreError> {
-        let value = serde_json::to_value(value).map_err(|source| StoreError::Damaged {
-            path: "journal".to_owned(),
-            what: format!("the fact {key}"),
-            source,
-        })?;
-        self.store.set_fact(key, Some(&value))
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -60,6 +61,32 @@ pub trait Store: Send + Sync {
     fn append(&self, entry: &Entry) -> Result<u64, StoreError>;
     /// The log after the entry of this number; 0 for all of it.
     fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError>;
+}
+
+impl dyn Store + '_ {
+    /// A fact, as what it was remembered as.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if it is something else, and as for [`Store::fact`].
+    pub fn remembered<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreError> {
+        let Some(value) = self.fact(key)? else { return Ok(None) };
+        serde_json::from_value(value).map(Some).map_err(|source| damaged(key, source))
+    }
+
+    /// Writes a fact.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if it cannot be written as JSON, and as for [`Store::set_fact`].
+    pub fn remember(&self, key: &str, value: &impl Serialize) -> Result<(), StoreError> {
+        let value = serde_json::to_value(value).map_err(|source| damaged(key, source))?;
+        self.set_fact(key, Some(&value))
+    }
+}
+
+fn damaged(key: &str, source: serde_json::Error) -> StoreError {
+    StoreError::Damaged { path: "journal".to_owned(), what: format!("the fact {key}"), source }
 }
 
 /// What became of a plan.

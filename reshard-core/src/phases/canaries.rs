@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::VnodeSet;
 use crate::audit::pnode_of;
-use crate::canary::{Canary, canaries_of, choose_directory};
+use crate::canary::{
+    Canary, Found, canaries_of, choose_directory, find_canary, remove_canary, write_canary,
+};
 use crate::executor::Context;
-use crate::phase::Trouble;
+use crate::phase::{OrTrouble, Trouble};
 use crate::plan::Plan;
 
 /// The fact with the canaries, a list of [`Planted`].
@@ -115,4 +117,54 @@ pub(super) fn routers(context: &Context) -> Result<Vec<Client>, Trouble> {
     }
     let client = |address: &String| Client::new(address.clone(), ClientOptions::default());
     Ok(addresses.iter().map(client).collect())
+}
+
+/// Looks for a canary that has to be there.
+pub(super) async fn find(
+    context: &Context,
+    router: &Client,
+    planted: &Planted,
+) -> Result<Found, Trouble> {
+    let key = &planted.canary.key;
+    let found = find_canary(router, &planted.canary, &tag(context.plan())).await;
+    found.or_trouble(format!("the canary {key} cannot be looked for"))?.ok_or_else(|| {
+        Trouble::hold(
+            format!("the router {} does not find the canary {key}", router.address()),
+            "somebody removed it, or it was not copied to where the router looks: see where it is in the databases of the \
+             source and the new shards before anything else",
+        )
+    })
+}
+
+/// Writes a canary through a router, which has to know it at the expected pnode.
+pub(super) async fn write(
+    context: &Context,
+    router: &Client,
+    planted: &Planted,
+    revision: u32,
+    expected: &str,
+) -> Result<(), Trouble> {
+    let (plan, key) = (context.plan(), &planted.canary.key);
+    let (account, tag) = (plan.inventory.poseidon, tag(plan));
+    let node = write_canary(router, &planted.canary, account, &tag, revision, context.now()).await;
+    let node = node.or_trouble(format!("the canary {key} cannot be written"))?;
+    planted.check(router.address(), &node, expected)
+}
+
+/// Removes whatever canaries there are, and forgets them.
+pub(super) async fn remove_all(context: &Context) -> Result<(), Trouble> {
+    let canaries: Vec<Planted> = context.fact(CANARIES)?.unwrap_or_default();
+    let tag = tag(context.plan());
+    let routers = routers(context)?;
+    let Some(router) = routers.first() else { return Ok(()) };
+    // Objects before their directories.
+    for planted in canaries.iter().rev() {
+        let key = &planted.canary.key;
+        let removing = async {
+            let removed = remove_canary(router, &planted.canary, &tag).await;
+            removed.or_trouble(format!("the canary {key} cannot be removed"))
+        };
+        context.act(format!("remove the canary {key}"), removing).await?;
+    }
+    context.forget(CANARIES)
 }

@@ -25,7 +25,7 @@ use crate::executor::Context;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::rows::{
     InvalidSnapshot, Keepers, ProofPoints, Snapshot, Split, Tables, UnshardedTable,
-    connect_primary, copies_of_unsharded, drop_copy, list_tables,
+    connect_primary, copies_to_drop, drop_copy, list_tables,
 };
 use crate::shards::SplitPoint;
 
@@ -126,15 +126,7 @@ async fn drop_copies(
     split: &Split,
     keepers: &Keepers<'_>,
 ) -> Result<(), Trouble> {
-    let (request, inventory) = (&context.plan().request, &context.plan().inventory);
-    let source = request.source.as_str();
-    let holds_them =
-        source == inventory.storage_shard || inventory.marlin_shard.as_deref() == Some(source);
-    if !holds_them || !request.allow_storage_shard {
-        return Ok(());
-    }
-    let unsharded = inventory.source.unsharded_tables.clone();
-    let listed = copies_of_unsharded(&Tables { sharded: vec![], unsharded });
+    let listed = copies_to_drop(&context.plan().request, &context.plan().inventory);
     for shard in split.shards().iter().skip(1) {
         for table in &listed {
             let what = format!("drop the copy of {} at {shard}", table.name);

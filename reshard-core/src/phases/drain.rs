@@ -14,12 +14,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use manatee_client::{ClusterState, Peer};
 
-use super::catch_up::new_peer_zones;
-use super::provision_peers::not_the_tail;
-use super::source::{frozen_source, primary_is_silent};
+use super::source::{frozen_tail, primary_is_silent};
 use crate::deployment::Database;
 use crate::executor::{Context, Seen, Waiting};
-use crate::peers::{follow, tail_of};
+use crate::peers::follow;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone, WriteBlock};
 use crate::shards::{SplitPoint, server_time, snapshot, transactions_before};
 
@@ -61,9 +59,7 @@ impl Phase for Drain {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
-        let state = frozen_source(context).await?;
-        let peers =
-            tail_of(&state, &new_peer_zones(context)?).map_err(|error| not_the_tail(&error))?;
+        let (state, peers) = frozen_tail(context).await?;
         let point = split_point(context, &state).await?;
         context.note(format!("the split point is {} of {}", point.lsn, point.source))?;
         replayed(context, &state, &peers, &point).await?;

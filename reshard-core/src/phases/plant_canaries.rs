@@ -9,10 +9,9 @@
 
 use async_trait::async_trait;
 
-use super::canaries::{CANARIES, Planted, choose, routers, tag};
-use crate::canary::{remove_canary, write_canary};
+use super::canaries::{CANARIES, Planted, choose, find, remove_all, routers, write};
 use crate::executor::Context;
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, Trouble, Undone};
 
 /// Creates canaries.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,9 +44,10 @@ impl Phase for PlantCanaries {
                 if place == 0 {
                     let key = &planted.canary.key;
                     let what = format!("create the canary {key} in vnode {}", planted.canary.vnode);
-                    context.act(what, write(context, router, planted, 1)).await?;
+                    context.act(what, write(context, router, planted, 1, &planted.before)).await?;
                 } else {
-                    check(context, router, planted, &planted.before).await?;
+                    let found = find(context, router, planted).await?;
+                    planted.check(router.address(), &found.node, &planted.before)?;
                 }
             }
         }
@@ -58,47 +58,4 @@ impl Phase for PlantCanaries {
         remove_all(context).await?;
         Ok(Undone::Completely)
     }
-}
-
-async fn write(
-    context: &Context,
-    router: &moray_client::Client,
-    planted: &Planted,
-    revision: u32,
-) -> Result<(), Trouble> {
-    let (plan, key) = (context.plan(), &planted.canary.key);
-    let account = plan.inventory.poseidon;
-    let tag = tag(plan);
-    let node = write_canary(router, &planted.canary, account, &tag, revision, context.now()).await;
-    let node = node.or_trouble(format!("the canary {key} cannot be created"))?;
-    planted.check(router.address(), &node, &planted.before)
-}
-
-async fn check(
-    context: &Context,
-    router: &moray_client::Client,
-    planted: &Planted,
-    expected: &str,
-) -> Result<(), Trouble> {
-    super::verify_routing::find(context, router, planted)
-        .await
-        .and_then(|found| planted.check(router.address(), &found.node, expected))
-}
-
-/// Removes whatever canaries there are, and forgets them.
-pub(super) async fn remove_all(context: &Context) -> Result<(), Trouble> {
-    let canaries: Vec<Planted> = context.fact(CANARIES)?.unwrap_or_default();
-    let tag = tag(context.plan());
-    let routers = routers(context)?;
-    let Some(router) = routers.first() else { return Ok(()) };
-    // Objects before their directories.
-    for planted in canaries.iter().rev() {
-        let key = &planted.canary.key;
-        let removing = async {
-            let removed = remove_canary(router, &planted.canary, &tag).await;
-            removed.or_trouble(format!("the canary {key} cannot be removed"))
-        };
-        context.act(format!("remove the canary {key}"), removing).await?;
-    }
-    context.forget(CANARIES)
 }

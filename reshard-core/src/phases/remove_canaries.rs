@@ -8,7 +8,7 @@
 
 use async_trait::async_trait;
 
-use super::plant_canaries::remove_all;
+use super::canaries::remove_all;
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone};
 

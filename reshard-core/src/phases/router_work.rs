@@ -151,11 +151,9 @@ pub(super) async fn flip_all(
 ) -> Result<Vec<(Router, Vec<Flipped>)>, Trouble> {
     let began = context.now();
     let deployment = context.deployment();
-    let imgapi = rings::ring_imgapi(deployment).await;
     let flipping = Flipping {
         deployment,
         commands: [rings.command(context)?, rings.command(context)?, rings.command(context)?],
-        imgapi: imgapi.map(|imgapi| imgapi.client().base().to_string()).ok(),
         staged: rings.staged(flip.want),
         flip,
     };
@@ -180,8 +178,6 @@ struct Flipping<'a> {
     deployment: &'a Deployment,
     /// To flip, to stage where that fails for lack of the ring, and to flip then.
     commands: [Command; 3],
-    /// Where the images are, if SAPI tells: it is not needed where the rings are staged.
-    imgapi: Option<String>,
     staged: StagedImage,
     flip: &'a Flip,
 }
@@ -191,10 +187,12 @@ impl Flipping<'_> {
         let [first, stage, again] = &self.commands;
         let flipped = match routers::flip(self.deployment, router, first, self.flip).await {
             Err(RouterError::NotStaged { zone }) => {
-                let imgapi = self.imgapi.as_ref().ok_or(RouterError::NotStaged { zone })?;
+                let imgapi = rings::ring_imgapi(self.deployment).await;
+                let imgapi = imgapi.map_err(|_| RouterError::NotStaged { zone })?;
+                let imgapi = imgapi.client().base().to_string();
                 tracing::warn!(%zone, image = %self.staged.image, "the ring is not there and is fetched");
                 let images = [self.staged.clone()];
-                routers::stage(self.deployment, router, stage, imgapi, &images).await?;
+                routers::stage(self.deployment, router, stage, &imgapi, &images).await?;
                 routers::flip(self.deployment, router, again, self.flip).await?
             }
             other => other?,

@@ -1,10 +1,15 @@
 //! The shard that is split, as its phases look at it.
 
-use manatee_client::{ClusterState, HeldLock, Shard, ShardName};
+use std::time::Duration;
 
-use crate::executor::Context;
+use manatee_client::{ClusterState, HeldLock, Peer, Shard, ShardName};
+
+use super::catch_up::new_peer_zones;
+use super::provision_peers::not_the_tail;
+use crate::executor::{Context, Seen, Waiting};
+use crate::peers::tail_of;
 use crate::phase::{OrTrouble, Trouble};
-use crate::shards::frozen_for_plan;
+use crate::shards::{frozen_for_plan, primary_ready};
 
 /// A shard, whose writes only this executor may make.
 pub(super) fn shard(context: &Context, name: &ShardName) -> Shard {
@@ -39,11 +44,37 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Tro
     };
     Err(Trouble::hold(
         format!("somebody else has changed the plan's freeze of the shard {name}: {found}"),
-        format!(
-            "find out who; `reshard shard freeze {name}` for this plan, if its roles are as before; then `reshard resume`, \
-             or `reshard abort`"
-        ),
+        "find out who, and why; `reshard abort` takes everything back, and a new plan begins from what is there then",
     ))
+}
+
+/// The source's state, frozen by the plan, and the new peers, which have to be the end of its chain, in its order.
+pub(super) async fn frozen_tail(context: &Context) -> Result<(ClusterState, Vec<Peer>), Trouble> {
+    let state = frozen_source(context).await?;
+    let peers = tail_of(&state, &new_peer_zones(context)?).map_err(|error| not_the_tail(&error))?;
+    Ok((state, peers))
+}
+
+/// Waits until the primary of a new shard takes writes and its sync, if it has one, confirms them.
+pub(super) async fn takes_writes(
+    context: &Context,
+    shard: &ShardName,
+    state: &ClusterState,
+    limit: Duration,
+) -> Result<(), Trouble> {
+    let primary = &state.primary;
+    let waiting = Waiting {
+        what: format!("the primary of {shard} ({}) to take writes", primary.ip),
+        you_can: format!("look at the sitters' logs of its peers, first at {}", primary.zone_id),
+    };
+    context
+        .wait(waiting, limit, || async {
+            Ok(match primary_ready(context.deployment(), state).await {
+                Ok(()) => Seen::Ready(()),
+                Err(not_ready) => Seen::NotYet(None, not_ready.to_string()),
+            })
+        })
+        .await
 }
 
 /// What the operator is told of a primary that does not answer.

@@ -17,22 +17,19 @@ use manatee_client::{ClusterState, Peer, ShardName};
 use sapi_client::sapi::Sapi;
 use serde::{Deserialize, Serialize};
 
-use super::catch_up::new_peer_zones;
 use super::drain::SPLIT_POINT;
 use super::new_zones::{Kind, wanted};
-use super::provision_peers::not_the_tail;
-use super::source::{frozen_source, shard};
+use super::source::{frozen_tail, shard, takes_writes};
 use super::together::together;
 use crate::clock::elapsed;
 use crate::deployment::AnyTransport;
 use crate::executor::{Context, Seen, Waiting};
 use crate::morays::moray_answers;
-use crate::peers::tail_of;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone, WriteBlock};
 use crate::plan::Layout;
 use crate::shards::{
     MovingPeer, SplitPoint, check_instance, establish, first_state, move_instance, move_peer,
-    primary_ready, start_sitter, stop_sitter,
+    start_sitter, stop_sitter,
 };
 
 /// How long a new primary may take to accept writes.
@@ -105,7 +102,8 @@ impl Phase for SplitShard {
         }))
         .await?;
         steps.done("start primaries");
-        together(shards.iter().map(|new| takes_writes(context, new))).await?;
+        let ready = shards.iter().map(|new| takes_writes(context, &new.name, &new.state, READY));
+        together(ready).await?;
         steps.done("primaries take writes");
         let morays = wanted(context.plan(), Kind::Moray);
         let answered = morays
@@ -157,8 +155,7 @@ async fn decide(context: &Context) -> Result<Vec<NewShard>, Trouble> {
     let point: SplitPoint = context.fact(SPLIT_POINT)?.ok_or_else(|| {
         Trouble::hold("the journal has no split point", "`reshard abort` takes everything back")
     })?;
-    let state = frozen_source(context).await?;
-    let tail = tail_of(&state, &new_peer_zones(context)?).map_err(|error| not_the_tail(&error))?;
+    let (_, tail) = frozen_tail(context).await?;
     let at: Timestamp = context.now();
     let alone = plan.request.layout == Layout::OnePeer;
     let peers = wanted(plan, Kind::Peer);
@@ -229,22 +226,6 @@ async fn tell_sapi(context: &Context, peer: &MovingPeer) -> Result<(), Trouble> 
         })
         .await?;
     Ok(())
-}
-
-async fn takes_writes(context: &Context, new: &NewShard) -> Result<(), Trouble> {
-    let primary = &new.state.primary;
-    let waiting = Waiting {
-        what: format!("the primary of {} ({}) to take writes", new.name, primary.ip),
-        you_can: format!("look at the sitters' logs of its peers, first at {}", primary.zone_id),
-    };
-    context
-        .wait(waiting, READY, || async {
-            Ok(match primary_ready(context.deployment(), &new.state).await {
-                Ok(()) => Seen::Ready(()),
-                Err(not_ready) => Seen::NotYet(None, not_ready.to_string()),
-            })
-        })
-        .await
 }
 
 async fn answers(context: &Context, shard: &ShardName, address: &str) -> Result<(), Trouble> {

@@ -9,12 +9,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use manatee_client::Shard;
 
-use super::source::{shard, source};
-use crate::executor::{Context, Seen, Waiting};
+use super::source::{shard, source, takes_writes};
+use crate::executor::Context;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::plan::Target;
-use crate::shards::{primary_ready, unfreeze_for_plan};
+use crate::shards::unfreeze_for_plan;
 
 /// How long a new shard may take to be well.
 const READY: Duration = Duration::from_mins(10);
@@ -45,16 +46,7 @@ impl Phase for Unfreeze {
         for target in &context.plan().targets {
             unfreeze_target(context, target).await?;
         }
-        let shard = source(context);
-        context
-            .act(format!("unfreeze {}", shard.name()), async {
-                unfreeze_for_plan(&shard, context.plan().uuid).await.or_hold(
-                    format!("{} cannot be unfrozen", shard.name()),
-                    "if somebody else has frozen it, that freeze stays until they lift it; then `reshard resume`",
-                )
-            })
-            .await?;
-        Ok(())
+        unfreeze(context, &source(context)).await
     }
 
     async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
@@ -70,25 +62,17 @@ async fn unfreeze_target(context: &Context, target: &Target) -> Result<(), Troub
     if stored.state.one_node_write_mode {
         return context.note(format!("{} stays frozen: it is one peer alone", target.name));
     }
-    let waiting = Waiting {
-        what: format!("the primary of {} to take writes with its sync", target.name),
-        you_can: "look at the sitters' logs of its peers".to_owned(),
+    takes_writes(context, &target.name, &stored.state, READY).await?;
+    unfreeze(context, &shard).await
+}
+
+async fn unfreeze(context: &Context, shard: &Shard) -> Result<(), Trouble> {
+    let lifting = async {
+        unfreeze_for_plan(shard, context.plan().uuid).await.or_hold(
+            format!("{} cannot be unfrozen", shard.name()),
+            "if somebody else has frozen it, that freeze stays until they lift it; then `reshard resume`",
+        )
     };
-    context
-        .wait(waiting, READY, || async {
-            Ok(match primary_ready(context.deployment(), &stored.state).await {
-                Ok(()) => Seen::Ready(()),
-                Err(not_ready) => Seen::NotYet(None, not_ready.to_string()),
-            })
-        })
-        .await?;
-    context
-        .act(format!("unfreeze {}", target.name), async {
-            unfreeze_for_plan(&shard, context.plan().uuid).await.or_hold(
-                format!("{} cannot be unfrozen", target.name),
-                "if somebody else has frozen it, that freeze stays until they lift it; then `reshard resume`",
-            )
-        })
-        .await?;
+    context.act(format!("unfreeze {}", shard.name()), lifting).await?;
     Ok(())
 }

@@ -15,12 +15,11 @@ use async_trait::async_trait;
 use manatee_client::ShardName;
 use moray_client::{Client, ClientOptions};
 
-use super::canaries::{CANARIES, Planted, routers, staying, tag};
+use super::canaries::{CANARIES, Planted, find, routers, staying, write};
 use crate::audit::{
     Expected, RouterAddress, RouterAudit, audit_router, existing_keys, pnode_of, router_addresses,
     sample_keys,
 };
-use crate::canary::{Found, find_canary, write_canary};
 use crate::executor::Context;
 use crate::journal::Progress;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
@@ -90,23 +89,6 @@ impl Phase for VerifyRouting {
     }
 }
 
-/// Looks for a canary that has to be there.
-pub(super) async fn find(
-    context: &Context,
-    router: &Client,
-    planted: &Planted,
-) -> Result<Found, Trouble> {
-    let key = &planted.canary.key;
-    let found = find_canary(router, &planted.canary, &tag(context.plan())).await;
-    found.or_trouble(format!("the canary {key} cannot be looked for"))?.ok_or_else(|| {
-        Trouble::hold(
-            format!("the router {} does not find the canary {key}", router.address()),
-            "somebody removed it, or it was not copied to where the router looks: see where it is in the databases of the \
-             source and the new shards before anything else",
-        )
-    })
-}
-
 async fn copies_end(context: &Context) -> Result<BTreeMap<ShardName, u64>, Trouble> {
     let mut ends = BTreeMap::new();
     for target in &context.plan().targets {
@@ -121,21 +103,14 @@ async fn copies_end(context: &Context) -> Result<BTreeMap<ShardName, u64>, Troub
 
 /// Writes a canary anew at its new owner, and reads it through every router of the configuration.
 async fn rewrite(context: &Context, planted: &Planted) -> Result<(), Trouble> {
-    let (plan, key) = (context.plan(), &planted.canary.key);
+    let key = &planted.canary.key;
     for (place, router) in routers(context)?.iter().enumerate() {
         let found = find(context, router, planted).await?;
         planted.check(router.address(), &found.node, &planted.after)?;
         if place > 0 {
             continue;
         }
-        let writing = async {
-            let account = plan.inventory.poseidon;
-            let tag = tag(plan);
-            let now = context.now();
-            let node = write_canary(router, &planted.canary, account, &tag, REVISION, now).await;
-            let node = node.or_trouble(format!("the canary {key} cannot be written"))?;
-            planted.check(router.address(), &node, &planted.after)
-        };
+        let writing = write(context, router, planted, REVISION, &planted.after);
         context.act(format!("write the canary {key} to {}", planted.after), writing).await?;
     }
     Ok(())

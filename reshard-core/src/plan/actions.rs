@@ -2,6 +2,7 @@
 
 use super::{Action, Request, Target};
 use crate::inventory::Inventory;
+use crate::rows::copies_to_drop;
 
 pub(super) fn actions(request: &Request, inventory: &Inventory, targets: &[Target]) -> Vec<Action> {
     let source = &request.source;
@@ -11,6 +12,7 @@ pub(super) fn actions(request: &Request, inventory: &Inventory, targets: &[Targe
     let processes: usize = inventory.routers.iter().map(|router| router.instances.len()).sum();
     let routers =
         format!("{processes} electric-moray processes in {} zones", inventory.routers.len());
+    let copies = copies_to_drop(request, inventory);
     let mut list = Actions(Vec::new());
     list.add("preflight", "check that everything is healthy and as it was planned for".to_owned());
     list.add("reserve-ring", "keep other plans from editing rings".to_owned());
@@ -77,6 +79,15 @@ pub(super) fn actions(request: &Request, inventory: &Inventory, targets: &[Targe
                 target.name
             ),
         );
+    }
+    for (target, table) in
+        targets.iter().flat_map(|target| copies.iter().map(move |it| (target, it)))
+    {
+        let what = format!(
+            "drop at {} the copy of {}, of which {source} keeps the real one",
+            target.name, table.name
+        );
+        list.add("delete-ghosts", what);
     }
     list.add("unfreeze", format!("unfreeze {source} and {new_shards}"));
     list.add("remove-canaries", "delete the canaries".to_owned());

@@ -9,8 +9,8 @@ use manatee_client::ShardName;
 use super::pnodes::pnode_name;
 use super::select::{Weight, select, weights};
 use super::{
-    Balance, Costs, Layout, NewZone, PLAN_VERSION, Plan, PlanError, PlanUuid, Request, Target,
-    actions, place, predict, risks,
+    Balance, Costs, NewZone, PLAN_VERSION, Plan, PlanError, PlanUuid, Request, Target, actions,
+    place, predict, risks,
 };
 use crate::VnodeSet;
 use crate::inventory::Inventory;
@@ -42,7 +42,7 @@ impl Plan {
             let (peers, morays) = placing.zones_of(number, &request)?;
             targets.push(Target { name, number, vnodes, peers, morays });
         }
-        let prediction = predict::predict(&request, &inventory, &targets, costs);
+        let prediction = predict::predict(&inventory, &targets, costs);
         place::check_room(&inventory, &prediction)?;
         let balance = balance(&request, &inventory, source, &targets);
         let risks = risks::risks(&request, &inventory, &targets, created);
@@ -163,11 +163,6 @@ fn balance(
 }
 
 impl Target {
-    /// Whether the shard runs with one peer, in one-node-write mode.
-    pub fn is_single(&self) -> bool {
-        self.peers.len() == Layout::OnePeer.peers()
-    }
-
     /// All its zones.
     pub fn zones(&self) -> impl Iterator<Item = &NewZone> {
         self.peers.iter().chain(&self.morays)

@@ -1,6 +1,7 @@
 //! Plans: what is going to be done, decided before anything is done.
 
 mod actions;
+mod costs;
 mod diff;
 mod error;
 mod hash;
@@ -15,10 +16,10 @@ mod select;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use self::costs::Costs;
 pub use self::diff::PlanDifference;
 pub use self::error::PlanError;
 pub use self::ids::{InvalidPlanUuid, PlanUuid};
-pub use self::predict::Costs;
 pub use self::request::{Layout, Request, Selection};
 #[cfg(test)]
 pub(crate) use self::tests::example;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use manatee_client::ShardName;
 use sapi_client::{ImageUuid, InstanceUuid, ServerUuid};
 
-use crate::plan::{Plan, Request};
+use crate::plan::{Plan, Request, Target};
 
 /// What the checks are made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,8 +71,7 @@ impl Subject {
 
     /// A plan that has not begun.
     pub fn plan(plan: &Plan) -> Self {
-        let zones =
-            || plan.targets.iter().flat_map(|target| target.peers.iter().chain(&target.morays));
+        let zones = || plan.targets.iter().flat_map(Target::zones);
         Self {
             targets: plan.targets.iter().map(|target| target.name.clone()).collect(),
             images: zones().map(|zone| zone.image).collect(),
@@ -114,7 +113,7 @@ const ATTEMPTS: u32 = 32;
 
 /// The zones that a plan creates, also those of further attempts.
 pub(crate) fn own_zones(plan: &Plan, round: u32) -> BTreeSet<InstanceUuid> {
-    let zones = plan.targets.iter().flat_map(|target| target.peers.iter().chain(&target.morays));
+    let zones = plan.targets.iter().flat_map(Target::zones);
     zones
         .flat_map(|zone| {
             let further = (1..ATTEMPTS).map(|attempt| format!("{}/{attempt}", zone.role));

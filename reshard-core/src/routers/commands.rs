@@ -115,21 +115,6 @@ impl Flipped {
     }
 }
 
-/// Looks at a zone's instances. Changes nothing.
-///
-/// # Errors
-///
-/// [`RouterError`]
-pub async fn examine(
-    deployment: &Deployment,
-    router: &Router,
-    unstamped: Option<ImageUuid>,
-) -> Result<Vec<InstanceState>, RouterError> {
-    let unstamped = unstamped.map(|image| image.to_string()).unwrap_or_default();
-    let script = script!("examine-router").with("unstamped", unstamped);
-    instance_states(router, &script, &run(deployment, router, &script).await?)
-}
-
 /// Puts rings beside the live ones of all instances of a zone. What is there already is left alone.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ mod parallel;
 mod status;
 
 pub use self::commands::{
-    Command, Flip, Flipped, InstanceState, StagedImage, clear, examine, flip, render_shards, stage,
+    Command, Flip, Flipped, InstanceState, StagedImage, clear, flip, render_shards, stage,
 };
 pub use self::error::RouterError;
 pub use self::list::{Router, is_running, list_routers};

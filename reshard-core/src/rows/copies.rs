@@ -4,8 +4,10 @@
 //! Nobody reads them there, and they must not be taken for the real ones.
 
 use super::RowsError;
-use super::tables::{Tables, UnshardedTable, quoted};
+use super::tables::{UnshardedTable, quoted};
 use crate::deployment::Database;
+use crate::inventory::Inventory;
+use crate::plan::Request;
 
 /// What became of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +18,17 @@ pub enum DroppedTable {
     Before,
 }
 
-/// The tables whose copies the new shards have no use for: those that are not sharded and that not every shard has.
-pub fn copies_of_unsharded(source: &Tables) -> Vec<UnshardedTable> {
+/// The tables whose copies a plan drops at its new shards: those that are not sharded and that not every shard has, if the
+/// source is the region's storage or Marlin shard and may be split all the same.
+pub fn copies_to_drop(request: &Request, inventory: &Inventory) -> Vec<UnshardedTable> {
+    let source = request.source.as_str();
+    let holds_them =
+        source == inventory.storage_shard || inventory.marlin_shard.as_deref() == Some(source);
+    if !holds_them || !request.allow_storage_shard {
+        return Vec::new();
+    }
     let of_region = |table: &&UnshardedTable| table.is_bucket && !table.every_shard_has_one;
-    source.unsharded.iter().filter(of_region).cloned().collect()
+    inventory.source.unsharded_tables.iter().filter(of_region).cloned().collect()
 }
 
 /// Drops a new shard's copy of a table, and what Moray has beside it. Nothing is dropped of another shard: that `database` is the new

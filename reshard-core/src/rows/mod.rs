@@ -16,7 +16,7 @@ mod split;
 mod tables;
 
 pub use self::connect::{connect_primary, measuring_peer, sync_lag};
-pub use self::copies::{DroppedTable, copies_of_unsharded, drop_copy};
+pub use self::copies::{DroppedTable, copies_to_drop, drop_copy};
 pub use self::count::{TableCount, count_rows};
 pub use self::error::{RowsError, Unproven};
 pub use self::ghosts::{Ghost, GhostSweep, Keepers, delete_proven};

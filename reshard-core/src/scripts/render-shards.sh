@@ -1,7 +1,7 @@
 # Has config-agent ask SAPI at once, and waits until the configuration has the shards.
 #   $shards     their names
 #   $patience   how many seconds that may take
-# Prints what examine-router.sh prints.
+# Prints what describe of router-common.sh prints.
 config=/opt/smartdc/electric-moray/etc/config.json
 missing() {
     local listed shard

@@ -72,6 +72,9 @@ pub(super) struct NewArgs {
     /// Count only so many percent of the pages, chosen at random
     #[arg(long, value_name = "PERCENT")]
     sample: Option<f64>,
+    /// Predict by what `reshard report --costs` printed for an earlier plan
+    #[arg(long, value_name = "FILE")]
+    costs: Option<PathBuf>,
     /// Print the plan and do not write it
     #[arg(long)]
     dry_run: bool,
@@ -114,7 +117,7 @@ impl NewArgs {
         if self.measure || request.selection.needs_measurement() {
             inventory.measurement = Some(measured(&deployment, &inventory, self.sample).await?);
         }
-        let costs = Costs::default();
+        let costs = self.costs()?;
         let plan = Plan::make(PlanUuid::random(), Timestamp::now(), request, inventory, &costs)?;
         summary(&plan, out)?;
         if !self.dry_run {
@@ -153,6 +156,13 @@ impl NewArgs {
             allow_storage_shard: self.allow_storage_shard,
             budget_seconds: self.budget,
         })
+    }
+
+    fn costs(&self) -> Result<Costs> {
+        let Some(path) = &self.costs else { return Ok(Costs::default()) };
+        let text = std::fs::read_to_string(path)?;
+        serde_json::from_str(&text)
+            .map_err(|source| Error::Costs { path: path.display().to_string(), source })
     }
 
     fn listed(&self) -> Result<VnodeSet> {

@@ -1,0 +1,78 @@
+//! Plans that are taken back: the region is as it was.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use reshard_core::{Ended, SystemClock, gather, phases};
+use serde_json::{Value, json};
+
+use super::started::{Region, half, small};
+
+/// After each phase up to which there is a way back, in a plan of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_after_every_phase_leaves_everything_as_it_was() {
+    let region = Region::start(small(), 50.0).await;
+    let before = seen(&region).await;
+    let list = phases::rfd103();
+    let with_way_back = list.iter().take_while(|phase| !phase.is_point_of_no_return());
+    for last in with_way_back.map(|phase| phase.name()) {
+        let store = region.plan(&format!("{last}.plan"), half(&region)).await;
+        let executor = region.executor(&store, phases::rfd103()).await;
+        for phase in &list {
+            let ended = executor.step(phase.name()).await.unwrap();
+            assert!(matches!(ended, Ended::Paused { .. }), "{}: {ended:?}", phase.name());
+            if phase.name() == last {
+                break;
+            }
+        }
+        assert_eq!(executor.abort().await.unwrap(), Ended::Aborted, "after {last}");
+        let after = seen(&region).await;
+        for (what, now) in &after {
+            assert_eq!(now, &before[what], "{what}, after {last} and an abort");
+        }
+        println!("taken back after {last}");
+    }
+    region.end().await;
+}
+
+/// What somebody can see of a region, but what changes by itself.
+async fn seen(region: &Region) -> BTreeMap<&'static str, Value> {
+    let deployment = region.deployment().await;
+    let source = half(region).source;
+    let file = region.file("");
+    let inventory = gather(&deployment, &source, &file, &SystemClock, &|_| {}).await.unwrap();
+    let mut inventory = json!(inventory);
+    inventory["taken"].take();
+    inventory["source"]["database_bytes"].take();
+    inventory["source"]["wal_bytes_per_second"].take();
+    for server in inventory["servers"].as_array_mut().unwrap() {
+        server["free_bytes"].take();
+    }
+    let mut states = BTreeMap::new();
+    for shard in region.lab.layout().shard_names() {
+        let shard = deployment.shard(shard.parse().unwrap());
+        states.insert(shard.name().to_string(), shard.read_existing().await.unwrap().state);
+    }
+    let block = region.lab.layout().block;
+    let sapi = |path: &str| list(&format!("http://{}{path}?include_master=true", block.sapi()));
+    BTreeMap::from([
+        ("the inventory", inventory),
+        ("the states of the shards", json!(states)),
+        ("SAPI's applications", sapi("/applications")),
+        ("SAPI's services", sapi("/services")),
+        ("SAPI's instances", sapi("/instances")),
+        ("VMAPI's zones", list(&format!("http://{}/vms?state=active", block.vmapi()))),
+        ("IMGAPI's images", list(&format!("http://{}/images", block.imgapi()))),
+    ])
+}
+
+/// A list of an API, by UUID.
+fn list(url: &str) -> Value {
+    let output = Command::new("curl").args(["-sS", "--fail", url]).output().unwrap();
+    let list: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!("{url}: {error}: {}", String::from_utf8_lossy(&output.stderr))
+    });
+    let by_uuid: BTreeMap<String, Value> =
+        list.into_iter().map(|one| (one["uuid"].as_str().unwrap().to_owned(), one)).collect();
+    json!(by_uuid)
+}

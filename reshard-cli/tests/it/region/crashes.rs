@@ -1,0 +1,67 @@
+//! Executors that die, and phases that are run again: a plan gets to its end all the same.
+
+use std::sync::Arc;
+
+use reshard_core::{Ended, PhaseRecord, PhaseState, PlanState, SqliteStore, Store, phases};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use super::started::{Region, half, small};
+
+/// As after a crash between the end of a phase's work and the journal's knowing of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_phase_is_run_twice() {
+    let region = Region::start(small(), 100.0).await;
+    let store = region.plan("twice.plan", half(&region)).await;
+    let executor = region.executor(&store, phases::rfd103()).await;
+    for phase in phases::rfd103() {
+        let name = phase.name();
+        let first = executor.step(name).await.unwrap();
+        assert!(matches!(first, Ended::Paused { .. } | Ended::Done), "{name}: {first:?}");
+        forget_that_it_is_done(&store, name);
+        assert_eq!(executor.step(name).await.unwrap(), first, "{name}, again");
+        assert_eq!(store.phases().unwrap()[name].attempts, 2, "{name}");
+    }
+    assert_eq!(store.state().unwrap(), PlanState::Done);
+    region.end_without_ghosts().await;
+}
+
+fn forget_that_it_is_done(store: &Arc<SqliteStore>, name: &str) {
+    let record = store.phases().unwrap()[name].clone();
+    let record = PhaseRecord { state: PhaseState::Begun, ended: None, ..record };
+    store.set_phase(name, &record).unwrap();
+    store.set_state(&PlanState::Running).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_executor_is_killed_in_every_phase() {
+    let region = Region::start(small(), 100.0).await;
+    let store = region.plan("killed.plan", half(&region)).await;
+    let path = region.file("killed.plan");
+    let plan = path.to_str().unwrap();
+    for phase in phases::rfd103() {
+        kill_in(&region, plan, phase.name()).await;
+    }
+    assert!(store.phases().unwrap().values().all(|record| record.attempts >= 2));
+    region.output(&["resume", "--yes", plan]).await;
+    assert_eq!(store.state().unwrap(), PlanState::Done);
+    region.end_without_ghosts().await;
+}
+
+/// Goes on with the plan until it says that it is in the phase, and kills it then.
+async fn kill_in(region: &Region, plan: &str, phase: &str) {
+    let mut command = region.reshard(&["resume", "--yes", plan]);
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut said = Vec::new();
+    let begins = format!(" {phase}: ");
+    while let Some(line) = lines.next_line().await.unwrap() {
+        let is_there = line.contains(&begins);
+        said.push(line);
+        if is_there {
+            child.kill().await.unwrap();
+            println!("killed in {phase}");
+            return;
+        }
+    }
+    panic!("{phase} did not begin:\n{}", said.join("\n"));
+}

@@ -1,0 +1,6 @@
+//! Plans in labs under load: whatever happens to them, nothing that was acknowledged is lost.
+
+mod aborts;
+mod crashes;
+mod splits;
+mod started;

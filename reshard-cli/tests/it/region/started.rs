@@ -1,0 +1,165 @@
+//! A lab with a load on it, plans in it, and the proof at the end.
+
+use std::path::PathBuf;
+use std::process::Output;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lab::checker::{CheckOptions, Ghosts};
+use lab::control::ControlClient;
+use lab::load::{Load, LoadOptions};
+use lab::{Lab, Options};
+use manatee_client::ShardName;
+use reshard_core::rows::measuring_peer;
+use reshard_core::{
+    Configuration, Costs, Database, Deployment, Executor, Layout, MeasureOptions, Phase, Plan,
+    PlanUuid, Request, Selection, SqliteStore, SystemClock, gather, measure,
+};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+/// How long one statement of a measurement may take.
+const STATEMENT: Duration = Duration::from_secs(30);
+
+/// A lab with a load on it.
+pub(super) struct Region {
+    pub(super) lab: Lab,
+    pub(super) control: ControlClient,
+    load: Option<Load>,
+    files: TempDir,
+}
+
+/// Two shards of three peers, a zone of two routers, and few enough objects to copy them quickly.
+pub(super) fn small() -> Options {
+    Options {
+        routers: 1,
+        router_instances: 2,
+        vnodes: 1024,
+        objects: 2000,
+        session_timeout: Duration::from_secs(2),
+        config_poll: Duration::from_secs(2),
+        ..Options::default()
+    }
+}
+
+/// Half of the vnodes of shard 2 for one new shard of one peer.
+pub(super) fn half(region: &Region) -> Request {
+    Request {
+        source: region.lab.layout().shard_name(2).parse().unwrap(),
+        new_shards: 1,
+        numbers: Vec::new(),
+        selection: Selection::Count,
+        layout: Layout::OnePeer,
+        servers: Vec::new(),
+        postgres_image: None,
+        moray_image: None,
+        morays: 1,
+        allow_storage_shard: false,
+        budget_seconds: Some(300),
+    }
+}
+
+impl Region {
+    /// Starts a lab, and as many writes and reads in a second.
+    pub(super) async fn start(options: Options, rate: f64) -> Self {
+        let builder = Lab::builder().program(env!("CARGO_BIN_EXE_reshard")).options(options);
+        let lab = builder.start().await.unwrap();
+        let control = ControlClient::new(&format!("http://{}", lab.layout().block.control()));
+        let files = tempfile::tempdir().unwrap();
+        let load = Load::start(LoadOptions {
+            writes_per_second: rate,
+            reads_per_second: rate,
+            ..LoadOptions::new(lab.routers(), files.path().join("load.log"))
+        });
+        Self { load: Some(load.unwrap()), lab, control, files }
+    }
+
+    /// Where tests put their files.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.files.path().join(name)
+    }
+
+    pub(super) async fn deployment(&self) -> Deployment {
+        let configuration = Configuration::read(&self.lab.configuration()).unwrap();
+        Deployment::connect(configuration).await.unwrap()
+    }
+
+    /// Makes a plan from what is there now.
+    pub(super) async fn plan(&self, name: &str, request: Request) -> Arc<SqliteStore> {
+        let deployment = self.deployment().await;
+        let inventory =
+            gather(&deployment, &request.source, self.files.path(), &SystemClock, &|_| {}).await;
+        let mut inventory = inventory.unwrap();
+        if request.selection.needs_measurement() {
+            let peer = measuring_peer(&deployment, &request.source).await.unwrap();
+            let database = Database::connect(&peer, STATEMENT).await.unwrap();
+            let (hashing, options) = (&inventory.ring.hashing, MeasureOptions::default());
+            let measured =
+                measure(&database, &request.source, hashing, &options, &SystemClock, &|_| {}).await;
+            inventory.measurement = Some(measured.unwrap());
+        }
+        let now = jiff::Timestamp::now();
+        let plan =
+            Plan::make(PlanUuid::random(), now, request, inventory, &Costs::default()).unwrap();
+        Arc::new(SqliteStore::create(&self.file(name), &plan).unwrap())
+    }
+
+    /// An executor with a session of its own.
+    pub(super) async fn executor(
+        &self,
+        store: &Arc<SqliteStore>,
+        phases: Vec<Arc<dyn Phase>>,
+    ) -> Executor {
+        Executor::new(store.clone(), self.deployment().await, phases)
+    }
+
+    /// The command, about this region.
+    pub(super) fn reshard(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_reshard"));
+        command.args(arguments).env("RESHARD_CONFIG", self.lab.configuration()).kill_on_drop(true);
+        // Other labs may run on this machine.
+        command.env("RESHARD_LAB", self.lab.layout().block.number().to_string());
+        command.stdin(std::process::Stdio::null());
+        command
+    }
+
+    /// What the command answers. It has to succeed.
+    pub(super) async fn output(&self, arguments: &[&str]) -> Output {
+        let output = self.reshard(arguments).output().await.unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:#?}");
+        output
+    }
+
+    /// How many rows a table has at the primary of a shard.
+    pub(super) async fn count(&self, shard: &ShardName, table: &str) -> u64 {
+        let sql = format!("select count(*) from {table}");
+        let output = self.output(&["lab", "psql", shard.as_str(), "--", "-Atc", &sql]).await;
+        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+    }
+
+    /// Ends the load, proves that nothing was lost, and stops the lab.
+    pub(super) async fn end(self) {
+        self.end_with(Ghosts::OfSplits).await;
+    }
+
+    /// As [`Region::end`], and that there are no ghosts left.
+    pub(super) async fn end_without_ghosts(self) {
+        self.end_with(Ghosts::Nowhere).await;
+    }
+
+    async fn end_with(mut self, ghosts: Ghosts) {
+        let summary = self.load.take().unwrap().stop().await.unwrap();
+        println!("{summary}");
+        assert_eq!(summary.reads.wrong, 0, "{summary}");
+        let options = CheckOptions { ghosts, ..CheckOptions::default() };
+        let log = self.file("load.log");
+        let report = lab::prove(self.lab.layout(), self.lab.directory(), [log], &options).await;
+        let report = report.unwrap();
+        println!("{report}");
+        assert!(report.is_green(), "{report}");
+        assert_eq!(report.checked.acknowledged, summary.writes.acknowledged);
+        let directory: PathBuf = self.lab.directory().path().to_owned();
+        self.lab.stop().await;
+        assert!(!directory.exists(), "{}", directory.display());
+    }
+}

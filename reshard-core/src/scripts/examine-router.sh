@@ -1,2 +1,0 @@
-read_instances || return
-describe
