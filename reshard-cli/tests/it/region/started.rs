@@ -130,11 +130,10 @@ impl Region {
         output
     }
 
-    /// How many rows a table has at the primary of a shard.
-    pub(super) async fn count(&self, shard: &ShardName, table: &str) -> u64 {
-        let sql = format!("select count(*) from {table}");
-        let output = self.output(&["lab", "psql", shard.as_str(), "--", "-Atc", &sql]).await;
-        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+    /// What the primary of a shard answers.
+    pub(super) async fn psql(&self, shard: &ShardName, sql: &str) -> String {
+        let output = self.output(&["lab", "psql", shard.as_str(), "--", "-XAtc", sql]).await;
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     /// Ends the load, proves that nothing was lost, and stops the lab.
