@@ -12,7 +12,7 @@ ifneq ($(RING_2014),)
 export FASH_PRODUCTION_RING ?= $(RING_2014)
 endif
 
-.PHONY: help demo ring-demo crashes test bench fuzz setup check
+.PHONY: help demo ring-demo test bench fuzz setup check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,9 +22,6 @@ demo: setup ## a region on loopback: a shard is split under load, with a crash i
 
 ring-demo: ## a million-vnode ring: create, split, audit, pack, unpack
 	@scripts/ring-demo.sh
-
-crashes: setup ## a plan in a lab under load, its executor killed in each phase once: four minutes
-	@scripts/crashes.sh
 
 test: setup ## every check there is; installs what is missing first
 	@scripts/test.sh

@@ -141,15 +141,7 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
     let config: Config = read(&path).await?;
     let layout: Layout = read(&directory.layout()).await?;
     let doctor = config.health_check.clone().map(|check| {
-        let entrance = Entrance {
-            root: directory.zone_root(context.zone),
-            program: layout.program.first().cloned().unwrap_or_default(),
-            user: None,
-            zone: context.zone.to_string(),
-            control: format!("http://{}", layout.block.control()),
-            lab: directory.clone(),
-            disk_full: false,
-        };
+        let entrance = Entrance::of_zone(&layout, &directory, context.zone);
         Doctor { check, entrance }
     });
     let parent = path_of(&config.registration.domain);

@@ -187,15 +187,7 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
     let spec: ZoneSpec = serde_json::from_slice(&fs::read(directory.zone_spec(context.zone))?)?;
     let automatic = Automatic::of(&spec, &layout);
     let sapi = Sapi::new(&format!("http://{}", layout.block.sapi()), spec.address)?;
-    let entrance = Entrance {
-        root: directory.zone_root(context.zone),
-        program: layout.program.first().cloned().unwrap_or_default(),
-        user: None,
-        zone: context.zone.to_string(),
-        control: format!("http://{}", layout.block.control()),
-        lab: directory.clone(),
-        disk_full: false,
-    };
+    let entrance = Entrance::of_zone(&layout, &directory, context.zone);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut poll = tokio::time::interval(layout.options.config_poll);
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -133,15 +133,9 @@ pub fn zookeeper_shell(layout: &Layout, arguments: &[String]) -> Command {
 
 /// A login shell in a zone of a lab, on the terminal of whoever runs it. `terminal`: the kind of terminal, `TERM`.
 pub fn zone_shell(layout: &Layout, zone: &ZoneSpec, terminal: &str) -> Command {
-    let entrance = Entrance {
-        root: LabDirectory::new(&layout.directory).zone_root(zone.uuid),
-        program: layout.program.first().cloned().unwrap_or_default(),
-        user: layout.run_as.clone(),
-        zone: zone.uuid.to_string(),
-        control: format!("http://{}", layout.block.control()),
-        lab: LabDirectory::new(&layout.directory),
-        disk_full: false,
-    };
+    let directory = LabDirectory::new(&layout.directory);
+    let user = layout.run_as.clone();
+    let entrance = Entrance { user, ..Entrance::of_zone(layout, &directory, zone.uuid) };
     let uuid = entrance.zone.clone();
     let short = uuid.split('-').next().unwrap_or_default();
     shell(&entrance, &format!("{short} ({})", zone.role.service()), terminal)

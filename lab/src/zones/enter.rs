@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::processes::{Belonging, LAB_DIRECTORY, kill_all};
 use crate::control::{ExecRequest, ExecResponse};
 use crate::directory::LabDirectory;
+use crate::layout::Layout;
 use crate::process::tied;
 
 /// What of a command's output is kept, of each stream: the first so many bytes.
@@ -72,6 +73,21 @@ pub(crate) struct Entrance {
     pub(crate) lab: LabDirectory,
     /// Whether writes fail as on a full disk.
     pub(crate) disk_full: bool,
+}
+
+impl Entrance {
+    /// That of a zone, for this user, with a disk that has room.
+    pub(crate) fn of_zone(layout: &Layout, directory: &LabDirectory, zone: Uuid) -> Self {
+        Self {
+            root: directory.zone_root(zone),
+            program: layout.program.first().cloned().unwrap_or_default(),
+            user: None,
+            zone: zone.to_string(),
+            control: format!("http://{}", layout.block.control()),
+            lab: directory.clone(),
+            disk_full: false,
+        }
+    }
 }
 
 /// Runs a command, or without one a login shell that reads `stdin`. When this is dropped before it is done, or its time is
