@@ -20,6 +20,7 @@ pub mod phases;
 mod plan;
 pub mod preflight;
 mod report;
+mod reservation;
 pub mod rings;
 pub mod routers;
 pub mod rows;
@@ -59,4 +60,5 @@ pub use plan::{
     PlanError, PlanUuid, Prediction, Request, Selection, Target,
 };
 pub use report::{PhaseReport, Report, WriteBlockReport};
+pub use reservation::{Reservation, reserved_names};
 pub use vnode_set::{InvalidVnodeSet, VnodeSet};

@@ -84,6 +84,8 @@ verbs!(
 verbs!(
     /// The shards
     ShardVerb {
+        /// Keep other plans from taking the new names
+        Reserve => "reserve-names",
         /// No takeovers in the source from now on
         Freeze => "freeze-source",
         /// Wait until the new peers have all that the source has; writes have to be refused

@@ -4,7 +4,7 @@ use super::{Alone, Ended, Executor, ExecutorError};
 use crate::journal::{PhaseState, PlanState};
 
 impl Executor {
-    /// Runs one phase, whose turn it has to be. All are done in this way when the last is. Between two steps nobody
+    /// Runs one phase, whose turn it has to be, or one that is done and [may be repeated](crate::Phase::may_be_repeated). All are done in this way when the last is. Between two steps nobody
     /// watches the write block's budget.
     ///
     /// Ends with [`Ended::Paused`] before the phase that comes next, and otherwise as [`Executor::run`].
@@ -40,14 +40,18 @@ impl Executor {
             return Err(ExecutorError::NotYet { phase: phase.name().to_owned(), missing });
         }
         context.phase = phase.name();
-        if !is_done(phase.name()) {
+        let again = phase.may_be_repeated() && self.no_way_back()?.is_none();
+        if !is_done(phase.name()) || again {
             self.store.set_state(&PlanState::Running)?;
             if let Err(trouble) = self.run_phase(&**phase, &mut context).await {
                 return self.after_trouble(alone, &mut context, trouble).await;
             }
         }
         context.phase = "";
-        let Some(next) = self.phases.get(at + 1) else {
+        let records = self.store.phases()?;
+        let is_left =
+            |name: &str| records.get(name).is_none_or(|record| record.state != PhaseState::Done);
+        let Some(next) = self.phases.iter().find(|phase| is_left(phase.name())) else {
             self.finish(&context, &PlanState::Done, "the plan is done")?;
             return Ok(Ended::Done);
         };

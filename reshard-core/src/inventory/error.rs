@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use manatee_client::{BadPgUrl, PostgresError, ShardError, ShardName, ZoneId, ZooKeeperError};
+use manatee_client::{
+    BadPgUrl, LockError, PostgresError, ShardError, ShardName, ZoneId, ZooKeeperError,
+};
 use sapi_client::InstanceUuid;
 use sapi_client::manta::{FindError, MetadataError, MetadataProblem, PeersError};
 
@@ -23,6 +25,9 @@ pub enum InventoryError {
     /// Metadata of the application is missing or wrong.
     #[error("SAPI's application manta cannot be used")]
     Metadata(#[from] MetadataError),
+    /// It cannot be seen which names are reserved.
+    #[error("cannot see which names of shards other plans have reserved")]
+    Reserved(#[from] LockError),
     /// Zones are not as they should be.
     #[error("SAPI and VMAPI do not make sense")]
     Peers(#[from] PeersError),
@@ -171,6 +176,7 @@ impl MayPass for InventoryError {
             | Self::Peers(PeersError::Call { source, .. }) => source.may_pass(),
             Self::Shard { source, .. } => source.may_pass(),
             Self::ZooKeeper(source) => source.may_pass(),
+            Self::Reserved(source) => source.may_pass(),
             Self::Database { source, .. } => source.may_pass(),
             Self::Tables { source, .. } => source.may_pass(),
             Self::Zone(source) => source.may_pass(),

@@ -13,6 +13,7 @@ use super::shard::zone_facts;
 use super::{Inventory, InventoryError, RingFacts, Services, ring, routers, servers, shard};
 use crate::clock::Clock;
 use crate::deployment::Deployment;
+use crate::reservation::reserved_names;
 
 /// Reads everything that a plan for this source depends on. The ring's image is kept in the directory `cache`, so that it is
 /// downloaded once; `on_progress` is told what is read.
@@ -121,6 +122,7 @@ async fn shard_names(
     names.extend(ring.pnodes.iter().filter_map(|pnode| pnode.host()).map(str::to_owned));
     let kept = Shard::list(deployment.session()).await?;
     names.extend(kept.iter().map(|name| name.as_str().to_owned()));
+    names.extend(reserved_names(deployment).await?.into_keys());
     for name in ["postgres", "moray"] {
         let filter = InstanceFilter {
             service_uuid: Some(only(name, services)?),

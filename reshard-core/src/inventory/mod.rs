@@ -94,6 +94,14 @@ pub struct RingFacts {
     pub pnodes: Vec<PnodeFacts>,
 }
 
+impl RingFacts {
+    /// The vnodes of a shard; none if the ring does not have it.
+    pub fn vnodes_of(&self, shard: &ShardName) -> crate::VnodeSet {
+        let found = self.pnodes.iter().find(|pnode| pnode.host() == Some(shard.as_str()));
+        found.map(|pnode| pnode.vnodes.clone()).unwrap_or_default()
+    }
+}
+
 /// A pnode of the ring.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PnodeFacts {

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sapi_client::ImageUuid;
 
+use super::reserve_ring::Base;
 use super::router_work::{RINGS, Rings, keep_reserved};
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone};
@@ -51,13 +52,11 @@ impl Phase for BuildRings {
         let plan = context.plan();
         let imgapi = rings::ring_imgapi(context.deployment()).await?;
         let directory = context.work_directory();
-        let base = plan.inventory.ring.image;
+        let Base { image: base, sha1, .. } = Base::of(context)?;
         let fetched = rings::fetch_ring(&imgapi, base, &directory).await?;
-        if fetched.sha1.as_str() != plan.inventory.ring.sha1 {
+        if fetched.sha1.as_str() != sha1 {
             return Err(Trouble::hold(
-                format!(
-                    "the file of the ring's image {base} is not the one that the plan was made from"
-                ),
+                format!("the file of the ring's image {base} is not the one that was reserved"),
                 "abort this plan and make a new one from the ring as it is now",
             ));
         }

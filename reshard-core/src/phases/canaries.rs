@@ -21,10 +21,10 @@ pub(super) const CANARIES: &str = "canaries";
 pub(super) struct Planted {
     #[serde(flatten)]
     pub(super) canary: Canary,
-    /// The pnode before the vnodes have moved.
-    pub(super) before: String,
+    /// The pnode before the vnodes have moved; absent if the vnode is not of the plan: other plans may move it.
+    pub(super) before: Option<String>,
     /// And after.
-    pub(super) after: String,
+    pub(super) after: Option<String>,
 }
 
 impl Planted {
@@ -33,7 +33,7 @@ impl Planted {
         &self,
         router: &str,
         node: &NodeInfo,
-        expected: &str,
+        expected: Option<&str>,
     ) -> Result<(), Trouble> {
         if u64::from(self.canary.vnode) != node.vnode {
             return Err(Trouble::hold(
@@ -45,7 +45,7 @@ impl Planted {
                  doctor`)",
             ));
         }
-        if node.pnode != expected {
+        if let Some(expected) = expected.filter(|expected| node.pnode != *expected) {
             return Err(Trouble::hold(
                 format!(
                     "the router {router} has {} (vnode {}) at {}, not at {expected}",
@@ -85,11 +85,9 @@ pub(super) fn choose(plan: &Plan) -> Result<Vec<Planted>, Trouble> {
         // The directory itself is in another vnode, perhaps of a shard that has nothing to do with the plan.
         planted.extend(canaries.map(|canary| {
             let has = |set: &VnodeSet| set.contains(fash::Vnode::new(canary.vnode));
-            let mut pnodes = ring.pnodes.iter();
-            let before = pnodes.find(|pnode| has(&pnode.vnodes));
-            let before = before.map_or_else(|| pnode_of(source), |pnode| pnode.pnode.clone());
+            let before = has(&ring.vnodes_of(source)).then(|| pnode_of(source));
             let target = plan.targets.iter().find(|target| has(&target.vnodes));
-            let after = target.map_or_else(|| before.clone(), |target| pnode_of(&target.name));
+            let after = target.map_or_else(|| before.clone(), |it| Some(pnode_of(&it.name)));
             Planted { canary, before, after }
         }));
     }
@@ -98,12 +96,7 @@ pub(super) fn choose(plan: &Plan) -> Result<Vec<Planted>, Trouble> {
 
 /// The vnodes that the source keeps.
 pub(super) fn staying(plan: &Plan) -> VnodeSet {
-    let pnode = pnode_of(&plan.request.source);
-    let owned = plan.inventory.ring.pnodes.iter().find(|facts| facts.pnode == pnode);
-    let moved = |vnode| plan.targets.iter().any(|target| target.vnodes.contains(vnode));
-    owned
-        .map(|facts| facts.vnodes.iter().filter(|vnode| !moved(*vnode)).collect())
-        .unwrap_or_default()
+    plan.inventory.ring.vnodes_of(&plan.request.source).minus(&plan.moving())
 }
 
 /// A client of the region's routers.
@@ -142,7 +135,7 @@ pub(super) async fn write(
     router: &Client,
     planted: &Planted,
     revision: u32,
-    expected: &str,
+    expected: Option<&str>,
 ) -> Result<(), Trouble> {
     let (plan, key) = (context.plan(), &planted.canary.key);
     let (account, tag) = (plan.inventory.poseidon, tag(plan));

@@ -36,6 +36,10 @@ impl Phase for FreezeSource {
         }
     }
 
+    fn may_be_repeated(&self) -> bool {
+        true
+    }
+
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         let (shard, plan) = (source(context), context.plan().uuid);
         let what = format!("freeze the shard {}", shard.name());

@@ -9,6 +9,7 @@
 
 use async_trait::async_trait;
 
+use super::reserve_ring::Base;
 use super::router_work::{Rings, find_routers, in_each, keep_reserved};
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
@@ -45,8 +46,8 @@ impl Phase for ListShard {
         let rings = Rings::of(context)?;
         let (plan, deployment) = (context.plan(), context.deployment());
         let shards = plan.target_names();
-        let before = &plan.inventory.index_shards;
-        let list = async { Ok(rings::list_shards(deployment, before, &shards).await?) };
+        let before = Base::of(context)?.index_shards;
+        let list = async { Ok(rings::list_shards(deployment, &before, &shards).await?) };
         context.act(format!("list {} in INDEX_MORAY_SHARDS", shards.join(", ")), list).await?;
         let routers = find_routers(context).await?;
         let command = rings.command(context)?;
@@ -76,9 +77,9 @@ impl Phase for ListShard {
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
         let plan = context.plan();
-        let (before, shards) = (&plan.inventory.index_shards, plan.target_names());
+        let (before, shards) = (Base::of(context)?.index_shards, plan.target_names());
         let unlist =
-            async { Ok(rings::unlist_shards(context.deployment(), before, &shards).await?) };
+            async { Ok(rings::unlist_shards(context.deployment(), &before, &shards).await?) };
         context
             .act(format!("take {} out of INDEX_MORAY_SHARDS", shards.join(", ")), unlist)
             .await?;

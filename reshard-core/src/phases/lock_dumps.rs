@@ -44,6 +44,10 @@ impl Phase for LockDumps {
         }
     }
 
+    fn may_be_repeated(&self) -> bool {
+        true
+    }
+
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         let since: Timestamp =
             context.decided(LOCKED_SINCE, || async { Ok(context.now()) }).await?;

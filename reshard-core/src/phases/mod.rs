@@ -21,6 +21,7 @@ mod publish_ring;
 mod recheck;
 mod release_ring;
 mod remove_canaries;
+mod reserve_names;
 mod reserve_ring;
 mod router_work;
 mod source;
@@ -53,6 +54,7 @@ pub use self::publish_ring::PublishRing;
 pub use self::recheck::Recheck;
 pub use self::release_ring::ReleaseRing;
 pub use self::remove_canaries::RemoveCanaries;
+pub use self::reserve_names::ReserveNames;
 pub use self::reserve_ring::ReserveRing;
 pub use self::split_shard::SplitShard;
 pub use self::stage_rings::StageRings;
@@ -66,13 +68,14 @@ use crate::phase::Phase;
 pub fn rfd103() -> Vec<Arc<dyn Phase>> {
     vec![
         Arc::new(Preflight),
-        Arc::new(ReserveRing),
+        Arc::new(ReserveNames),
         Arc::new(PlantCanaries),
         Arc::new(FreezeSource),
         Arc::new(LockDumps),
         Arc::new(ProvisionPeers),
         Arc::new(CatchUp),
         Arc::new(ProvisionMorays),
+        Arc::new(ReserveRing),
         Arc::new(BuildRings),
         Arc::new(StageRings),
         Arc::new(Recheck),

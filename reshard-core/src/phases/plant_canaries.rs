@@ -44,10 +44,12 @@ impl Phase for PlantCanaries {
                 if place == 0 {
                     let key = &planted.canary.key;
                     let what = format!("create the canary {key} in vnode {}", planted.canary.vnode);
-                    context.act(what, write(context, router, planted, 1, &planted.before)).await?;
+                    context
+                        .act(what, write(context, router, planted, 1, planted.before.as_deref()))
+                        .await?;
                 } else {
                     let found = find(context, router, planted).await?;
-                    planted.check(router.address(), &found.node, &planted.before)?;
+                    planted.check(router.address(), &found.node, planted.before.as_deref())?;
                 }
             }
         }

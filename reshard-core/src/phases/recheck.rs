@@ -9,6 +9,7 @@
 use async_trait::async_trait;
 
 use super::fitness::{Fitness, judge};
+use super::reserve_ring::Base;
 use crate::executor::Context;
 use crate::inventory::Expected;
 use crate::phase::{About, Phase, Trouble, Undone};
@@ -40,6 +41,7 @@ impl Phase for Recheck {
         let subject = Subject::prepared_plan(plan, round);
         let expected = Expected {
             zones: own_zones(plan, round),
+            ring: Some(Base::of(context)?.image),
             shards: plan.targets.iter().map(|target| target.name.to_string()).collect(),
         };
         judge(context, Fitness { subject, expected }).await

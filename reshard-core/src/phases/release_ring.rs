@@ -2,16 +2,19 @@
 //!
 //! * Reads: the electric-moray zones and the stamps of their rings.
 //! * Writes: removes the rings beside the live ones, the image of the read-only ring, the plan's work directory, and the
-//!   lock `/manta_reshard/ring`. The images of the ring before and of the new one stay.
+//!   locks `/manta_reshard/ring` and `/manta_reshard/shards/NEW`. The images of the ring before and of the new one stay.
 //! * Done when: all that is gone.
 //! * Undo: none.
 //! * Pause: before it begins.
 
 use async_trait::async_trait;
 
+use super::reserve_names::release_names;
+use super::reserve_ring::give_back;
 use super::router_work::{Rings, find_routers, in_each, keep_reserved, too_late};
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone};
+use crate::reservation::Reservation;
 use crate::rings;
 use crate::routers::{self, Router};
 
@@ -29,7 +32,7 @@ impl Phase for ReleaseRing {
             title: "remove the old rings, and let other plans have the ring",
             rfd103: "8",
             reads: "the electric-moray zones and the stamps of their rings",
-            writes: "removes the rings beside the live ones, the read-only ring's image and the lock on the ring",
+            writes: "removes the rings beside the live ones, the read-only ring's image, the locks on the ring and on the new names",
             done_when: "all that is gone",
             undo: "none: from publish-ring on there is no way back",
             pause: "before it begins",
@@ -58,8 +61,9 @@ impl Phase for ReleaseRing {
             context.act(format!("delete the image {image} of a ring in between"), delete).await?;
         }
         rings::remove_work(&context.work_directory())?;
-        let release = async { Ok(rings::release_ring(deployment, plan, context.now()).await?) };
-        context.act("give the lock on the ring back", release).await
+        let release = give_back(context, Reservation::Ring);
+        context.act("give the lock on the ring back", release).await?;
+        release_names(context).await
     }
 
     async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {

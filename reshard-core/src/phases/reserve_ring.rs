@@ -1,20 +1,53 @@
-//! Reserves the ring for the plan.
+//! Reserves the ring for the plan, and decides which one it is made anew from.
 //!
-//! * Reads: SAPI's `HASH_RING_IMAGE`, the image's manifest.
-//! * Writes: the lock `/manta_reshard/ring` in ZooKeeper.
-//! * Done when: the plan has the lock, and the ring is the one that the plan was made from.
+//! Plans may prepare at the same time, and only one may change the ring: this one waits until another has ended. The ring is
+//! then another one than when the plan was made. That does not matter as long as what the plan splits is the same.
+//!
+//! * Reads: SAPI's `HASH_RING_IMAGE` and `INDEX_MORAY_SHARDS`, the image of the ring.
+//! * Writes: the lock `/manta_reshard/ring` in ZooKeeper; the fact `base`.
+//! * Done when: the plan has the lock, and the source has the vnodes in the ring that it had when the plan was made.
 //! * Undo: gives the lock back.
-//! * Pause: before it begins.
+//! * Pause: while waiting for another plan.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
+use manatee_client::LockError;
+use sapi_client::ImageUuid;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::router_work::keep_reserved;
-use crate::executor::Context;
+use crate::executor::{Context, Seen, Waiting};
+use crate::inventory::{RingFacts, read_ring};
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
-use crate::rings;
+use crate::reservation::Reservation;
+use crate::rings::RingError;
+
+/// The fact with the [`Base`].
+const BASE: &str = "base";
 
 /// Reserves the ring for the plan.
 pub struct ReserveRing;
+
+/// What the plan's changes are made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Base {
+    /// The image of the ring.
+    pub(super) image: ImageUuid,
+    /// The SHA-1 of its file.
+    pub(super) sha1: String,
+    /// SAPI's `INDEX_MORAY_SHARDS`.
+    pub(super) index_shards: Value,
+}
+
+impl Base {
+    /// What was decided when the ring was reserved.
+    pub(super) fn of(context: &Context) -> Result<Self, Trouble> {
+        context.fact(BASE)?.ok_or_else(|| {
+            Trouble::hold("the ring is not reserved", "run the phase reserve-ring before this one")
+        })
+    }
+}
 
 #[async_trait]
 impl Phase for ReserveRing {
@@ -26,45 +59,95 @@ impl Phase for ReserveRing {
         About {
             title: "reserve the ring for this plan",
             rfd103: "",
-            reads: "SAPI's HASH_RING_IMAGE, the image's manifest",
+            reads: "SAPI's HASH_RING_IMAGE and INDEX_MORAY_SHARDS, the image of the ring",
             writes: "the lock /manta_reshard/ring in ZooKeeper",
-            done_when: "the plan has the lock, and the ring is the one that it was made from",
+            done_when: "the plan has the lock, and the source has the vnodes that it had when the plan was made",
             undo: "the lock is given back",
-            pause: "before it begins",
+            pause: "while waiting for another plan",
         }
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
-        context.act("take the lock on the ring", keep_reserved(context)).await?;
-        let planned = &context.plan().inventory.ring;
-        let current = rings::current_ring(context.deployment()).await?;
-        let drift = |what: String| {
-            Trouble::hold(what, "abort this plan and make a new one from the ring as it is now")
-        };
-        if current != planned.image {
-            return Err(drift(format!(
-                "the ring is the image {current}, and was {} when the plan was made",
-                planned.image
-            )));
-        }
-        let imgapi = rings::ring_imgapi(context.deployment()).await?;
-        let image = imgapi.get_image(current).await;
-        let image = image.or_trouble(format!("cannot see the ring's image {current} in IMGAPI"))?;
-        let sha1 = image.files.first().map(|file| file.sha1.to_string());
-        if sha1.as_ref() != Some(&planned.sha1) {
-            return Err(drift(format!(
-                "the file of the ring's image {current} has the SHA-1 {}, and had {} when the plan was made",
-                sha1.unwrap_or_else(|| "of nothing".to_owned()),
-                planned.sha1
-            )));
-        }
-        Ok(())
+        context.act("take the lock on the ring", reserve(context)).await?;
+        let manta = context.deployment().sapi().map_err(RingError::from)?.find_manta().await;
+        let manta = manta.map_err(RingError::from)?;
+        let ring = read_ring(context.deployment(), &manta, &context.work_directory()).await;
+        let ring = ring.or_trouble("the ring cannot be read")?;
+        fits(context, &ring)?;
+        let index_shards = manta.index_shards().map_err(RingError::from)?.to_value();
+        context.remember(BASE, &Base { image: ring.image, sha1: ring.sha1, index_shards })
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
-        let (plan, now) = (context.plan().uuid, context.now());
-        let release = async { Ok(rings::release_ring(context.deployment(), plan, now).await?) };
+        let release = give_back(context, Reservation::Ring);
         context.act("give the lock on the ring back", release).await?;
+        context.forget(BASE)?;
         Ok(Undone::Completely)
     }
+}
+
+/// Takes the lock, when no other plan has it any more.
+async fn reserve(context: &Context) -> Result<(), Trouble> {
+    let patience = Duration::from_secs(context.knobs()?.wait_seconds);
+    let waiting = Waiting {
+        what: "the ring, which another plan has reserved".to_owned(),
+        you_can: "bring that plan to its end, or abort it, where its journal is".to_owned(),
+    };
+    context
+        .wait(waiting, patience, || async {
+            let taken =
+                Reservation::Ring.take(context.deployment(), context.plan().uuid, context.now());
+            match taken.await {
+                Ok(_) => Ok(Seen::Ready(())),
+                Err(other @ (LockError::Held { .. } | LockError::Abandoned { .. })) => {
+                    Ok(Seen::NotYet(None, other.to_string()))
+                }
+                Err(error) => Err(RingError::from(error).into()),
+            }
+        })
+        .await
+}
+
+/// Gives back what the plan has reserved.
+pub(super) async fn give_back(
+    context: &Context,
+    reservation: Reservation<'_>,
+) -> Result<(), Trouble> {
+    let (plan, now) = (context.plan().uuid, context.now());
+    let given_back = reservation.give_back(context.deployment(), plan, now).await;
+    Ok(given_back.map_err(RingError::from)?)
+}
+
+/// Whether the plan can be carried out on this ring.
+fn fits(context: &Context, ring: &RingFacts) -> Result<(), Trouble> {
+    let (plan, planned) = (context.plan(), &context.plan().inventory.ring);
+    let changed = |what: String| {
+        Err(Trouble::hold(what, "`reshard abort`, and make a new plan from the ring as it is now"))
+    };
+    let source = &plan.request.source;
+    if ring.image == planned.image {
+        if ring.sha1 != planned.sha1 {
+            return changed(format!(
+                "the file of the ring's image {} has the SHA-1 {}, and had {} when the plan was made",
+                ring.image, ring.sha1, planned.sha1
+            ));
+        }
+        return Ok(());
+    }
+    if ring.hashing != planned.hashing {
+        return changed(format!(
+            "the ring {} hashes keys in another way than {}",
+            ring.image, planned.image
+        ));
+    }
+    if ring.vnodes_of(source) != planned.vnodes_of(source) {
+        return changed(format!(
+            "{source} has other vnodes in the ring {} than in {}, which the plan was made from",
+            ring.image, planned.image
+        ));
+    }
+    context.note(format!(
+        "the ring is {} now, and was {} when the plan was made: {source} has the same vnodes in both",
+        ring.image, planned.image
+    ))
 }

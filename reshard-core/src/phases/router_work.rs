@@ -11,7 +11,8 @@ use crate::deployment::Deployment;
 use crate::executor::Context;
 use crate::journal::Progress;
 use crate::phase::{Phase, Trouble};
-use crate::rings;
+use crate::reservation::Reservation;
+use crate::rings::{self, RingError};
 use crate::routers::{
     self, Command, Flip, Flipped, Router, RouterError, StagedImage, for_each_router, get_status,
 };
@@ -86,7 +87,8 @@ impl Rings {
 
 /// Takes the ring's lock if an executor before this one had it.
 pub(super) async fn keep_reserved(context: &Context) -> Result<(), Trouble> {
-    rings::reserve_ring(context.deployment(), context.plan().uuid, context.now()).await?;
+    let (plan, now) = (context.plan().uuid, context.now());
+    Reservation::Ring.take(context.deployment(), plan, now).await.map_err(RingError::from)?;
     Ok(())
 }
 

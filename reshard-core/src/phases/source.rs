@@ -44,7 +44,7 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Tro
     };
     Err(Trouble::hold(
         format!("somebody else has changed the plan's freeze of the shard {name}: {found}"),
-        "find out who, and why; `reshard abort` takes everything back, and a new plan begins from what is there then",
+        "find out who, and why; `reshard shard freeze PLAN` freezes it again, then `reshard resume`; or `reshard abort`",
     ))
 }
 

@@ -106,12 +106,12 @@ async fn rewrite(context: &Context, planted: &Planted) -> Result<(), Trouble> {
     let key = &planted.canary.key;
     for (place, router) in routers(context)?.iter().enumerate() {
         let found = find(context, router, planted).await?;
-        planted.check(router.address(), &found.node, &planted.after)?;
+        planted.check(router.address(), &found.node, planted.after.as_deref())?;
         if place > 0 {
             continue;
         }
-        let writing = write(context, router, planted, REVISION, &planted.after);
-        context.act(format!("write the canary {key} to {}", planted.after), writing).await?;
+        let writing = write(context, router, planted, REVISION, planted.after.as_deref());
+        context.act(format!("write the canary {key} again"), writing).await?;
     }
     Ok(())
 }
@@ -148,7 +148,7 @@ async fn audit(
         planted.check(
             &format!("{} ({})", address.name, address.address),
             &found.node,
-            &planted.after,
+            planted.after.as_deref(),
         )?;
         if found.revision < REVISION {
             return Err(Trouble::hold(

@@ -15,7 +15,7 @@ pub(super) fn actions(request: &Request, inventory: &Inventory, targets: &[Targe
     let copies = copies_to_drop(request, inventory);
     let mut list = Actions(Vec::new());
     list.add("preflight", "check that everything is healthy and as it was planned for".to_owned());
-    list.add("reserve-ring", "keep other plans from editing rings".to_owned());
+    list.add("reserve-names", format!("keep other plans from taking {new_shards}"));
     list.add("plant-canaries", "put objects whose way can be followed".to_owned());
     list.add("freeze-source", format!("freeze {source}: no takeovers"));
     list.add("lock-dumps", "take /pg_dump_lock and wait until no dump runs".to_owned());
@@ -36,6 +36,7 @@ pub(super) fn actions(request: &Request, inventory: &Inventory, targets: &[Targe
             );
         }
     }
+    list.add("reserve-ring", "keep other plans from changing the ring".to_owned());
     list.add(
         "build-rings",
         format!(

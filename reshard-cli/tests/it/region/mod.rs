@@ -2,5 +2,6 @@
 
 mod aborts;
 mod crashes;
+mod pairs;
 mod splits;
 mod started;

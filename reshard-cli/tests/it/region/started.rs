@@ -136,6 +136,20 @@ impl Region {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
+    /// Asks again and again until there is an answer, at most for a minute or two.
+    pub(super) async fn until<T>(&self, what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+        let asking = async {
+            loop {
+                if let Some(answer) = ask().await {
+                    return answer;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let answer = tokio::time::timeout(Duration::from_mins(2), asking).await;
+        answer.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+    }
+
     /// Ends the load, proves that nothing was lost, and stops the lab.
     pub(super) async fn end(self) {
         self.end_with(Ghosts::OfSplits).await;

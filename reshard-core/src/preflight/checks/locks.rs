@@ -13,7 +13,7 @@ pub(super) fn freeze(evidence: &Evidence, subject: &Subject) -> Check {
         if subject.is_prepared() {
             findings.fail(
                 "the source is not frozen any more, though this plan had frozen it",
-                "find out who took the freeze away; `reshard shard freeze` sets it again",
+                "find out who took the freeze away; `reshard shard freeze PLAN` sets it again",
             );
         }
         return findings.or_ok("not frozen");
@@ -38,7 +38,7 @@ pub(super) fn dump_lock(evidence: &Evidence, subject: &Subject) -> Check {
             if subject.is_prepared() {
                 findings.fail(
                     "dumps are not locked out any more, though this plan had locked them out",
-                    "find out who removed /pg_dump_lock; `reshard dump-lock acquire` sets it again",
+                    "find out who removed /pg_dump_lock; `reshard dump-lock take PLAN` sets it again",
                 );
             }
             findings.or_ok("free")
@@ -108,7 +108,10 @@ pub(super) fn ring_lock(evidence: &Evidence, subject: &Subject) -> Check {
     }
     let abandoned = matches!(state, LockState::Abandoned(_));
     let dead = if abandoned { ", who is not running now" } else { "" };
-    findings.fail(
+    // Before the ring is changed, the plan waits for the other one.
+    let verdict = if subject.is_prepared() { Verdict::Failed } else { Verdict::Warning };
+    findings.add(
+        verdict,
         format!("the ring is reserved by {}{dead}", holder(record)),
         "only one plan at a time may change the ring: let that one end, or abort it",
     );

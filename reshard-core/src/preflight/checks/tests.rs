@@ -42,6 +42,7 @@ fn blind() -> Evidence {
         images: nothing(),
         servers: nothing(),
         kept_shards: nothing(),
+        reserved_names: nothing(),
     }
 }
 
@@ -152,13 +153,15 @@ fn the_plans_own_locks_are_no_obstacle() {
     use manatee_client::{LockRecord, LockState};
     let record = LockRecord { token: 1, owner: Some("p".to_owned()), since: None };
     let held = Evidence { ring_lock: Ok(LockState::Held(record)), ..blind() };
-    assert_eq!(locks::ring_lock(&held, &subject()).verdict, Verdict::Failed);
-    let own = Subject {
-        plan: Some("p".to_owned()),
+    let prepared = |plan: &str| Subject {
+        plan: Some(plan.to_owned()),
         stage: Stage::Prepared { zones: std::collections::BTreeSet::default() },
         ..subject()
     };
-    assert_eq!(locks::ring_lock(&held, &own).verdict, Verdict::Ok);
+    // Before it is prepared, a plan waits for another.
+    assert_eq!(locks::ring_lock(&held, &subject()).verdict, Verdict::Warning);
+    assert_eq!(locks::ring_lock(&held, &prepared("q")).verdict, Verdict::Failed);
+    assert_eq!(locks::ring_lock(&held, &prepared("p")).verdict, Verdict::Ok);
 }
 
 #[test]

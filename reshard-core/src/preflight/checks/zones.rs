@@ -155,6 +155,7 @@ pub(super) fn names_free(evidence: &Evidence, subject: &Subject) -> Check {
     }
     let zones = seen!(findings, look(&evidence.zones));
     let kept = seen!(findings, look(&evidence.kept_shards));
+    let reserved = seen!(findings, look(&evidence.reserved_names));
     let ring = seen!(findings, look(&evidence.ring));
     let manta = seen!(findings, look(&evidence.manta));
     let listed = match manta.index_shards() {
@@ -175,6 +176,9 @@ pub(super) fn names_free(evidence: &Evidence, subject: &Subject) -> Check {
         let instances = zones.names.iter().filter(|zone| zone.service_name == text);
         for zone in instances.filter(|zone| !subject.created(&zone.uuid.to_string())) {
             taken(format!("the instance {} in SAPI", zone.uuid), "remove the instance");
+        }
+        if let Some(plan) = reserved.get(text).filter(|plan| !subject.is_own(Some(plan))) {
+            taken(format!("the plan {plan} has reserved it"), "abort that plan");
         }
         if kept.contains(name) {
             taken(

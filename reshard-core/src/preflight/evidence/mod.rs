@@ -26,6 +26,7 @@ use crate::clock::Clock;
 use crate::deployment::Deployment;
 use crate::executor::PLAN_LOCKS;
 use crate::inventory::{RingFacts, free_bytes, read_ring};
+use crate::reservation::{Reservation, reserved_names};
 
 /// What was seen, or why not.
 pub(super) type Found<T> = Result<T, String>;
@@ -33,10 +34,6 @@ pub(super) type Found<T> = Result<T, String>;
 /// Images by datacenter; absent where IMGAPI has none.
 pub(super) type Images = BTreeMap<(String, ImageUuid), Found<Option<Image>>>;
 
-/// The directory of the lock of the ring.
-const LOCKS: &str = "/manta_reshard";
-/// The name of the lock of the ring.
-const RING_LOCK: &str = "ring";
 /// How long looking at one thing may take: the clients try a little while themselves.
 const DEADLINE: Duration = Duration::from_secs(45);
 /// How long reading the ring may take, which has to be downloaded.
@@ -67,6 +64,8 @@ pub(super) struct Evidence {
     pub(super) images: Found<Images>,
     pub(super) servers: Found<Vec<ServerSeen>>,
     pub(super) kept_shards: Found<Vec<ShardName>>,
+    /// Reserved names of new shards, and the plans that have them.
+    pub(super) reserved_names: Found<BTreeMap<String, String>>,
 }
 
 /// A compute node.
@@ -114,6 +113,9 @@ pub(super) async fn look(
                 imgapis(deployment, &manta),
                 images(deployment, subject, &zones),
                 within("CNAPI", DEADLINE, servers(deployment)),
+                within("ZooKeeper", DEADLINE, async {
+                    reserved_names(deployment).await.map_err(why)
+                }),
             )
         },
         async {
@@ -127,7 +129,7 @@ pub(super) async fn look(
     let (state, candidates) = (state.clone(), candidates.clone());
     let (dump_lock, ring_lock) = (dump_lock.clone(), ring_lock.clone());
     let (plan_locks, kept_shards) = (plan_locks.clone(), kept_shards.clone());
-    let (.., routers, imgapis, images, servers) = rest;
+    let (.., routers, imgapis, images, servers, reserved_names) = rest;
     let shard::OfPeers { versions, writability, database_bytes, peers, dumps } = of_peers;
     Evidence {
         manta,
@@ -149,6 +151,7 @@ pub(super) async fn look(
         images,
         servers,
         kept_shards,
+        reserved_names,
     }
 }
 
@@ -168,8 +171,7 @@ pub(super) async fn within<T>(
 }
 
 async fn ring_lock(deployment: &Deployment) -> Found<LockState> {
-    let lock = Lock::new(deployment.session().clone(), LOCKS, RING_LOCK).map_err(why)?;
-    lock.state().await.map_err(why)
+    Reservation::Ring.lock(deployment).map_err(why)?.state().await.map_err(why)
 }
 
 async fn plan_locks(deployment: &Deployment) -> Found<Vec<(String, LockState)>> {

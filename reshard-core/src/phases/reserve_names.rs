@@ -1,0 +1,67 @@
+//! Reserves the names of the new shards, so that no other plan takes them.
+//!
+//! * Reads: the locks in `/manta_reshard/shards` in ZooKeeper.
+//! * Writes: a lock there for each new shard.
+//! * Done when: the plan has them all.
+//! * Undo: gives them back.
+//! * Pause: before it begins.
+
+use async_trait::async_trait;
+
+use super::reserve_ring::give_back;
+use crate::executor::Context;
+use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::reservation::Reservation;
+
+/// Reserves the names of the new shards.
+pub struct ReserveNames;
+
+#[async_trait]
+impl Phase for ReserveNames {
+    fn name(&self) -> &'static str {
+        "reserve-names"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "reserve the names of the new shards",
+            rfd103: "",
+            reads: "the locks in /manta_reshard/shards in ZooKeeper",
+            writes: "a lock there for each new shard",
+            done_when: "the plan has them all",
+            undo: "they are given back",
+            pause: "before it begins",
+        }
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        for target in &context.plan().targets {
+            let name = &target.name;
+            let reserve = async {
+                let (plan, now) = (context.plan().uuid, context.now());
+                let taken = Reservation::Name(name).take(context.deployment(), plan, now).await;
+                taken.map(drop).or_hold(
+                    format!("the name {name} cannot be reserved"),
+                    "if another plan has it: `reshard abort`, and make a new plan, which takes other numbers",
+                )
+            };
+            context.act(format!("reserve the name {name}"), reserve).await?;
+        }
+        Ok(())
+    }
+
+    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+        release_names(context).await?;
+        Ok(Undone::Completely)
+    }
+}
+
+/// Gives the names back that the plan has reserved.
+pub(super) async fn release_names(context: &Context) -> Result<(), Trouble> {
+    for target in &context.plan().targets {
+        let name = &target.name;
+        let release = give_back(context, Reservation::Name(name));
+        context.act(format!("give the reservation of {name} back"), release).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! What a plan keeps for itself: locks in ZooKeeper that outlive its executors.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use manatee_client::{HeldLock, Lock, LockError, LockState, ShardName, Takeover};
+
+use crate::deployment::Deployment;
+use crate::plan::PlanUuid;
+
+/// Where the reservations are in ZooKeeper.
+const RESERVATIONS: &str = "/manta_reshard";
+/// Where those of shards' names are.
+const NAMES: &str = "/manta_reshard/shards";
+
+/// Something that only one plan at a time may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reservation<'a> {
+    /// Changing the ring.
+    Ring,
+    /// The name of a new shard.
+    Name(&'a ShardName),
+}
+
+impl Reservation<'_> {
+    pub(crate) fn lock(self, deployment: &Deployment) -> Result<Lock, LockError> {
+        let (directory, name) = match self {
+            Self::Ring => (RESERVATIONS, "ring"),
+            Self::Name(name) => (NAMES, name.as_str()),
+        };
+        Lock::new(deployment.session().clone(), directory, name)
+    }
+
+    /// Reserves it for a plan, or finds it reserved by it. An executor that dies leaves it behind: then no other plan gets
+    /// it, and the next executor of the same plan does.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Held`] and [`LockError::Abandoned`] if another plan has it; [`LockError`].
+    pub async fn take(
+        self,
+        deployment: &Deployment,
+        plan: PlanUuid,
+        now: Timestamp,
+    ) -> Result<HeldLock, LockError> {
+        self.lock(deployment)?.try_acquire(&plan.to_string(), now, Takeover::Own).await
+    }
+
+    /// Gives it back, if the plan has it.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError`]
+    pub async fn give_back(
+        self,
+        deployment: &Deployment,
+        plan: PlanUuid,
+        now: Timestamp,
+    ) -> Result<(), LockError> {
+        let owner = owner_of(self.lock(deployment)?.state().await?);
+        if owner.is_some_and(|owner| owner == plan.to_string()) {
+            self.take(deployment, plan, now).await?.release().await?;
+        }
+        Ok(())
+    }
+}
+
+/// The names of new shards that are reserved, and the plans that have them.
+///
+/// # Errors
+///
+/// [`LockError`]
+pub async fn reserved_names(
+    deployment: &Deployment,
+) -> Result<BTreeMap<String, String>, LockError> {
+    let session = deployment.session();
+    let failed = |source| LockError::ZooKeeper { lock: NAMES.to_owned(), source };
+    let mut reserved = BTreeMap::new();
+    for name in Lock::list(session, NAMES).await.map_err(failed)? {
+        let state = Lock::new(session.clone(), NAMES, &name)?.state().await?;
+        if let Some(owner) = owner_of(state) {
+            reserved.insert(name, owner);
+        }
+    }
+    Ok(reserved)
+}
+
+fn owner_of(state: LockState) -> Option<String> {
+    match state {
+        LockState::Free => None,
+        LockState::Held(record) | LockState::Abandoned(record) => record.owner,
+    }
+}
