@@ -175,6 +175,7 @@ fn new_names_must_be_free_everywhere() {
         manta: Ok(application.clone().into()),
         zones: Ok(Zones { seen: Vec::new(), names: Vec::new() }),
         kept_shards: Ok(Vec::new()),
+        reserved_names: Ok(std::collections::BTreeMap::default()),
         ring: Ok(inventory(2, 64).ring),
         ..blind()
     };
@@ -187,5 +188,11 @@ fn new_names_must_be_free_everywhere() {
     assert_eq!(verdict(&free(), SOURCE), Verdict::Failed);
     let kept = Evidence { kept_shards: Ok(vec![new.parse().unwrap()]), ..free() };
     assert_eq!(verdict(&kept, new), Verdict::Failed);
+    let reserved = || Ok([(new.to_owned(), "p".to_owned())].into());
+    let reserved = Evidence { reserved_names: reserved(), ..free() };
+    assert_eq!(verdict(&reserved, new), Verdict::Failed);
+    let own =
+        Subject { targets: vec![new.parse().unwrap()], plan: Some("p".to_owned()), ..subject() };
+    assert_eq!(zones::names_free(&reserved, &own).verdict, Verdict::Ok);
     assert_eq!(zones::names_free(&free(), &subject()).verdict, Verdict::Skipped);
 }
