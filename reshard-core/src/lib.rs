@@ -41,7 +41,7 @@ pub use executor::{
 pub use inventory::{
     ClockReading, Drift, DriftSeverity, Expected, InstanceProbe, Inventory, InventoryError,
     PeerFacts, PnodeFacts, RingFacts, RouterFacts, RouterInstance, RouterProbe, RouterStatus,
-    ServerFacts, Services, ShardFacts, Stamped, StatusShard, ZoneFacts, drift, gather,
+    ServerFacts, Services, ShardFacts, Stamped, StatusShard, ZoneFacts, drift, gather, pnode_name,
     probe_router, read_ring,
 };
 pub use journal::{

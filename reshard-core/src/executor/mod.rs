@@ -53,8 +53,9 @@ pub struct Executor {
     observers: Vec<Arc<dyn Observer>>,
 }
 
-/// How an execution ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How an execution ended. As JSON: `{"ended": "held", "phase": …}`.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "ended", rename_all = "kebab-case")]
 pub enum Ended {
     /// The plan is done.
     Done,

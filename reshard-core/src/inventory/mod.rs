@@ -13,12 +13,13 @@ pub use self::drift::{Drift, DriftSeverity, Expected, drift};
 pub use self::error::InventoryError;
 pub use self::gather::gather;
 pub(crate) use self::gather::{manta_services, router_name};
-pub use self::ring::read_ring;
+pub use self::ring::{pnode_name, read_ring};
 pub(crate) use self::routers::AT_ONCE;
 pub use self::routers::{
     ClockReading, InstanceProbe, RouterProbe, RouterStatus, Stamped, StatusShard, probe_router,
 };
 pub(crate) use self::servers::free_bytes;
+pub(crate) use self::shard::zone_facts;
 
 use jiff::Timestamp;
 use manatee_client::{Peer, Role, ShardName};

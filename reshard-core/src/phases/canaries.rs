@@ -5,9 +5,9 @@ use moray_client::{Client, ClientOptions, NodeInfo};
 use serde::{Deserialize, Serialize};
 
 use crate::VnodeSet;
-use crate::audit::pnode_of;
 use crate::canary::{Canary, canaries_of, choose_directory};
 use crate::executor::Context;
+use crate::inventory::pnode_name;
 use crate::phase::Trouble;
 use crate::plan::Plan;
 
@@ -85,9 +85,9 @@ pub(super) fn choose(plan: &Plan) -> Result<Vec<Planted>, Trouble> {
             let has = |set: &VnodeSet| set.contains(fash::Vnode::new(canary.vnode));
             let mut pnodes = ring.pnodes.iter();
             let before = pnodes.find(|pnode| has(&pnode.vnodes));
-            let before = before.map_or_else(|| pnode_of(source), |pnode| pnode.pnode.clone());
+            let before = before.map_or_else(|| pnode_name(source), |pnode| pnode.pnode.clone());
             let target = plan.targets.iter().find(|target| has(&target.vnodes));
-            let after = target.map_or_else(|| before.clone(), |target| pnode_of(&target.name));
+            let after = target.map_or_else(|| before.clone(), |target| pnode_name(&target.name));
             Planted { canary, before, after }
         }));
     }
@@ -96,12 +96,9 @@ pub(super) fn choose(plan: &Plan) -> Result<Vec<Planted>, Trouble> {
 
 /// The vnodes that the source keeps.
 pub(super) fn staying(plan: &Plan) -> VnodeSet {
-    let pnode = pnode_of(&plan.request.source);
-    let owned = plan.inventory.ring.pnodes.iter().find(|facts| facts.pnode == pnode);
+    let owned = plan.inventory.ring.vnodes_of(&plan.request.source);
     let moved = |vnode| plan.targets.iter().any(|target| target.vnodes.contains(vnode));
-    owned
-        .map(|facts| facts.vnodes.iter().filter(|vnode| !moved(*vnode)).collect())
-        .unwrap_or_default()
+    owned.map(|vnodes| vnodes.iter().filter(|vnode| !moved(*vnode)).collect()).unwrap_or_default()
 }
 
 /// A client of the region's routers.

@@ -17,11 +17,12 @@ use moray_client::{Client, ClientOptions};
 
 use super::canaries::{CANARIES, Planted, routers, staying, tag};
 use crate::audit::{
-    Expected, RouterAddress, RouterAudit, audit_router, existing_keys, pnode_of, router_addresses,
+    Expected, RouterAddress, RouterAudit, audit_router, existing_keys, router_addresses,
     sample_keys,
 };
 use crate::canary::{Found, find_canary, write_canary};
 use crate::executor::Context;
+use crate::inventory::pnode_name;
 use crate::journal::Progress;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::rows::{Split, connect_primary, end_of_copying};
@@ -154,7 +155,7 @@ async fn sample(context: &Context) -> Result<Vec<Expected>, Trouble> {
         let primary = primary.or_trouble(format!("the primary of {shard} cannot be asked"))?;
         let keys = sample_keys(&primary, hash, &vnodes, SAMPLE).await;
         let keys = keys.or_trouble(format!("no keys can be taken from {shard}"))?;
-        let pnode = pnode_of(shard);
+        let pnode = pnode_name(shard);
         expected.extend(keys.into_iter().map(|key| Expected { key, pnode: pnode.clone() }));
     }
     Ok(expected)

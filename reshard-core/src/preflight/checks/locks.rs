@@ -38,7 +38,7 @@ pub(super) fn dump_lock(evidence: &Evidence, subject: &Subject) -> Check {
             if subject.is_prepared() {
                 findings.fail(
                     "dumps are not locked out any more, though this plan had locked them out",
-                    "find out who removed /pg_dump_lock; `reshard dump-lock acquire` sets it again",
+                    "find out who removed /pg_dump_lock; `reshard dump-lock take` sets it again",
                 );
             }
             findings.or_ok("free")
