@@ -37,6 +37,7 @@ pub use deployment::{
 pub use discover::{DEPLOYMENT_ZONE_CONFIGURATION, DeploymentZone, DiscoverError};
 pub use executor::{
     Context, Ended, Event, Executor, ExecutorError, Observer, Seen, Waiting, WriteBlockRecord,
+    taken_back_by_abort,
 };
 pub use inventory::{
     ClockReading, Drift, DriftSeverity, Expected, InstanceProbe, Inventory, InventoryError,

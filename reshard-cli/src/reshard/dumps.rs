@@ -104,8 +104,9 @@ fn show(overview: &DumpsOverview, out: &mut Output) -> Result<()> {
     for running in &overview.running {
         writeln!(out, "running  on {}: {}", running.peer, running.what)?;
     }
-    if overview.running.is_empty() && overview.unknown.is_empty() {
-        writeln!(out, "running  none")?;
+    if overview.running.is_empty() {
+        let seen = if overview.unknown.is_empty() { "none" } else { "none that could be seen" };
+        writeln!(out, "running  {seen}")?;
     }
     let cron = overview.schedules.join("; ");
     let whose = if overview.assumed { "no zone tells, taken to be Manta's" } else { "cron" };

@@ -117,9 +117,9 @@ pub(crate) enum Error {
     /// A ring cannot be handled.
     #[error(transparent)]
     Ring(#[from] reshard_core::rings::RingError),
-    /// The routers cannot be audited.
+    /// The routers cannot be listed.
     #[error(transparent)]
-    Audit(#[from] reshard_core::audit::RoutersAuditError),
+    Routers(#[from] reshard_core::routers::RouterError),
     /// What `fash` does too went wrong.
     #[error(transparent)]
     Fash(#[from] crate::fash::error::Error),

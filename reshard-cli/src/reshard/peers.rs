@@ -69,6 +69,11 @@ impl ShowArgs {
             ]);
         }
         writeln!(out, "{}", table.trim_fmt())?;
+        for peer in &chain.peers {
+            if let Some(trouble) = &peer.trouble {
+                writeln!(out, "{}: {trouble}", peer.zone.label())?;
+            }
+        }
         Ok(())
     }
 }
@@ -100,8 +105,8 @@ fn none() -> String {
 }
 
 fn replication(peer: &PeerStatus) -> String {
-    if let Some(trouble) = &peer.trouble {
-        return trouble.clone();
+    if peer.trouble.is_some() {
+        return "none".to_owned();
     }
     if let Some(restore) = &peer.restore {
         let percent = restore.completed.saturating_mul(100) / restore.size.max(1);

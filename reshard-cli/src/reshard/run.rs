@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use clap::Args;
-use reshard_core::{Plan, PlanState, Store, phases};
+use reshard_core::{Plan, PlanState, Store, phases, taken_back_by_abort};
 use serde_json::json;
 
 use super::error::Result;
@@ -78,11 +78,7 @@ pub(super) struct AbortArgs {
 impl AbortArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
         let store = self.on.file.open()?;
-        let records = store.phases()?;
-        let begun = phases::rfd103().into_iter().rev().filter(|phase| {
-            records.get(phase.name()).is_some_and(|record| record.state.may_have_effects())
-        });
-        let begun: Vec<_> = begun.collect();
+        let begun = taken_back_by_abort(&*store, &phases::rfd103())?;
         if self.on.dry_run {
             if self.on.output.is_json() {
                 let names: Vec<_> = begun.iter().map(|phase| phase.name()).collect();

@@ -3,9 +3,7 @@
 mod checksum;
 mod routers;
 
-pub use self::routers::{
-    InstanceAudit, ReferenceRing, RoutersAudit, RoutersAuditError, audit_routers,
-};
+pub use self::routers::{InstanceAudit, ReferenceRing, RoutersAudit, audit_routers};
 
 use futures_util::stream::{self, StreamExt};
 use moray_client::{Client, GetOptions, NodeInfo};

@@ -24,14 +24,14 @@ use crate::inventory::{InstanceProbe, Stamped, probe_router};
 use crate::keys::KeyHash;
 use crate::rings::{RingError, read_directory};
 use crate::routers::{Router, RouterError, list_routers};
-use crate::rows::{RowsError, measuring_peer};
+use crate::rows::{RowsError, connect_primary, measuring_peer};
 
 /// How long choosing keys may take.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The bucket that keys are taken from.
 const BUCKET: &str = "manta";
 /// Keys that are named in a problem.
-const NAMED: usize = 3;
+const NAMED: usize = 2;
 
 /// The ring that all routers should have.
 #[derive(Clone, Debug)]
@@ -70,6 +70,8 @@ pub struct RoutersAudit {
     pub tables: Option<String>,
     /// How many keys every process was asked for.
     pub keys: usize,
+    /// Shards of which no keys were asked for, and why.
+    pub unknown: Vec<String>,
     /// Every electric-moray process; a zone that cannot be looked into is one without a name.
     pub instances: Vec<InstanceAudit>,
 }
@@ -104,23 +106,6 @@ impl RoutersAudit {
     }
 }
 
-/// The routers cannot be audited.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RoutersAuditError {
-    /// The routers cannot be listed.
-    #[error(transparent)]
-    Routers(#[from] RouterError),
-    /// No keys can be taken from a shard.
-    #[error("no keys can be taken from the shard {shard}")]
-    Keys {
-        /// The shard.
-        shard: String,
-        /// Why not.
-        source: RowsError,
-    },
-}
-
 /// A key with what a router should say of it.
 struct Sampled {
     key: String,
@@ -135,24 +120,26 @@ struct Sampled {
 ///
 /// # Errors
 ///
-/// [`RoutersAuditError`]. What a router does not tell is one of its problems.
+/// [`RouterError`] if the routers cannot be listed. What a router does not tell is one of its problems.
 pub async fn audit_routers(
     deployment: &Deployment,
     reference: &ReferenceRing,
     sample: usize,
     clock: &dyn Clock,
     on_progress: &(dyn Fn(usize, usize) + Send + Sync),
-) -> Result<RoutersAudit, RoutersAuditError> {
+) -> Result<RoutersAudit, RouterError> {
     let routers = list_routers(deployment).await?;
     let mut databases = BTreeMap::new();
-    let mut keys = Vec::new();
+    let (mut keys, mut unknown) = (Vec::new(), Vec::new());
     for pnode in reference.ring.pnodes() {
         let pnode = pnode.to_string();
-        let failed = |source| RoutersAuditError::Keys { shard: pnode.clone(), source };
-        let database = connect(deployment, &pnode).await.map_err(failed)?;
-        let sampled = sample_of(&database, reference, &pnode, sample).await.map_err(failed)?;
-        keys.extend(sampled);
-        databases.insert(pnode, database);
+        match sample_of(deployment, reference, &pnode, sample).await {
+            Ok((database, sampled)) => {
+                keys.extend(sampled);
+                databases.insert(pnode, database);
+            }
+            Err(error) => unknown.push(format!("no keys of {pnode}: {}", with_causes(&error))),
+        }
     }
     let mut instances = Vec::new();
     for (done, router) in routers.iter().enumerate() {
@@ -162,13 +149,17 @@ pub async fn audit_routers(
     forgive_deleted(&mut instances, &databases).await;
     let instances = instances.into_iter().map(|(audit, _)| audit).collect();
     let (stamp, tables) = (reference.stamp, reference.tables.clone());
-    Ok(RoutersAudit { stamp, tables, keys: keys.len(), instances })
+    Ok(RoutersAudit { stamp, tables, keys: keys.len(), instances, unknown })
 }
 
 async fn connect(deployment: &Deployment, pnode: &str) -> Result<Database, RowsError> {
     let shard = shard_of(pnode)?;
     let peer = measuring_peer(deployment, &shard).await?;
-    Ok(Database::connect(&peer, STATEMENT_TIMEOUT).await?)
+    match Database::connect(&peer, STATEMENT_TIMEOUT).await {
+        Ok(database) => Ok(database),
+        // A few keys do not hurt the primary.
+        Err(_) => connect_primary(deployment, &shard, STATEMENT_TIMEOUT).await,
+    }
 }
 
 fn shard_of(pnode: &str) -> Result<ShardName, RowsError> {
@@ -179,20 +170,22 @@ fn shard_of(pnode: &str) -> Result<ShardName, RowsError> {
     })
 }
 
+/// A connection to a shard's least important peer, and keys of it.
 async fn sample_of(
-    database: &Database,
+    deployment: &Deployment,
     reference: &ReferenceRing,
     pnode: &str,
     limit: usize,
-) -> Result<Vec<Sampled>, RowsError> {
+) -> Result<(Database, Vec<Sampled>), RowsError> {
+    let database = connect(deployment, pnode).await?;
     let ring = &reference.ring;
     let hash = KeyHash::of(ring);
     let owned = pnode.parse().ok().and_then(|pnode| ring.vnodes_of(&pnode).ok());
     let owned: VnodeSet = owned.unwrap_or_default().into_iter().collect();
     let marked: VnodeSet = ring.vnodes_with_data().filter(|vnode| owned.contains(*vnode)).collect();
-    let mut keys = sample_keys(database, &hash, &owned, limit).await?;
+    let mut keys = sample_keys(&database, &hash, &owned, limit).await?;
     if !marked.is_empty() {
-        keys.extend(sample_keys(database, &hash, &marked, limit).await?);
+        keys.extend(sample_keys(&database, &hash, &marked, limit).await?);
     }
     keys.sort_unstable();
     keys.dedup();
@@ -201,7 +194,8 @@ async fn sample_of(
         let read_only = ring.node(vnode).ok()?.data.is_read_only();
         Some(Sampled { key, vnode: vnode.number().into(), pnode: pnode.to_owned(), read_only })
     });
-    Ok(sampled.collect())
+    let sampled = sampled.collect();
+    Ok((database, sampled))
 }
 
 /// A process's audit, and the keys that it did not find with their pnodes.
@@ -313,7 +307,7 @@ async fn route(
             let answer = ask(&address, &client, expected);
             async move { (sampled, answer.await) }
         })
-        .buffer_unordered(AT_ONCE);
+        .buffered(AT_ONCE);
     let (mut wrong, mut gone) = (Vec::new(), Vec::new());
     while let Some((sampled, answer)) = answers.next().await {
         match answer {

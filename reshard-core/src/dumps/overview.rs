@@ -6,7 +6,7 @@ use sapi_client::manta::{self, find_peers};
 use serde::Serialize;
 
 use super::missed::{MissedDump, missed_dumps};
-use super::running::{Running, find_schedules, running_dumps};
+use super::running::{Running, find_schedules, running_by_peer};
 use super::schedule::Schedule;
 use crate::causes::with_causes;
 use crate::deployment::{Deployment, ZonePlace};
@@ -98,10 +98,13 @@ pub async fn dumps_overview(
         places.iter().find(|place| place.zone.to_string() == peer.zone_id.as_str()).cloned()
     };
     let mut unknown = Vec::new();
-    let running = running_dumps(deployment, &state, place_of).await.unwrap_or_else(|error| {
-        unknown.push(with_causes(&error));
-        Vec::new()
-    });
+    let mut running = Vec::new();
+    for found in running_by_peer(deployment, &state, place_of).await {
+        match found {
+            Ok(found) => running.extend(found),
+            Err(error) => unknown.push(with_causes(&error)),
+        }
+    }
     let found = find_schedules(deployment, &places).await;
     unknown.extend(
         found

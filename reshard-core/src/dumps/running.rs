@@ -41,14 +41,23 @@ pub async fn running_dumps(
     state: &ClusterState,
     places: impl Fn(&Peer) -> Option<ZonePlace>,
 ) -> Result<Vec<Running>, DumpsError> {
-    let peers: Vec<(Peer, Option<ZonePlace>)> =
-        state.peers().map(|(_, peer)| (peer.clone(), places(peer))).collect();
-    let found = peers.iter().map(|(peer, place)| on_peer(deployment, peer, place.as_ref()));
     let mut running = Vec::new();
-    for found in join_all(found).await {
+    for found in running_by_peer(deployment, state, places).await {
         running.extend(found?);
     }
     Ok(running)
+}
+
+/// As [`running_dumps`], where one peer that does not tell hides nothing of the others.
+pub(super) async fn running_by_peer(
+    deployment: &Deployment,
+    state: &ClusterState,
+    places: impl Fn(&Peer) -> Option<ZonePlace>,
+) -> Vec<Result<Vec<Running>, DumpsError>> {
+    let peers: Vec<(Peer, Option<ZonePlace>)> =
+        state.peers().map(|(_, peer)| (peer.clone(), places(peer))).collect();
+    let found = peers.iter().map(|(peer, place)| on_peer(deployment, peer, place.as_ref()));
+    join_all(found).await
 }
 
 async fn on_peer(

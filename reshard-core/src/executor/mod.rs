@@ -7,6 +7,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod undo;
+mod way_back;
 mod write_block;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use manatee_client::{HeldLock, Lock, LockError, Takeover};
 
 pub use self::context::{Context, Seen, Waiting};
 pub use self::event::{Event, Observer};
+pub use self::way_back::taken_back_by_abort;
 pub(crate) use self::write_block::WRITE_BLOCKS;
 pub use self::write_block::WriteBlockRecord;
 use crate::clock::{Clock, SystemClock};

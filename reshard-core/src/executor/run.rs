@@ -7,6 +7,7 @@ use manatee_client::HeldLock;
 
 use super::context::{Context, ROUND};
 use super::undo::UNDO_BACK_TO;
+use super::way_back::{no_way_back, refuse_if_over};
 use super::write_block::budget;
 use super::{Ended, Event, Executor, ExecutorError};
 use crate::clock::elapsed;
@@ -28,26 +29,13 @@ impl Executor {
     /// are not errors but [`Ended::Held`].
     pub async fn run(&self) -> Result<Ended, ExecutorError> {
         let plan = Arc::new(self.store.plan()?);
-        self.refuse_if_over(&plan)?;
+        refuse_if_over(&*self.store)?;
         let lock = self.take_lock(&plan).await?;
         let ended = self.run_locked(&plan, &lock).await;
         if let Err(error) = lock.release().await {
             tracing::warn!(%error, "the plan's lock was not given back; it is free when the session ends");
         }
         ended
-    }
-
-    pub(super) fn refuse_if_over(&self, plan: &Plan) -> Result<(), ExecutorError> {
-        let how = match self.store.state()? {
-            PlanState::Done => "it is done",
-            PlanState::Aborted => "it was taken back",
-            PlanState::Planned
-            | PlanState::Running
-            | PlanState::Paused
-            | PlanState::Held { .. }
-            | PlanState::Aborting => return Ok(()),
-        };
-        Err(ExecutorError::Over { plan: plan.uuid, how })
     }
 
     async fn run_locked(&self, plan: &Arc<Plan>, lock: &HeldLock) -> Result<Ended, ExecutorError> {
@@ -173,7 +161,7 @@ impl Executor {
         let (true, Some(block)) = (context.in_write_block, block) else {
             return phase.run(context).await;
         };
-        if self.no_way_back()?.is_some() {
+        if no_way_back(&*self.store, &self.phases)?.is_some() {
             return phase.run(context).await;
         }
         let allowed = budget(&context.plan, context.knobs()?.budget_seconds);
@@ -185,17 +173,6 @@ impl Executor {
             done = phase.run(context) => done,
             () = self.clock.sleep(left) => Err(Trouble::OverBudget),
         }
-    }
-
-    /// The phase that has begun and from which on there is no way back.
-    pub(super) fn no_way_back(&self) -> Result<Option<&'static str>, StoreError> {
-        let records = self.store.phases()?;
-        let begun = self.phases.iter().find(|phase| {
-            let record = records.get(phase.name());
-            phase.is_point_of_no_return()
-                && record.is_some_and(|record| record.state.may_have_effects())
-        });
-        Ok(begun.map(|phase| phase.name()))
     }
 
     pub(super) fn tell_write_block_ended(

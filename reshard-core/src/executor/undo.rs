@@ -7,6 +7,7 @@ use manatee_client::HeldLock;
 
 use super::context::Context;
 use super::run::journal_only;
+use super::way_back::{no_way_back, refuse_if_over};
 use super::{Ended, Event, Executor, ExecutorError};
 use crate::clock::elapsed;
 use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, StoreError};
@@ -27,7 +28,7 @@ impl Executor {
     /// [`Executor::run`].
     pub async fn abort(&self) -> Result<Ended, ExecutorError> {
         let plan = Arc::new(self.store.plan()?);
-        self.refuse_if_over(&plan)?;
+        refuse_if_over(&*self.store)?;
         let lock = self.take_lock(&plan).await?;
         let ended = self.abort_locked(&plan, &lock).await;
         if let Err(error) = lock.release().await {
@@ -43,7 +44,7 @@ impl Executor {
     ) -> Result<Ended, ExecutorError> {
         let mut controls = self.store.controls()?;
         controls.abort = false;
-        if let Some(phase) = self.no_way_back()? {
+        if let Some(phase) = no_way_back(&*self.store, &self.phases)? {
             self.store.set_controls(&controls)?;
             return Err(ExecutorError::TooLate { plan: plan.uuid, phase: phase.to_owned() });
         }
@@ -73,7 +74,10 @@ impl Executor {
             return self.abort_locked(&plan, &lock).await;
         }
         let blocked = self.write_block()?.is_some_and(|record| record.ended.is_none());
-        if !blocked || self.no_way_back()?.is_some() || matches!(trouble, Trouble::Journal(_)) {
+        if !blocked
+            || no_way_back(&*self.store, &self.phases)?.is_some()
+            || matches!(trouble, Trouble::Journal(_))
+        {
             return self.stop(context, &trouble);
         }
         let held_in = context.phase;

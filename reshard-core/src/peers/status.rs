@@ -1,6 +1,7 @@
 //! Every peer of a shard: who and where it is, and how far behind the primary.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use manatee_client::{ClusterState, Generation, Lsn, Peer, Role, ShardName, ZoneId};
 use sapi_client::cnapi::ServerFilter;
@@ -12,6 +13,9 @@ use super::progress::{Standing, follow};
 use crate::causes::with_causes;
 use crate::deployment::Deployment;
 use crate::inventory::InventoryError;
+
+/// How long names are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The chain of a shard.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -84,17 +88,14 @@ pub async fn chain_status(
 ) -> Result<ChainStatus, InventoryError> {
     let failed = |source| InventoryError::Shard { shard: shard.clone(), source: Box::new(source) };
     let state = deployment.shard(shard.clone()).read_existing().await.map_err(failed)?.state;
-    let mut unknown = Vec::new();
-    let mut told = |error: &dyn std::error::Error| unknown.push(with_causes(error));
-    let zones = zones(deployment, shard).await.unwrap_or_else(|error| {
-        told(&error);
-        Vec::new()
-    });
-    let names = hostnames(deployment).await.unwrap_or_else(|error| {
-        told(&error);
-        BTreeMap::new()
-    });
-    let mut peers = replication(deployment, &state).await;
+    let (zones, names, mut peers) = tokio::join!(
+        in_time("SAPI and VMAPI", zones(deployment, shard)),
+        in_time("CNAPI", hostnames(deployment)),
+        replication(deployment, &state),
+    );
+    let unknown = [zones.as_ref().err(), names.as_ref().err()];
+    let unknown = unknown.into_iter().flatten().cloned().collect();
+    let (zones, names) = (zones.unwrap_or_default(), names.unwrap_or_default());
     for peer in &mut peers {
         let zone = zones.iter().find(|zone| zone.vm.uuid.to_string() == peer.zone.as_str());
         peer.place = zone.map(|zone| PeerPlace {
@@ -106,6 +107,18 @@ pub async fn chain_status(
         });
     }
     Ok(ChainStatus { shard: shard.clone(), generation: state.generation, peers, unknown })
+}
+
+/// What an API says, or why it is not known. The APIs' clients try again for longer than somebody waits who wants to see the
+/// replication.
+async fn in_time<T>(
+    api: &str,
+    asking: impl Future<Output = Result<T, InventoryError>>,
+) -> Result<T, String> {
+    match tokio::time::timeout(PATIENCE, asking).await {
+        Ok(answer) => answer.map_err(|error| with_causes(&error)),
+        Err(_) => Err(format!("{api} did not answer within {} s", PATIENCE.as_secs())),
+    }
 }
 
 async fn zones(

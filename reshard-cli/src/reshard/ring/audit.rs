@@ -1,5 +1,6 @@
 //! `reshard ring audit`.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -12,7 +13,7 @@ use reshard_core::{Deployment, SystemClock};
 use sapi_client::ImageUuid;
 
 use crate::exit;
-use crate::output::Output;
+use crate::output::{Output, say};
 use crate::progress::spinner;
 use crate::reshard::error::Result;
 use crate::reshard::format::Format;
@@ -55,6 +56,9 @@ impl AuditArgs {
             audit_routers(&deployment, &reference, self.sample, &SystemClock, &on_progress).await;
         bar.finish_and_clear();
         let audit = audit?;
+        for unknown in &audit.unknown {
+            say(format_args!("reshard: notice: {unknown}"));
+        }
         if self.output.is_json() {
             out.json(&audit)?;
         } else {
@@ -92,10 +96,25 @@ fn show(audit: &RoutersAudit, out: &mut Output) -> Result<()> {
         ]);
     }
     writeln!(out, "{}", table.trim_fmt())?;
-    for of in &audit.instances {
-        for problem in &of.problems {
-            writeln!(out, "{} {}: {problem}", of.router, of.instance)?;
-        }
+    for (problem, having) in problems(audit) {
+        let who = if having.len() == audit.instances.len() {
+            format!("all {} processes", having.len())
+        } else {
+            having.join(", ")
+        };
+        writeln!(out, "{who}: {problem}")?;
     }
     Ok(())
+}
+
+/// Every problem with the processes that have it: most have the same.
+fn problems(audit: &RoutersAudit) -> BTreeMap<&str, Vec<String>> {
+    let mut problems: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for of in &audit.instances {
+        for problem in &of.problems {
+            let name = format!("{} {}", of.router, of.instance);
+            problems.entry(problem).or_default().push(name.trim_end().to_owned());
+        }
+    }
+    problems
 }

@@ -42,7 +42,8 @@ pub(in crate::reshard) struct UploadArgs {
 struct Uploaded {
     image: String,
     stamped: bool,
-    uploaded: bool,
+    /// Not in a dry run.
+    imported: bool,
     compared_with: String,
     moved: usize,
     data_changed: usize,
@@ -63,7 +64,7 @@ impl UploadArgs {
             let imgapi = ring_imgapi(&deployment).await?;
             let owner = deployment.sapi()?.find_manta().await?.poseidon()?;
             file.import(&imgapi, owner, SystemClock.now()).await?;
-            uploaded.uploaded = true;
+            uploaded.imported = true;
         }
         if !uploaded.stamped {
             say(
@@ -89,7 +90,7 @@ fn question(uploaded: &Uploaded) -> String {
     } else {
         "hashes otherwise, or has another number of vnodes, than".to_owned()
     };
-    format!("The image {image} is imported; its ring {difference} SAPI's, {compared_with}")
+    format!("import the image {image}, whose ring {difference} SAPI's, {compared_with}")
 }
 
 async fn compare(deployment: &Deployment, file: &RingFile) -> Result<Uploaded> {
@@ -101,7 +102,7 @@ async fn compare(deployment: &Deployment, file: &RingFile) -> Result<Uploaded> {
     Ok(Uploaded {
         image: file.image.to_string(),
         stamped: file.stamp.is_some(),
-        uploaded: false,
+        imported: false,
         compared_with: present.to_string(),
         moved: diff.moved.len(),
         data_changed: diff.data_changed.len(),
