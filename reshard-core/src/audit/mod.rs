@@ -2,6 +2,7 @@
 
 mod checksum;
 mod routers;
+mod sample;
 
 pub use self::routers::{InstanceAudit, ReferenceRing, RoutersAudit, audit_routers};
 
