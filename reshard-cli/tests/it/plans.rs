@@ -108,7 +108,7 @@ fn the_rings_of_a_plan_are_made_without_a_region() {
     let stderr = sealed.reshard("ring remap split.plan target other").refused();
     assert!(stderr.contains("this is not the ring that plan"), "{stderr}");
     let stderr = sealed.reshard("ring remap split.plan ring target").refused();
-    assert!(stderr.contains("exists already"), "{stderr}");
+    assert!(stderr.contains("target already exists"), "{stderr}");
 }
 
 #[test]

@@ -194,21 +194,23 @@ mod tests {
     #[tokio::test]
     async fn the_stamp_names_the_image() {
         let work = tempfile::tempdir().unwrap();
-        let (at, file) = (work.path().join("ring"), work.path().join("ring.tgz"));
+        let at = work.path().join("ring");
         create_ring(&at, &ring()).unwrap();
+        let packed = |name: &str, stamp: Option<&Stamp>| {
+            let file = work.path().join(name);
+            pack(&at, &file, stamp).unwrap();
+            file
+        };
         let mut stamp = Stamp {
             image_uuid: "f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d".to_owned(),
             date: "2024-05-06T07:08:09Z".to_owned(),
             source_zone: "a zone".to_owned(),
         };
-        pack(&at, &file, Some(&stamp)).unwrap();
-        let read = RingFile::read(&file).await.unwrap();
+        let read = RingFile::read(&packed("stamped", Some(&stamp))).await.unwrap();
         assert_eq!((read.ring, read.image.to_string()), (ring(), stamp.image_uuid));
-        pack(&at, &file, None).unwrap();
-        assert_eq!(RingFile::read(&file).await.unwrap().stamp, None);
+        assert_eq!(RingFile::read(&packed("bare", None)).await.unwrap().stamp, None);
         stamp.image_uuid = "none".to_owned();
-        pack(&at, &file, Some(&stamp)).unwrap();
-        let error = RingFile::read(&file).await.unwrap_err();
+        let error = RingFile::read(&packed("wrong", Some(&stamp))).await.unwrap_err();
         assert!(matches!(error, RingError::BadStamp { .. }), "{error}");
     }
 }
