@@ -38,11 +38,12 @@ pub use deployment::{
 pub use discover::{DEPLOYMENT_ZONE_CONFIGURATION, DeploymentZone, DiscoverError};
 pub use executor::{
     Context, Ended, Event, Executor, ExecutorError, Observer, Seen, Waiting, WriteBlockRecord,
+    taken_back_by_abort,
 };
 pub use inventory::{
     ClockReading, Drift, DriftSeverity, Expected, InstanceProbe, Inventory, InventoryError,
     PeerFacts, PnodeFacts, RingFacts, RouterFacts, RouterInstance, RouterProbe, RouterStatus,
-    ServerFacts, Services, ShardFacts, Stamped, StatusShard, ZoneFacts, drift, gather,
+    ServerFacts, Services, ShardFacts, Stamped, StatusShard, ZoneFacts, drift, gather, pnode_name,
     probe_router, read_ring,
 };
 pub use journal::{

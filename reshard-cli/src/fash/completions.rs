@@ -1,10 +1,9 @@
-use std::io::Write;
-
 use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::Cli;
 use super::error::Result;
+use crate::manual;
 use crate::output::Output;
 
 /// Print a script that completes fash's commands and options in a shell
@@ -18,9 +17,6 @@ pub(crate) struct CompletionsArgs {
 
 impl CompletionsArgs {
     pub(crate) fn run(self, out: &mut Output) -> Result<()> {
-        // In memory first: the generator would panic on a closed pipe.
-        let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "fash", &mut script);
-        Ok(out.write_all(&script)?)
+        Ok(manual::completions(self.shell, Cli::command(), out)?)
     }
 }

@@ -1,10 +1,10 @@
-use std::fs;
 use std::path::PathBuf;
 
 use clap::CommandFactory;
 
 use super::Cli;
 use super::error::{Error, Result};
+use crate::manual;
 
 /// Write the man pages, one for fash and one for each of its commands
 #[derive(clap::Args, Debug)]
@@ -17,8 +17,7 @@ pub(crate) struct ManArgs {
 
 impl ManArgs {
     pub(crate) fn run(self) -> Result<()> {
-        fs::create_dir_all(&self.dir)
-            .and_then(|()| clap_mangen::generate_to(Cli::command(), &self.dir))
+        manual::write_pages(Cli::command(), &self.dir)
             .map_err(|source| Error::Man { dir: self.dir.display().to_string(), source })
     }
 }

@@ -71,9 +71,7 @@ impl PackArgs {
 
     fn pack(&self, stamp: Option<&Stamp>) -> Result<ImageDigest> {
         if !self.live {
-            // Refuses what is no ring, or is held by a process that may write to it.
-            self.check(&RingReader::open(&self.ring)?)?;
-            return Ok(fash::pack(&self.ring, &self.image, stamp)?);
+            return pack_ring(&self.ring, &self.image, stamp, self.allow_damage);
         }
         let beside = self.image.parent().filter(|dir| !dir.as_os_str().is_empty());
         let snapshot =
@@ -82,17 +80,35 @@ impl PackArgs {
             })?;
         let copy = snapshot.path().join("hash_ring");
         fash::copy_ring(&self.ring, &copy)?;
-        self.check(&RingReader::open(&copy)?)?;
+        check(&copy, &self.ring, self.allow_damage)?;
         Ok(fash::pack(&copy, &self.image, stamp)?)
     }
+}
 
-    /// An image goes to every router: it should hold no damaged ring.
-    fn check(&self, ring: &RingReader) -> Result<()> {
-        warn_if_node_fash_cannot_read(ring.algorithm());
-        if self.allow_damage || ring.audit()?.is_sound() {
-            Ok(())
-        } else {
-            Err(Error::Damaged { ring: self.ring.display().to_string() })
-        }
+/// Packs a ring that nobody holds; one that an audit finds damaged only if that is allowed.
+pub(crate) fn pack_ring(
+    ring: &Path,
+    image: &Path,
+    stamp: Option<&Stamp>,
+    allow_damage: bool,
+) -> Result<ImageDigest> {
+    check(ring, ring, allow_damage)?;
+    Ok(fash::pack(ring, image, stamp)?)
+}
+
+/// Refuses what is no ring, what is held by a process that may write to it, and, for an image goes to every router, a
+/// damaged ring. The error names the ring as it is known.
+fn check(at: &Path, known_as: &Path, allow_damage: bool) -> Result<()> {
+    let ring = RingReader::open(at)?;
+    warn_if_node_fash_cannot_read(ring.algorithm());
+    if allow_damage || ring.audit()?.is_sound() {
+        Ok(())
+    } else {
+        Err(Error::Damaged { ring: known_as.display().to_string() })
     }
+}
+
+/// Refuses a ring that cannot be packed.
+pub(crate) fn check_ring(ring: &Path) -> Result<()> {
+    check(ring, ring, false)
 }

@@ -1,15 +1,16 @@
 //! The runbook's steps, one verb each: for those who go by hand, phase by phase.
 
-use clap::{Args, Subcommand};
-use reshard_core::{Ended, Executor, Phase, Store, phases};
-use std::sync::Arc;
+use std::io::Write;
 
-use super::confirm::Confirm;
-use super::error::Result;
-use super::place::{PlanFile, Region};
-use super::watch::Watch;
+use clap::{Args, Subcommand};
+use reshard_core::{Phase, PhaseState, Plan, Store, phases};
+use serde_json::json;
+
+use super::error::{Error, Result};
+use super::execute::{ExecuteArgs, Work};
+use super::format::Format;
 use crate::exit;
-use crate::output::say;
+use crate::output::{Output, say};
 
 /// One phase of a plan by hand
 ///
@@ -17,14 +18,7 @@ use crate::output::say;
 #[derive(Args, Debug)]
 pub(super) struct StepArgs {
     #[command(flatten)]
-    file: PlanFile,
-    #[command(flatten)]
-    region: Region,
-    #[command(flatten)]
-    confirm: Confirm,
-    /// Only print what would be read and changed
-    #[arg(long)]
-    dry_run: bool,
+    on: ExecuteArgs,
 }
 
 /// What a verb does of a plan: the phase's name.
@@ -70,7 +64,7 @@ verbs!(
 );
 verbs!(
     /// The new shards' zones
-    PeersVerb {
+    PeersStep {
         /// RFD 103 step 3: make the new peers as asyncs of the source
         Provision => "provision-peers",
         /// RFD 103 step 3: wait until they follow closely
@@ -83,7 +77,7 @@ verbs!(
 );
 verbs!(
     /// The shards
-    ShardVerb {
+    ShardStep {
         /// Keep other plans from taking the new names
         Reserve => "reserve-names",
         /// No takeovers in the source from now on
@@ -100,7 +94,7 @@ verbs!(
 );
 verbs!(
     /// The lock that keeps nightly dumps from starting
-    DumpLockVerb {
+    DumpLockStep {
         /// RFD 103 steps 5 and 6: take it, and wait until no dump runs
         Take => "lock-dumps",
         /// RFD 103 step 11: give it back, and list the dumps that were missed
@@ -109,7 +103,7 @@ verbs!(
 );
 verbs!(
     /// The ring
-    RingVerb {
+    RingStep {
         /// Keep other plans from changing rings
         Reserve => "reserve-ring",
         /// RFD 103 step 8: fetch the ring, make the new ones, prove, pack and upload them
@@ -128,7 +122,7 @@ verbs!(
 );
 verbs!(
     /// The rows
-    RowsVerb {
+    RowsStep {
         /// RFD 103 step 12: delete the rows that each side does not own any more, each proven to be at its owner
         Delete => "delete-ghosts",
     }
@@ -144,43 +138,43 @@ verbs!(
 );
 
 /// Runs the verb's phase.
-pub(super) async fn run(verb: impl Verb) -> Result<u8> {
+pub(super) async fn run(verb: impl Verb, out: &mut Output) -> Result<u8> {
     let name = verb.phase();
-    let args = verb.args();
-    let store = args.file.open()?;
+    let on = verb.args().on;
+    let store = on.file.open()?;
     let list = phases::rfd103();
-    let Some(phase) = list.iter().find(|phase| phase.name() == name).cloned() else {
-        return Err(super::error::Error::NoPhase { name: name.to_owned() });
+    let Some(phase) = list.iter().find(|phase| phase.name() == name) else {
+        return Err(Error::NoPhase { name: name.to_owned() });
     };
-    if args.dry_run {
-        for action in store.plan()?.actions.iter().filter(|action| action.phase == name) {
-            say(&action.what);
-        }
-        let about = phase.about();
-        say(format_args!("reads: {}\nwrites: {}\nundo: {}", about.reads, about.writes, about.undo));
-        return Ok(exit::SUCCESS);
+    if on.dry_run {
+        return preview(&store.plan()?, &**phase, on.output, out).map(|()| exit::SUCCESS);
     }
-    args.confirm.ask(&question(&*phase))?;
-    let deployment = args.region.connect().await?;
-    let watch = Arc::new(Watch::new(true));
-    let executor = Executor::new(store, deployment, list).observed_by(watch.clone());
-    let ended = executor.step(name).await;
-    watch.finish();
-    Ok(match ended? {
-        Ended::Done => {
-            say("The plan is done.");
-            exit::SUCCESS
-        }
-        Ended::Paused { phase } => {
-            say(format_args!("Next: {phase}."));
-            exit::SUCCESS
-        }
-        Ended::Held { phase, what, remedy } => {
-            say(format_args!("HELD in {phase}: {what}\nTo do: {remedy}"));
-            exit::HELD
-        }
-        Ended::Aborted => exit::ABORTED,
-    })
+    let records = store.phases()?;
+    if records.get(name).is_some_and(|record| record.state == PhaseState::Done) {
+        say(format_args!("{name} is done already; it is not done again."));
+    } else {
+        on.confirm.ask(&question(&**phase))?;
+    }
+    on.execute(store, Work::Step(name), true, out).await
+}
+
+/// What a phase is going to do.
+fn preview(plan: &Plan, phase: &dyn Phase, format: Format, out: &mut Output) -> Result<()> {
+    let (name, about) = (phase.name(), phase.about());
+    let actions: Vec<&str> = plan
+        .actions
+        .iter()
+        .filter(|action| action.phase == name)
+        .map(|action| action.what.as_str())
+        .collect();
+    if format.is_json() {
+        return Ok(out.json(&json!({ "phase": name, "actions": actions, "about": about }))?);
+    }
+    for action in actions {
+        writeln!(out, "{action}")?;
+    }
+    writeln!(out, "reads: {}\nwrites: {}\nundo: {}", about.reads, about.writes, about.undo)?;
+    Ok(())
 }
 
 fn question(phase: &dyn Phase) -> String {

@@ -12,7 +12,7 @@ use reshard_core::{SqliteStore, Store, SystemClock};
 
 use super::error::Result;
 use super::format::Format;
-use super::place::Region;
+use super::place::{Cache, Region};
 use crate::exit;
 use crate::output::Output;
 
@@ -28,9 +28,8 @@ pub(super) struct DoctorArgs {
     /// Check for this plan: its servers, images, disk and new names too
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
-    /// Where images of rings are kept
-    #[arg(long, value_name = "DIRECTORY", default_value = ".")]
-    cache: PathBuf,
+    #[command(flatten)]
+    cache: Cache,
     /// How to print it
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -43,7 +42,7 @@ impl DoctorArgs {
             None => Subject::shard(self.shard),
         };
         let deployment = self.region.connect().await?;
-        let report = check(&deployment, &subject, &self.cache, &SystemClock).await;
+        let report = check(&deployment, &subject, &self.cache.directory, &SystemClock).await;
         if self.output.is_json() {
             out.json(&report)?;
         } else {

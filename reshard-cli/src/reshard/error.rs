@@ -102,6 +102,47 @@ pub(crate) enum Error {
     /// A list of vnodes is none.
     #[error(transparent)]
     Vnodes(#[from] reshard_core::InvalidVnodeSet),
+    /// SAPI does not know Manta.
+    #[error(transparent)]
+    Manta(#[from] sapi_client::manta::FindError),
+    /// What SAPI knows of Manta is not as it should be.
+    #[error(transparent)]
+    Metadata(#[from] sapi_client::manta::MetadataError),
+    /// SAPI, IMGAPI, VMAPI or CNAPI does not answer as it should.
+    #[error(transparent)]
+    Api(#[from] sapi_client::Error),
+    /// The lock on dumps cannot be read.
+    #[error(transparent)]
+    DumpLock(#[from] manatee_client::DumpLockError),
+    /// A ring cannot be handled.
+    #[error(transparent)]
+    Ring(#[from] reshard_core::rings::RingError),
+    /// The routers cannot be listed.
+    #[error(transparent)]
+    Routers(#[from] reshard_core::routers::RouterError),
+    /// What `fash` does too went wrong.
+    #[error(transparent)]
+    Fash(#[from] crate::fash::error::Error),
+    /// Nothing has moved yet, so nobody has rows of others.
+    #[error("the plan has not moved anything yet: {phase} is not done")]
+    NotMoved {
+        /// The phase.
+        phase: &'static str,
+    },
+    /// Man pages cannot be written.
+    #[error("cannot write man pages to {directory}", directory = .directory.display())]
+    Man {
+        /// Where.
+        directory: std::path::PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is no man page of it.
+    #[error("there is no command {name}; `reshard help` lists them")]
+    NoCommand {
+        /// The word.
+        name: String,
+    },
     /// A question without anybody to answer.
     #[error("{what}: nobody can be asked here, so say it with --yes")]
     NobodyToAsk {
@@ -139,4 +180,11 @@ pub(crate) enum Error {
         /// What was written.
         share: String,
     },
+}
+
+impl Error {
+    /// Whether whoever reads our output has read enough.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
 }

@@ -8,9 +8,10 @@ use reshard_core::{Configuration, DEPLOYMENT_ZONE_CONFIGURATION, DeploymentZone}
 use sapi_client::BaseUrl;
 
 use super::error::{Error, Result};
+use super::place::ConfigFile;
 use crate::output::{Output, say};
 
-/// Write a configuration, by asking SAPI where everything is
+/// Write the configuration file, by asking SAPI where everything is
 ///
 /// In Manta's deployment zone nothing has to be said: its configuration names SAPI.
 #[derive(Args, Debug)]
@@ -20,15 +21,8 @@ pub(super) struct InitArgs {
     /// The configuration of Manta's deployment zone
     #[arg(long, value_name = "FILE", default_value = DEPLOYMENT_ZONE_CONFIGURATION)]
     deployment_zone: PathBuf,
-    /// The file to write
-    #[arg(
-        short,
-        long,
-        env = "RESHARD_CONFIG",
-        value_name = "FILE",
-        default_value = "reshard.toml"
-    )]
-    config: PathBuf,
+    #[command(flatten)]
+    config: ConfigFile,
     /// Print it and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -48,10 +42,10 @@ impl InitArgs {
         if self.dry_run {
             return Ok(out.write_all(text.as_bytes())?);
         }
-        write_new(&self.config, &text)?;
+        write_new(self.config.path(), &text)?;
         say(format_args!(
             "Written to {}; `reshard doctor` looks at the region.",
-            self.config.display()
+            self.config.path().display()
         ));
         Ok(())
     }

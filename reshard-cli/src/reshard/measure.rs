@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,13 +11,13 @@ use comfy_table::presets::NOTHING;
 use manatee_client::ShardName;
 use reshard_core::rows::measuring_peer;
 use reshard_core::{
-    Database, Deployment, Inventory, MeasureOptions, Measurement, Method, SystemClock, gather,
-    measure,
+    Database, Deployment, Inventory, MeasureOptions, Measurement, Method, SystemClock, VnodeSet,
+    gather, measure,
 };
 
 use super::error::Result;
 use super::format::Format;
-use super::place::Region;
+use super::place::{Cache, Region};
 use crate::output::Output;
 use crate::progress::spinner;
 
@@ -40,9 +39,8 @@ pub(super) struct MeasureArgs {
     /// Read only so many percent of the pages, chosen at random
     #[arg(long, value_name = "PERCENT")]
     sample: Option<f64>,
-    /// Where images of rings are kept [default: the current directory]
-    #[arg(long, value_name = "DIRECTORY", default_value = ".")]
-    cache: PathBuf,
+    #[command(flatten)]
+    cache: Cache,
     /// How to print it; JSON has every vnode
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -52,7 +50,7 @@ impl MeasureArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
         let deployment = self.region.connect().await?;
         let inventory =
-            gather(&deployment, &self.shard, &self.cache, &SystemClock, &|_| {}).await?;
+            gather(&deployment, &self.shard, &self.cache.directory, &SystemClock, &|_| {}).await?;
         let measurement = measured(&deployment, &inventory, self.sample).await?;
         if self.output.is_json() {
             return Ok(out.json(&measurement)?);
@@ -70,11 +68,9 @@ pub(super) async fn measured(
     let shard = &inventory.source.name;
     let peer = measuring_peer(deployment, shard).await?;
     let database = Database::connect(&peer, STATEMENT).await?;
-    let pnode = format!("tcp://{shard}:2020");
-    let owned = inventory.ring.pnodes.iter().find(|facts| facts.pnode == pnode);
     let options = MeasureOptions {
         share: sample.map(|percent| percent / 100.0),
-        vnodes: owned.map_or(1, |facts| facts.vnodes.len()),
+        vnodes: inventory.ring.vnodes_of(shard).map_or(1, VnodeSet::len),
         ..MeasureOptions::default()
     };
     let bar = spinner();

@@ -4,14 +4,21 @@ mod by_hand;
 mod confirm;
 mod control;
 mod doctor;
+mod dumps;
 mod error;
+mod execute;
 mod format;
 mod init;
 mod lab;
+mod manual;
 mod measure;
+mod peers;
 mod place;
 mod plan;
+mod ring;
+mod rows;
 mod run;
+mod shard;
 mod status;
 mod watch;
 
@@ -35,7 +42,7 @@ use crate::output::{Output, say};
 #[command(after_help = "Exit status:
   0  done
   1  failed or called wrongly
-  2  `reshard lab check` or `reshard doctor` found something wrong
+  2  `doctor`, `ring audit`, `rows verify` or `lab check` found something wrong
   3  the plan needs the operator
   4  the plan was paused
   5  the plan was taken back on request")]
@@ -65,23 +72,26 @@ enum Command {
     Canary(by_hand::CanaryVerb),
     /// By hand: the new shards' zones
     #[command(subcommand)]
-    Peers(by_hand::PeersVerb),
+    Peers(peers::PeersCommand),
     /// By hand: the shards
     #[command(subcommand)]
-    Shard(by_hand::ShardVerb),
+    Shard(shard::ShardCommand),
     /// By hand: the lock that keeps dumps from starting
     #[command(subcommand)]
-    DumpLock(by_hand::DumpLockVerb),
+    DumpLock(dumps::DumpLockCommand),
+    Dumps(dumps::DumpsArgs),
     /// By hand: the ring
     #[command(subcommand)]
-    Ring(by_hand::RingVerb),
+    Ring(ring::RingCommand),
     /// By hand: the rows
     #[command(subcommand)]
-    Rows(by_hand::RowsVerb),
+    Rows(rows::RowsCommand),
     /// By hand: what has to be right before a plan is carried out
     #[command(subcommand)]
     Check(by_hand::CheckVerb),
     Lab(lab::LabArgs),
+    Completions(manual::CompletionsArgs),
+    Man(manual::ManArgs),
 }
 
 /// Runs `reshard` with these arguments, the first being the command's name.
@@ -109,6 +119,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let flushed = out.finish().map_err(error::Error::from);
     let status = status.and_then(|status| flushed.map(|()| status));
     ExitCode::from(status.unwrap_or_else(|error| {
+        // Whoever reads our output has read enough, as `head` does.
+        if error.is_closed_pipe() {
+            return exit::SUCCESS;
+        }
         say(format_args!("reshard: {}", Chain(&error)));
         exit::FAILURE
     }))
@@ -120,18 +134,21 @@ impl Command {
             let done = match self {
                 Self::Plan(args) => return args.run(out).await,
                 Self::Run(args) | Self::Resume(args) => return args.run(out).await,
-                Self::Abort(args) => return args.run().await,
-                Self::Canary(verb) => return by_hand::run(verb).await,
-                Self::Peers(verb) => return by_hand::run(verb).await,
-                Self::Shard(verb) => return by_hand::run(verb).await,
-                Self::DumpLock(verb) => return by_hand::run(verb).await,
-                Self::Ring(verb) => return by_hand::run(verb).await,
-                Self::Rows(verb) => return by_hand::run(verb).await,
-                Self::Check(verb) => return by_hand::run(verb).await,
+                Self::Abort(args) => return args.run(out).await,
+                Self::Canary(verb) => return by_hand::run(verb, out).await,
+                Self::Peers(command) => return command.run(out).await,
+                Self::Shard(command) => return command.run(out).await,
+                Self::DumpLock(command) => return command.run(out).await,
+                Self::Ring(command) => return command.run(out).await,
+                Self::Rows(command) => return command.run(out).await,
+                Self::Check(verb) => return by_hand::run(verb, out).await,
                 Self::Lab(args) => return args.run(out).await,
                 Self::Doctor(args) => return args.run(out).await,
                 Self::Init(args) => args.run(out).await,
                 Self::Measure(args) => args.run(out).await,
+                Self::Dumps(args) => args.run(out).await,
+                Self::Completions(args) => args.run(out),
+                Self::Man(args) => args.run(out),
                 Self::Status(args) => args.run(out).await,
                 Self::Pause(args) => args.run(),
                 Self::Tune(args) => args.run(out),

@@ -1,6 +1,6 @@
 //! Where the region and the plan are that a command is about.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -8,10 +8,10 @@ use reshard_core::{Configuration, Deployment, SqliteStore};
 
 use super::error::Result;
 
-/// The region.
+/// The configuration's file.
 #[derive(Args, Debug)]
-pub(super) struct Region {
-    /// The file that tells where the region's services are; `reshard init` writes one
+pub(super) struct ConfigFile {
+    /// The region's configuration, which tells where its services are; `reshard init` writes one
     #[arg(
         short,
         long,
@@ -22,10 +22,31 @@ pub(super) struct Region {
     config: PathBuf,
 }
 
+impl ConfigFile {
+    pub(super) fn path(&self) -> &Path {
+        &self.config
+    }
+}
+
+/// The region.
+#[derive(Args, Debug)]
+pub(super) struct Region {
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
 impl Region {
     pub(super) async fn connect(&self) -> Result<Deployment> {
-        Ok(Deployment::connect(Configuration::read(&self.config)?).await?)
+        Ok(Deployment::connect(Configuration::read(self.config.path())?).await?)
     }
+}
+
+/// A directory for what is downloaded.
+#[derive(Args, Debug)]
+pub(super) struct Cache {
+    /// Where images of rings are kept
+    #[arg(long = "cache", value_name = "DIRECTORY", default_value = ".")]
+    pub(super) directory: PathBuf,
 }
 
 /// A plan.

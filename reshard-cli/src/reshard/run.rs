@@ -1,15 +1,14 @@
 //! `reshard run`, `reshard resume`, `reshard abort`.
 
-use std::sync::Arc;
+use std::io::Write;
 
 use clap::Args;
-use reshard_core::{Ended, Executor, Plan, PlanState, SqliteStore, Store, phases};
+use reshard_core::{Plan, PlanState, Store, phases, taken_back_by_abort};
+use serde_json::json;
 
-use super::confirm::Confirm;
 use super::error::Result;
-use super::place::{PlanFile, Region};
+use super::execute::{ExecuteArgs, Work};
 use super::plan::summary;
-use super::watch::Watch;
 use crate::exit;
 use crate::output::{Output, say};
 
@@ -20,17 +19,10 @@ use crate::output::{Output, say};
 #[derive(Args, Debug)]
 pub(super) struct RunArgs {
     #[command(flatten)]
-    file: PlanFile,
-    #[command(flatten)]
-    region: Region,
-    #[command(flatten)]
-    confirm: Confirm,
+    on: ExecuteArgs,
     /// Stop before this phase; `reshard phases` lists them
     #[arg(long, value_name = "PHASE")]
     pause_before: Option<String>,
-    /// Only print what would be done
-    #[arg(long)]
-    dry_run: bool,
     /// Print every single change
     #[arg(short, long)]
     verbose: bool,
@@ -38,14 +30,18 @@ pub(super) struct RunArgs {
 
 impl RunArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
-        let store = self.file.open()?;
+        let store = self.on.file.open()?;
         let plan = store.plan()?;
-        if self.dry_run {
-            summary(&plan, out)?;
+        if self.on.dry_run {
+            if self.on.output.is_json() {
+                out.json(&plan)?;
+            } else {
+                summary(&plan, out)?;
+            }
             return Ok(exit::SUCCESS);
         }
         if store.state()? == PlanState::Planned {
-            self.confirm.ask(&question(&plan))?;
+            self.on.confirm.ask(&question(&plan))?;
         }
         if let Some(phase) = self.pause_before {
             super::control::check_phase(&phase)?;
@@ -53,7 +49,7 @@ impl RunArgs {
             controls.pause_before = Some(phase);
             store.set_controls(&controls)?;
         }
-        execute(&self.region, store, self.verbose, false).await
+        self.on.execute(store, Work::Run, self.verbose, out).await
     }
 }
 
@@ -73,33 +69,31 @@ fn question(plan: &Plan) -> String {
 #[derive(Args, Debug)]
 pub(super) struct AbortArgs {
     #[command(flatten)]
-    file: PlanFile,
-    #[command(flatten)]
-    region: Region,
-    #[command(flatten)]
-    confirm: Confirm,
-    /// Only print what would be taken back
-    #[arg(long)]
-    dry_run: bool,
+    on: ExecuteArgs,
     /// Tell the executor that runs the plan to do it, and do not wait
     #[arg(long)]
     signal: bool,
 }
 
 impl AbortArgs {
-    pub(super) async fn run(self) -> Result<u8> {
-        let store = self.file.open()?;
-        let records = store.phases()?;
-        let begun = phases::rfd103().into_iter().rev().filter(|phase| {
-            records.get(phase.name()).is_some_and(|record| record.state.may_have_effects())
-        });
+    pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
+        let store = self.on.file.open()?;
+        let begun = taken_back_by_abort(&*store, &phases::rfd103())?;
+        if self.on.dry_run {
+            if self.on.output.is_json() {
+                let names: Vec<_> = begun.iter().map(|phase| phase.name()).collect();
+                out.json(&json!({ "taken_back": names }))?;
+                return Ok(exit::SUCCESS);
+            }
+            for phase in begun {
+                writeln!(out, "to be taken back: {} ({})", phase.about().title, phase.name())?;
+            }
+            return Ok(exit::SUCCESS);
+        }
         for phase in begun {
             say(format_args!("to be taken back: {} ({})", phase.about().title, phase.name()));
         }
-        if self.dry_run {
-            return Ok(exit::SUCCESS);
-        }
-        self.confirm.ask("Everything that the plan did is taken back")?;
+        self.on.confirm.ask("Everything that the plan did is taken back")?;
         if self.signal {
             let mut controls = store.controls()?;
             controls.abort = true;
@@ -107,41 +101,11 @@ impl AbortArgs {
             say(
                 "The executor takes everything back as soon as it can; `reshard status` shows how far it is.",
             );
+            if self.on.output.is_json() {
+                out.json(&json!({ "signalled": true }))?;
+            }
             return Ok(exit::SUCCESS);
         }
-        execute(&self.region, store, false, true).await
+        self.on.execute(store, Work::Abort, false, out).await
     }
-}
-
-async fn execute(
-    region: &Region,
-    store: Arc<SqliteStore>,
-    verbose: bool,
-    abort: bool,
-) -> Result<u8> {
-    let deployment = region.connect().await?;
-    let watch = Arc::new(Watch::new(verbose));
-    let executor = Executor::new(store, deployment, phases::rfd103()).observed_by(watch.clone());
-    let ended = if abort { executor.abort().await } else { executor.run().await };
-    watch.finish();
-    Ok(match ended? {
-        Ended::Done => {
-            say(
-                "The plan is done. `reshard report` tells what was moved and how long writes were refused.",
-            );
-            exit::SUCCESS
-        }
-        Ended::Paused { phase } => {
-            say(format_args!("Stopped before or in {phase}, as asked. `reshard resume` goes on."));
-            exit::PAUSED
-        }
-        Ended::Held { phase, what, remedy } => {
-            say(format_args!("HELD in {phase}: {what}\nTo do: {remedy}"));
-            exit::HELD
-        }
-        Ended::Aborted => {
-            say("Everything was taken back.");
-            if abort { exit::SUCCESS } else { exit::ABORTED }
-        }
-    })
 }

@@ -1,5 +1,5 @@
-//! The command `fash`, run as its users run it, also against recorded runs of node-fash and against node-fash itself; and
-//! `reshard`, in labs under load.
+//! The commands `fash` and `reshard`, run as their users run them; `fash` also against recorded runs of node-fash and against
+//! node-fash itself, `reshard` also in labs under load.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 #![expect(clippy::print_stdout, reason = "says what was skipped, and how to repeat what failed")]
@@ -12,7 +12,9 @@ mod leveldb;
 mod memory;
 mod oracle;
 mod pipes;
+mod plans;
 mod region;
+mod reshard_usage;
 mod sealed;
 mod usage;
 mod vnode_files;

@@ -53,6 +53,11 @@ impl Sealed {
         run(command.args(line.split_whitespace()), stdin)
     }
 
+    /// Runs `reshard` with the words of `line`, without standard input.
+    pub(crate) fn reshard(&self, line: &str) -> Run {
+        run(self.command(env!("CARGO_BIN_EXE_reshard")).args(line.split_whitespace()), "")
+    }
+
     /// Runs a line of shell.
     pub(crate) fn bash(&self, line: &str) -> Run {
         run(self.command("bash").arg("-c").arg(line), "")

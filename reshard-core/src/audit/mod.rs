@@ -1,8 +1,13 @@
 //! The routing audit: every router is asked where it finds keys, and has to name their owners.
 
+mod checksum;
+mod routers;
+mod sample;
+
+pub use self::routers::{InstanceAudit, ReferenceRing, RoutersAudit, audit_routers};
+
 use futures_util::stream::{self, StreamExt};
-use manatee_client::ShardName;
-use moray_client::{Client, GetOptions};
+use moray_client::{Client, GetOptions, NodeInfo};
 use serde::{Deserialize, Serialize};
 
 use crate::VnodeSet;
@@ -36,11 +41,6 @@ pub fn router_addresses(routers: &[RouterFacts]) -> Vec<RouterAddress> {
         })
     };
     routers.iter().flat_map(of_zone).collect()
-}
-
-/// A shard's name in rings.
-pub fn pnode_of(shard: &ShardName) -> String {
-    format!("tcp://{shard}:2020")
 }
 
 /// A key and the pnode that has to be named for it.
@@ -152,25 +152,25 @@ pub async fn audit_router(
     while let Some(answer) = answers.next().await {
         match answer? {
             (expected, None) => audit.gone.push(expected.key),
-            (expected, Some(Some(named))) if named == expected.pnode => audit.right += 1,
-            (expected, Some(named)) => audit.wrong.push(WrongPnode {
+            (expected, Some(Some(node))) if node.pnode == expected.pnode => audit.right += 1,
+            (expected, Some(node)) => audit.wrong.push(WrongPnode {
                 key: expected.key,
                 expected: expected.pnode,
-                named: named.unwrap_or_else(|| "no pnode at all".to_owned()),
+                named: node.map_or_else(|| "no pnode at all".to_owned(), |node| node.pnode),
             }),
         }
     }
     Ok(audit)
 }
 
-/// The pnode that a router names for a key: `None` if it does not find the key.
+/// What a router says of a key's place: `None` if it does not find the key.
 async fn ask(
     router: &RouterAddress,
     client: &Client,
     expected: Expected,
-) -> Result<(Expected, Option<Option<String>>), AuditError> {
+) -> Result<(Expected, Option<Option<NodeInfo>>), AuditError> {
     match client.get_object(BUCKET, &expected.key, &GetOptions::default()).await {
-        Ok(object) => Ok((expected, Some(object.node.map(|node| node.pnode)))),
+        Ok(object) => Ok((expected, Some(object.node))),
         Err(error) if error.is_not_found() => Ok((expected, None)),
         Err(source) => Err(AuditError {
             router: format!("{} ({})", router.name, router.address),

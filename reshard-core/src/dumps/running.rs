@@ -6,8 +6,11 @@ use futures_util::future::join_all;
 use manatee_client::{
     BadPgUrl, ClusterState, DUMP_PORT, Peer, PostgresError, RunningDump, running_dump,
 };
+use sapi_client::InstanceUuid;
+use serde::Serialize;
 
 use super::schedule::Schedule;
+use crate::causes::with_causes;
 use crate::deployment::{Deployment, ZoneCommandError, ZonePlace, ZoneScript};
 use crate::phase::MayPass;
 
@@ -19,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// A dump that runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Running {
     /// The first characters of the UUID of the peer's zone.
     pub peer: String,
@@ -38,14 +41,23 @@ pub async fn running_dumps(
     state: &ClusterState,
     places: impl Fn(&Peer) -> Option<ZonePlace>,
 ) -> Result<Vec<Running>, DumpsError> {
-    let peers: Vec<(Peer, Option<ZonePlace>)> =
-        state.peers().map(|(_, peer)| (peer.clone(), places(peer))).collect();
-    let found = peers.iter().map(|(peer, place)| on_peer(deployment, peer, place.as_ref()));
     let mut running = Vec::new();
-    for found in join_all(found).await {
+    for found in running_by_peer(deployment, state, places).await {
         running.extend(found?);
     }
     Ok(running)
+}
+
+/// As [`running_dumps`], where one peer that does not tell hides nothing of the others.
+pub(super) async fn running_by_peer(
+    deployment: &Deployment,
+    state: &ClusterState,
+    places: impl Fn(&Peer) -> Option<ZonePlace>,
+) -> Vec<Result<Vec<Running>, DumpsError>> {
+    let peers: Vec<(Peer, Option<ZonePlace>)> =
+        state.peers().map(|(_, peer)| (peer.clone(), places(peer))).collect();
+    let found = peers.iter().map(|(peer, place)| on_peer(deployment, peer, place.as_ref()));
+    join_all(found).await
 }
 
 async fn on_peer(
@@ -86,6 +98,32 @@ pub async fn dump_schedule(
     let text = deployment.zones().stdout(place, &script).await?;
     // A line that cron refuses starts nothing.
     Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
+}
+
+/// When dumps begin, as far as anybody tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundSchedules {
+    /// The times.
+    pub schedules: Vec<Schedule>,
+    /// No zone told: they are taken to be Manta's own.
+    pub assumed: bool,
+    /// The zones that could not be asked, and why.
+    pub silent: Vec<(InstanceUuid, String)>,
+}
+
+/// When dumps begin: as the first of these zones tells that says anything of dumps, or every night, as Manta's images have it.
+pub async fn find_schedules(deployment: &Deployment, places: &[ZonePlace]) -> FoundSchedules {
+    let mut silent = Vec::new();
+    for place in places {
+        match dump_schedule(deployment, place).await {
+            Ok(schedules) if !schedules.is_empty() => {
+                return FoundSchedules { schedules, assumed: false, silent };
+            }
+            Ok(_) => {}
+            Err(error) => silent.push((place.zone, with_causes(&error))),
+        }
+    }
+    FoundSchedules { schedules: vec![Schedule::nightly()], assumed: true, silent }
 }
 
 /// Nobody knows whether a dump runs.

@@ -7,6 +7,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod undo;
+mod way_back;
 mod write_block;
 
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use manatee_client::{HeldLock, Lock, LockError, Takeover};
 
 pub use self::context::{Context, Seen, Waiting};
 pub use self::event::{Event, Observer};
+use self::way_back::refuse_if_over;
+pub use self::way_back::taken_back_by_abort;
 pub(crate) use self::write_block::WRITE_BLOCKS;
 pub use self::write_block::WriteBlockRecord;
 use crate::clock::{Clock, SystemClock};
@@ -53,8 +56,9 @@ pub struct Executor {
     observers: Vec<Arc<dyn Observer>>,
 }
 
-/// How an execution ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How an execution ended. As JSON: `{"ended": "held", "phase": …}`.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "ended", rename_all = "kebab-case")]
 pub enum Ended {
     /// The plan is done.
     Done,
@@ -154,8 +158,8 @@ impl Executor {
 
     /// Becomes the only executor of a plan that is not over.
     async fn begin_alone(&self) -> Result<Alone, ExecutorError> {
+        refuse_if_over(&*self.store)?;
         let plan = Arc::new(self.store.plan()?);
-        self.refuse_if_over(&plan)?;
         let lock = self.take_lock(&plan).await?;
         Ok(Alone { plan, lock })
     }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::context::{Context, ROUND};
 use super::undo::UNDO_BACK_TO;
+use super::way_back::no_way_back;
 use super::write_block::budget;
 use super::{Alone, Ended, Event, Executor, ExecutorError};
 use crate::clock::elapsed;
 use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, StoreError};
 use crate::phase::{Phase, Trouble, WriteBlock};
-use crate::plan::Plan;
 
 /// The pause after the first passing trouble; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -28,19 +28,6 @@ impl Executor {
         let ended = self.run_alone(&alone).await;
         alone.end().await;
         ended
-    }
-
-    pub(super) fn refuse_if_over(&self, plan: &Plan) -> Result<(), ExecutorError> {
-        let how = match self.store.state()? {
-            PlanState::Done => "it is done",
-            PlanState::Aborted => "it was taken back",
-            PlanState::Planned
-            | PlanState::Running
-            | PlanState::Paused
-            | PlanState::Held { .. }
-            | PlanState::Aborting => return Ok(()),
-        };
-        Err(ExecutorError::Over { plan: plan.uuid, how })
     }
 
     async fn run_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
@@ -65,8 +52,12 @@ impl Executor {
             let begun = done == Some(PhaseState::Begun);
             if controls.pause_before.as_deref() == Some(phase.name()) && !begun {
                 controls.pause_before = None;
+                // Not while writes are refused: then as soon as they flow again.
+                controls.pause = self.write_block()?.is_some_and(|record| record.ended.is_none());
                 self.store.set_controls(&controls)?;
-                return self.stop(&context, &Trouble::Stopped);
+                if !controls.pause {
+                    return self.stop(&context, &Trouble::Stopped);
+                }
             }
             if let Err(trouble) = self.run_phase(&**phase, &mut context).await {
                 return self.after_trouble(alone, &mut context, trouble).await;
@@ -166,7 +157,7 @@ impl Executor {
         let (true, Some(block)) = (context.in_write_block, block) else {
             return phase.run(context).await;
         };
-        if self.no_way_back()?.is_some() {
+        if no_way_back(&*self.store, &self.phases)?.is_some() {
             return phase.run(context).await;
         }
         let allowed = budget(&context.plan, context.knobs()?.budget_seconds);
@@ -178,17 +169,6 @@ impl Executor {
             done = phase.run(context) => done,
             () = self.clock.sleep(left) => Err(Trouble::OverBudget),
         }
-    }
-
-    /// The phase that has begun and from which on there is no way back.
-    pub(super) fn no_way_back(&self) -> Result<Option<&'static str>, StoreError> {
-        let records = self.store.phases()?;
-        let begun = self.phases.iter().find(|phase| {
-            let record = records.get(phase.name());
-            phase.is_point_of_no_return()
-                && record.is_some_and(|record| record.state.may_have_effects())
-        });
-        Ok(begun.map(|phase| phase.name()))
     }
 
     pub(super) fn tell_write_block_ended(

@@ -1,5 +1,6 @@
 //! Going by hand: one phase at a time, over the same journal.
 
+use super::way_back::no_way_back;
 use super::{Alone, Ended, Executor, ExecutorError};
 use crate::journal::{PhaseState, PlanState};
 
@@ -40,7 +41,7 @@ impl Executor {
             return Err(ExecutorError::NotYet { phase: phase.name().to_owned(), missing });
         }
         context.phase = phase.name();
-        let again = phase.may_be_repeated() && self.no_way_back()?.is_none();
+        let again = phase.may_be_repeated() && no_way_back(&*self.store, &self.phases)?.is_none();
         if !is_done(phase.name()) || again {
             self.store.set_state(&PlanState::Running)?;
             if let Err(trouble) = self.run_phase(&**phase, &mut context).await {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::run::journal_only;
+use super::way_back::no_way_back;
 use super::{Alone, Ended, Event, Executor, ExecutorError};
 use crate::clock::elapsed;
 use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, StoreError};
@@ -32,7 +33,7 @@ impl Executor {
     pub(super) async fn abort_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
         let mut controls = self.store.controls()?;
         controls.abort = false;
-        if let Some(phase) = self.no_way_back()? {
+        if let Some(phase) = no_way_back(&*self.store, &self.phases)? {
             self.store.set_controls(&controls)?;
             return Err(ExecutorError::TooLate { plan: alone.plan.uuid, phase: phase.to_owned() });
         }
@@ -62,7 +63,10 @@ impl Executor {
             return self.abort_alone(alone).await;
         }
         let blocked = self.write_block()?.is_some_and(|record| record.ended.is_none());
-        if !blocked || self.no_way_back()?.is_some() || matches!(trouble, Trouble::Journal(_)) {
+        if !blocked
+            || no_way_back(&*self.store, &self.phases)?.is_some()
+            || matches!(trouble, Trouble::Journal(_))
+        {
             return self.stop(context, &trouble);
         }
         let held_in = context.phase;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use manatee_client::{
-    BadPgUrl, LockError, PostgresError, ShardError, ShardName, ZoneId, ZooKeeperError,
+    BadPgUrl, DumpLockError, LockError, PostgresError, ShardError, ShardName, ZoneId,
+    ZooKeeperError,
 };
 use sapi_client::InstanceUuid;
 use sapi_client::manta::{FindError, MetadataError, MetadataProblem, PeersError};
@@ -153,6 +154,9 @@ pub enum InventoryError {
         /// Why not.
         source: Box<fash::StoreError>,
     },
+    /// Who keeps dumps away cannot be read.
+    #[error(transparent)]
+    DumpLock(#[from] DumpLockError),
     /// The list of shards makes no sense.
     #[error("SAPI's INDEX_MORAY_SHARDS cannot be used")]
     ShardList(#[source] MetadataProblem),
@@ -183,6 +187,7 @@ impl MayPass for InventoryError {
             // Servers come and go, and zones are half made for a moment.
             Self::Postgres { .. } | Self::UnknownPeer { .. } | Self::BrokenOff(_) => true,
             Self::Deployment(source) => source.may_pass(),
+            Self::DumpLock(source) => source.may_pass(),
             Self::Manta(_)
             | Self::Metadata(_)
             | Self::Peers(_)

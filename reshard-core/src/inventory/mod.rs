@@ -13,12 +13,13 @@ pub use self::drift::{Drift, DriftSeverity, Expected, drift};
 pub use self::error::InventoryError;
 pub use self::gather::gather;
 pub(crate) use self::gather::{manta_services, router_name};
-pub use self::ring::read_ring;
+pub use self::ring::{pnode_name, read_ring};
 pub(crate) use self::routers::AT_ONCE;
 pub use self::routers::{
     ClockReading, InstanceProbe, RouterProbe, RouterStatus, Stamped, StatusShard, probe_router,
 };
 pub(crate) use self::servers::free_bytes;
+pub(crate) use self::shard::zone_facts;
 
 use jiff::Timestamp;
 use manatee_client::{Peer, Role, ShardName};
@@ -92,14 +93,6 @@ pub struct RingFacts {
     pub hashing: KeyHash,
     /// Every shard with its vnodes.
     pub pnodes: Vec<PnodeFacts>,
-}
-
-impl RingFacts {
-    /// The vnodes of a shard; none if the ring does not have it.
-    pub fn vnodes_of(&self, shard: &ShardName) -> crate::VnodeSet {
-        let found = self.pnodes.iter().find(|pnode| pnode.host() == Some(shard.as_str()));
-        found.map(|pnode| pnode.vnodes.clone()).unwrap_or_default()
-    }
 }
 
 /// A pnode of the ring.

@@ -3,12 +3,30 @@
 use std::path::Path;
 
 use fash::{RingReader, UnpackOptions};
+use manatee_client::ShardName;
 use sapi_client::ImageUuid;
 use sapi_client::manta::MantaApplication;
 
 use super::{InventoryError, PnodeFacts, RingFacts};
+use crate::VnodeSet;
 use crate::deployment::Deployment;
 use crate::keys::KeyHash;
+
+/// The port in the names of pnodes, which electric-moray has built in.
+const PORT: u16 = 2020;
+
+/// A shard's name in rings, such as `tcp://1.moray.coal.joyent.us:2020`.
+pub fn pnode_name(shard: &ShardName) -> String {
+    format!("tcp://{shard}:{PORT}")
+}
+
+impl RingFacts {
+    /// The vnodes of a shard; `None` if the ring does not have it.
+    pub fn vnodes_of(&self, shard: &ShardName) -> Option<&VnodeSet> {
+        let pnode = pnode_name(shard);
+        self.pnodes.iter().find(|facts| facts.pnode == pnode).map(|facts| &facts.vnodes)
+    }
+}
 
 /// Reads the ring that SAPI names. Its image is downloaded once into the directory `cache`, and checked against IMGAPI's
 /// SHA-1 and size whenever it is read.

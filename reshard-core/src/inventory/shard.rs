@@ -100,7 +100,7 @@ async fn database_facts(
 }
 
 /// A zone, as VMAPI has it.
-pub(super) fn zone_facts(zone: &manta::Peer) -> Result<ZoneFacts, InventoryError> {
+pub(crate) fn zone_facts(zone: &manta::Peer) -> Result<ZoneFacts, InventoryError> {
     let uuid = zone.vm.uuid;
     Ok(ZoneFacts {
         place: crate::deployment::ZonePlace {

@@ -3,10 +3,12 @@
 mod chain;
 mod progress;
 mod restore;
+mod status;
 
 pub use self::chain::{ChainError, tail_of};
 pub use self::progress::{PeerProgress, Standing, follow};
 pub use self::restore::{Restore, RestoreError, restore_of};
+pub use self::status::{ChainStatus, PeerPlace, PeerStatus, RestoreStatus, chain_status};
 
 use manatee_client::ShardName;
 use sapi_client::{Attributes, ServiceUuid};

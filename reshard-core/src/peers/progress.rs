@@ -79,8 +79,8 @@ async fn standing(
             Ok(Some(restore)) if restore.done.is_none() => {
                 Standing::Away("its restore failed; its sitter tries again".to_owned())
             }
-            Ok(_) => Standing::Away(with_causes(&error)),
-            Err(restore) => Standing::Away(with_causes(&restore)),
+            // What runs neither does not tell of its restore either: that it does not run is what matters.
+            Ok(_) | Err(_) => Standing::Away(with_causes(&error)),
         },
     }
 }

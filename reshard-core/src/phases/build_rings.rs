@@ -15,9 +15,7 @@ use super::reserve_ring::Base;
 use super::router_work::{RINGS, Rings, keep_reserved};
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone};
-use crate::rings::{
-    self, NewRingImage, PlanRings, RingError, delete_ring_image, ensure_ring_image,
-};
+use crate::rings::{self, NewRingImage, delete_ring_image, ensure_ring_image};
 
 /// Makes the rings of the plan, proves them, and puts them into IMGAPI.
 pub struct BuildRings;
@@ -60,9 +58,7 @@ impl Phase for BuildRings {
                 "abort this plan and make a new one from the ring as it is now",
             ));
         }
-        let source = plan.source_pnode().map_err(RingError::from)?;
-        let moves = plan.moves().map_err(RingError::from)?;
-        let made = PlanRings::build(&fetched.ring, &source, &moves).map_err(RingError::from)?;
+        let made = plan.rings(&fetched.ring)?;
         let left_over = fetched.ring.vnodes_with_data().count();
         if left_over > 0 {
             context.note(format!(

@@ -5,11 +5,11 @@ use moray_client::{Client, ClientOptions, NodeInfo};
 use serde::{Deserialize, Serialize};
 
 use crate::VnodeSet;
-use crate::audit::pnode_of;
 use crate::canary::{
     Canary, Found, canaries_of, choose_directory, find_canary, remove_canary, write_canary,
 };
 use crate::executor::Context;
+use crate::inventory::pnode_name;
 use crate::phase::{OrTrouble, Trouble};
 use crate::plan::Plan;
 
@@ -85,9 +85,9 @@ pub(super) fn choose(plan: &Plan) -> Result<Vec<Planted>, Trouble> {
         // The directory itself is in another vnode, perhaps of a shard that has nothing to do with the plan.
         planted.extend(canaries.map(|canary| {
             let has = |set: &VnodeSet| set.contains(fash::Vnode::new(canary.vnode));
-            let before = has(&ring.vnodes_of(source)).then(|| pnode_of(source));
+            let before = ring.vnodes_of(source).is_some_and(has).then(|| pnode_name(source));
             let target = plan.targets.iter().find(|target| has(&target.vnodes));
-            let after = target.map_or_else(|| before.clone(), |it| Some(pnode_of(&it.name)));
+            let after = target.map_or_else(|| before.clone(), |it| Some(pnode_name(&it.name)));
             Planted { canary, before, after }
         }));
     }
@@ -96,7 +96,8 @@ pub(super) fn choose(plan: &Plan) -> Result<Vec<Planted>, Trouble> {
 
 /// The vnodes that the source keeps.
 pub(super) fn staying(plan: &Plan) -> VnodeSet {
-    plan.inventory.ring.vnodes_of(&plan.request.source).minus(&plan.moving())
+    let owned = plan.inventory.ring.vnodes_of(&plan.request.source);
+    owned.map(|vnodes| vnodes.minus(&plan.moving())).unwrap_or_default()
 }
 
 /// A client of the region's routers.

@@ -63,9 +63,10 @@ impl Phase for LockDumps {
         let patience = Duration::from_secs(context.knobs()?.wait_seconds);
         let waiting = Waiting {
             what: "running dumps to end".to_owned(),
-            you_can:
-                "look at them with `reshard dumps`; a dump that hangs can be killed in its zone"
-                    .to_owned(),
+            you_can: format!(
+                "look at them with `reshard dumps {}`; a dump that hangs can be killed in its zone",
+                context.plan().request.source
+            ),
         };
         context.wait(waiting, patience, || no_dump_runs(context)).await
     }

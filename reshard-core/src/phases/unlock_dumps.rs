@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use manatee_client::Shard;
 
 use super::lock_dumps::{LOCKED_SINCE, release};
-use crate::dumps::{Schedule, dump_schedule, missed_dumps};
+use crate::deployment::ZonePlace;
+use crate::dumps::{Schedule, find_schedules, missed_dumps};
 use crate::executor::Context;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 
@@ -64,19 +65,15 @@ impl Phase for UnlockDumps {
 
 /// When dumps begin: as a zone of the source tells, or every night, as Manta's images have it.
 async fn schedules(context: &Context) -> Result<Vec<Schedule>, Trouble> {
-    for peer in &context.plan().inventory.source.peers {
-        match dump_schedule(context.deployment(), &peer.zone.place).await {
-            Ok(found) if !found.is_empty() => return Ok(found),
-            Ok(_) => {}
-            Err(error) => {
-                context.note(format!(
-                    "the zone {} does not tell its times of dumps: {error}",
-                    peer.zone.alias
-                ))?;
-            }
-        }
+    let peers = &context.plan().inventory.source.peers;
+    let places: Vec<ZonePlace> = peers.iter().map(|peer| peer.zone.place.clone()).collect();
+    let found = find_schedules(context.deployment(), &places).await;
+    for (zone, why) in &found.silent {
+        context.note(format!("the zone {zone} does not tell its times of dumps: {why}"))?;
     }
-    let nightly = Schedule::nightly();
-    context.note(format!("no zone tells when it dumps: taken to be {nightly}, Manta's own"))?;
-    Ok(vec![nightly])
+    if found.assumed {
+        let nightly = Schedule::nightly();
+        context.note(format!("no zone tells when it dumps: taken to be {nightly}, Manta's own"))?;
+    }
+    Ok(found.schedules)
 }

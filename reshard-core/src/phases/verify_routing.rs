@@ -17,10 +17,11 @@ use moray_client::{Client, ClientOptions};
 
 use super::canaries::{CANARIES, Planted, find, routers, staying, write};
 use crate::audit::{
-    Expected, RouterAddress, RouterAudit, audit_router, existing_keys, pnode_of, router_addresses,
+    Expected, RouterAddress, RouterAudit, audit_router, existing_keys, router_addresses,
     sample_keys,
 };
 use crate::executor::Context;
+use crate::inventory::pnode_name;
 use crate::journal::Progress;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::rows::{Split, connect_primary, end_of_copying};
@@ -129,7 +130,7 @@ async fn sample(context: &Context) -> Result<Vec<Expected>, Trouble> {
         let primary = primary.or_trouble(format!("the primary of {shard} cannot be asked"))?;
         let keys = sample_keys(&primary, hash, &vnodes, SAMPLE).await;
         let keys = keys.or_trouble(format!("no keys can be taken from {shard}"))?;
-        let pnode = pnode_of(shard);
+        let pnode = pnode_name(shard);
         expected.extend(keys.into_iter().map(|key| Expected { key, pnode: pnode.clone() }));
     }
     Ok(expected)

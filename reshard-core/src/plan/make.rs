@@ -6,14 +6,13 @@ use fash::Vnode;
 use jiff::Timestamp;
 use manatee_client::ShardName;
 
-use super::pnodes::pnode_name;
 use super::select::{Weight, select, weights};
 use super::{
     Balance, Costs, NewZone, PLAN_VERSION, Plan, PlanError, PlanUuid, Request, Target, actions,
     place, predict, risks,
 };
 use crate::VnodeSet;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, pnode_name};
 
 /// New shards of one plan.
 const MOST_SHARDS: u32 = 16;
@@ -123,9 +122,8 @@ fn source_vnodes<'a>(
     request: &Request,
     inventory: &'a Inventory,
 ) -> Result<&'a VnodeSet, PlanError> {
-    let pnode = pnode_name(&request.source);
-    let found = inventory.ring.pnodes.iter().find(|facts| facts.pnode == pnode);
-    found.map(|facts| &facts.vnodes).ok_or(PlanError::NotInRing { pnode })
+    let not_in_ring = || PlanError::NotInRing { pnode: pnode_name(&request.source) };
+    inventory.ring.vnodes_of(&request.source).ok_or_else(not_in_ring)
 }
 
 fn balance(

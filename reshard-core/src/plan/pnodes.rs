@@ -5,14 +5,7 @@ use manatee_client::ShardName;
 
 use super::{Plan, Target};
 use crate::VnodeSet;
-
-/// The port in the names of pnodes, which electric-moray has built in.
-const PORT: u16 = 2020;
-
-/// A shard's name in the ring, such as `tcp://1.moray.coal.joyent.us:2020`.
-pub(super) fn pnode_name(shard: &ShardName) -> String {
-    format!("tcp://{shard}:{PORT}")
-}
+use crate::inventory::pnode_name;
 
 fn pnode_of(shard: &ShardName) -> Result<Pnode, EmptyPnode> {
     pnode_name(shard).parse()

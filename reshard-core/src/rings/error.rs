@@ -11,6 +11,7 @@ use sapi_client::manta::{FindError, MetadataError, MetadataProblem};
 use super::RingMismatch;
 use crate::deployment::DeploymentError;
 use crate::phase::{LOOK, MayPass, Trouble};
+use crate::plan::PlanUuid;
 
 /// Something about the ring is not as it should be, or could not be asked or done.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +81,22 @@ pub enum RingError {
         /// What it should be after the change.
         new: String,
     },
+    /// A ring is not the one that a plan was made from.
+    #[error("this is not the ring that plan {plan} was made from: {difference}")]
+    OtherRing {
+        /// The plan.
+        plan: PlanUuid,
+        /// What is different.
+        difference: String,
+    },
+    /// The stamp in an image names no image.
+    #[error("the stamp in {path} names the image {names:?}, which is no UUID", path = .path.display())]
+    BadStamp {
+        /// The file.
+        path: PathBuf,
+        /// What it names.
+        names: String,
+    },
     /// Work on a ring ended in a panic.
     #[error("the work on a ring broke down")]
     Broken(#[from] tokio::task::JoinError),
@@ -103,6 +120,8 @@ impl MayPass for RingError {
             | Self::Mismatch(_)
             | Self::WrongImage { .. }
             | Self::Foreign { .. }
+            | Self::OtherRing { .. }
+            | Self::BadStamp { .. }
             | Self::Broken(_) => false,
         }
     }
@@ -117,7 +136,9 @@ impl MayPass for RingError {
                 "find out who changed it (manta-adm, manta-shardadm, another plan). If the change stays, abort this plan and \
                  make a new one; if not, put the old value back, then `reshard resume`"
             }
-            Self::Mismatch(_) => "abort this plan and make a new one from the ring as it is now",
+            Self::Mismatch(_) | Self::OtherRing { .. } => {
+                "abort this plan and make a new one from the ring as it is now"
+            }
             Self::WrongImage { .. } | Self::Import(ImportError::Conflict(_)) => {
                 "see what made the image (`sdc-imgadm get IMAGE`), remove it if nothing needs it, then `reshard resume`"
             }
@@ -133,6 +154,7 @@ impl MayPass for RingError {
             | Self::Manifest(_)
             | Self::Pnode(_)
             | Self::Lock(_)
+            | Self::BadStamp { .. }
             | Self::Broken(_) => LOOK,
         };
         remedy.to_owned()

@@ -161,7 +161,7 @@ pub fn remove_work(directory: &Path) -> Result<(), RingError> {
     remove(directory)
 }
 
-fn file_of(manifest: &Image) -> Result<(Sha1Hex, u64), RingError> {
+pub(super) fn file_of(manifest: &Image) -> Result<(Sha1Hex, u64), RingError> {
     let file = manifest.files.first().ok_or_else(|| RingError::WrongImage {
         image: manifest.uuid,
         problem: "has no file".to_owned(),
@@ -170,7 +170,7 @@ fn file_of(manifest: &Image) -> Result<(Sha1Hex, u64), RingError> {
 }
 
 /// Unpacks an image anew and reads the ring. The unpacking audits it: every vnode once, nothing missing.
-fn read_image(
+pub(super) fn read_image(
     file: &Path,
     directory: &Path,
     expected: Option<(String, u64)>,

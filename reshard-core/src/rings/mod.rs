@@ -5,11 +5,13 @@
 //! [`crate::Reservation::Ring`] keeps other plans from doing any of this meanwhile.
 
 mod build;
+mod by_hand;
 mod error;
 mod images;
 mod metadata;
 
 pub use self::build::{PlanRings, RingMismatch, audit_read_only, audit_target};
+pub use self::by_hand::{RingFile, fetch_ring_directory, read_directory};
 pub use self::error::RingError;
 pub use self::images::{
     FetchedRing, NewRingImage, delete_ring_image, ensure_ring_image, fetch_ring, remove_work,

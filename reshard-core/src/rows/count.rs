@@ -1,12 +1,14 @@
 //! Counting the rows of a shard by who keeps them.
 
+use std::future::ready;
+
 use manatee_client::ShardName;
 use serde::{Deserialize, Serialize};
 
 use super::RowsError;
 use super::scan::Scan;
 use super::split::Split;
-use super::tables::Table;
+use super::tables::{Table, list_tables};
 use crate::deployment::Database;
 
 /// The rows of a table at one shard.
@@ -32,6 +34,59 @@ impl TableCount {
     pub fn kept_at(&self, holder: &ShardName) -> u64 {
         self.kept_by.iter().filter(|(shard, _)| shard == holder).map(|(_, rows)| rows).sum()
     }
+}
+
+/// The rows of all sharded tables of a shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardCount {
+    /// The shard.
+    pub shard: ShardName,
+    /// The address of the peer that was read.
+    pub peer: String,
+    /// Its tables.
+    pub tables: Vec<TableCount>,
+}
+
+impl ShardCount {
+    /// How many rows are kept by other shards.
+    pub fn ghosts(&self) -> u64 {
+        self.tables.iter().map(|table| table.ghosts_at(&self.shard)).sum()
+    }
+}
+
+/// How far a count is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountProgress {
+    /// The table that is read.
+    pub table: String,
+    /// Its pages that were read.
+    pub done: u64,
+    /// All its pages.
+    pub total: u64,
+}
+
+/// Counts the rows of all sharded tables of a shard, every one of them. The database should be that of the peer which is hurt
+/// least ([`crate::rows::measuring_peer`]); what it has not replayed yet is not seen.
+///
+/// # Errors
+///
+/// [`RowsError`]
+pub async fn count_shard(
+    database: &Database,
+    shard: &ShardName,
+    split: &Split,
+    on_progress: &(dyn Fn(CountProgress) + Send + Sync),
+) -> Result<ShardCount, RowsError> {
+    let mut tables = Vec::new();
+    for table in &list_tables(database).await?.sharded {
+        let told = |done, total| {
+            on_progress(CountProgress { table: table.name.clone(), done, total });
+            ready(Ok::<_, RowsError>(()))
+        };
+        tables.push(count_rows(database, table, split, told).await?);
+    }
+    let peer = database.endpoint().host.clone();
+    Ok(ShardCount { shard: shard.clone(), peer, tables })
 }
 
 /// Counts the rows of a table, every one of them. `on_progress` is told how many of the pages are read, and may wait; it

@@ -69,6 +69,12 @@ pub enum RowsError {
         /// Their identifiers.
         ids: String,
     },
+    /// A ring does not tell which shard keeps which rows.
+    #[error("the ring {problem}")]
+    Ring {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// There is no proof that a row may be deleted.
     #[error(transparent)]
     Unproven(Box<Unproven>),
@@ -114,6 +120,7 @@ impl MayPass for RowsError {
             Self::NotPrimary { .. } | Self::Lag { .. } => true,
             Self::PgUrl { .. }
             | Self::Odd { .. }
+            | Self::Ring { .. }
             | Self::UnknownShard { .. }
             | Self::NotCopies { .. }
             | Self::Unproven(_) => false,
@@ -141,6 +148,7 @@ impl MayPass for RowsError {
             | Self::PgUrl { .. }
             | Self::Lag { .. }
             | Self::Odd { .. }
+            | Self::Ring { .. }
             | Self::UnknownShard { .. } => LOOK.to_owned(),
         }
     }

@@ -17,7 +17,7 @@ mod tables;
 
 pub use self::connect::{connect_primary, measuring_peer, sync_lag};
 pub use self::copies::{DroppedTable, copies_to_drop, drop_copy};
-pub use self::count::{TableCount, count_rows};
+pub use self::count::{CountProgress, ShardCount, TableCount, count_rows, count_shard};
 pub use self::error::{RowsError, Unproven};
 pub use self::ghosts::{Ghost, GhostSweep, Keepers, delete_proven};
 pub use self::proof::{InvalidSnapshot, ProofPoints, SeenRow, Snapshot, end_of_copying};

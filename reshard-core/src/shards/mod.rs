@@ -3,6 +3,7 @@
 mod establish;
 mod freeze;
 mod membership;
+mod overview;
 mod ready;
 mod registration;
 mod sitters;
@@ -14,6 +15,7 @@ pub use self::freeze::{freeze_for_plan, frozen_for_plan, unfreeze_for_plan};
 pub use self::membership::{
     MembershipError, Moved, ONE_NODE_WRITE_MODE, alias, check_instance, membership, move_instance,
 };
+pub use self::overview::{FreezeSeen, Listed, ShardOverview, listed_in, shard_overview};
 pub use self::ready::{NotReady, primary_ready};
 pub use self::registration::registration_path;
 pub use self::sitters::{MovingPeer, move_peer, start_sitter, stop_sitter};

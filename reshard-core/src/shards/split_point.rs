@@ -10,26 +10,11 @@ pub struct SplitPoint {
     /// The source.
     pub source: ShardName,
     /// The primary's position: the new peers have replayed all of it.
-    #[serde(with = "lsn_text")]
     pub lsn: Lsn,
     /// `txid_current_snapshot()` of the primary, just before: `xmin:xmax:list`.
     pub snapshot: String,
     /// When it was taken.
     pub at: Timestamp,
-}
-
-mod lsn_text {
-    use manatee_client::Lsn;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
-    pub(super) fn serialize<S: Serializer>(lsn: &Lsn, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(lsn)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Lsn, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
-    }
 }
 
 #[cfg(test)]

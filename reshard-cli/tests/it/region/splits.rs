@@ -1,6 +1,6 @@
 //! Splits of every kind, to their end, under load.
 
-use reshard_core::{Ended, Layout, Report, Request, Selection, Store, phases};
+use reshard_core::{Controls, Ended, Layout, Report, Request, Selection, Store, phases};
 
 use super::started::{Region, half, small};
 
@@ -30,6 +30,22 @@ async fn one_shard_becomes_four_by_count() {
     let region = Region::start(small(), 100.0).await;
     let request = Request { new_shards: 3, ..half(&region) };
     split(&region, request).await;
+    region.end_without_ghosts().await;
+}
+
+/// Whoever asks for a pause while writes are refused gets it when they flow again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_waits_for_the_end_of_the_write_block() {
+    let region = Region::start(small(), 100.0).await;
+    let store = region.plan("paused.plan", half(&region)).await;
+    let pause_before = Some("drain".to_owned());
+    store.set_controls(&Controls { pause_before, ..Controls::default() }).unwrap();
+    let executor = region.executor(&store, phases::rfd103()).await;
+    let ended = executor.run().await.unwrap();
+    assert_eq!(ended, Ended::Paused { phase: "verify-routing".to_owned() });
+    let report = Report::of(&*store, &phases::rfd103()).unwrap();
+    assert!(report.write_block.measured_seconds.is_some(), "{:?}", report.write_block);
+    assert_eq!(executor.run().await.unwrap(), Ended::Done);
     region.end_without_ghosts().await;
 }
 

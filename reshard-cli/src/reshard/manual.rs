@@ -1,0 +1,53 @@
+//! `reshard completions`, `reshard man`.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::Cli;
+use super::error::{Error, Result};
+use crate::manual;
+use crate::output::Output;
+
+/// Print a script that completes reshard's commands and options in a shell
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  reshard completions bash > ~/.local/share/bash-completion/completions/reshard")]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
+}
+
+impl CompletionsArgs {
+    pub(super) fn run(self, out: &mut Output) -> Result<()> {
+        Ok(manual::completions(self.shell, Cli::command(), out)?)
+    }
+}
+
+/// Print the man page of a command, or write all man pages
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard man ring audit | man -l -
+  reshard man --directory ~/.local/share/man/man1 && man reshard-plan-new")]
+pub(super) struct ManArgs {
+    /// The command, such as: plan new [default: reshard itself]
+    #[arg(conflicts_with = "directory")]
+    command: Vec<String>,
+    /// Write the pages of all commands to this directory; it is created if need be
+    #[arg(long, value_name = "DIR")]
+    directory: Option<PathBuf>,
+}
+
+impl ManArgs {
+    pub(super) fn run(self, out: &mut Output) -> Result<()> {
+        if let Some(directory) = self.directory {
+            let written = manual::write_pages(Cli::command(), &directory);
+            return written.map_err(|source| Error::Man { directory, source });
+        }
+        match manual::page(Cli::command(), &self.command, out)? {
+            None => Ok(()),
+            Some(name) => Err(Error::NoCommand { name }),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! `reshard rows`: whose the rows of a shard are, and the step that deletes those that it does not own any more.
+
+use std::io::Write;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use manatee_client::ShardName;
+use reshard_core::rows::{
+    CountProgress, ShardCount, Split, connect_primary, count_shard, measuring_peer,
+};
+use reshard_core::{Database, Deployment, PhaseState, Store, read_ring};
+use sapi_client::ImageUuid;
+use serde::Serialize;
+
+use super::by_hand::{self, RowsStep};
+use super::error::{Error, Result};
+use super::format::Format;
+use super::place::{Cache, PlanFile, Region};
+use crate::exit;
+use crate::output::Output;
+use crate::progress::spinner;
+
+/// The longest time that one statement may take.
+const STATEMENT: Duration = Duration::from_mins(1);
+/// The phase from which on rows of moved vnodes belong to the new shards.
+const MOVED: &str = "publish-ring";
+
+/// The rows
+#[derive(Subcommand, Debug)]
+pub(super) enum RowsCommand {
+    Count(CountArgs),
+    Verify(VerifyArgs),
+    #[command(flatten)]
+    Step(RowsStep),
+}
+
+impl RowsCommand {
+    pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
+        match self {
+            Self::Count(args) => args.run(out).await.map(|()| exit::SUCCESS),
+            Self::Verify(args) => args.run(out).await,
+            Self::Step(step) => by_hand::run(step, out).await,
+        }
+    }
+}
+
+/// Which peer is read.
+#[derive(Args, Clone, Copy, Debug)]
+struct From {
+    /// Read from the primary, not from the last peer of the chain
+    #[arg(long)]
+    primary: bool,
+}
+
+impl From {
+    /// Counts the rows of a shard, with progress on standard error.
+    async fn count(
+        self,
+        deployment: &Deployment,
+        shard: &ShardName,
+        split: &Split,
+    ) -> Result<ShardCount> {
+        let database = if self.primary {
+            connect_primary(deployment, shard, STATEMENT).await?
+        } else {
+            Database::connect(&measuring_peer(deployment, shard).await?, STATEMENT).await?
+        };
+        let bar = spinner();
+        let on_progress = |progress: CountProgress| {
+            let CountProgress { table, done, total } = progress;
+            bar.set_message(format!("counting {table} of {shard}: {done} of {total} pages"));
+        };
+        let counted = count_shard(&database, shard, split, &on_progress).await;
+        bar.finish_and_clear();
+        Ok(counted?)
+    }
+}
+
+/// Count the rows of a shard by their owners in the ring that SAPI names
+///
+/// Every row is read, a few megabytes at a time, from the last peer of the chain. Rows without a _vnode are counted where
+/// their keys belong. Those that other shards own are ghosts.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  reshard rows count 2.moray.coal.joyent.us")]
+pub(super) struct CountArgs {
+    /// The shard
+    shard: ShardName,
+    #[command(flatten)]
+    region: Region,
+    #[command(flatten)]
+    cache: Cache,
+    #[command(flatten)]
+    from: From,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// A count, and by which ring.
+#[derive(Serialize)]
+struct Counted {
+    ring: ImageUuid,
+    #[serde(flatten)]
+    count: ShardCount,
+}
+
+impl CountArgs {
+    async fn run(self, out: &mut Output) -> Result<()> {
+        let deployment = self.region.connect().await?;
+        let manta = deployment.sapi()?.find_manta().await?;
+        let ring = read_ring(&deployment, &manta, &self.cache.directory).await?;
+        let split = Split::of_ring(&ring, &self.shard)?;
+        let count = self.from.count(&deployment, &self.shard, &split).await?;
+        if self.output.is_json() {
+            return Ok(out.json(&Counted { ring: ring.image, count })?);
+        }
+        writeln!(out, "{} at {}\nby the ring {}", count.shard, count.peer, ring.image)?;
+        show(&[count], out)
+    }
+}
+
+/// Prove that no shard of a plan has rows that another owns; exit status 2 if one has
+///
+/// Every row of the source and the new shards is read.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  reshard rows verify split.plan")]
+pub(super) struct VerifyArgs {
+    #[command(flatten)]
+    file: PlanFile,
+    #[command(flatten)]
+    region: Region,
+    #[command(flatten)]
+    from: From,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// What a verification found.
+#[derive(Serialize)]
+struct Verified {
+    ghosts: u64,
+    shards: Vec<ShardCount>,
+}
+
+impl VerifyArgs {
+    async fn run(self, out: &mut Output) -> Result<u8> {
+        let store = self.file.open()?;
+        let moved =
+            store.phases()?.get(MOVED).is_some_and(|record| record.state == PhaseState::Done);
+        if !moved {
+            return Err(Error::NotMoved { phase: MOVED });
+        }
+        let deployment = self.region.connect().await?;
+        let split = Split::of(&store.plan()?);
+        let mut shards = Vec::new();
+        for shard in split.shards() {
+            shards.push(self.from.count(&deployment, shard, &split).await?);
+        }
+        let ghosts = shards.iter().map(ShardCount::ghosts).sum();
+        if self.output.is_json() {
+            out.json(&Verified { ghosts, shards })?;
+        } else {
+            show(&shards, out)?;
+            writeln!(out, "{ghosts} ghost rows")?;
+        }
+        Ok(if ghosts == 0 { exit::SUCCESS } else { exit::DAMAGED })
+    }
+}
+
+fn show(counts: &[ShardCount], out: &mut Output) -> Result<()> {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(["SHARD", "TABLE", "OWN", "GHOSTS", "NO _VNODE"]);
+    for count in counts {
+        let name = count.shard.as_str();
+        let short = name.split('.').next().unwrap_or(name);
+        for of in &count.tables {
+            table.add_row([
+                short.to_owned(),
+                of.table.clone(),
+                of.kept_at(&count.shard).to_string(),
+                of.ghosts_at(&count.shard).to_string(),
+                of.without_vnode.to_string(),
+            ]);
+        }
+    }
+    writeln!(out, "{}", table.trim_fmt())?;
+    for count in counts {
+        for of in &count.tables {
+            let ghosts =
+                of.kept_by.iter().filter(|(keeper, rows)| *keeper != count.shard && *rows > 0);
+            for (keeper, rows) in ghosts {
+                writeln!(out, "{rows} rows of {} at {} are {keeper}'s", of.table, count.shard)?;
+            }
+        }
+    }
+    Ok(())
+}

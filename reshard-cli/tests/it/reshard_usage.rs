@@ -1,0 +1,78 @@
+//! What `reshard` says about command lines that are wrong or ask for help, its completions and man pages.
+
+use crate::sealed::Sealed;
+
+#[test]
+fn a_wrong_command_line_has_status_1_and_says_why_on_standard_error() {
+    let sealed = Sealed::new();
+    for (line, why) in [
+        ("", "Usage: reshard <COMMAND>"),
+        ("bogus", "unrecognized subcommand 'bogus'"),
+        ("peers show", "<SHARD>"),
+        ("shard show not-a-shard/", "invalid value"),
+        ("rows verify", "<PLAN>"),
+        ("dumps 1.moray.a.b --since yesterday", "invalid value 'yesterday'"),
+        ("ring fetch", "<DIRECTORY>"),
+        ("ring fetch ring --image x", "invalid value 'x'"),
+        ("ring remap a b c --read-only --handover", "cannot be used with"),
+        ("ring pack a b --no-stamp --image f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d", "cannot be used"),
+        ("ring upload", "<FILE>"),
+        ("ring audit -o yaml", "[possible values: table, json]"),
+        ("man plan --directory pages", "cannot be used with"),
+        ("man plan bogus", "there is no command bogus"),
+        ("completions tcsh", "[possible values: bash"),
+        ("ring pack none none.tgz", "none"),
+        ("ring upload none.tgz", "none.tgz"),
+        ("dump-lock show", "reshard.toml"),
+        ("rows verify none.plan", "none.plan"),
+    ] {
+        let stderr = sealed.reshard(line).refused();
+        assert!(stderr.contains(why), "reshard {line}: {stderr}");
+    }
+}
+
+#[test]
+fn man_pages_and_completions_cover_every_command() {
+    let sealed = Sealed::new();
+    assert_eq!(sealed.reshard("man --directory pages").quiet(), "");
+    for page in ["reshard.1", "reshard-plan-new.1", "reshard-ring-audit.1", "reshard-dumps.1"] {
+        let text = std::fs::read_to_string(sealed.path().join("pages").join(page)).unwrap();
+        assert!(text.contains(".TH"), "{page}");
+    }
+    let page = sealed.reshard("man rows verify").quiet();
+    assert!(page.contains(".TH reshard-rows-verify") && page.contains("exit status 2"), "{page}");
+    assert!(sealed.reshard("man").quiet().contains(".TH reshard "));
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = sealed.reshard(&format!("completions {shell}")).quiet();
+        assert!(script.contains("dump-lock"), "{shell}");
+    }
+    assert_eq!(sealed.bash("reshard completions bash > script && bash -n script").quiet(), "");
+}
+
+#[test]
+fn a_reader_that_has_read_enough_is_no_failure() {
+    let run = Sealed::new().bash("set -o pipefail; reshard completions zsh | head -n 1");
+    assert_eq!(run.quiet().lines().count(), 1);
+}
+
+#[test]
+fn every_verb_without_a_plan_shows_an_example() {
+    let sealed = Sealed::new();
+    for verb in [
+        "peers show",
+        "shard show",
+        "dumps",
+        "ring audit",
+        "ring fetch",
+        "ring remap",
+        "ring pack",
+        "ring upload",
+        "rows count",
+        "rows verify",
+        "completions",
+        "man",
+    ] {
+        let help = sealed.reshard(&format!("{verb} --help")).quiet();
+        assert!(help.contains(&format!("  reshard {verb}")), "{help}");
+    }
+}

@@ -1,0 +1,216 @@
+//! Rings as directories and files of one's own, for those who go by hand.
+
+use std::path::{Path, PathBuf};
+
+use fash::{Ring, RingReader, Stamp, UnpackOptions, unpack};
+use jiff::Timestamp;
+use sapi_client::imgapi::{Image, Imgapi, ImportOptions, LocalFile, NewImage};
+use sapi_client::{AccountUuid, ImageUuid};
+use uuid::Uuid;
+
+use super::images::{file_of, read_image};
+use super::{FetchedRing, PlanRings, RingError};
+use crate::deployment::AnyTransport;
+use crate::inventory::RingFacts;
+use crate::keys::KeyHash;
+use crate::plan::Plan;
+
+/// Fetches a ring into a directory that must not be there yet, or be empty: downloads the image, checks it against its manifest,
+/// and unpacks it. The directory appears when all of this is done, and is a LevelDB ring that `fash` reads.
+///
+/// # Errors
+///
+/// [`RingError`]; then there is no directory.
+pub async fn fetch_ring_directory(
+    imgapi: &Imgapi<AnyTransport>,
+    image: ImageUuid,
+    directory: &Path,
+) -> Result<FetchedRing, RingError> {
+    let manifest = imgapi.get_image(image).await?;
+    let (sha1, size) = file_of(&manifest)?;
+    let beside = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let beside = beside.unwrap_or(Path::new("."));
+    let work = tempfile::tempdir_in(beside)
+        .map_err(|source| RingError::File { path: beside.to_owned(), source })?;
+    let file = work.path().join("image.tgz");
+    imgapi.download_image_file(&manifest, &file).await?;
+    let (directory, expected) = (directory.to_owned(), sha1.to_string());
+    let read = move || {
+        let options = UnpackOptions {
+            expected_sha1: Some(expected),
+            expected_size: Some(size),
+            ..UnpackOptions::default()
+        };
+        unpack(&file, &directory, &options)?;
+        read_directory(&directory)
+    };
+    let (ring, stamp) = tokio::task::spawn_blocking(read).await??;
+    Ok(FetchedRing { ring, stamp, sha1, size })
+}
+
+/// Reads a ring in a directory, and its stamp.
+///
+/// # Errors
+///
+/// [`RingError`]
+pub fn read_directory(directory: &Path) -> Result<(Ring, Option<Stamp>), RingError> {
+    let ring = RingReader::open(directory)?.load()?;
+    Ok((ring, Stamp::read(directory)?))
+}
+
+impl Plan {
+    /// The rings that the plan needs, made of the ring that it was made from.
+    ///
+    /// # Errors
+    ///
+    /// [`RingError::OtherRing`] if `base` is another; [`RingError::Mismatch`]
+    pub fn rings(&self, base: &Ring) -> Result<PlanRings, RingError> {
+        if let Some(difference) = difference(&self.inventory.ring, base) {
+            return Err(RingError::OtherRing { plan: self.uuid, difference });
+        }
+        Ok(PlanRings::build(base, &self.source_pnode()?, &self.moves()?)?)
+    }
+}
+
+/// In what a ring is not the one that was inventoried.
+fn difference(facts: &RingFacts, ring: &Ring) -> Option<String> {
+    if facts.hashing != KeyHash::of(ring) {
+        return Some("it hashes keys otherwise, or has another number of vnodes".to_owned());
+    }
+    for known in &facts.pnodes {
+        let there = known.pnode.parse().ok().and_then(|pnode| ring.vnodes_of(&pnode).ok());
+        let Some(there) = there else { return Some(format!("it does not have {}", known.pnode)) };
+        if !known.vnodes.iter().eq(there) {
+            return Some(format!("{} has other vnodes in it", known.pnode));
+        }
+    }
+    let new = ring
+        .pnodes()
+        .iter()
+        .find(|pnode| facts.pnodes.iter().all(|known| known.pnode != pnode.as_str()))?;
+    Some(format!("it has {new} too"))
+}
+
+/// A file with a ring's image, which was unpacked, audited and read.
+#[derive(Clone, Debug)]
+pub struct RingFile {
+    /// The file.
+    pub path: PathBuf,
+    /// The ring in it.
+    pub ring: Ring,
+    /// Its stamp.
+    pub stamp: Option<Stamp>,
+    /// What its image is called: as the stamp says, for routers tell by the stamp which image they have; or something new.
+    pub image: ImageUuid,
+}
+
+impl RingFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// [`RingError`]; [`RingError::BadStamp`] if the stamp names no image.
+    pub async fn read(path: &Path) -> Result<Self, RingError> {
+        let unusable = |source| RingError::File { path: path.to_owned(), source };
+        let work = tempfile::tempdir().map_err(unusable)?;
+        let (file, place) = (path.to_owned(), work.path().join("ring"));
+        let read = move || read_image(&file, &place, None);
+        let (ring, stamp) = tokio::task::spawn_blocking(read).await??;
+        let image = match &stamp {
+            None => Uuid::new_v4().into(),
+            Some(stamp) => stamp.image_uuid.parse().map_err(|_| RingError::BadStamp {
+                path: path.to_owned(),
+                names: stamp.image_uuid.clone(),
+            })?,
+        };
+        Ok(Self { path: path.to_owned(), ring, stamp, image })
+    }
+
+    /// Imports it as a ring's image and activates it, wherever an earlier try ended. SAPI does not name it by that.
+    ///
+    /// # Errors
+    ///
+    /// [`RingError::Import`]: another image of this UUID is left alone; [`RingError`]
+    pub async fn import(
+        &self,
+        imgapi: &Imgapi<AnyTransport>,
+        owner: AccountUuid,
+        now: Timestamp,
+    ) -> Result<Image, RingError> {
+        // As the stamp has it, so that trying again is the same.
+        let date = self.stamp.as_ref().and_then(|stamp| stamp.date.parse().ok()).unwrap_or(now);
+        let version = date.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let manifest = NewImage::ring(self.image, owner, &version)?;
+        let unreadable = |source| RingError::File { path: self.path.clone(), source };
+        let file = LocalFile::open(&self.path).await.map_err(unreadable)?;
+        Ok(imgapi.import_image(&manifest, &file, ImportOptions::default()).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fash::{Algorithm, Move, Vnode, VnodeData, create_ring, pack};
+
+    use super::*;
+    use crate::inventory::PnodeFacts;
+
+    fn ring() -> Ring {
+        let pnodes = ["tcp://1.moray.a.b:2020", "tcp://2.moray.a.b:2020"];
+        Ring::create(Algorithm::Sha256, 64, pnodes.map(|pnode| pnode.parse().unwrap())).unwrap()
+    }
+
+    fn facts(ring: &Ring) -> RingFacts {
+        let pnodes = ring.pnodes().iter().map(|pnode| PnodeFacts {
+            pnode: pnode.to_string(),
+            vnodes: ring.vnodes_of(pnode).unwrap().into_iter().collect(),
+        });
+        RingFacts {
+            image: Uuid::nil().into(),
+            sha1: String::new(),
+            size: 0,
+            imgapi: String::new(),
+            vnode_count: ring.vnode_count(),
+            hashing: KeyHash::of(ring),
+            pnodes: pnodes.collect(),
+        }
+    }
+
+    #[test]
+    fn another_ring_than_the_plans_is_noticed() {
+        let facts = facts(&ring());
+        assert_eq!(difference(&facts, &ring()), None);
+        let mut marked = ring();
+        marked.set_data(&[Vnode::new(3)], VnodeData::read_only()).unwrap();
+        assert_eq!(difference(&facts, &marked), None, "who owns what is the same");
+        let mut moved = ring();
+        let to = "tcp://3.moray.a.b:2020".parse().unwrap();
+        moved.remap(&[Move { vnodes: vec![Vnode::new(0)], to }]).unwrap();
+        let found = difference(&facts, &moved).unwrap();
+        assert_eq!(found, "tcp://1.moray.a.b:2020 has other vnodes in it");
+        let other = Ring::create(Algorithm::Sha256, 32, ["a".parse().unwrap()]).unwrap();
+        assert!(difference(&facts, &other).unwrap().contains("hashes"));
+    }
+
+    #[tokio::test]
+    async fn the_stamp_names_the_image() {
+        let work = tempfile::tempdir().unwrap();
+        let at = work.path().join("ring");
+        create_ring(&at, &ring()).unwrap();
+        let packed = |name: &str, stamp: Option<&Stamp>| {
+            let file = work.path().join(name);
+            pack(&at, &file, stamp).unwrap();
+            file
+        };
+        let mut stamp = Stamp {
+            image_uuid: "f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d".to_owned(),
+            date: "2024-05-06T07:08:09Z".to_owned(),
+            source_zone: "a zone".to_owned(),
+        };
+        let read = RingFile::read(&packed("stamped", Some(&stamp))).await.unwrap();
+        assert_eq!((read.ring, read.image.to_string()), (ring(), stamp.image_uuid));
+        assert_eq!(RingFile::read(&packed("bare", None)).await.unwrap().stamp, None);
+        stamp.image_uuid = "none".to_owned();
+        let error = RingFile::read(&packed("wrong", Some(&stamp))).await.unwrap_err();
+        assert!(matches!(error, RingError::BadStamp { .. }), "{error}");
+    }
+}
