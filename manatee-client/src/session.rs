@@ -329,9 +329,10 @@ fn translate(error: zookeeper::Error, path: &str) -> ZooKeeperError {
         zookeeper::Error::NodeExists => ZooKeeperError::NodeExists { path },
         zookeeper::Error::BadVersion => ZooKeeperError::BadVersion { path },
         zookeeper::Error::NotEmpty => ZooKeeperError::NotEmpty { path },
-        zookeeper::Error::ConnectionLoss | zookeeper::Error::Timeout => {
-            ZooKeeperError::ConnectionLoss { path }
-        }
+        // What the library has no kind for comes from the connection: a broken socket, a server that went silent.
+        zookeeper::Error::ConnectionLoss
+        | zookeeper::Error::Timeout
+        | zookeeper::Error::Custom(_) => ZooKeeperError::ConnectionLoss { path },
         zookeeper::Error::SessionExpired
         | zookeeper::Error::SessionMoved
         | zookeeper::Error::ClientClosed => ZooKeeperError::SessionExpired,

@@ -1,6 +1,6 @@
 //! Two plans at a time: both prepare, one after the other changes the ring.
 
-use reshard_core::{Controls, Ended, PhaseState, Request, Store, phases};
+use reshard_core::{Controls, Ended, PhaseState, PlanState, Request, Store, phases};
 
 use super::started::{Region, half, small};
 
@@ -28,6 +28,8 @@ async fn two_plans_prepare_at_once_and_change_the_ring_in_turn() {
     let second_runs = tokio::spawn(async move { of_second.run().await });
     region
         .until("the second plan to wait for the ring", async || {
+            let state = second.state().unwrap();
+            assert!(!matches!(state, PlanState::Held { .. }), "{state:?}");
             let activity = second.activity().unwrap();
             activity.filter(|now| now.phase == "reserve-ring" && now.what.contains("waiting"))
         })
