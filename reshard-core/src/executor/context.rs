@@ -273,6 +273,7 @@ impl Context {
             )),
             Err(error) => Err(Trouble::Passing {
                 what: "cannot see whether this is still the plan's only executor".to_owned(),
+                remedy: None,
                 source: Some(Box::new(error)),
             }),
         }

@@ -138,18 +138,17 @@ impl Executor {
         let began = self.clock.now();
         let mut pause = FIRST_PAUSE;
         loop {
-            let trouble = match self.within_budget(phase, context).await {
+            let (text, remedy) = match self.within_budget(phase, context).await {
                 Ok(()) => return Ok(()),
-                Err(trouble @ Trouble::Passing { .. }) => trouble,
+                Err(trouble @ Trouble::Passing { .. }) => (trouble.with_causes(), trouble.remedy()),
                 Err(other) => return Err(other),
             };
             let patience = Duration::from_secs(context.knobs()?.patience_seconds);
-            let text = trouble.with_causes();
             context.log(EntryKind::Trouble, &text)?;
             if elapsed(self.clock.now(), began) >= patience {
                 return Err(Trouble::Hold {
                     what: format!("{text}; it did not pass in {} s", patience.as_secs()),
-                    remedy: "put right what the message names; then `reshard resume`".to_owned(),
+                    remedy,
                     source: None,
                 });
             }

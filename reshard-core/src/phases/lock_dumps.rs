@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use manatee_client::{DumpLock, Peer};
+use manatee_client::{DumpLock, DumpLockState, Peer};
 
 use super::new_zones::{Kind, wanted};
 use super::source::source_state;
@@ -21,6 +21,9 @@ use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 
 /// The fact with the time since when the plan holds the lock.
 pub(super) const LOCKED_SINCE: &str = "dump-lock-since";
+
+/// The fact that the operator was told that the lock is gone.
+const UNLOCKED: &str = "told-unlocked";
 
 /// Keeps dumps away.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +63,7 @@ impl Phase for LockDumps {
         let waiting = Waiting {
             what: "running dumps to end".to_owned(),
             you_can:
-                "look at them with `reshard dumps`; a dump that hangs can be killed in its zone"
+                "look at them with `reshard doctor`; a dump that hangs can be killed in its zone"
                     .to_owned(),
         };
         context.wait(waiting, patience, || no_dump_runs(context)).await
@@ -69,11 +72,29 @@ impl Phase for LockDumps {
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
         release(context).await?;
         context.forget(LOCKED_SINCE)?;
+        context.forget(UNLOCKED)?;
         Ok(Undone::Completely)
     }
 }
 
-pub(super) fn lock(context: &Context) -> DumpLock {
+/// Holds if somebody has removed the lock. It is taken again once the operator was told and wants to go on.
+pub(super) async fn still_locked(context: &Context) -> Result<(), Trouble> {
+    let held = lock(context).state().await.or_trouble("the lock on dumps cannot be read")?;
+    if held != DumpLockState::Free {
+        return Ok(());
+    }
+    if !context.fact(UNLOCKED)?.unwrap_or(false) {
+        context.remember(UNLOCKED, &true)?;
+        return Err(Trouble::hold(
+            "dumps are not locked out any more: somebody has removed /pg_dump_lock",
+            "find out who, and why; then `reshard resume` locks them out again, or `reshard abort` takes everything back",
+        ));
+    }
+    LockDumps.run(context).await?;
+    context.forget(UNLOCKED)
+}
+
+fn lock(context: &Context) -> DumpLock {
     DumpLock::new(context.deployment().session().clone()).fenced_by(context.lock())
 }
 

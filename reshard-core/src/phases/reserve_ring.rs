@@ -39,7 +39,11 @@ impl Phase for ReserveRing {
         let planned = &context.plan().inventory.ring;
         let current = rings::current_ring(context.deployment()).await?;
         let drift = |what: String| {
-            Trouble::hold(what, "abort this plan and make a new one from the ring as it is now")
+            Trouble::hold(
+                what,
+                "find out who changed it. If that is not wanted, put HASH_RING_IMAGE back, then `reshard resume`; else \
+                 `reshard abort`, and make a new plan from the ring as it is now",
+            )
         };
         if current != planned.image {
             return Err(drift(format!(

@@ -4,3 +4,4 @@ mod aborts;
 mod crashes;
 mod splits;
 mod started;
+mod unhappy;

@@ -20,7 +20,7 @@ pub(super) fn readable(evidence: &Evidence, subject: &Subject) -> Check {
     match source.map(|pnode| pnode.vnodes.len()) {
         None => findings.fail(
             format!("{} is not in the ring {}", subject.source, ring.image),
-            "split a shard that is in the ring: `reshard ring audit` shows them",
+            "split a shard that is in the ring: `fash get-pnodes` shows those of a ring",
         ),
         Some(0 | 1) => findings.fail(
             format!("{} has too few vnodes in the ring to be split", subject.source),

@@ -59,7 +59,7 @@ pub(super) fn serve_the_ring(evidence: &Evidence, _: &Subject) -> Check {
     let mut findings = Findings::new("routers-ring");
     let routers = seen!(findings, look(&evidence.routers));
     let ring = seen!(findings, look(&evidence.ring));
-    let stale = "it serves another ring than SAPI names: run `reshard ring install` there, or put HASH_RING_IMAGE right";
+    let stale = "it serves another ring than SAPI names: install that one there and restart it, or put HASH_RING_IMAGE right";
     let pnodes: BTreeSet<&str> = ring.pnodes.iter().map(|pnode| pnode.pnode.as_str()).collect();
     let (mut stamped, mut unstamped) = (0_usize, Vec::new());
     let mut tables: BTreeMap<&str, Vec<String>> = BTreeMap::new();
@@ -101,7 +101,7 @@ pub(super) fn serve_the_ring(evidence: &Evidence, _: &Subject) -> Check {
         let who = if others.is_empty() { "processes".to_owned() } else { names(&others) };
         findings.warn(
             format!("the ring's files differ between processes: {who}"),
-            "LevelDB may have put them in order by itself; `reshard ring audit` compares every vnode",
+            "LevelDB may have put them in order by itself; `fash diff` compares every vnode of two rings",
         );
     }
     let count = stamped + unstamped.len();
