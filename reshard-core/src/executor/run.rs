@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::context::{Context, ROUND};
+use super::sessions::Work;
 use super::undo::UNDO_BACK_TO;
 use super::write_block::budget;
 use super::{Alone, Ended, Event, Executor, ExecutorError};
@@ -24,10 +25,7 @@ impl Executor {
     /// [`ExecutorError`]: the journal or the plan's lock cannot be had, or the plan is over. Troubles of the plan itself
     /// are not errors but [`Ended::Held`].
     pub async fn run(&self) -> Result<Ended, ExecutorError> {
-        let alone = self.begin_alone().await?;
-        let ended = self.run_alone(&alone).await;
-        alone.end().await;
-        ended
+        self.through_sessions(Work::Run).await
     }
 
     pub(super) fn refuse_if_over(&self, plan: &Plan) -> Result<(), ExecutorError> {
@@ -43,7 +41,7 @@ impl Executor {
         Err(ExecutorError::Over { plan: plan.uuid, how })
     }
 
-    async fn run_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
+    pub(super) async fn run_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
         let mut controls = self.store.controls()?;
         if controls.abort {
             return self.abort_alone(alone).await;
@@ -138,7 +136,8 @@ impl Executor {
         let began = self.clock.now();
         let mut pause = FIRST_PAUSE;
         loop {
-            let (text, remedy) = match self.within_budget(phase, context).await {
+            let done = self.within_budget(phase, context).await;
+            let (text, remedy) = match done.map_err(|trouble| context.or_session_over(trouble)) {
                 Ok(()) => return Ok(()),
                 Err(trouble @ Trouble::Passing { .. }) => (trouble.with_causes(), trouble.remedy()),
                 Err(other) => return Err(other),

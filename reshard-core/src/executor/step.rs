@@ -1,5 +1,6 @@
 //! Going by hand: one phase at a time, over the same journal.
 
+use super::sessions::Work;
 use super::{Alone, Ended, Executor, ExecutorError};
 use crate::journal::{PhaseState, PlanState};
 
@@ -15,13 +16,14 @@ impl Executor {
     pub async fn step(&self, name: &str) -> Result<Ended, ExecutorError> {
         let at = self.phases.iter().position(|phase| phase.name() == name);
         let at = at.ok_or_else(|| ExecutorError::NoPhase { name: name.to_owned() })?;
-        let alone = self.begin_alone().await?;
-        let ended = self.step_alone(&alone, at).await;
-        alone.end().await;
-        ended
+        self.through_sessions(Work::Step(at)).await
     }
 
-    async fn step_alone(&self, alone: &Alone, at: usize) -> Result<Ended, ExecutorError> {
+    pub(super) async fn step_alone(
+        &self,
+        alone: &Alone,
+        at: usize,
+    ) -> Result<Ended, ExecutorError> {
         let mut context = self.context(alone);
         let mut controls = self.store.controls()?;
         controls.pause = false;

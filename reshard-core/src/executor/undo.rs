@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::run::journal_only;
+use super::sessions::Work;
 use super::{Alone, Ended, Event, Executor, ExecutorError};
 use crate::clock::elapsed;
 use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, StoreError};
@@ -23,10 +24,7 @@ impl Executor {
     /// [`ExecutorError::TooLate`] once the new ring may be in use; [`ExecutorError`] otherwise as for
     /// [`Executor::run`].
     pub async fn abort(&self) -> Result<Ended, ExecutorError> {
-        let alone = self.begin_alone().await?;
-        let ended = self.abort_alone(&alone).await;
-        alone.end().await;
-        ended
+        self.through_sessions(Work::Abort).await
     }
 
     pub(super) async fn abort_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
@@ -62,7 +60,7 @@ impl Executor {
             return self.abort_alone(alone).await;
         }
         let blocked = self.write_block()?.is_some_and(|record| record.ended.is_none());
-        if !blocked || matches!(trouble, Trouble::Journal(_)) {
+        if !blocked || trouble.is_the_end() {
             return self.stop(context, &trouble);
         }
         if self.no_way_back()?.is_some() {
@@ -77,6 +75,9 @@ impl Executor {
         context.log(EntryKind::Hold, &text).map_err(journal_only)?;
         let where_it_went = self.where_the_time_went()?;
         if let Err(worse) = self.undo_write_block(context).await {
+            if matches!(worse, Trouble::SessionOver) {
+                return self.stop(context, &worse);
+            }
             let worse = Trouble::hold(
                 format!(
                     "{text}, but that failed: {}; WRITES TO THE MOVING VNODES ARE STILL REFUSED",
@@ -96,7 +97,10 @@ impl Executor {
                     .to_owned()
             }
             Trouble::Hold { remedy, .. } => remedy,
-            Trouble::Passing { .. } | Trouble::Stopped | Trouble::Journal(_) => {
+            Trouble::Passing { .. }
+            | Trouble::Stopped
+            | Trouble::SessionOver
+            | Trouble::Journal(_) => {
                 "`reshard resume` tries again, `reshard abort` takes everything back".to_owned()
             }
         };
@@ -119,7 +123,7 @@ impl Executor {
             match self.undo_phase(&**phase, context, patience).await {
                 Ok(Some(Undone::BackTo(earlier))) => self.store.remember(UNDO_BACK_TO, &earlier)?,
                 Ok(Some(Undone::Completely) | None) => {}
-                Err(trouble) if block == WriteBlock::Inside && !trouble.is_of_the_journal() => {
+                Err(trouble) if block == WriteBlock::Inside && !trouble.is_the_end() => {
                     let text = format!(
                         "{} is not taken back now: {}; writes do not wait for that",
                         phase.name(),
@@ -182,7 +186,8 @@ impl Executor {
         context.log(EntryKind::Stage, &format!("taking back: {}", phase.about().title))?;
         let began = self.clock.now();
         let undone = loop {
-            let trouble = match phase.undo(context).await {
+            let undone = phase.undo(context).await;
+            let trouble = match undone.map_err(|trouble| context.or_session_over(trouble)) {
                 Ok(undone) => break undone,
                 Err(trouble @ Trouble::Passing { .. }) => trouble,
                 Err(other) => return Err(other),
@@ -218,6 +223,7 @@ impl Executor {
                 let path = "journal".to_owned();
                 Err(ExecutorError::Journal(StoreError::Plan { path, problem }))
             }
+            Trouble::SessionOver => Err(ExecutorError::SessionOver),
             Trouble::Stopped => {
                 self.finish(context, &PlanState::Paused, "stopped as asked")?;
                 Ok(Ended::Paused { phase })

@@ -42,6 +42,9 @@ pub enum Trouble {
     /// Writes have been refused for longer than the budget allows.
     #[error("the write block has used up its budget")]
     OverBudget,
+    /// ZooKeeper has ended the session, and with it goes the proof that this is the plan's only executor.
+    #[error("the session with ZooKeeper is over")]
+    SessionOver,
     /// The journal cannot be read or written, so nothing can be done safely.
     #[error("the journal failed")]
     Journal(#[from] StoreError),
@@ -71,9 +74,9 @@ impl Trouble {
         Self::Hold { what, remedy, source: Some(Box::new(error)) }
     }
 
-    /// Whether nothing can be remembered any more.
-    pub(crate) fn is_of_the_journal(&self) -> bool {
-        matches!(self, Self::Journal(_))
+    /// Whether this executor cannot do anything any more.
+    pub(crate) fn is_the_end(&self) -> bool {
+        matches!(self, Self::Journal(_) | Self::SessionOver)
     }
 
     /// What the operator can do if it does not go away by itself.
@@ -85,6 +88,7 @@ impl Trouble {
             Self::Passing { remedy: None, .. }
             | Self::Stopped
             | Self::OverBudget
+            | Self::SessionOver
             | Self::Journal(_) => PUT_RIGHT.to_owned(),
         }
     }

@@ -5,8 +5,10 @@ use lab::FaultKind::{CutAfterActing, Error500, Hang, Unavailable503};
 
 use super::Row;
 use super::Then::{GetsThrough, Waits};
-use super::trouble::Times::{Healed, Only};
-use super::trouble::Trouble::{Api, DiskFull, Kill, Reprovisioned, ZooKeeper, ZooKeeperRestarted};
+use super::trouble::Times::Only;
+use super::trouble::Trouble::{
+    Api, DiskFull, Kill, Reprovisioned, ZooKeeperAway, ZooKeeperRestarted,
+};
 use super::trouble::Zone::{NewPeer, Primary, Routers};
 
 /// At most one for each phase.
@@ -19,14 +21,14 @@ pub(super) fn rows() -> Vec<Row> {
         ("lock-dumps", Api(Cnapi, Error500, "POST", "/servers", Only(2)), GetsThrough),
         ("provision-peers", Api(Sapi, CutAfterActing, "POST", "/instances", Only(1)), GetsThrough),
         ("catch-up", Kill(NewPeer), Waits("waiting for the new peers to catch up")),
-        ("provision-morays", Api(Vmapi, Hang, "GET", "/vms", Healed), GetsThrough),
+        ("provision-morays", Api(Vmapi, Hang, "GET", "/vms", Only(1)), GetsThrough),
         ("build-rings", Api(Imgapi, CutAfterActing, "POST", "/images", Only(1)), GetsThrough),
         ("stage-rings", Api(Cnapi, CutAfterActing, "POST", "/servers", Only(1)), GetsThrough),
         ("recheck", Api(Vmapi, Unavailable503, "GET", "/vms", Only(2)), GetsThrough),
         ("block-writes", Api(Cnapi, CutAfterActing, "POST", "/servers", Only(1)), GetsThrough),
         ("drain", DiskFull(NewPeer), Waits("waiting for the new peers to replay")),
-        ("split-shard", ZooKeeper("make new shards"), Waits("ZooKeeper")),
-        ("list-shard", Api(Sapi, CutAfterActing, "PUT", "/applications", Only(1)), GetsThrough),
+        ("split-shard", Api(Sapi, CutAfterActing, "PUT", "/instances", Only(1)), GetsThrough),
+        ("list-shard", ZooKeeperAway, Waits("waiting for a new session with ZooKeeper")),
         ("publish-ring", ZooKeeperRestarted, GetsThrough),
         ("install-ring", Reprovisioned, GetsThrough),
         ("verify-routing", Kill(Routers), Waits("cannot be looked for")),

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use lab::control::ExecRequest;
-use lab::{Fault, Role};
+use lab::{ApiFault, ApiName, Fault, FaultKind, Role};
 use manatee_client::{ClusterState, ShardName};
 use moray_client::{Client, ClientOptions, DeleteOptions, PutOptions};
 use reshard_core::shards::alias;
@@ -47,6 +47,8 @@ pub(super) enum Cure {
     Nothing,
     /// A fault of the lab.
     Fault(u64),
+    /// An API lets requests hang, also after it has met as many as it was to.
+    Hanging(ApiName),
     /// What somebody did by hand is undone.
     ByHand(Trouble),
 }
@@ -140,7 +142,9 @@ impl World {
     }
 
     async fn state(&self) -> ClusterState {
-        self.deployment.shard(self.source.clone()).read_existing().await.unwrap().state
+        // The session of before may have ended with ZooKeeper's.
+        let deployment = self.region.deployment().await;
+        deployment.shard(self.source.clone()).read_existing().await.unwrap().state
     }
 
     pub(super) async fn zone(&self, zone: Zone) -> Uuid {
@@ -165,6 +169,8 @@ impl World {
             let caused = self.region.control.cause(&fault).await.unwrap();
             return match trouble {
                 Trouble::Job(_) => Cure::Nothing,
+                Trouble::Api(api, FaultKind::Hang, ..) => Cure::Hanging(*api),
+                Trouble::ZooKeeperAway => Cure::Hanging(ApiName::Sapi),
                 _ => Cure::Fault(caused.id),
             };
         }
@@ -178,11 +184,22 @@ impl World {
         }
     }
 
+    /// Whether everything that was broken is over, or was met as often as it was to be.
+    pub(super) async fn is_spent(&self) -> bool {
+        self.region.control.faults().await.unwrap().is_empty()
+    }
+
     /// Puts it right.
     pub(super) async fn heal(&self, cure: &Cure) {
         match cure {
             Cure::Nothing => {}
             Cure::Fault(id) => drop(self.region.control.heal(Some(*id)).await.unwrap()),
+            Cure::Hanging(api) => {
+                // Another fault in its place lets them go.
+                let how = ApiFault::new(FaultKind::Unavailable503);
+                let fault = self.region.control.cause(&Fault::Api { api: *api, how }).await;
+                self.region.control.heal(Some(fault.unwrap().id)).await.unwrap();
+            }
             Cure::ByHand(trouble) => self.by_hand(trouble, false).await,
         }
     }

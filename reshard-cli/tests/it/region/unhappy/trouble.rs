@@ -11,8 +11,8 @@ pub(super) enum Trouble {
     Api(ApiName, FaultKind, &'static str, &'static str, Times),
     /// The next job of VMAPI fails.
     Job(JobTask),
-    /// ZooKeeper is killed when the operator has read these words.
-    ZooKeeper(&'static str),
+    /// ZooKeeper is killed while the phase waits for SAPI's list of applications, until the executor's session is over.
+    ZooKeeperAway,
     /// ZooKeeper is killed and started again.
     ZooKeeperRestarted,
     /// A zone is killed.
@@ -69,21 +69,17 @@ pub(super) enum Zone {
     Primary,
 }
 
-/// More requests than are ever made.
-const ENDLESS: u32 = 1_000_000;
-
 impl Trouble {
     /// The fault of the lab that it is, if it is one.
     pub(super) async fn fault(&self, world: &World) -> Option<Fault> {
         Some(match self {
             Self::Api(api, kind, method, path, times) => {
                 let requests = match times {
-                    Times::Only(requests) => *requests,
-                    Times::Healed => ENDLESS,
+                    Times::Only(requests) => Some(*requests),
+                    Times::Healed => None,
                 };
                 let (method, path) = (Some((*method).to_owned()), Some((*path).to_owned()));
-                let how =
-                    ApiFault { method, path, requests: Some(requests), ..ApiFault::new(*kind) };
+                let how = ApiFault { method, path, requests, ..ApiFault::new(*kind) };
                 Fault::Api { api: *api, how }
             }
             Self::Job(task) => {
@@ -91,7 +87,15 @@ impl Trouble {
                 let (object, after_acting) = (false, false);
                 Fault::Job(JobFault { task: *task, message, object, after_acting })
             }
-            Self::ZooKeeper(_) => Fault::ZooKeeper,
+            Self::ZooKeeperAway => {
+                let how = ApiFault {
+                    method: Some("GET".to_owned()),
+                    path: Some("/applications".to_owned()),
+                    requests: Some(1),
+                    ..ApiFault::new(FaultKind::Hang)
+                };
+                Fault::Api { api: ApiName::Sapi, how }
+            }
             Self::Kill(zone) => Fault::Kill { zone: world.zone(*zone).await },
             Self::DiskFull(zone) => Fault::DiskFull { zone: world.zone(*zone).await },
             Self::Budget(_) => Fault::Lag { zone: world.zone(Zone::NewPeer).await },
@@ -99,9 +103,4 @@ impl Trouble {
             _ => return None,
         })
     }
-}
-
-/// Whether an API's fault has met a request.
-pub(super) fn is_met(fault: &Fault) -> bool {
-    matches!(fault, Fault::Api { how, .. } if how.requests.is_some_and(|left| left < ENDLESS))
 }

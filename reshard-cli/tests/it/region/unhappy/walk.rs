@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use lab::Fault;
+use lab::{Fault, FaultKind};
 use reshard_core::{Ended, PlanState, Store, phases};
 
 use super::super::started::{Region, small};
 use super::region::{Cure, World};
-use super::trouble::{Times, Trouble, is_met};
+use super::trouble::{Times, Trouble};
 use super::{Row, Then};
 
 /// How long anything may take, on a machine that has much else to do.
@@ -37,16 +37,14 @@ async fn meet(world: &World, row: &Row) {
     let holds = matches!(row.then, Then::Holds(..));
     world.be_patient(!holds, &row.trouble);
     world.said.lock().unwrap().clear();
-    let mut cure = Cure::Nothing;
-    if began_with(&row.trouble).is_none() {
-        cure = world.cause(&row.trouble).await;
-    }
+    let mut cure = world.cause(&row.trouble).await;
     let step = tokio::time::timeout(DEADLINE, world.executor.step(row.phase));
     let heal = async {
-        if let Some(words) = began_with(&row.trouble) {
-            world.eventually(words, async || world.was_told(words)).await;
-            world.said.lock().unwrap().clear();
-            cure = world.cause(&row.trouble).await;
+        if matches!(row.trouble, Trouble::ZooKeeperAway) {
+            world.eventually("SAPI is asked", async || world.is_spent().await).await;
+            let away = world.region.control.cause(&Fault::ZooKeeper).await.unwrap();
+            world.heal(&cure).await;
+            cure = Cure::Fault(away.id);
         }
         if !holds && !ends_by_itself(&row.trouble) {
             world.eventually(&format!("{row:?} is met"), async || met(world, row).await).await;
@@ -71,31 +69,22 @@ async fn meet(world: &World, row: &Row) {
     }
     assert!(matches!(ended, Ended::Paused { .. } | Ended::Done), "{row:?}: {ended:?}");
     // What ends by itself was met as often as it was to be.
-    let left = world.region.control.faults().await.unwrap();
-    assert_eq!(left, [], "{row:?} was not met");
+    assert!(world.is_spent().await, "{row:?} was not met");
 }
 
 /// Whether a trouble is over without anybody's doing.
 fn ends_by_itself(trouble: &Trouble) -> bool {
-    matches!(
-        trouble,
-        Trouble::Api(.., Times::Only(_)) | Trouble::Reprovisioned | Trouble::ZooKeeperRestarted
-    )
-}
-
-/// What the operator reads in the phase before the trouble, if it does not begin before the phase.
-fn began_with(trouble: &Trouble) -> Option<&'static str> {
     match trouble {
-        Trouble::ZooKeeper(words) => Some(words),
-        _ => None,
+        Trouble::Api(_, kind, _, _, Times::Only(_)) => *kind != FaultKind::Hang,
+        Trouble::Reprovisioned | Trouble::ZooKeeperRestarted => true,
+        _ => false,
     }
 }
 
-/// Whether the phase has met the trouble: the operator sees it, or the API was asked.
+/// Whether the phase has met the trouble: the operator sees it, or the API was asked as often as was to fail.
 async fn met(world: &World, row: &Row) -> bool {
     if let Then::Waits(words) = row.then {
         return world.was_told(words);
     }
-    let faults = world.region.control.faults().await.unwrap();
-    faults.iter().any(|active| matches!(&active.fault, Fault::Api { .. } if is_met(&active.fault)))
+    world.is_spent().await
 }
