@@ -4,10 +4,9 @@
 #[expect(dead_code, reason = "only ZooKeeper is needed of them")]
 mod servers;
 
-use std::time::Duration;
-
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;

@@ -155,6 +155,14 @@ impl World {
         }
     }
 
+    /// Whether the first new peer's PostgreSQL answers.
+    async fn new_peer_answers(&self) -> bool {
+        let (zone, state) = (self.new_peer().zone.to_string(), self.state().await);
+        let (_, peer) = state.peers().find(|(_, peer)| peer.zone_id.as_str() == zone).unwrap();
+        let server = self.deployment.postgres(peer.endpoint().unwrap());
+        server.writability().await.is_ok()
+    }
+
     fn routers(&self) -> Uuid {
         self.region.lab.layout().zones_of(Role::ElectricMoray).next().unwrap().uuid
     }
@@ -167,6 +175,9 @@ impl World {
     pub(super) async fn cause(&self, trouble: &Trouble) -> Cure {
         if let Some(fault) = trouble.fault(self).await {
             let caused = self.region.control.cause(&fault).await.unwrap();
+            if matches!(trouble, Trouble::DiskFull(Zone::NewPeer)) {
+                self.eventually("PostgreSQL ends", async || !self.new_peer_answers().await).await;
+            }
             return match trouble {
                 Trouble::Job(_) => Cure::Nothing,
                 Trouble::Api(api, FaultKind::Hang, ..) => Cure::Hanging(*api),
