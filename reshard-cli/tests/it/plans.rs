@@ -62,12 +62,12 @@ fn an_abort_tells_what_it_takes_back_until_it_is_too_late() {
     let line = "abort split.plan --dry-run -o json";
     assert_eq!(sealed.reshard(line).json(), json!({ "taken_back": [] }));
     store.set_state(&PlanState::Running).unwrap();
-    for phase in ["preflight", "reserve-ring", "freeze-source"] {
+    for phase in ["preflight", "reserve-names", "freeze-source"] {
         begin(&store, phase, PhaseState::Done);
     }
     begin(&store, "lock-dumps", PhaseState::Begun);
     let names = sealed.reshard(line).json()["taken_back"].clone();
-    assert_eq!(names, json!(["lock-dumps", "freeze-source", "reserve-ring", "preflight"]));
+    assert_eq!(names, json!(["lock-dumps", "freeze-source", "reserve-names", "preflight"]));
     begin(&store, "publish-ring", PhaseState::Begun);
     let stderr = sealed.reshard(line).refused();
     assert!(stderr.contains("cannot be taken back: publish-ring has begun"), "{stderr}");

@@ -74,13 +74,7 @@ impl Deployment {
         configuration: Configuration,
         http: AnyTransport,
     ) -> Result<Self, DeploymentError> {
-        let servers = configuration
-            .zookeeper
-            .parse()
-            .map_err(|source| DeploymentError::ZooKeeperAddress { source: Box::new(source) })?;
-        let session_timeout = Duration::from_secs(configuration.session_timeout_seconds);
-        let options = SessionOptions { session_timeout, ..SessionOptions::default() };
-        let session = Session::connect(&servers, &options).await?;
+        let session = new_session(&configuration).await?;
         let settings = Settings::default();
         let datacenters: BTreeMap<String, Datacenter> = configuration
             .datacenters
@@ -106,11 +100,25 @@ impl Deployment {
     /// The same region with zone commands run by something else.
     #[must_use]
     pub fn with_zone_commands(&self, zones: Arc<dyn ZoneCommands>) -> Self {
+        self.with(self.0.session.clone(), zones)
+    }
+
+    /// The same region with another session, as when ZooKeeper has ended the one before.
+    ///
+    /// # Errors
+    ///
+    /// [`DeploymentError::ZooKeeper`]
+    pub async fn with_new_session(&self) -> Result<Self, DeploymentError> {
+        let session = new_session(&self.0.configuration).await?;
+        Ok(self.with(session, self.0.zones.clone()))
+    }
+
+    fn with(&self, session: Session, zones: Arc<dyn ZoneCommands>) -> Self {
         Self(Arc::new(Parts {
             configuration: self.0.configuration.clone(),
             datacenters: self.0.datacenters.clone(),
             http: self.0.http.clone(),
-            session: self.0.session.clone(),
+            session,
             zones,
         }))
     }
@@ -180,6 +188,16 @@ impl Deployment {
     pub fn zones(&self) -> &dyn ZoneCommands {
         &*self.0.zones
     }
+}
+
+async fn new_session(configuration: &Configuration) -> Result<Session, DeploymentError> {
+    let servers = configuration
+        .zookeeper
+        .parse()
+        .map_err(|source| DeploymentError::ZooKeeperAddress { source: Box::new(source) })?;
+    let session_timeout = Duration::from_secs(configuration.session_timeout_seconds);
+    let options = SessionOptions { session_timeout, ..SessionOptions::default() };
+    Ok(Session::connect(&servers, &options).await?)
 }
 
 /// A region cannot be reached, or is not what the configuration says.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sapi_client::cnapi::{Cnapi, InvalidScript, Script};
+use sapi_client::cnapi::{Cnapi, InvalidScript, Script, request};
 use sapi_client::{InstanceUuid, ServerUuid};
 
 use super::AnyTransport;
@@ -14,6 +14,9 @@ use super::AnyTransport;
 const ENTER: &str = include_str!("../scripts/enter-zone.sh");
 /// The end of every script: it runs the function `main`, and ends it when its time is over.
 const LIMIT: &str = include_str!("../scripts/limit.sh");
+
+/// How much longer than its script CNAPI's answer may take.
+const GRACE: Duration = Duration::from_mins(1);
 
 /// Where a zone is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -194,7 +197,9 @@ impl ZoneCommands for CnapiCommands {
         })?;
         let enter = Script::new(ENTER).map_err(ZoneCommandError::NoScript)?;
         let enter = enter.arg(zone.to_string()).env("RESHARD_SCRIPT", script.in_zone());
-        let output = cnapi.execute(place.server, &enter).await;
+        // A CNAPI that does not answer must not be waited for as long as the longest script of anybody may take.
+        let call = request::execute(place.server, &enter).within(script.limit + GRACE);
+        let output = cnapi.client().run(&call).await;
         let output = output.map_err(|source| ZoneCommandError::NotRun {
             script: script.name,
             zone,

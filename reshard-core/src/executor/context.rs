@@ -223,8 +223,10 @@ impl Context {
             let (progress, said) = match look().await {
                 Ok(Seen::Ready(found)) => return Ok(found),
                 Ok(Seen::NotYet(progress, said)) => (progress, said),
-                Err(trouble @ Trouble::Passing { .. }) => (None, trouble.with_causes()),
-                Err(other) => return Err(other),
+                Err(trouble) => match self.or_session_over(trouble) {
+                    trouble @ Trouble::Passing { .. } => (None, trouble.with_causes()),
+                    other => return Err(other),
+                },
             };
             let what = if said.is_empty() {
                 format!("waiting for {}", waiting.what)
@@ -264,6 +266,17 @@ impl Context {
         Ok(())
     }
 
+    /// Whatever goes wrong without a session: it is for lack of the session.
+    pub(super) fn or_session_over(&self, trouble: Trouble) -> Trouble {
+        let is_over = self.deployment.session().is_over();
+        match trouble {
+            Trouble::Passing { .. } | Trouble::Hold { .. } | Trouble::OverBudget if is_over => {
+                Trouble::SessionOver
+            }
+            other => other,
+        }
+    }
+
     async fn check_lock(&self) -> Result<(), Trouble> {
         match self.lock.is_held().await {
             Ok(true) => Ok(()),
@@ -273,6 +286,7 @@ impl Context {
             )),
             Err(error) => Err(Trouble::Passing {
                 what: "cannot see whether this is still the plan's only executor".to_owned(),
+                remedy: None,
                 source: Some(Box::new(error)),
             }),
         }

@@ -3,6 +3,7 @@
 mod context;
 mod event;
 mod run;
+mod sessions;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -10,25 +11,21 @@ mod undo;
 mod way_back;
 mod write_block;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-use manatee_client::{HeldLock, Lock, LockError, Takeover};
+use manatee_client::{HeldLock, LockError};
 
 pub use self::context::{Context, Seen, Waiting};
 pub use self::event::{Event, Observer};
-use self::way_back::refuse_if_over;
 pub use self::way_back::taken_back_by_abort;
 pub(crate) use self::write_block::WRITE_BLOCKS;
 pub use self::write_block::WriteBlockRecord;
 use crate::clock::{Clock, SystemClock};
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, DeploymentError};
 use crate::journal::{Store, StoreError};
 use crate::phase::Phase;
 use crate::plan::{Plan, PlanUuid};
 
-/// How much longer than a session lasts the lock of an executor is waited for that may be dead.
-const GRACE: Duration = Duration::from_secs(2);
 /// Where the locks of plans are in ZooKeeper.
 pub(crate) const PLAN_LOCKS: &str = "/manta_reshard/plans";
 
@@ -50,7 +47,8 @@ pub(crate) const PLAN_LOCKS: &str = "/manta_reshard/plans";
 /// ```
 pub struct Executor {
     store: Arc<dyn Store>,
-    deployment: Deployment,
+    /// With the session that is used now.
+    deployment: Mutex<Deployment>,
     clock: Arc<dyn Clock>,
     phases: Vec<Arc<dyn Phase>>,
     observers: Vec<Arc<dyn Observer>>,
@@ -95,6 +93,14 @@ pub enum ExecutorError {
         /// Why not.
         source: LockError,
     },
+    /// ZooKeeper ended the session.
+    #[error("the session with ZooKeeper is over")]
+    SessionOver,
+    /// ZooKeeper ended the session, and there is no other.
+    #[error(
+        "the session with ZooKeeper is over, and no new one can be had; when ZooKeeper is back, `reshard resume`"
+    )]
+    NoSession(#[source] DeploymentError),
     /// An abort was asked for too late.
     #[error(
         "plan {plan} cannot be taken back: {phase} has begun, and the new ring may be in use. `reshard resume` brings it \
@@ -134,6 +140,7 @@ impl Executor {
     /// Executes the plan in the store with these phases, such as [`crate::phases::rfd103`].
     pub fn new(store: Arc<dyn Store>, deployment: Deployment, phases: Vec<Arc<dyn Phase>>) -> Self {
         let clock = Arc::new(SystemClock);
+        let deployment = Mutex::new(deployment);
         Self { store, deployment, clock, phases, observers: Vec::new() }
     }
 
@@ -156,29 +163,10 @@ impl Executor {
         &self.phases
     }
 
-    /// Becomes the only executor of a plan that is not over.
-    async fn begin_alone(&self) -> Result<Alone, ExecutorError> {
-        refuse_if_over(&*self.store)?;
-        let plan = Arc::new(self.store.plan()?);
-        let lock = self.take_lock(&plan).await?;
-        Ok(Alone { plan, lock })
-    }
-
-    async fn take_lock(&self, plan: &Plan) -> Result<HeldLock, ExecutorError> {
-        let failed = |source| ExecutorError::Lock { plan: plan.uuid, source };
-        let name = plan.uuid.to_string();
-        let lock =
-            Lock::new(self.deployment.session().clone(), PLAN_LOCKS, &name).map_err(failed)?;
-        // What a crashed executor left behind may be taken, as soon as ZooKeeper knows that it is gone. The lock of a
-        // living one is not given up meanwhile.
-        let patience = self.deployment.session().timeout() + GRACE;
-        lock.acquire(&name, self.clock.now(), Takeover::Anyone, patience).await.map_err(failed)
-    }
-
     fn context(&self, alone: &Alone) -> Context {
         Context {
             plan: alone.plan.clone(),
-            deployment: self.deployment.clone(),
+            deployment: alone.deployment.clone(),
             clock: self.clock.clone(),
             store: self.store.clone(),
             observers: self.observers.clone(),
@@ -190,9 +178,10 @@ impl Executor {
     }
 }
 
-/// The plan, and the lock that makes this its only executor.
+/// The plan, the region, and the lock that makes this the plan's only executor.
 struct Alone {
     plan: Arc<Plan>,
+    deployment: Deployment,
     lock: HeldLock,
 }
 

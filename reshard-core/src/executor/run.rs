@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::context::{Context, ROUND};
+use super::sessions::Work;
 use super::undo::UNDO_BACK_TO;
 use super::way_back::no_way_back;
 use super::write_block::budget;
@@ -24,13 +25,10 @@ impl Executor {
     /// [`ExecutorError`]: the journal or the plan's lock cannot be had, or the plan is over. Troubles of the plan itself
     /// are not errors but [`Ended::Held`].
     pub async fn run(&self) -> Result<Ended, ExecutorError> {
-        let alone = self.begin_alone().await?;
-        let ended = self.run_alone(&alone).await;
-        alone.end().await;
-        ended
+        self.through_sessions(Work::Run).await
     }
 
-    async fn run_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
+    pub(super) async fn run_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
         let mut controls = self.store.controls()?;
         if controls.abort {
             return self.abort_alone(alone).await;
@@ -129,18 +127,18 @@ impl Executor {
         let began = self.clock.now();
         let mut pause = FIRST_PAUSE;
         loop {
-            let trouble = match self.within_budget(phase, context).await {
+            let done = self.within_budget(phase, context).await;
+            let (text, remedy) = match done.map_err(|trouble| context.or_session_over(trouble)) {
                 Ok(()) => return Ok(()),
-                Err(trouble @ Trouble::Passing { .. }) => trouble,
+                Err(trouble @ Trouble::Passing { .. }) => (trouble.with_causes(), trouble.remedy()),
                 Err(other) => return Err(other),
             };
             let patience = Duration::from_secs(context.knobs()?.patience_seconds);
-            let text = trouble.with_causes();
             context.log(EntryKind::Trouble, &text)?;
             if elapsed(self.clock.now(), began) >= patience {
                 return Err(Trouble::Hold {
                     what: format!("{text}; it did not pass in {} s", patience.as_secs()),
-                    remedy: "put right what the message names; then `reshard resume`".to_owned(),
+                    remedy,
                     source: None,
                 });
             }

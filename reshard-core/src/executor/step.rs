@@ -1,11 +1,11 @@
 //! Going by hand: one phase at a time, over the same journal.
 
-use super::way_back::no_way_back;
+use super::sessions::Work;
 use super::{Alone, Ended, Executor, ExecutorError};
 use crate::journal::{PhaseState, PlanState};
 
 impl Executor {
-    /// Runs one phase, whose turn it has to be, or one that is done and [may be repeated](crate::Phase::may_be_repeated). All are done in this way when the last is. Between two steps nobody
+    /// Runs one phase, whose turn it has to be. All are done in this way when the last is. Between two steps nobody
     /// watches the write block's budget.
     ///
     /// Ends with [`Ended::Paused`] before the phase that comes next, and otherwise as [`Executor::run`].
@@ -16,13 +16,14 @@ impl Executor {
     pub async fn step(&self, name: &str) -> Result<Ended, ExecutorError> {
         let at = self.phases.iter().position(|phase| phase.name() == name);
         let at = at.ok_or_else(|| ExecutorError::NoPhase { name: name.to_owned() })?;
-        let alone = self.begin_alone().await?;
-        let ended = self.step_alone(&alone, at).await;
-        alone.end().await;
-        ended
+        self.through_sessions(Work::Step(at)).await
     }
 
-    async fn step_alone(&self, alone: &Alone, at: usize) -> Result<Ended, ExecutorError> {
+    pub(super) async fn step_alone(
+        &self,
+        alone: &Alone,
+        at: usize,
+    ) -> Result<Ended, ExecutorError> {
         let mut context = self.context(alone);
         let mut controls = self.store.controls()?;
         controls.pause = false;
@@ -41,8 +42,7 @@ impl Executor {
             return Err(ExecutorError::NotYet { phase: phase.name().to_owned(), missing });
         }
         context.phase = phase.name();
-        let again = phase.may_be_repeated() && no_way_back(&*self.store, &self.phases)?.is_none();
-        if !is_done(phase.name()) || again {
+        if !is_done(phase.name()) {
             self.store.set_state(&PlanState::Running)?;
             if let Err(trouble) = self.run_phase(&**phase, &mut context).await {
                 return self.after_trouble(alone, &mut context, trouble).await;

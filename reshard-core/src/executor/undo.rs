@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::run::journal_only;
+use super::sessions::Work;
 use super::way_back::no_way_back;
 use super::{Alone, Ended, Event, Executor, ExecutorError};
 use crate::clock::elapsed;
@@ -24,10 +25,7 @@ impl Executor {
     /// [`ExecutorError::TooLate`] once the new ring may be in use; [`ExecutorError`] otherwise as for
     /// [`Executor::run`].
     pub async fn abort(&self) -> Result<Ended, ExecutorError> {
-        let alone = self.begin_alone().await?;
-        let ended = self.abort_alone(&alone).await;
-        alone.end().await;
-        ended
+        self.through_sessions(Work::Abort).await
     }
 
     pub(super) async fn abort_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
@@ -41,7 +39,7 @@ impl Executor {
         let mut context = self.context(alone);
         context.undoing = true;
         for phase in self.phases.iter().rev() {
-            if let Err(trouble) = self.undo_phase(&**phase, &mut context).await {
+            if let Err(trouble) = self.undo_phase(&**phase, &mut context, None).await {
                 return self.stop(&context, &trouble);
             }
         }
@@ -63,17 +61,24 @@ impl Executor {
             return self.abort_alone(alone).await;
         }
         let blocked = self.write_block()?.is_some_and(|record| record.ended.is_none());
-        if !blocked
-            || no_way_back(&*self.store, &self.phases)?.is_some()
-            || matches!(trouble, Trouble::Journal(_))
-        {
+        if !blocked || trouble.is_the_end() {
             return self.stop(context, &trouble);
+        }
+        if no_way_back(&*self.store, &self.phases)?.is_some() {
+            let what = format!(
+                "{}; WRITES TO THE MOVING VNODES ARE STILL REFUSED, until the plan has got to the end of its write block",
+                trouble.with_causes()
+            );
+            return self.stop(context, &Trouble::hold(what, trouble.remedy()));
         }
         let held_in = context.phase;
         let text = format!("{}; the original rings go back", trouble.with_causes());
         context.log(EntryKind::Hold, &text).map_err(journal_only)?;
         let where_it_went = self.where_the_time_went()?;
         if let Err(worse) = self.undo_write_block(context).await {
+            if matches!(worse, Trouble::SessionOver) {
+                return self.stop(context, &worse);
+            }
             let worse = Trouble::hold(
                 format!(
                     "{text}, but that failed: {}; WRITES TO THE MOVING VNODES ARE STILL REFUSED",
@@ -88,12 +93,15 @@ impl Executor {
         let remedy = match trouble {
             Trouble::OverBudget => {
                 what = format!("{what}. {where_it_went}");
-                "find out why that took so long; `reshard tune budget=SECONDS` allows more; `reshard resume` tries \
-                 again, `reshard abort` takes everything back"
+                "find out why that took so long; `reshard tune PLAN budget_seconds=SECONDS` allows more; `reshard \
+                 resume` tries again, `reshard abort` takes everything back"
                     .to_owned()
             }
             Trouble::Hold { remedy, .. } => remedy,
-            Trouble::Passing { .. } | Trouble::Stopped | Trouble::Journal(_) => {
+            Trouble::Passing { .. }
+            | Trouble::Stopped
+            | Trouble::SessionOver
+            | Trouble::Journal(_) => {
                 "`reshard resume` tries again, `reshard abort` takes everything back".to_owned()
             }
         };
@@ -101,16 +109,32 @@ impl Executor {
     }
 
     /// Undoes the phases back to and including the one that began the write block.
+    ///
+    /// What is between them is of no use to anybody while the original rings are in place, so what cannot be undone there
+    /// must not keep writes refused: it stays half undone, and is done again or undone when the plan goes on.
     async fn undo_write_block(&self, context: &mut Context) -> Result<(), Trouble> {
         let phases: Vec<&Arc<dyn Phase>> = self.phases.iter().rev().collect();
         for phase in phases {
-            if !phase.write_block().touches() {
-                continue;
+            let block = phase.write_block();
+            let patience = match block {
+                WriteBlock::Outside => continue,
+                WriteBlock::Inside => Some(Duration::ZERO),
+                WriteBlock::Begins | WriteBlock::Ends => None,
+            };
+            match self.undo_phase(&**phase, context, patience).await {
+                Ok(Some(Undone::BackTo(earlier))) => self.store.remember(UNDO_BACK_TO, &earlier)?,
+                Ok(Some(Undone::Completely) | None) => {}
+                Err(trouble) if block == WriteBlock::Inside && !trouble.is_the_end() => {
+                    let text = format!(
+                        "{} is not taken back now: {}; writes do not wait for that",
+                        phase.name(),
+                        trouble.with_causes()
+                    );
+                    context.log(EntryKind::Trouble, &text)?;
+                }
+                Err(trouble) => return Err(trouble),
             }
-            if let Some(Undone::BackTo(earlier)) = self.undo_phase(&**phase, context).await? {
-                self.store.remember(UNDO_BACK_TO, &earlier)?;
-            }
-            if phase.write_block() == WriteBlock::Begins {
+            if block == WriteBlock::Begins {
                 break;
             }
         }
@@ -124,7 +148,7 @@ impl Executor {
         back_to: &str,
     ) -> Result<(), Trouble> {
         for phase in self.phases.iter().rev() {
-            self.undo_phase(&**phase, context).await?;
+            self.undo_phase(&**phase, context, None).await?;
             if phase.name() == back_to {
                 break;
             }
@@ -132,11 +156,13 @@ impl Executor {
         Ok(())
     }
 
-    /// Undoes a phase that may have effects, trying again while its troubles may pass. `None` if there was nothing to do.
+    /// Undoes a phase that may have effects, trying again while its troubles may pass: for so long, or as the operator set it.
+    /// `None` if there was nothing to do.
     async fn undo_phase(
         &self,
         phase: &dyn Phase,
         context: &mut Context,
+        patience: Option<Duration>,
     ) -> Result<Option<Undone>, Trouble> {
         let Some(record) = self.store.phases()?.get(phase.name()).cloned() else { return Ok(None) };
         if !record.state.may_have_effects() {
@@ -144,7 +170,7 @@ impl Executor {
         }
         context.phase = phase.name();
         let was_undoing = std::mem::replace(&mut context.undoing, true);
-        let undone = self.undo_begun(phase, context, record).await;
+        let undone = self.undo_begun(phase, context, record, patience).await;
         context.undoing = was_undoing;
         undone.map(Some)
     }
@@ -154,20 +180,22 @@ impl Executor {
         phase: &dyn Phase,
         context: &Context,
         record: PhaseRecord,
+        patience: Option<Duration>,
     ) -> Result<Undone, Trouble> {
         let undoing = PhaseRecord { state: PhaseState::Undoing, ended: None, ..record };
         self.store.set_phase(phase.name(), &undoing)?;
         context.log(EntryKind::Stage, &format!("taking back: {}", phase.about().title))?;
         let began = self.clock.now();
         let undone = loop {
-            let trouble = match phase.undo(context).await {
+            let undone = phase.undo(context).await;
+            let trouble = match undone.map_err(|trouble| context.or_session_over(trouble)) {
                 Ok(undone) => break undone,
                 Err(trouble @ Trouble::Passing { .. }) => trouble,
                 Err(other) => return Err(other),
             };
             context.log(EntryKind::Trouble, &trouble.with_causes())?;
-            let patience = Duration::from_secs(context.knobs()?.patience_seconds);
-            if elapsed(self.clock.now(), began) >= patience {
+            let usual = Duration::from_secs(context.knobs()?.patience_seconds);
+            if elapsed(self.clock.now(), began) >= patience.unwrap_or(usual) {
                 return Err(trouble);
             }
             self.clock.sleep(PAUSE).await;
@@ -196,17 +224,13 @@ impl Executor {
                 let path = "journal".to_owned();
                 Err(ExecutorError::Journal(StoreError::Plan { path, problem }))
             }
+            Trouble::SessionOver => Err(ExecutorError::SessionOver),
             Trouble::Stopped => {
                 self.finish(context, &PlanState::Paused, "stopped as asked")?;
                 Ok(Ended::Paused { phase })
             }
             Trouble::Passing { .. } | Trouble::Hold { .. } | Trouble::OverBudget => {
-                let mut remedy =
-                    "put right what the message names; then `reshard resume`".to_owned();
-                if let Trouble::Hold { remedy: known, .. } = trouble {
-                    remedy.clone_from(known);
-                }
-                let what = trouble.with_causes();
+                let (what, remedy) = (trouble.with_causes(), trouble.remedy());
                 context.log(EntryKind::Hold, &format!("{what}. {remedy}")).map_err(journal_only)?;
                 let (held_in, why, do_this) = (phase.clone(), what.clone(), remedy.clone());
                 let state = PlanState::Held { phase: held_in, what: why, remedy: do_this };

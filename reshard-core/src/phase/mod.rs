@@ -31,12 +31,6 @@ pub trait Phase: Send + Sync {
         false
     }
 
-    /// Whether it may be run once more by hand when it is done and others after it are too, as long as there is a way back:
-    /// it only sees to it that something holds, which somebody may have undone meanwhile.
-    fn may_be_repeated(&self) -> bool {
-        false
-    }
-
     /// Brings about what the phase is for. Called again, it goes on where it was, or finds everything done.
     ///
     /// # Errors

@@ -21,6 +21,8 @@ pub enum Trouble {
     Passing {
         /// What could not be done.
         what: String,
+        /// What to do about it if it does not go away, where more is known than the message says.
+        remedy: Option<String>,
         /// Why not.
         source: Option<BoxError>,
     },
@@ -40,6 +42,9 @@ pub enum Trouble {
     /// Writes have been refused for longer than the budget allows.
     #[error("the write block has used up its budget")]
     OverBudget,
+    /// ZooKeeper has ended the session, and with it goes the proof that this is the plan's only executor.
+    #[error("the session with ZooKeeper is over")]
+    SessionOver,
     /// The journal cannot be read or written, so nothing can be done safely.
     #[error("the journal failed")]
     Journal(#[from] StoreError),
@@ -48,7 +53,7 @@ pub enum Trouble {
 impl Trouble {
     /// A trouble without a deeper cause that may go away.
     pub fn passing(what: impl Into<String>) -> Self {
-        Self::Passing { what: what.into(), source: None }
+        Self::Passing { what: what.into(), remedy: None, source: None }
     }
 
     /// A trouble without a deeper cause that the operator has to look at.
@@ -56,16 +61,36 @@ impl Trouble {
         Self::Hold { what: what.into(), remedy: remedy.into(), source: None }
     }
 
-    /// `what` could not be done for a reason that knows whether it may pass; the remedy is shown if not.
+    /// `what` could not be done for a reason that knows whether it may pass; the remedy is shown if it does not.
     pub fn because<E>(what: impl Display, remedy: impl Display, error: E) -> Self
     where
         E: MayPass + StdError + Send + Sync + 'static,
     {
-        let what = what.to_string();
+        let (what, remedy) = (what.to_string(), remedy.to_string());
         if error.may_pass() {
-            return Self::Passing { what, source: Some(Box::new(error)) };
+            let remedy = (remedy != LOOK).then_some(remedy);
+            return Self::Passing { what, remedy, source: Some(Box::new(error)) };
         }
-        Self::Hold { what, remedy: remedy.to_string(), source: Some(Box::new(error)) }
+        Self::Hold { what, remedy, source: Some(Box::new(error)) }
+    }
+
+    /// Whether this executor cannot do anything any more.
+    pub(crate) fn is_the_end(&self) -> bool {
+        matches!(self, Self::Journal(_) | Self::SessionOver)
+    }
+
+    /// What the operator can do if it does not go away by itself.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Passing { remedy: Some(remedy), .. } | Self::Hold { remedy, .. } => {
+                remedy.clone()
+            }
+            Self::Passing { remedy: None, .. }
+            | Self::Stopped
+            | Self::OverBudget
+            | Self::SessionOver
+            | Self::Journal(_) => PUT_RIGHT.to_owned(),
+        }
     }
 
     /// The trouble and its causes in one line.
@@ -74,6 +99,8 @@ impl Trouble {
     }
 }
 
+/// What an operator is told of a passing trouble that did not pass, where nothing better is known.
+const PUT_RIGHT: &str = "put right what the message names; then `reshard resume`";
 /// What an operator is told where nothing better is known.
 pub(crate) const LOOK: &str = "see what the message says; when it is put right, `reshard resume`";
 
@@ -90,7 +117,10 @@ pub trait MayPass {
 
 impl MayPass for sapi_client::Error {
     fn may_pass(&self) -> bool {
-        self.is_retryable() || self.outcome_unknown()
+        // A 500 does not tell its cause, and is mostly of the moment: the database behind an API changes its primary. What
+        // is tried again looks first what is there.
+        let failed = self.status().is_some_and(|status| status >= 500);
+        failed || self.is_retryable() || self.outcome_unknown()
     }
 }
 

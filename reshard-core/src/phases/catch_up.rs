@@ -1,7 +1,7 @@
 //! Waits until the new peers have restored the database and replicate.
 //!
 //! * reads: `http://PEER:5433/restore`, the positions of the source's primary and of the new peers
-//! * writes: nothing (a checkpoint on each new peer)
+//! * writes: nothing (a checkpoint on each new peer); the freeze again, if somebody has lifted it and the operator goes on
 //! * done when: every new peer streams and is less than a segment of WAL behind the primary
 //! * undo: nothing
 //! * pause: at any time
@@ -49,7 +49,7 @@ impl Phase for CatchUp {
             title: "wait until the new peers replicate",
             rfd103: "3",
             reads: "http://PEER:5433/restore, positions of the source's primary and the new peers",
-            writes: "nothing; a checkpoint on each new peer, so that it restarts fast",
+            writes: "nothing; a checkpoint on each new peer, so that it restarts fast; the freeze again, if somebody has lifted it and the operator goes on",
             done_when: "every new peer streams and is less than 16 MiB behind",
             undo: "nothing",
             pause: "at any time",

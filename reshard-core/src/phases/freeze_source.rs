@@ -9,7 +9,7 @@
 use async_trait::async_trait;
 use manatee_client::{Frozen, Unfrozen};
 
-use super::source::source;
+use super::source::{UNFROZEN, source};
 use crate::executor::Context;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::shards::{freeze_for_plan, unfreeze_for_plan};
@@ -34,10 +34,6 @@ impl Phase for FreezeSource {
             undo: "lifts the plan's freeze",
             pause: "before",
         }
-    }
-
-    fn may_be_repeated(&self) -> bool {
-        true
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
@@ -71,6 +67,7 @@ impl Phase for FreezeSource {
         if unfrozen == Unfrozen::Already {
             context.note("it was not frozen")?;
         }
+        context.forget(UNFROZEN)?;
         Ok(Undone::Completely)
     }
 }

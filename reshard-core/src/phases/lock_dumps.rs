@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use manatee_client::{DumpLock, Peer};
+use manatee_client::{DumpLock, DumpLockState, Peer};
 
 use super::new_zones::{Kind, wanted};
 use super::source::source_state;
@@ -21,6 +21,9 @@ use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 
 /// The fact with the time since when the plan holds the lock.
 pub(super) const LOCKED_SINCE: &str = "dump-lock-since";
+
+/// The fact that the operator was told that the lock is gone.
+const UNLOCKED: &str = "told-unlocked";
 
 /// Keeps dumps away.
 #[derive(Clone, Copy, Debug)]
@@ -42,10 +45,6 @@ impl Phase for LockDumps {
             undo: "releases the plan's hold",
             pause: "while waiting for a dump",
         }
-    }
-
-    fn may_be_repeated(&self) -> bool {
-        true
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
@@ -74,11 +73,29 @@ impl Phase for LockDumps {
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
         release(context).await?;
         context.forget(LOCKED_SINCE)?;
+        context.forget(UNLOCKED)?;
         Ok(Undone::Completely)
     }
 }
 
-pub(super) fn lock(context: &Context) -> DumpLock {
+/// Holds if somebody has removed the lock. It is taken again once the operator was told and wants to go on.
+pub(super) async fn still_locked(context: &Context) -> Result<(), Trouble> {
+    let held = lock(context).state().await.or_trouble("the lock on dumps cannot be read")?;
+    if held != DumpLockState::Free {
+        return Ok(());
+    }
+    if !context.fact(UNLOCKED)?.unwrap_or(false) {
+        context.remember(UNLOCKED, &true)?;
+        return Err(Trouble::hold(
+            "dumps are not locked out any more: somebody has removed /pg_dump_lock",
+            "find out who, and why; then `reshard resume` locks them out again, or `reshard abort` takes everything back",
+        ));
+    }
+    LockDumps.run(context).await?;
+    context.forget(UNLOCKED)
+}
+
+fn lock(context: &Context) -> DumpLock {
     DumpLock::new(context.deployment().session().clone()).fenced_by(context.lock())
 }
 

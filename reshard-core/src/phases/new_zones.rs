@@ -157,10 +157,10 @@ async fn bring_up_one(context: &Context, wanted: Wanted<'_>) -> Result<MadeZone,
                 let asked = asked.or_trouble(format!("the zone {} cannot be made", order.alias));
                 match asked {
                     // An earlier request was still at work, and has made it meanwhile: this one was one too many.
-                    Err(Trouble::Hold { what, source, .. })
+                    Err(Trouble::Hold { what, remedy, source })
                         if look(context, &order).await? != ZoneSight::Absent =>
                     {
-                        Err(Trouble::Passing { what, source })
+                        Err(Trouble::Passing { what, remedy: Some(remedy), source })
                     }
                     asked => asked,
                 }

@@ -1,7 +1,7 @@
 //! Looks once more, now that everything is prepared: from here on writes will be refused.
 //!
 //! * Reads: what `preflight` reads. What the plan has done itself is no obstacle: its freeze, its locks, its zones.
-//! * Writes: nothing.
+//! * Writes: nothing; the freeze and the lock on dumps again, if somebody has removed them and the operator goes on.
 //! * Done when: no check fails, and nothing that the plan was made from has changed.
 //! * Undo: there is nothing to undo.
 //! * Pause: before it begins.
@@ -9,7 +9,9 @@
 use async_trait::async_trait;
 
 use super::fitness::{Fitness, judge};
+use super::lock_dumps::still_locked;
 use super::reserve_ring::Base;
+use super::source::frozen_source;
 use crate::executor::Context;
 use crate::inventory::Expected;
 use crate::phase::{About, Phase, Trouble, Undone};
@@ -29,7 +31,7 @@ impl Phase for Recheck {
             title: "check once more before writes are refused",
             rfd103: "",
             reads: "what preflight reads",
-            writes: "nothing",
+            writes: "nothing; the freeze and the lock on dumps again, if somebody has removed them and the operator goes on",
             done_when: "no check fails, and nothing that the plan was made from has changed, but for the plan's own doing",
             undo: "nothing",
             pause: "before it begins",
@@ -37,6 +39,8 @@ impl Phase for Recheck {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        frozen_source(context).await?;
+        still_locked(context).await?;
         let (plan, round) = (context.plan(), context.round()?);
         let subject = Subject::prepared_plan(plan, round);
         let expected = Expected {

@@ -26,6 +26,10 @@ use crate::rings::RingError;
 /// The fact with the [`Base`].
 const BASE: &str = "base";
 
+/// What the operator is told of a ring that the plan does not fit.
+const CHANGED: &str = "find out who changed it. If that is not wanted, put HASH_RING_IMAGE back, then `reshard resume`; else \
+                       `reshard abort`, and make a new plan from the ring as it is now";
+
 /// Reserves the ring for the plan.
 pub struct ReserveRing;
 
@@ -72,7 +76,9 @@ impl Phase for ReserveRing {
         let manta = context.deployment().sapi().map_err(RingError::from)?.find_manta().await;
         let manta = manta.map_err(RingError::from)?;
         let ring = read_ring(context.deployment(), &manta, &context.work_directory()).await;
-        let ring = ring.or_trouble("the ring cannot be read")?;
+        let image = manta.hash_ring_image().map_err(RingError::from)?;
+        let ring =
+            ring.or_hold(format!("the ring is the image {image}, which cannot be read"), CHANGED)?;
         fits(context, &ring)?;
         let index_shards = manta.index_shards().map_err(RingError::from)?.to_value();
         context.remember(BASE, &Base { image: ring.image, sha1: ring.sha1, index_shards })
@@ -121,9 +127,7 @@ pub(super) async fn give_back(
 /// Whether the plan can be carried out on this ring.
 fn fits(context: &Context, ring: &RingFacts) -> Result<(), Trouble> {
     let (plan, planned) = (context.plan(), &context.plan().inventory.ring);
-    let changed = |what: String| {
-        Err(Trouble::hold(what, "`reshard abort`, and make a new plan from the ring as it is now"))
-    };
+    let changed = |what: String| Err(Trouble::hold(what, CHANGED));
     let source = &plan.request.source;
     if ring.image == planned.image {
         if ring.sha1 != planned.sha1 {

@@ -9,7 +9,10 @@ use super::provision_peers::not_the_tail;
 use crate::executor::{Context, Seen, Waiting};
 use crate::peers::tail_of;
 use crate::phase::{OrTrouble, Trouble};
-use crate::shards::{frozen_for_plan, primary_ready};
+use crate::shards::{freeze_for_plan, frozen_for_plan, primary_ready};
+
+/// The fact that the operator was told that the plan's freeze is gone.
+pub(super) const UNFROZEN: &str = "told-unfrozen";
 
 /// A shard, whose writes only this executor may make.
 pub(super) fn shard(context: &Context, name: &ShardName) -> Shard {
@@ -31,21 +34,42 @@ pub(super) async fn source_state(context: &Context) -> Result<ClusterState, Trou
     Ok(stored.state)
 }
 
-/// The source's state, if it is still frozen by the plan: its roles cannot have changed then.
+/// The source's state, if it is still frozen by the plan: its roles cannot have changed then. A freeze that somebody has lifted is
+/// set again once the operator was told and wants to go on.
 pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Trouble> {
     let state = source_state(context).await?;
     let (plan, name) = (context.plan().uuid, &context.plan().request.source);
     if frozen_for_plan(&state, plan) {
         return Ok(state);
     }
-    let found = match &state.freeze {
-        None => "it is not frozen".to_owned(),
-        Some(freeze) => format!("it is frozen for another reason: {}", freeze.shown().1),
+    let foreign = |found: &str| {
+        format!("somebody else has changed the plan's freeze of the shard {name}: {found}")
     };
-    Err(Trouble::hold(
-        format!("somebody else has changed the plan's freeze of the shard {name}: {found}"),
-        "find out who, and why; `reshard shard freeze PLAN` freezes it again, then `reshard resume`; or `reshard abort`",
-    ))
+    if let Some(freeze) = &state.freeze {
+        return Err(Trouble::hold(
+            foreign(&format!("it is frozen for another reason: {}", freeze.shown().1)),
+            format!(
+                "find out who, and why; when it is not needed any more, `manatee-adm unfreeze -s {name}` and `reshard resume`, or \
+                 `reshard abort`, which takes everything back"
+            ),
+        ));
+    }
+    if !context.fact(UNFROZEN)?.unwrap_or(false) {
+        context.remember(UNFROZEN, &true)?;
+        return Err(Trouble::hold(
+            foreign("it is not frozen"),
+            "find out who, and why; then `reshard resume` freezes it again, or `reshard abort` takes everything back",
+        ));
+    }
+    let shard = source(context);
+    let freezing = async {
+        let frozen = freeze_for_plan(&shard, plan, context.now()).await;
+        frozen.or_trouble(format!("the shard {name} cannot be frozen again"))
+    };
+    context.act(format!("freeze the shard {name} again"), freezing).await?;
+    context.forget(UNFROZEN)?;
+    // Roles may have changed meanwhile: what is read from now on is what counts.
+    source_state(context).await
 }
 
 /// The source's state, frozen by the plan, and the new peers, which have to be the end of its chain, in its order.

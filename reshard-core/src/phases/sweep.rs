@@ -143,7 +143,7 @@ impl Sweeper<'_> {
         let (context, holder) = (self.context, self.holder);
         let waiting = Waiting {
             what: format!("the sync of {holder} to catch up, before more rows are deleted"),
-            you_can: "see `manatee-adm show` in a postgres zone; `reshard tune delete_max_lag_bytes=…` lets it be \
+            you_can: "see `manatee-adm show` in a postgres zone; `reshard tune PLAN delete_max_lag_bytes=…` lets it be \
                       further behind"
                 .to_owned(),
         };

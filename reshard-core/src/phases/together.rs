@@ -30,7 +30,8 @@ fn rank(trouble: &Trouble) -> u8 {
         Trouble::OverBudget => 1,
         Trouble::Stopped => 2,
         Trouble::Hold { .. } => 3,
-        Trouble::Journal(_) => 4,
+        Trouble::SessionOver => 4,
+        Trouble::Journal(_) => 5,
     }
 }
 

@@ -10,19 +10,22 @@ sha1_of() {
 }
 
 fetch() {
-    local image=$1 sha1=$2 file=$3 said
-    if [[ -f $file && $(sha1_of "$file") == "$sha1" ]]; then
-        return
-    fi
-    said=$(curl -sS -f --connect-timeout 10 -o "$file" "$imgapi/images/$image/file" 2>&1) || {
-        echo "cannot fetch the image $image from $imgapi: $said" >&2
-        return 1
-    }
-    if [[ $(sha1_of "$file") != "$sha1" ]]; then
-        echo "the image $image came with the SHA-1 $(sha1_of "$file"), not $sha1" >&2
-        rm -f "$file"
-        return 1
-    fi
+    local image=$1 sha1=$2 file=$3 said try found
+    # What was damaged on its way is right when it comes again.
+    for try in 1 2 3; do
+        if [[ -f $file ]]; then
+            found=$(sha1_of "$file")
+            [[ $found != "$sha1" ]] || return 0
+        fi
+        ((try < 3)) || break
+        said=$(curl -sS -f --connect-timeout 10 -o "$file" "$imgapi/images/$image/file" 2>&1) || {
+            echo "cannot fetch the image $image from $imgapi: $said" >&2
+            return 1
+        }
+    done
+    rm -f "$file"
+    refuse "the image $image came with the SHA-1 $found, not $sha1: its file in IMGAPI is damaged" \
+        "put the right file there ($image.tgz in the plan's work directory is one) and \`reshard resume\`, or \`reshard abort\` and make a new plan"
 }
 
 stage() {

@@ -5,3 +5,4 @@ mod crashes;
 mod pairs;
 mod splits;
 mod started;
+mod unhappy;

@@ -13,7 +13,7 @@ pub(super) fn freeze(evidence: &Evidence, subject: &Subject) -> Check {
         if subject.is_prepared() {
             findings.fail(
                 "the source is not frozen any more, though this plan had frozen it",
-                "find out who took the freeze away; `reshard shard freeze PLAN` sets it again",
+                "find out who took the freeze away; `reshard resume` sets it again",
             );
         }
         return findings.or_ok("not frozen");
@@ -38,7 +38,7 @@ pub(super) fn dump_lock(evidence: &Evidence, subject: &Subject) -> Check {
             if subject.is_prepared() {
                 findings.fail(
                     "dumps are not locked out any more, though this plan had locked them out",
-                    "find out who removed /pg_dump_lock; `reshard dump-lock take PLAN` sets it again",
+                    "find out who removed /pg_dump_lock; `reshard resume` sets it again",
                 );
             }
             findings.or_ok("free")

@@ -1,0 +1,106 @@
+//! What goes wrong.
+
+use lab::{ApiFault, ApiName, Fault, FaultKind, JobFault, JobTask};
+
+use super::region::World;
+
+/// Something that goes wrong.
+#[derive(Clone, Debug)]
+pub(super) enum Trouble {
+    /// An API fails for requests of a method to paths that begin so.
+    Api(ApiName, FaultKind, &'static str, &'static str, Times),
+    /// The next job of VMAPI fails.
+    Job(JobTask),
+    /// ZooKeeper is killed while the phase waits for SAPI's list of applications, until the executor's session is over.
+    ZooKeeperAway,
+    /// ZooKeeper is killed and started again.
+    ZooKeeperRestarted,
+    /// A zone is killed.
+    Kill(Zone),
+    /// A zone cannot write files.
+    DiskFull(Zone),
+    /// The image of the read-only ring is corrupt.
+    Image,
+    /// Somebody has disabled a router's process.
+    RouterDisabled,
+    /// A router's process has the ring of another image.
+    AnotherRing,
+    /// The zone of the routers is made anew.
+    Reprovisioned,
+    /// Somebody names another ring in SAPI.
+    RingEdited,
+    /// Somebody lists another shard in SAPI.
+    ShardsEdited,
+    /// Somebody gives a new peer to another shard in SAPI.
+    PeerEdited,
+    /// Somebody renames a new peer.
+    PeerRenamed,
+    /// Somebody unfreezes the source.
+    Unfrozen,
+    /// Somebody else has frozen the source in place of whoever had.
+    FrozenByOther,
+    /// Somebody has made the lock on dumps by hand.
+    DumpLockByHand,
+    /// Somebody has removed the lock on dumps.
+    DumpLockGone,
+    /// A row of a moved vnode is written at the source alone.
+    OnlyCopy,
+    /// The write block may last only so many seconds, and a new peer replays nothing.
+    Budget(u64),
+}
+
+/// How often an API fails.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Times {
+    /// So many requests.
+    Only(u32),
+    /// Until it is healed.
+    Healed,
+}
+
+/// A zone, by what it is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Zone {
+    /// That of the routers.
+    Routers,
+    /// The first new peer's.
+    NewPeer,
+    /// That of the source's primary.
+    Primary,
+}
+
+impl Trouble {
+    /// The fault of the lab that it is, if it is one.
+    pub(super) async fn fault(&self, world: &World) -> Option<Fault> {
+        Some(match self {
+            Self::Api(api, kind, method, path, times) => {
+                let requests = match times {
+                    Times::Only(requests) => Some(*requests),
+                    Times::Healed => None,
+                };
+                let (method, path) = (Some((*method).to_owned()), Some((*path).to_owned()));
+                let how = ApiFault { method, path, requests, ..ApiFault::new(*kind) };
+                Fault::Api { api: *api, how }
+            }
+            Self::Job(task) => {
+                let message = "no room on the compute node".to_owned();
+                let (object, after_acting) = (false, false);
+                Fault::Job(JobFault { task: *task, message, object, after_acting })
+            }
+            Self::ZooKeeperAway => {
+                let how = ApiFault {
+                    method: Some("GET".to_owned()),
+                    path: Some("/applications".to_owned()),
+                    requests: Some(1),
+                    ..ApiFault::new(FaultKind::Hang)
+                };
+                Fault::Api { api: ApiName::Sapi, how }
+            }
+            Self::Kill(zone) => Fault::Kill { zone: world.zone(*zone).await },
+            Self::DiskFull(zone) => Fault::DiskFull { zone: world.zone(*zone).await },
+            Self::Budget(_) => Fault::Lag { zone: world.zone(Zone::NewPeer).await },
+            Self::Image => Fault::Image { image: world.read_only_ring() },
+            _ => return None,
+        })
+    }
+}
