@@ -206,8 +206,8 @@ did catch-up
 zones[new]=$(sed -nE 's/.*provision-peers: make the zone ([0-9a-f-]+) .*/\1/p' "$work/out" | sed -n 1p)
 block source
 has 1 "^freeze info: reshard plan $plan"
-has 6 '^(primary|sync|async) +[0-9a-f]{8} ok '
-has 5 '^(primary|sync|async) +[0-9a-f]{8} ok +(sync|async) '
+until_it_has 6 '^(primary|sync|async) +[0-9a-f]{8} ok '
+until_it_has 5 '^(primary|sync|async) +[0-9a-f]{8} ok +(sync|async) '
 block here
 did provision-morays
 did build-rings
@@ -230,12 +230,12 @@ step "step 4: the moving vnodes are read-only"
 block here
 did drain
 block source
-has 6 '^(primary|sync|async) +[0-9a-f]{8} ok '
+until_it_has 6 '^(primary|sync|async) +[0-9a-f]{8} ok '
 block here
 did split-shard
 block new
 has 1 '^cluster: +3\.moray\.'
-has 1 '^primary +[0-9a-f]{8} ok +sync '
+until_it_has 1 '^primary +[0-9a-f]{8} ok +sync '
 block here
 did list-shard
 block manta
