@@ -43,12 +43,27 @@ again() {
     return "$code"
 }
 
+# A verb's session with ZooKeeper may outlive the verb. Until it is over the next one finds the ring's lock held by its own plan,
+# and has to be run again. The file out keeps what verbs of the block did the first time.
+run_again_while_locked() {
+    local deadline=$((SECONDS + 20))
+    while grep -q "/manta_reshard/ring is held by ${plan:-nobody} " "$work/out" && ((SECONDS < deadline)); do
+        printf 'again      block %d: the lock on the ring was that of the verb before\n' "$next"
+        grep ': done after ' "$work/out" >"$work/done" || true
+        sleep 1
+        code=0
+        again || code=$?
+        cat "$work/done" >>"$work/out"
+    done
+}
+
 # Runs the next block, which has to be one for this place. Its exit code is in the variable code.
 run_block() {
     [[ ${places[next]:-none} == "$1" ]] || wrong "block $((next + 1)) of $page is for ${places[next]:-nothing}, not $1"
     next=$((next + 1))
     code=0
     again || code=$?
+    run_again_while_locked
     if [[ -n ${VERBOSE:-} ]]; then printf -- '--- block %d, %s\n%s\n' "$next" "$1" "$(<"$work/out")"; fi
 }
 
