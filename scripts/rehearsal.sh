@@ -47,7 +47,7 @@ again() {
 # and has to be run again. The file out keeps what verbs of the block did the first time.
 run_again_while_locked() {
     local deadline=$((SECONDS + 20))
-    while grep -q "/manta_reshard/ring is held by ${plan:-nobody} " "$work/out" && ((SECONDS < deadline)); do
+    while grep -q "^HELD in .*/manta_reshard/ring is held by ${plan:-nobody} " "$work/out" && ((SECONDS < deadline)); do
         printf 'again      block %d: the lock on the ring was that of the verb before\n' "$next"
         grep ': done after ' "$work/out" >"$work/done" || true
         sleep 1
