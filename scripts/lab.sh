@@ -69,17 +69,22 @@ lab_has_ended() {
     [[ ! -e $directory ]] || fail "the lab left $directory behind"
 }
 
-# Puts the clients' load on the lab: start_load WRITES READS
+# Puts the clients' load on the lab: start_load WRITES READS, or a command.
 start_load() {
-    "$RESHARD" lab load --log "$work/load.log" --writes "$1" --reads "$2" >"$work/load" 2>&1 </dev/null &
+    [[ $1 != [0-9]* ]] || set -- "$RESHARD" lab load --log "$work/load.log" --writes "$1" --reads "$2"
+    "$@" >"$work/load" 2>&1 </dev/null &
     load=$!
     children=("$load" "${children[@]}")
 }
 
-# Ends the load, and proves from its log what became of every write.
-stop_load_and_check() {
+stop_load() {
     kill -INT "$load"
     wait "$load" || fail "the load ended badly: $(<"$work/load")"
     cat "$work/load"
+}
+
+# Ends the load, and proves from its log what became of every write.
+stop_load_and_check() {
+    stop_load
     "$RESHARD" lab check "$@" "$work/load.log"
 }

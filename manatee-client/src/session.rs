@@ -107,6 +107,16 @@ impl Session {
         })
     }
 
+    /// Ends the session, and waits until the servers know: what is ephemeral is gone then. Sessions that are merely dropped end
+    /// a moment later, and not at all if the process ends before.
+    ///
+    /// To be called with the last clone: the session goes on, and this waits, as long as there are others.
+    pub async fn close(self) {
+        let mut events = self.events();
+        drop(self);
+        while events.next().await.is_some() {}
+    }
+
     /// The session's number, as `ephemeralOwner` shows it.
     pub fn id(&self) -> i64 {
         self.client.session_id().0

@@ -1,6 +1,7 @@
 //! What a plan keeps for itself: locks in ZooKeeper that outlive its executors.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use manatee_client::{HeldLock, Lock, LockError, LockState, ShardName, Takeover};
@@ -12,6 +13,9 @@ use crate::plan::PlanUuid;
 const RESERVATIONS: &str = "/manta_reshard";
 /// Where those of shards' names are.
 const NAMES: &str = "/manta_reshard/shards";
+
+/// How much longer than a session lasts an executor of the same plan is waited for that may be dead.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Something that only one plan at a time may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +36,7 @@ impl Reservation<'_> {
     }
 
     /// Reserves it for a plan, or finds it reserved by it. An executor that dies leaves it behind: then no other plan gets
-    /// it, and the next executor of the same plan does.
+    /// it, and the next executor of the same plan does, when ZooKeeper knows that the one before is gone.
     ///
     /// # Errors
     ///
@@ -43,7 +47,14 @@ impl Reservation<'_> {
         plan: PlanUuid,
         now: Timestamp,
     ) -> Result<HeldLock, LockError> {
-        self.lock(deployment)?.try_acquire(&plan.to_string(), now, Takeover::Own).await
+        let (lock, owner) = (self.lock(deployment)?, plan.to_string());
+        match lock.try_acquire(&owner, now, Takeover::Own).await {
+            Err(LockError::Held { record, .. }) if record.owner.as_ref() == Some(&owner) => {
+                let patience = deployment.session().timeout() + GRACE;
+                lock.acquire(&owner, now, Takeover::Own, patience).await
+            }
+            taken => taken,
+        }
     }
 
     /// Gives it back, if the plan has it.

@@ -60,6 +60,7 @@ impl ExecuteArgs {
             Work::Step(phase) => executor.step(phase).await,
         };
         watch.finish();
+        executor.close().await;
         let ended = ended?;
         let (words, status) = told(&ended, work);
         say(words);

@@ -24,6 +24,8 @@ use crate::configuration::Configuration;
 
 /// How long a PostgreSQL server may take for a question that costs it nothing.
 const POSTGRES_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the end of a session may take.
+const CLOSING: Duration = Duration::from_secs(1);
 /// How long connecting to an API may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -111,6 +113,13 @@ impl Deployment {
     pub async fn with_new_session(&self) -> Result<Self, DeploymentError> {
         let session = new_session(&self.0.configuration).await?;
         Ok(self.with(session, self.0.zones.clone()))
+    }
+
+    /// Ends the session with ZooKeeper, and waits a moment for that: the next executor of a plan need not wait for it then. To
+    /// be called with the last clone.
+    pub async fn close(self) {
+        let Ok(parts) = Arc::try_unwrap(self.0) else { return };
+        tokio::time::timeout(CLOSING, parts.session.close()).await.ok();
     }
 
     fn with(&self, session: Session, zones: Arc<dyn ZoneCommands>) -> Self {

@@ -11,7 +11,7 @@ mod undo;
 mod way_back;
 mod write_block;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use manatee_client::{HeldLock, LockError};
 
@@ -156,6 +156,13 @@ impl Executor {
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// Ends the session with ZooKeeper. Without it the next executor of the plan may have to wait until ZooKeeper misses this
+    /// one.
+    pub async fn close(self) {
+        let deployment = self.deployment.into_inner().unwrap_or_else(PoisonError::into_inner);
+        deployment.close().await;
     }
 
     /// The phases in order.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fash::{Ring, RingReader, Stamp, UnpackOptions, unpack};
 use jiff::Timestamp;
+use manatee_client::ShardName;
 use sapi_client::imgapi::{Image, Imgapi, ImportOptions, LocalFile, NewImage};
 use sapi_client::{AccountUuid, ImageUuid};
 use uuid::Uuid;
@@ -11,7 +12,8 @@ use uuid::Uuid;
 use super::images::{file_of, read_image};
 use super::{FetchedRing, PlanRings, RingError};
 use crate::deployment::AnyTransport;
-use crate::inventory::RingFacts;
+use crate::VnodeSet;
+use crate::inventory::{RingFacts, pnode_name};
 use crate::keys::KeyHash;
 use crate::plan::Plan;
 
@@ -59,36 +61,29 @@ pub fn read_directory(directory: &Path) -> Result<(Ring, Option<Stamp>), RingErr
 }
 
 impl Plan {
-    /// The rings that the plan needs, made of the ring that it was made from.
+    /// The rings that the plan needs, made of the ring that it was made from, or of one in which other plans have changed other
+    /// shards since.
     ///
     /// # Errors
     ///
-    /// [`RingError::OtherRing`] if `base` is another; [`RingError::Mismatch`]
+    /// [`RingError::OtherRing`] if the source is another in `base`; [`RingError::Mismatch`]
     pub fn rings(&self, base: &Ring) -> Result<PlanRings, RingError> {
-        if let Some(difference) = difference(&self.inventory.ring, base) {
+        if let Some(difference) = difference(&self.inventory.ring, &self.request.source, base) {
             return Err(RingError::OtherRing { plan: self.uuid, difference });
         }
         Ok(PlanRings::build(base, &self.source_pnode()?, &self.moves()?)?)
     }
 }
 
-/// In what a ring is not the one that was inventoried.
-fn difference(facts: &RingFacts, ring: &Ring) -> Option<String> {
+/// In what a ring is another than the one that was inventoried, as far as it concerns the source.
+fn difference(facts: &RingFacts, source: &ShardName, ring: &Ring) -> Option<String> {
     if facts.hashing != KeyHash::of(ring) {
         return Some("it hashes keys otherwise, or has another number of vnodes".to_owned());
     }
-    for known in &facts.pnodes {
-        let there = known.pnode.parse().ok().and_then(|pnode| ring.vnodes_of(&pnode).ok());
-        let Some(there) = there else { return Some(format!("it does not have {}", known.pnode)) };
-        if !known.vnodes.iter().eq(there) {
-            return Some(format!("{} has other vnodes in it", known.pnode));
-        }
-    }
-    let new = ring
-        .pnodes()
-        .iter()
-        .find(|pnode| facts.pnodes.iter().all(|known| known.pnode != pnode.as_str()))?;
-    Some(format!("it has {new} too"))
+    let there = pnode_name(source).parse().ok().and_then(|pnode| ring.vnodes_of(&pnode).ok());
+    let Some(there) = there else { return Some(format!("it does not have {source}")) };
+    let known = facts.vnodes_of(source).into_iter().flat_map(VnodeSet::iter);
+    (!known.eq(there)).then(|| format!("{source} has other vnodes in it"))
 }
 
 /// A file with a ring's image, which was unpacked, audited and read.
@@ -178,17 +173,20 @@ mod tests {
     #[test]
     fn another_ring_than_the_plans_is_noticed() {
         let facts = facts(&ring());
-        assert_eq!(difference(&facts, &ring()), None);
+        let [one, two] = ["1.moray.a.b", "2.moray.a.b"].map(|name| name.parse().unwrap());
+        let difference = |ring: &Ring, source| super::difference(&facts, source, ring);
+        assert_eq!(difference(&ring(), &one), None);
         let mut marked = ring();
         marked.set_data(&[Vnode::new(3)], VnodeData::read_only()).unwrap();
-        assert_eq!(difference(&facts, &marked), None, "who owns what is the same");
+        assert_eq!(difference(&marked, &one), None, "who owns what is the same");
         let mut moved = ring();
         let to = "tcp://3.moray.a.b:2020".parse().unwrap();
         moved.remap(&[Move { vnodes: vec![Vnode::new(0)], to }]).unwrap();
-        let found = difference(&facts, &moved).unwrap();
-        assert_eq!(found, "tcp://1.moray.a.b:2020 has other vnodes in it");
+        let found = difference(&moved, &one).unwrap();
+        assert_eq!(found, "1.moray.a.b has other vnodes in it");
+        assert_eq!(difference(&moved, &two), None, "another shard was changed");
         let other = Ring::create(Algorithm::Sha256, 32, ["a".parse().unwrap()]).unwrap();
-        assert!(difference(&facts, &other).unwrap().contains("hashes"));
+        assert!(difference(&other, &one).unwrap().contains("hashes"));
     }
 
     #[tokio::test]
