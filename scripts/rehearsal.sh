@@ -43,27 +43,12 @@ again() {
     return "$code"
 }
 
-# A verb's session with ZooKeeper may outlive the verb. Until it is over the next one finds the ring's lock held by its own plan,
-# and has to be run again. The file out keeps what verbs of the block did the first time.
-run_again_while_locked() {
-    local deadline=$((SECONDS + 20))
-    while grep -q "^HELD in .*/manta_reshard/ring is held by ${plan:-nobody} " "$work/out" && ((SECONDS < deadline)); do
-        printf 'again      block %d: the lock on the ring was that of the verb before\n' "$next"
-        grep ': done after ' "$work/out" >"$work/done" || true
-        sleep 1
-        code=0
-        again || code=$?
-        cat "$work/done" >>"$work/out"
-    done
-}
-
 # Runs the next block, which has to be one for this place. Its exit code is in the variable code.
 run_block() {
     [[ ${places[next]:-none} == "$1" ]] || wrong "block $((next + 1)) of $page is for ${places[next]:-nothing}, not $1"
     next=$((next + 1))
     code=0
     again || code=$?
-    run_again_while_locked
     if [[ -n ${VERBOSE:-} ]]; then printf -- '--- block %d, %s\n%s\n' "$next" "$1" "$(<"$work/out")"; fi
 }
 
@@ -197,7 +182,7 @@ plan=$(awk '$1 == "plan" { print $2; exit }' "$work/out")
 too_early=$(reshard ring block "$work/here/split.plan" --yes 2>&1) && fail "part 2: a verb went before its time: $too_early"
 block here
 did preflight
-did reserve-ring
+did reserve-names
 step "step 1: a plan, under load"
 
 block here
@@ -225,6 +210,7 @@ until_it_has 6 '^(primary|sync|async) +[0-9a-f]{8} ok '
 until_it_has 5 '^(primary|sync|async) +[0-9a-f]{8} ok +(sync|async) '
 block here
 did provision-morays
+did reserve-ring
 did build-rings
 did stage-rings
 block router
@@ -232,7 +218,7 @@ block router
     wrong "step 3: the rings differ from the live one in other vnodes:"
 block here
 did recheck
-has 1 '^11 of 24 phases begun'
+has 1 '^12 of 25 phases begun'
 step "step 3: three more peers, a Moray, and the rings beside the live ones"
 
 block here
@@ -306,7 +292,7 @@ clients=$(sed -nE 's/^ +write block +//p' "$work/out")
 [[ $clients == longest*median* ]] || wrong "clients saw no write block:"
 block here
 has 1 ': done\.$'
-has 24 '^\| [a-z-]+ \| done \|'
+has 25 '^\| [a-z-]+ \| done \|'
 took=$(sed -nE 's/^\| writes to the moving vnodes refused \| [^|]* \| (.*) \|/\1/p' "$work/out")
 [[ $took == *[0-9]' s' ]] || wrong "the report has no write block:"
 step "nothing was lost; write block by the journal $took, by the clients $clients"

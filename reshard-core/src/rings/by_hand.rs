@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::images::{file_of, read_image};
 use super::{FetchedRing, PlanRings, RingError};
-use crate::deployment::AnyTransport;
 use crate::VnodeSet;
+use crate::deployment::AnyTransport;
 use crate::inventory::{RingFacts, pnode_name};
 use crate::keys::KeyHash;
 use crate::plan::Plan;
