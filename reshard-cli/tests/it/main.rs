@@ -13,6 +13,7 @@ mod memory;
 mod oracle;
 mod pipes;
 mod region;
+mod remedies;
 mod sealed;
 mod usage;
 mod vnode_files;

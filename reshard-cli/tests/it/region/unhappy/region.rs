@@ -11,7 +11,8 @@ use reshard_core::shards::alias;
 use reshard_core::tidy::rename;
 use reshard_core::zones::MadeZone;
 use reshard_core::{
-    Deployment, Ended, Event, Executor, Phase, SqliteStore, Store, ZonePlace, phases,
+    Database, DatabaseError, Deployment, Ended, Event, Executor, Phase, SqliteStore, Store,
+    ZonePlace, phases,
 };
 use sapi_client::Attributes;
 use sapi_client::manta::{MantaApplication, Shard};
@@ -155,12 +156,14 @@ impl World {
         }
     }
 
-    /// Whether the first new peer's PostgreSQL answers.
-    async fn new_peer_answers(&self) -> bool {
+    /// Whether the first new peer replays, as its PostgreSQL tells.
+    async fn replay_of_the_new_peer(&self) -> Result<String, DatabaseError> {
         let (zone, state) = (self.new_peer().zone.to_string(), self.state().await);
         let (_, peer) = state.peers().find(|(_, peer)| peer.zone_id.as_str() == zone).unwrap();
-        let server = self.deployment.postgres(peer.endpoint().unwrap());
-        server.writability().await.is_ok()
+        let limit = Duration::from_secs(5);
+        let database = Database::connect(&peer.endpoint().unwrap(), limit).await?;
+        let row = database.query_one("select pg_get_wal_replay_pause_state()", &[]).await;
+        Ok(row.map_err(|error| database.error("ask for its replay", error))?.get(0))
     }
 
     fn routers(&self) -> Uuid {
@@ -175,8 +178,20 @@ impl World {
     pub(super) async fn cause(&self, trouble: &Trouble) -> Cure {
         if let Some(fault) = trouble.fault(self).await {
             let caused = self.region.control.cause(&fault).await.unwrap();
-            if matches!(trouble, Trouble::DiskFull(Zone::NewPeer)) {
-                self.eventually("PostgreSQL ends", async || !self.new_peer_answers().await).await;
+            match trouble {
+                Trouble::DiskFull(Zone::NewPeer) => {
+                    let ended = async || self.replay_of_the_new_peer().await.is_err();
+                    self.eventually("PostgreSQL ends", ended).await;
+                }
+                Trouble::Budget(_) => {
+                    let paused = async || {
+                        self.replay_of_the_new_peer().await.is_ok_and(|state| state == "paused")
+                    };
+                    self.eventually("nothing is replayed", paused).await;
+                    let something = "select pg_logical_emit_message(true, 'lag', 'x')";
+                    self.region.psql(&self.source, something).await;
+                }
+                _ => {}
             }
             return match trouble {
                 Trouble::Job(_) => Cure::Nothing,
@@ -224,12 +239,11 @@ impl World {
                 self.run(self.routers(), &format!("svcadm {verb} -s {router}")).await;
             }
             Trouble::AnotherRing => {
-                let script = if cause {
-                    format!(
-                        "cp {STAMP} /var/tmp/stamp && sed -i 's/\\(image_uuid\": *\"\\)[^\"]*/\\1{ANOTHER}/' {STAMP}"
-                    )
-                } else {
-                    format!("cp /var/tmp/stamp {STAMP}")
+                // The lab's first ring has no stamp, as manta-adm makes them.
+                let stamp = json!({"image_uuid": ANOTHER, "date": "2026-01-01T00:00:00Z", "source_zone": "x"});
+                let script = match cause {
+                    true => format!("cat >{STAMP} <<<'{stamp}'"),
+                    false => format!("rm {STAMP}"),
                 };
                 self.run(self.routers(), &script).await;
             }
@@ -367,8 +381,13 @@ impl World {
                 client.put_object("manta", &key, &value, &PutOptions::default()).await.is_ok()
             })
             .await;
-            let deleted = client.delete_object("manta", &key, &DeleteOptions::default()).await;
-            deleted.unwrap();
+            self.eventually("deletions are taken", async || {
+                match client.delete_object("manta", &key, &DeleteOptions::default()).await {
+                    Err(error) => error.is_not_found(),
+                    Ok(()) => true,
+                }
+            })
+            .await;
         }
     }
 }
