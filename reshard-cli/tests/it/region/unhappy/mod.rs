@@ -1,6 +1,7 @@
 //! An unhappy world for each phase: either the plan gets through, or it holds with words that name the cause and the remedy,
 //! and goes on when that is put right.
 
+mod hands;
 mod holding;
 mod passing;
 mod region;
