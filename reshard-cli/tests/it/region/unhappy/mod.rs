@@ -3,6 +3,7 @@
 
 mod hands;
 mod holding;
+mod journal;
 mod passing;
 mod region;
 mod trouble;
