@@ -32,9 +32,10 @@ impl World {
             Trouble::AnotherRing => {
                 // The lab's first ring has no stamp, as manta-adm makes them.
                 let stamp = json!({"image_uuid": ANOTHER, "date": "2026-01-01T00:00:00Z", "source_zone": "x"});
-                let script = match cause {
-                    true => format!("cat >{STAMP} <<<'{stamp}'"),
-                    false => format!("rm {STAMP}"),
+                let script = if cause {
+                    format!("cat >{STAMP} <<<'{stamp}'")
+                } else {
+                    format!("rm {STAMP}")
                 };
                 self.run(self.routers(), &script).await;
             }
@@ -47,11 +48,10 @@ impl World {
             Trouble::ShardsEdited => self.edit_shards(cause).await,
             Trouble::PeerEdited => self.edit_peer(cause).await,
             Trouble::PeerRenamed => self.rename_peer(cause).await,
-            Trouble::Unfrozen => self.adm("manatee-adm unfreeze").await,
             Trouble::FrozenByOther if cause => {
                 self.adm("manatee-adm unfreeze; manatee-adm freeze -r maintenance").await;
             }
-            Trouble::FrozenByOther => self.adm("manatee-adm unfreeze").await,
+            Trouble::Unfrozen | Trouble::FrozenByOther => self.adm("manatee-adm unfreeze").await,
             Trouble::DumpLockByHand if cause => {
                 let verb = if self.fact("dump-lock-since").is_some() { "set" } else { "create" };
                 self.zookeeper(&[verb, "/pg_dump_lock", "me"]).await;
