@@ -14,6 +14,7 @@ mod oracle;
 mod pipes;
 mod plans;
 mod region;
+mod remedies;
 mod reshard_usage;
 mod sealed;
 mod usage;

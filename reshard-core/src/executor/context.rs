@@ -36,6 +36,8 @@ pub struct Context {
     pub(super) phase: &'static str,
     /// Whether writes are refused meanwhile, so that nobody may pause here.
     pub(super) in_write_block: bool,
+    /// Whether the plan can only go on: an abort that is asked for now comes too late.
+    pub(super) no_way_back: bool,
     /// Whether it is undone: then an abort that was asked for is what is going on.
     pub(super) undoing: bool,
 }
@@ -223,10 +225,13 @@ impl Context {
             let (progress, said) = match look().await {
                 Ok(Seen::Ready(found)) => return Ok(found),
                 Ok(Seen::NotYet(progress, said)) => (progress, said),
-                Err(trouble) => match self.or_session_over(trouble) {
-                    trouble @ Trouble::Passing { .. } => (None, trouble.with_causes()),
-                    other => return Err(other),
-                },
+                Err(trouble) => {
+                    let trouble = self.or_session_over(trouble);
+                    if !matches!(trouble, Trouble::Passing { .. }) {
+                        return Err(trouble);
+                    }
+                    (None, trouble.with_causes())
+                }
             };
             let what = if said.is_empty() {
                 format!("waiting for {}", waiting.what)
@@ -260,7 +265,8 @@ impl Context {
             return Ok(());
         }
         let controls = self.store.controls()?;
-        if controls.abort || (controls.pause && !self.in_write_block) {
+        let abort = controls.abort && !self.no_way_back;
+        if abort || (controls.pause && !self.in_write_block) {
             return Err(Trouble::Stopped);
         }
         Ok(())
@@ -268,13 +274,12 @@ impl Context {
 
     /// Whatever goes wrong without a session: it is for lack of the session.
     pub(super) fn or_session_over(&self, trouble: Trouble) -> Trouble {
-        let is_over = self.deployment.session().is_over();
-        match trouble {
-            Trouble::Passing { .. } | Trouble::Hold { .. } | Trouble::OverBudget if is_over => {
-                Trouble::SessionOver
-            }
-            other => other,
+        let may_be_for_that =
+            matches!(trouble, Trouble::Passing { .. } | Trouble::Hold { .. } | Trouble::OverBudget);
+        if may_be_for_that && self.deployment.session().is_over() {
+            return Trouble::SessionOver;
         }
+        trouble
     }
 
     async fn check_lock(&self) -> Result<(), Trouble> {

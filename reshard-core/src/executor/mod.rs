@@ -180,6 +180,7 @@ impl Executor {
             lock: alone.lock.clone(),
             phase: "",
             in_write_block: false,
+            no_way_back: false,
             undoing: false,
         }
     }

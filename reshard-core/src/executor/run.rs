@@ -30,13 +30,21 @@ impl Executor {
 
     pub(super) async fn run_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
         let mut controls = self.store.controls()?;
-        if controls.abort {
+        let too_late = no_way_back(&*self.store, &self.phases)?;
+        if controls.abort && too_late.is_none() {
             return self.abort_alone(alone).await;
         }
         controls.pause = false;
         self.store.set_controls(&controls)?;
         self.store.set_state(&PlanState::Running)?;
         let mut context = self.context(alone);
+        if let Some(phase) = too_late.filter(|_| controls.abort) {
+            // Perhaps while writes are refused: going on is what lets them flow again.
+            controls.abort = false;
+            self.store.set_controls(&controls)?;
+            let text = format!("the abort that was asked for came too late: {phase} has begun");
+            context.log(EntryKind::Note, &text).map_err(journal_only)?;
+        }
         if let Err(trouble) = self.undo_what_is_spoiled(&mut context).await {
             return self.stop(&context, &trouble);
         }
@@ -82,9 +90,11 @@ impl Executor {
     ) -> Result<(), Trouble> {
         let block = phase.write_block();
         context.in_write_block = block.touches();
+        context.no_way_back = no_way_back(&*self.store, &self.phases)?.is_some();
         if !context.in_write_block {
             context.checkpoint()?;
         }
+        context.no_way_back |= phase.is_point_of_no_return();
         let record = self.begin(phase, context)?;
         if block == WriteBlock::Begins && self.begin_write_block()? {
             let allowed = budget(&context.plan, context.knobs()?.budget_seconds);

@@ -38,7 +38,8 @@ pub trait Phase: Send + Sync {
     /// [`Trouble`] says whether to try again or to ask the operator.
     async fn run(&self, context: &Context) -> Result<(), Trouble>;
 
-    /// Takes back whatever the phase did, also if it had only begun. Called again, it finds everything taken back.
+    /// Takes back whatever the phase did, also if it had only begun. Called again, it finds everything taken back. Inside the
+    /// write block a failure does not keep the original rings from going back: the phase is then run or undone again later.
     ///
     /// # Errors
     ///

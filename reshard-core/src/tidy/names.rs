@@ -78,7 +78,10 @@ pub async fn drop_plan_tag(deployment: &Deployment, place: &ZonePlace) -> Result
 #[non_exhaustive]
 pub enum TidyError {
     /// Somebody else has changed it.
-    #[error("the zone {zone} has the alias {found:?}, neither the old {old:?} nor the new {new:?}")]
+    #[error(
+        "the zone {zone} has the alias {:?}, neither the old {old:?} nor the new {new:?}",
+        found.as_deref().unwrap_or_default()
+    )]
     Foreign {
         /// The zone.
         zone: InstanceUuid,

@@ -20,6 +20,7 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         ("preflight", sapi("GET"), Holds("the server answered 500", "make it answer")),
         ("preflight", RouterDisabled, Holds("electric-moray-2021 in", ENABLE)),
+        ("reserve-names", NameReserved, Holds("cannot be reserved", "takes other numbers")),
         (
             "reserve-ring",
             RingEdited,

@@ -1,7 +1,11 @@
 //! An unhappy world for each phase: either the plan gets through, or it holds with words that name the cause and the remedy,
 //! and goes on when that is put right.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "most troubles are alike to most of the code")]
+
+mod hands;
 mod holding;
+mod journal;
 mod passing;
 mod region;
 mod trouble;

@@ -15,6 +15,7 @@ use super::trouble::Zone::{NewPeer, Primary, Routers};
 pub(super) fn rows() -> Vec<Row> {
     [
         ("preflight", Api(Imgapi, Unavailable503, "GET", "/images", Only(2)), GetsThrough),
+        ("reserve-names", ZooKeeperRestarted, GetsThrough),
         ("reserve-ring", Api(Sapi, Error500, "GET", "/applications", Only(2)), GetsThrough),
         ("plant-canaries", Kill(Routers), Waits("cannot be written")),
         ("freeze-source", ZooKeeperRestarted, GetsThrough),

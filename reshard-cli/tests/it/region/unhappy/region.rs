@@ -3,19 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use lab::control::ExecRequest;
 use lab::{ApiFault, ApiName, Fault, FaultKind, Role};
 use manatee_client::{ClusterState, ShardName};
 use moray_client::{Client, ClientOptions, DeleteOptions, PutOptions};
-use reshard_core::shards::alias;
-use reshard_core::tidy::rename;
 use reshard_core::zones::MadeZone;
 use reshard_core::{
-    Deployment, Ended, Event, Executor, Phase, SqliteStore, Store, ZonePlace, phases,
+    Database, DatabaseError, Deployment, Ended, Event, Executor, Phase, PlanState, SqliteStore,
+    Store, ZonePlace, phases,
 };
-use sapi_client::Attributes;
-use sapi_client::manta::{MantaApplication, Shard};
-use sapi_client::sapi::Change;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -24,12 +19,6 @@ use super::trouble::{Trouble, Zone};
 
 /// How long something may take to come about.
 const DEADLINE: Duration = Duration::from_secs(90);
-/// A ring that nobody has.
-const ANOTHER: &str = "5b0c0de5-0000-4000-8000-000000000001";
-/// The stamp of a router's ring.
-const STAMP: &str =
-    "$(svcprop -p electric-moray/ring-location electric-moray-2021)/manta_hash_ring_stamp.json";
-
 /// A region with a plan that is carried out.
 pub(super) struct World {
     pub(super) region: Region,
@@ -37,8 +26,8 @@ pub(super) struct World {
     pub(super) executor: Executor,
     /// What the operator was shown since the last trouble began.
     pub(super) said: Arc<Mutex<Vec<String>>>,
-    deployment: Deployment,
-    source: ShardName,
+    pub(super) deployment: Deployment,
+    pub(super) source: ShardName,
 }
 
 /// How a trouble is put right.
@@ -93,6 +82,9 @@ impl World {
     async fn done(&self, phases: impl Iterator<Item = &Arc<dyn Phase>>) {
         self.be_patient(true, &Trouble::ZooKeeperRestarted);
         for phase in phases {
+            if self.store.state().unwrap() == PlanState::Done {
+                return;
+            }
             let ended = self.executor.step(phase.name()).await.unwrap();
             let done = matches!(ended, Ended::Paused { .. } | Ended::Done);
             assert!(done, "{}: {ended:?}", phase.name());
@@ -133,11 +125,11 @@ impl World {
         made.place
     }
 
-    fn fact(&self, key: &str) -> Option<Value> {
+    pub(super) fn fact(&self, key: &str) -> Option<Value> {
         self.store.fact(key).unwrap()
     }
 
-    fn new_peer(&self) -> ZonePlace {
+    pub(super) fn new_peer(&self) -> ZonePlace {
         self.made(&self.store.plan().unwrap().targets[0].peers[0].role)
     }
 
@@ -155,15 +147,17 @@ impl World {
         }
     }
 
-    /// Whether the first new peer's PostgreSQL answers.
-    async fn new_peer_answers(&self) -> bool {
+    /// Whether the first new peer replays, as its PostgreSQL tells.
+    async fn replay_of_the_new_peer(&self) -> Result<String, DatabaseError> {
         let (zone, state) = (self.new_peer().zone.to_string(), self.state().await);
         let (_, peer) = state.peers().find(|(_, peer)| peer.zone_id.as_str() == zone).unwrap();
-        let server = self.deployment.postgres(peer.endpoint().unwrap());
-        server.writability().await.is_ok()
+        let limit = Duration::from_secs(5);
+        let database = Database::connect(&peer.endpoint().unwrap(), limit).await?;
+        let row = database.query_one("select pg_get_wal_replay_pause_state()", &[]).await;
+        Ok(row.map_err(|error| database.error("ask for its replay", error))?.get(0))
     }
 
-    fn routers(&self) -> Uuid {
+    pub(super) fn routers(&self) -> Uuid {
         self.region.lab.layout().zones_of(Role::ElectricMoray).next().unwrap().uuid
     }
 
@@ -175,8 +169,20 @@ impl World {
     pub(super) async fn cause(&self, trouble: &Trouble) -> Cure {
         if let Some(fault) = trouble.fault(self).await {
             let caused = self.region.control.cause(&fault).await.unwrap();
-            if matches!(trouble, Trouble::DiskFull(Zone::NewPeer)) {
-                self.eventually("PostgreSQL ends", async || !self.new_peer_answers().await).await;
+            match trouble {
+                Trouble::DiskFull(Zone::NewPeer) => {
+                    let ended = async || self.replay_of_the_new_peer().await.is_err();
+                    self.eventually("PostgreSQL ends", ended).await;
+                }
+                Trouble::Budget(_) => {
+                    let paused = async || {
+                        self.replay_of_the_new_peer().await.is_ok_and(|state| state == "paused")
+                    };
+                    self.eventually("nothing is replayed", paused).await;
+                    let something = "select pg_logical_emit_message(true, 'lag', 'x')";
+                    self.region.psql(&self.source, something).await;
+                }
+                _ => {}
             }
             return match trouble {
                 Trouble::Job(_) => Cure::Nothing,
@@ -188,6 +194,7 @@ impl World {
         self.by_hand(trouble, true).await;
         match trouble {
             Trouble::Reprovisioned
+            | Trouble::NameReserved
             | Trouble::Unfrozen
             | Trouble::DumpLockGone
             | Trouble::ZooKeeperRestarted => Cure::Nothing,
@@ -215,141 +222,6 @@ impl World {
         }
     }
 
-    /// What somebody does by hand, and how it is undone.
-    async fn by_hand(&self, trouble: &Trouble, cause: bool) {
-        let router = "electric-moray-2021";
-        match trouble {
-            Trouble::RouterDisabled => {
-                let verb = if cause { "disable" } else { "enable" };
-                self.run(self.routers(), &format!("svcadm {verb} -s {router}")).await;
-            }
-            Trouble::AnotherRing => {
-                let script = if cause {
-                    format!(
-                        "cp {STAMP} /var/tmp/stamp && sed -i 's/\\(image_uuid\": *\"\\)[^\"]*/\\1{ANOTHER}/' {STAMP}"
-                    )
-                } else {
-                    format!("cp /var/tmp/stamp {STAMP}")
-                };
-                self.run(self.routers(), &script).await;
-            }
-            Trouble::Reprovisioned => self.reprovision().await,
-            Trouble::ZooKeeperRestarted => {
-                let fault = self.region.control.cause(&Fault::ZooKeeper).await.unwrap();
-                self.region.control.heal(Some(fault.id)).await.unwrap();
-            }
-            Trouble::RingEdited => self.edit_ring(cause).await,
-            Trouble::ShardsEdited => self.edit_shards(cause).await,
-            Trouble::PeerEdited => self.edit_peer(cause).await,
-            Trouble::PeerRenamed => self.rename_peer(cause).await,
-            Trouble::Unfrozen => self.adm("manatee-adm unfreeze").await,
-            Trouble::FrozenByOther if cause => {
-                self.adm("manatee-adm unfreeze; manatee-adm freeze -r maintenance").await;
-            }
-            Trouble::FrozenByOther => self.adm("manatee-adm unfreeze").await,
-            Trouble::DumpLockByHand if cause => {
-                let verb = if self.fact("dump-lock-since").is_some() { "set" } else { "create" };
-                self.zookeeper(&[verb, "/pg_dump_lock", "me"]).await;
-            }
-            Trouble::DumpLockByHand | Trouble::DumpLockGone => {
-                self.zookeeper(&["delete", "/pg_dump_lock"]).await;
-            }
-            Trouble::OnlyCopy => self.plant_row(cause).await,
-            other => panic!("{other:?} is no doing of a hand"),
-        }
-    }
-
-    /// Runs a script in a zone. It has to succeed.
-    async fn run(&self, zone: Uuid, script: &str) {
-        let request = ExecRequest { stdin: script.to_owned(), ..ExecRequest::default() };
-        let answer = self.region.control.exec(zone, &request).await.unwrap();
-        assert_eq!(answer.exit_code, 0, "{script}: {answer:?}");
-    }
-
-    async fn adm(&self, script: &str) {
-        self.run(self.zone(Zone::Primary).await, script).await;
-    }
-
-    async fn zookeeper(&self, command: &[&str]) {
-        self.region.output(&[&["lab", "zk"], command].concat()).await;
-    }
-
-    /// Makes the zone of the routers anew from its own image, and waits until it is there.
-    async fn reprovision(&self) {
-        let zone = self.routers();
-        let vmapi = format!("http://{}", self.region.lab.layout().block.vmapi());
-        let curl = async |arguments: &[&str]| -> Value {
-            let mut command = tokio::process::Command::new("curl");
-            let output = command.args(["-sS", "--fail"]).args(arguments).output().await.unwrap();
-            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
-        };
-        let image = curl(&[&format!("{vmapi}/vms/{zone}")]).await["image_uuid"].clone();
-        let image = image.as_str().unwrap();
-        let url = format!("{vmapi}/vms/{zone}?action=reprovision&image_uuid={image}");
-        let accepted = curl(&["-X", "POST", "-d", "", &url]).await;
-        let job = format!("{vmapi}/jobs/{}/wait", accepted["job_uuid"].as_str().unwrap());
-        assert_eq!(curl(&[&job]).await["execution"], "succeeded");
-    }
-
-    async fn edit_ring(&self, cause: bool) {
-        let before = self.store.plan().unwrap().inventory.ring.image;
-        let image = if cause { ANOTHER.parse().unwrap() } else { before };
-        let sapi = self.deployment.sapi().unwrap();
-        let manta = sapi.find_manta().await.unwrap();
-        let change = MantaApplication::set_hash_ring_image(image);
-        sapi.change_application(manta.uuid(), change).await.unwrap();
-    }
-
-    async fn edit_shards(&self, cause: bool) {
-        let sapi = self.deployment.sapi().unwrap();
-        let manta = sapi.find_manta().await.unwrap();
-        let mut list = manta.index_shards().unwrap();
-        let name = self.region.lab.layout().shard_name(9);
-        if cause {
-            list.push(Shard::new(&name)).unwrap();
-        } else {
-            list.remove(&name);
-        }
-        let change = MantaApplication::set_index_shards(&list);
-        sapi.change_application(manta.uuid(), change).await.unwrap();
-    }
-
-    async fn edit_peer(&self, cause: bool) {
-        let number = self.source.as_str().split('.').next().unwrap();
-        let metadata = Attributes::new().with("SHARD", if cause { "7" } else { number });
-        let (sapi, zone) = (self.deployment.sapi().unwrap(), self.new_peer().zone);
-        sapi.change_instance(zone, &Change::update().metadata(metadata)).await.unwrap();
-    }
-
-    async fn rename_peer(&self, cause: bool) {
-        let place = self.new_peer();
-        let (usual, other) = (alias("postgres", &self.source, place.zone), "mine".to_owned());
-        let (old, new) = if cause { (usual, other) } else { (other, usual) };
-        rename(&self.deployment, &place, &old, &new).await.unwrap();
-    }
-
-    /// Writes a row at the source as something does that bypasses the routers, or deletes it.
-    async fn plant_row(&self, cause: bool) {
-        let moved: Vec<String> = self.store.plan().unwrap().targets[0]
-            .vnodes
-            .iter()
-            .map(|vnode| vnode.number().to_string())
-            .collect();
-        let sql = if cause {
-            format!(
-                "insert into manta (_key, _value, _etag, _vnode, dirname, name, owner, objectid, type) \
-                 select _key || '-planted', _value, 'PLANTED0', _vnode, dirname, name, owner, objectid, type \
-                 from manta where type = 'object' and _vnode in ({}) limit 1",
-                moved.join(", ")
-            )
-        } else {
-            "delete from manta where _etag = 'PLANTED0'".to_owned()
-        };
-        let sql = format!("set session_replication_role = replica; {sql}");
-        let done = self.region.psql(&self.source, &sql).await;
-        assert!(done.ends_with(if cause { "INSERT 0 1" } else { "DELETE 1" }), "{done}");
-    }
-
     /// Waits until writes are taken, wherever they go.
     pub(super) async fn writes_flow(&self) {
         let router = self.region.lab.routers()[0].to_string();
@@ -367,8 +239,13 @@ impl World {
                 client.put_object("manta", &key, &value, &PutOptions::default()).await.is_ok()
             })
             .await;
-            let deleted = client.delete_object("manta", &key, &DeleteOptions::default()).await;
-            deleted.unwrap();
+            self.eventually("deletions are taken", async || {
+                match client.delete_object("manta", &key, &DeleteOptions::default()).await {
+                    Err(error) => error.is_not_found(),
+                    Ok(()) => true,
+                }
+            })
+            .await;
         }
     }
 }

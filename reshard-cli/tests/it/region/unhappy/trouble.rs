@@ -35,6 +35,8 @@ pub(super) enum Trouble {
     PeerEdited,
     /// Somebody renames a new peer.
     PeerRenamed,
+    /// Another plan has reserved the name of the new shard.
+    NameReserved,
     /// Somebody unfreezes the source.
     Unfrozen,
     /// Somebody else has frozen the source in place of whoever had.

@@ -8,7 +8,7 @@ use reshard_core::{Ended, PlanState, Store, phases};
 use super::super::started::{Region, small};
 use super::region::{Cure, World};
 use super::trouble::{Times, Trouble};
-use super::{Row, Then};
+use super::{Row, Then, journal};
 
 /// How long anything may take, on a machine that has much else to do.
 const DEADLINE: Duration = Duration::from_secs(150);
@@ -18,6 +18,7 @@ const NO_WAY_BACK: [&str; 2] = ["publish-ring", "install-ring"];
 /// Carries a plan out. Before each phase its troubles are caused, in the order of the rows.
 pub(super) async fn walk(rows: &[Row]) {
     let world = World::begin(Region::start(small(), 60.0).await).await;
+    journal::is_full(&world).await;
     for phase in phases::rfd103() {
         for row in rows.iter().filter(|row| row.phase == phase.name()) {
             // What was taken back because of the row before is done again.
