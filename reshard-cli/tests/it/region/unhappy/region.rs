@@ -194,7 +194,6 @@ impl World {
         self.by_hand(trouble, true).await;
         match trouble {
             Trouble::Reprovisioned
-            | Trouble::NameReserved
             | Trouble::Unfrozen
             | Trouble::DumpLockGone
             | Trouble::ZooKeeperRestarted => Cure::Nothing,
