@@ -62,6 +62,7 @@ mod remove;
 mod replication;
 mod servers;
 mod session;
+mod session_events;
 mod session_options;
 mod shard;
 mod show_text;
@@ -94,7 +95,8 @@ pub use promote::{Promote, PromoteVerdict, promote_verdict};
 pub use remove::Removed;
 pub use replication::{Downstream, ServerVersion, downstream_named};
 pub use servers::Servers;
-pub use session::{Session, SessionEvent, SessionEvents};
+pub use session::Session;
+pub use session_events::{SessionEvent, SessionEvents};
 pub use session_options::SessionOptions;
 pub use shard::{Shard, ShardError, StateWatch, StoredState};
 pub use show_text::{

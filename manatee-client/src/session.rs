@@ -1,4 +1,4 @@
-//! A session with ZooKeeper. This is the only file that knows the ZooKeeper library.
+//! A session with ZooKeeper. This file and `session_events` are the only ones that know the ZooKeeper library.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,13 +6,11 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use zookeeper::{
-    Acls, Client, CreateMode, CreateOptions, OneshotWatcher, SessionState, StateWatcher,
-    WatchedEvent,
-};
+use zookeeper::{Acls, Client, CreateMode, CreateOptions, OneshotWatcher, WatchedEvent};
 
 use crate::error::ZooKeeperError;
 use crate::servers::Servers;
+use crate::session_events::SessionEvents;
 use crate::session_options::SessionOptions;
 use crate::transaction;
 use crate::wire::Op;
@@ -27,19 +25,6 @@ pub(crate) struct Node {
     pub(crate) created: i64,
     /// The session that an ephemeral node goes with; 0 for others.
     pub(crate) owner: i64,
-}
-
-/// What happens to a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionEvent {
-    /// No server answers. Operations wait; watches and ephemeral nodes live on, for the session timeout at most.
-    Disconnected,
-    /// A server answers again, the session is the same and has missed no watch.
-    Reconnected,
-    /// The session is over and so are its watches and ephemeral nodes. Connect anew and read everything again.
-    Expired,
-    /// The session was closed, or the servers refused this client.
-    Closed,
 }
 
 /// A session with ZooKeeper. Copies share it; it is closed when the last copy goes.
@@ -129,7 +114,7 @@ impl Session {
 
     /// What happens to the session from now on.
     pub fn events(&self) -> SessionEvents {
-        SessionEvents { watcher: self.client.state_watcher(), over: false }
+        SessionEvents::new(self.client.state_watcher())
     }
 
     /// Whether the session is over.
@@ -347,33 +332,6 @@ fn translate(error: zookeeper::Error, path: &str) -> ZooKeeperError {
         | zookeeper::Error::SessionMoved
         | zookeeper::Error::ClientClosed => ZooKeeperError::SessionExpired,
         other => ZooKeeperError::Refused { path, source: other.into() },
-    }
-}
-
-/// What happens to a session, in order. Changes that follow each other faster than they are asked for may be told as one.
-#[derive(Debug)]
-pub struct SessionEvents {
-    watcher: StateWatcher,
-    over: bool,
-}
-
-impl SessionEvents {
-    /// The next event; `None` after [`SessionEvent::Expired`] or [`SessionEvent::Closed`], which are the last.
-    pub async fn next(&mut self) -> Option<SessionEvent> {
-        if self.over {
-            return None;
-        }
-        let event = match self.watcher.changed().await {
-            SessionState::Disconnected => SessionEvent::Disconnected,
-            SessionState::SyncConnected | SessionState::ConnectedReadOnly => {
-                SessionEvent::Reconnected
-            }
-            SessionState::Expired => SessionEvent::Expired,
-            SessionState::AuthFailed | SessionState::Closed => SessionEvent::Closed,
-        };
-        tracing::info!(?event, "ZooKeeper session");
-        self.over = matches!(event, SessionEvent::Expired | SessionEvent::Closed);
-        Some(event)
     }
 }
 

@@ -1,0 +1,120 @@
+//! What is noticed, and what is not.
+
+use manatee_client::Role;
+use proptest::prelude::*;
+
+use super::*;
+use crate::plan::tests::inventory;
+
+fn drifted(change: impl FnOnce(&mut Inventory)) -> Vec<(DriftSeverity, String)> {
+    let was = inventory(2, 64);
+    let mut is = was.clone();
+    change(&mut is);
+    let drifts = drift(&was, &is, &Expected::default());
+    drifts.iter().map(|drift| (drift.severity, drift.to_string())).collect()
+}
+
+fn refused(change: impl FnOnce(&mut Inventory), words: &str) {
+    let drifts = drifted(change);
+    let hit = drifts.iter().any(|(severity, text)| *severity == REFUSE && text.contains(words));
+    assert!(hit, "{words}: {drifts:?}");
+}
+
+fn mentioned(change: impl FnOnce(&mut Inventory), words: &str) {
+    let drifts = drifted(change);
+    let all = drifts.iter().all(|(severity, _)| *severity == MENTION);
+    assert!(all && drifts.iter().any(|(_, text)| text.contains(words)), "{words}: {drifts:?}");
+}
+
+#[test]
+fn what_a_plan_depends_on_must_not_change() {
+    refused(|is| is.ring.sha1 = "other".to_owned(), "SHA-1");
+    let swap = |is: &mut Inventory| {
+        let mut vnodes: Vec<_> = is.ring.pnodes.iter().map(|of| of.vnodes.clone()).collect();
+        vnodes.reverse();
+        for (pnode, vnodes) in is.ring.pnodes.iter_mut().zip(vnodes) {
+            pnode.vnodes = vnodes;
+        }
+    };
+    refused(swap, "of them others");
+    refused(|is| is.source.postgres = "9.6.3".to_owned(), "PostgreSQL's version");
+    refused(|is| drop(is.source.peers.pop()), "was there, is gone");
+    let image = |is: &mut Inventory| {
+        for peer in &mut is.source.peers {
+            peer.zone.image = uuid::Uuid::from_u128(78).into();
+        }
+    };
+    refused(image, "the image of the peer");
+    refused(|is| drop(is.routers.pop()), "the router");
+    refused(|is| drop(is.routers[0].instances.pop()), "what runs in");
+    refused(|is| is.index_shards = Value::Null, "INDEX_MORAY_SHARDS");
+    let overrides = |is: &mut Inventory| {
+        is.source.pg_config_overrides = Some(serde_json::json!({"max_connections": 500}));
+    };
+    refused(overrides, "PG_CONFIG_OVERRIDES");
+}
+
+#[test]
+fn what_changes_all_the_time_may() {
+    assert_eq!(drifted(|_| ()), []);
+    assert_eq!(drifted(|is| is.taken += std::time::Duration::from_mins(1)), []);
+    assert_eq!(drifted(|is| is.source.wal_bytes_per_second += 1), []);
+    assert_eq!(drifted(|is| is.source.database_bytes += 1), []);
+    mentioned(|is| is.source.database_bytes += 1 << 45, "the size of");
+    mentioned(|is| is.source.generation += 1, "generation");
+    mentioned(|is| is.source.peers[1].role = Role::Async, "the role of");
+    mentioned(|is| is.servers[0].usable = false, "not usable");
+    mentioned(|is| is.ring.image = uuid::Uuid::from_u128(77).into(), "the image of the ring");
+    mentioned(|is| is.shard_names.push("99.moray.x".parse().unwrap()), "99.moray.x");
+}
+
+#[test]
+fn what_the_plan_did_itself_is_no_drift() {
+    let was = inventory(2, 64);
+    let mut is = was.clone();
+    let mut peer = is.source.peers[2].clone();
+    peer.zone.place.zone = uuid::Uuid::from_u128(79).into();
+    let expected = Expected {
+        zones: [peer.zone.place.zone].into(),
+        shards: ["3.moray.x".to_owned()].into(),
+        ring: None,
+    };
+    is.source.peers.push(peer);
+    is.shard_names.push("3.moray.x".parse().unwrap());
+    assert_eq!(drift(&was, &is, &expected), []);
+    let foreign = drift(&was, &is, &Expected::default());
+    assert_eq!(foreign.iter().filter(|drift| drift.severity == REFUSE).count(), 1);
+}
+
+proptest! {
+    #[test]
+    fn every_vnode_that_moved_is_noticed(vnode in 0u32..64) {
+        let was = inventory(2, 64);
+        let mut is = was.clone();
+        let vnode = fash::Vnode::new(vnode);
+        let moved: crate::VnodeSet = [vnode].into_iter().collect();
+        for pnode in &mut is.ring.pnodes {
+            pnode.vnodes = if pnode.vnodes.contains(vnode) {
+                pnode.vnodes.minus(&moved)
+            } else {
+                pnode.vnodes.iter().chain([vnode]).collect()
+            };
+        }
+        let drifts = drift(&was, &is, &Expected::default());
+        prop_assert_eq!(drifts.len(), 2);
+        prop_assert!(drifts.iter().any(|drift| drift.severity == REFUSE));
+        // And the other way round.
+        prop_assert_eq!(drift(&is, &was, &Expected::default()).len(), 2);
+    }
+
+    #[test]
+    fn orders_do_not_matter(seed in 0usize..24) {
+        let was = inventory(3, 64);
+        let mut is = was.clone();
+        is.routers.rotate_left(seed % was.routers.len().max(1));
+        is.servers.rotate_left(seed % was.servers.len().max(1));
+        is.ring.pnodes.rotate_left(seed % was.ring.pnodes.len().max(1));
+        is.shard_names.reverse();
+        prop_assert_eq!(drift(&was, &is, &Expected::default()), []);
+    }
+}
