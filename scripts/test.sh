@@ -17,12 +17,19 @@ step() {
 
 run_examples() {
     local example
-    # split_shard needs a region: the split in a lab runs it.
     for example in build_ring custom_phase read_live_ring selection_rule split_ring canary load; do
         echo "example $example"
         "$built/examples/$example" || return
     done
 }
+
+# The example that needs a region.
+split_in_a_lab() (
+    source scripts/lab.sh
+    start_lab
+    "$built/examples/split_shard" "$RESHARD_CONFIG" 2.moray.lab.example.net "$work/split.plan"
+    stop_lab
+)
 
 # Everything is built once, with the same features everywhere: `cargo build --package` would choose others for that one
 # package and build what it depends on again. TLS is apart: where it is on, every HTTP client of the workspace needs a
@@ -50,6 +57,7 @@ step "tests of sapi-client with TLS" cargo nextest run --package sapi-client --f
     --profile "${NEXTEST_PROFILE:-ci}"
 step "doctests" cargo test "${all[@]}" --doc --quiet
 step "examples" run_examples
+step "the example of a split, in a lab" split_in_a_lab
 step "the rehearsal" scripts/rehearsal.sh
 step "the demo" scripts/demo.sh
 step "fuzzing, shortly" scripts/fuzz.sh 10

@@ -33,6 +33,14 @@ async fn one_shard_becomes_four_by_count() {
     region.end_without_ghosts().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_shard_becomes_four_by_rows() {
+    let region = Region::start(small(), 100.0).await;
+    let request = Request { new_shards: 3, selection: Selection::Rows, ..half(&region) };
+    split(&region, request).await;
+    region.end_without_ghosts().await;
+}
+
 /// Whoever asks for a pause while writes are refused gets it when they flow again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pause_waits_for_the_end_of_the_write_block() {
