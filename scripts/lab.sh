@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 
 if [[ -z ${RESHARD:-} ]]; then
-    cargo build --locked --quiet --package reshard-cli
+    # All of the workspace, as the tests need it: for a package alone cargo would build what it depends on once more.
+    cargo build --locked --quiet --workspace --bins --examples
     RESHARD=${CARGO_TARGET_DIR:-target}/debug/reshard
 fi
 RESHARD=$(realpath "$RESHARD")
