@@ -24,7 +24,7 @@ fn a_wrong_command_line_has_status_1_and_says_why_on_standard_error() {
         ("ring pack none none.tgz", "none"),
         ("ring upload none.tgz", "none.tgz"),
         ("dump-lock show", "reshard.toml"),
-        ("rows verify none.plan", "none.plan"),
+        ("rows verify none.plan", "there is no plan file none.plan"),
     ] {
         let stderr = sealed.reshard(line).refused();
         assert!(stderr.contains(why), "reshard {line}: {stderr}");

@@ -267,6 +267,12 @@ pub enum StoreError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// There is no such file.
+    #[error("there is no plan file {path}; `reshard plan new` writes one")]
+    Missing {
+        /// Where it was looked for.
+        path: String,
+    },
     /// The file exists already.
     #[error(
         "there is a file {path} already; choose another name, or remove it if that plan is over"
