@@ -8,8 +8,8 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use fash::{Algorithm, Interval, Vnode};
 use jiff::Timestamp;
 use reshard_core::{
-    Costs, Inventory, KeyHash, Layout, Measurement, Method, Plan, PlanUuid, PnodeFacts, Request,
-    Selection, TableMeasurement, VnodeMeasurement, VnodeSet,
+    Costs, Inventory, KeyHash, Measurement, Method, Plan, PlanUuid, PnodeFacts, Request, Selection,
+    TableMeasurement, VnodeMeasurement, VnodeSet,
 };
 
 const VNODES: u32 = 1_000_000;
@@ -54,19 +54,8 @@ fn inventory() -> Inventory {
 }
 
 fn request(selection: Selection, new_shards: u32) -> Request {
-    Request {
-        source: shard(SOURCE).parse().unwrap(),
-        new_shards,
-        numbers: Vec::new(),
-        selection,
-        layout: Layout::ThreePeers,
-        servers: Vec::new(),
-        postgres_image: None,
-        moray_image: None,
-        morays: 1,
-        allow_storage_shard: false,
-        budget_seconds: None,
-    }
+    let source = shard(SOURCE).parse().unwrap();
+    Request { new_shards, selection, ..Request::new(source) }
 }
 
 fn plan(criterion: &mut Criterion) {

@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reshard_core::{
-    Configuration, Costs, Deployment, Event, Executor, Layout, Plan, PlanUuid, Request, Selection,
-    SqliteStore, SystemClock, gather, phases,
+    Configuration, Costs, Deployment, Event, Executor, Plan, PlanUuid, Request, SqliteStore,
+    SystemClock, gather, phases,
 };
 
 #[tokio::main]
@@ -29,19 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let inventory = gather(&deployment, &source, cache, &SystemClock, &|_| {}).await?;
 
     // The plan is made of that alone: no clock, no network.
-    let request = Request {
-        source,
-        new_shards: 1,
-        numbers: Vec::new(),
-        selection: Selection::Count,
-        layout: Layout::ThreePeers,
-        servers: Vec::new(),
-        postgres_image: None,
-        moray_image: None,
-        morays: 1,
-        allow_storage_shard: false,
-        budget_seconds: None,
-    };
+    let request = Request::new(source);
     let now = jiff::Timestamp::now();
     let plan = Plan::make(PlanUuid::random(), now, request, inventory, &Costs::default())?;
     println!("writes will be refused for about {:.0} s", plan.prediction.write_block_seconds);

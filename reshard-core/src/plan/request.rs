@@ -36,6 +36,25 @@ pub struct Request {
     pub budget_seconds: Option<u64>,
 }
 
+impl Request {
+    /// Half of a shard's vnodes for one new shard of three peers; everything else is the planner's choice.
+    pub fn new(source: ShardName) -> Self {
+        Self {
+            source,
+            new_shards: 1,
+            numbers: Vec::new(),
+            selection: Selection::Count,
+            layout: Layout::ThreePeers,
+            servers: Vec::new(),
+            postgres_image: None,
+            moray_image: None,
+            morays: 1,
+            allow_storage_shard: false,
+            budget_seconds: None,
+        }
+    }
+}
+
 /// How new shards are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

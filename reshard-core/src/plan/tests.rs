@@ -97,19 +97,7 @@ pub(crate) fn inventory(shards: u32, vnodes: u32) -> Inventory {
 }
 
 fn request() -> Request {
-    Request {
-        source: "2.moray.lab.example.net".parse().unwrap(),
-        new_shards: 1,
-        numbers: Vec::new(),
-        selection: Selection::Count,
-        layout: Layout::ThreePeers,
-        servers: Vec::new(),
-        postgres_image: None,
-        moray_image: None,
-        morays: 1,
-        allow_storage_shard: false,
-        budget_seconds: None,
-    }
+    Request::new("2.moray.lab.example.net".parse().unwrap())
 }
 
 /// A plan for tests of other things.

@@ -13,7 +13,7 @@ use manatee_client::ShardName;
 use reshard_core::rows::measuring_peer;
 use reshard_core::{
     Configuration, Costs, Database, Deployment, Executor, Layout, MeasureOptions, Phase, Plan,
-    PlanUuid, Request, Selection, SqliteStore, SystemClock, gather, measure,
+    PlanUuid, Request, SqliteStore, SystemClock, gather, measure,
 };
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -44,19 +44,8 @@ pub(super) fn small() -> Options {
 
 /// Half of the vnodes of shard 2 for one new shard of one peer.
 pub(super) fn half(region: &Region) -> Request {
-    Request {
-        source: region.lab.layout().shard_name(2).parse().unwrap(),
-        new_shards: 1,
-        numbers: Vec::new(),
-        selection: Selection::Count,
-        layout: Layout::OnePeer,
-        servers: Vec::new(),
-        postgres_image: None,
-        moray_image: None,
-        morays: 1,
-        allow_storage_shard: false,
-        budget_seconds: Some(300),
-    }
+    let source = region.lab.layout().shard_name(2).parse().unwrap();
+    Request { layout: Layout::OnePeer, budget_seconds: Some(300), ..Request::new(source) }
 }
 
 impl Region {
