@@ -1,7 +1,6 @@
 //! What a plan keeps for itself: locks in ZooKeeper that outlive its executors.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use manatee_client::{HeldLock, Lock, LockError, LockState, ShardName, Takeover};
@@ -13,9 +12,6 @@ use crate::plan::PlanUuid;
 const RESERVATIONS: &str = "/manta_reshard";
 /// Where those of shards' names are.
 const NAMES: &str = "/manta_reshard/shards";
-
-/// How much longer than a session lasts an executor of the same plan is waited for that may be dead.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// Something that only one plan at a time may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +46,7 @@ impl Reservation<'_> {
         let (lock, owner) = (self.lock(deployment)?, plan.to_string());
         match lock.try_acquire(&owner, now, Takeover::Own).await {
             Err(LockError::Held { record, .. }) if record.owner.as_ref() == Some(&owner) => {
-                let patience = deployment.session().timeout() + GRACE;
+                let patience = deployment.until_the_dead_are_missed();
                 lock.acquire(&owner, now, Takeover::Own, patience).await
             }
             taken => taken,

@@ -24,6 +24,8 @@ use crate::configuration::Configuration;
 
 /// How long a PostgreSQL server may take for a question that costs it nothing.
 const POSTGRES_TIMEOUT: Duration = Duration::from_secs(5);
+/// How much longer than a session lasts an executor is waited for that may be dead.
+const GRACE: Duration = Duration::from_secs(2);
 /// How long the end of a session may take.
 const CLOSING: Duration = Duration::from_secs(1);
 /// How long connecting to an API may take.
@@ -113,6 +115,11 @@ impl Deployment {
     pub async fn with_new_session(&self) -> Result<Self, DeploymentError> {
         let session = new_session(&self.0.configuration).await?;
         Ok(self.with(session, self.0.zones.clone()))
+    }
+
+    /// How long it takes ZooKeeper at most to know that another executor with a session like this one's is dead, and some more.
+    pub(crate) fn until_the_dead_are_missed(&self) -> Duration {
+        self.session().timeout() + GRACE
     }
 
     /// Ends the session with ZooKeeper, and waits a moment for that: the next executor of a plan need not wait for it then. To

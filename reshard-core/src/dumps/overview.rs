@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, ToSpan};
 use manatee_client::{DumpLock, DumpLockError, DumpLockHolder, DumpLockState, ShardName};
-use sapi_client::manta::{self, find_peers};
+use sapi_client::manta;
 use serde::Serialize;
 
 use super::missed::{MissedDump, missed_dumps};
@@ -10,7 +10,7 @@ use super::running::{Running, find_schedules, running_by_peer};
 use super::schedule::Schedule;
 use crate::causes::with_causes;
 use crate::deployment::{Deployment, ZonePlace};
-use crate::inventory::{InventoryError, zone_facts};
+use crate::inventory::{InventoryError, shard_state, zone_facts, zones_of};
 
 /// How far ahead the next dump is looked for.
 const HORIZON_HOURS: i64 = 24 * 366;
@@ -90,8 +90,7 @@ pub async fn dumps_overview(
     since: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<DumpsOverview, InventoryError> {
-    let failed = |source| InventoryError::Shard { shard: shard.clone(), source: Box::new(source) };
-    let state = deployment.shard(shard.clone()).read_existing().await.map_err(failed)?.state;
+    let state = shard_state(deployment, shard).await?;
     let lock = see_lock(deployment).await?;
     let places = places(deployment, shard).await?;
     let place_of = |peer: &manatee_client::Peer| {
@@ -134,10 +133,8 @@ async fn places(
     deployment: &Deployment,
     shard: &ShardName,
 ) -> Result<Vec<ZonePlace>, InventoryError> {
-    let sapi = deployment.sapi()?;
-    let manta = sapi.find_manta().await?;
-    let vmapi = |name: &str| deployment.datacenter(name).ok().map(|datacenter| &datacenter.vmapi);
-    let zones = find_peers(sapi, vmapi, manta.uuid(), "postgres", shard.as_str()).await?;
+    let manta = deployment.sapi()?.find_manta().await?;
+    let zones = zones_of(deployment, &manta, "postgres", shard.as_str()).await?;
     let place = |zone: &manta::Peer| Ok(zone_facts(zone)?.place);
     zones.iter().map(place).collect()
 }

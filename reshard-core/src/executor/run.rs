@@ -31,17 +31,16 @@ impl Executor {
     pub(super) async fn run_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
         let mut controls = self.store.controls()?;
         let too_late = no_way_back(&*self.store, &self.phases)?;
-        if controls.abort && too_late.is_none() {
+        let abort = std::mem::take(&mut controls.abort);
+        if abort && too_late.is_none() {
             return self.abort_alone(alone).await;
         }
         controls.pause = false;
         self.store.set_controls(&controls)?;
         self.store.set_state(&PlanState::Running)?;
         let mut context = self.context(alone);
-        if let Some(phase) = too_late.filter(|_| controls.abort) {
+        if let Some(phase) = too_late.filter(|_| abort) {
             // Perhaps while writes are refused: going on is what lets them flow again.
-            controls.abort = false;
-            self.store.set_controls(&controls)?;
             let text = format!("the abort that was asked for came too late: {phase} has begun");
             context.log(EntryKind::Note, &text).map_err(journal_only)?;
         }
@@ -59,7 +58,7 @@ impl Executor {
             if controls.pause_before.as_deref() == Some(phase.name()) && !begun {
                 controls.pause_before = None;
                 // Not while writes are refused: then as soon as they flow again.
-                controls.pause = self.write_block()?.is_some_and(|record| record.ended.is_none());
+                controls.pause = self.open_write_block()?.is_some();
                 self.store.set_controls(&controls)?;
                 if !controls.pause {
                     return self.stop(&context, &Trouble::Stopped);
@@ -161,13 +160,10 @@ impl Executor {
 
     /// Runs the phase; inside the write block, and as long as there is a way back, only until the budget is used up.
     async fn within_budget(&self, phase: &dyn Phase, context: &Context) -> Result<(), Trouble> {
-        let block = self.write_block()?.filter(|record| record.ended.is_none());
-        let (true, Some(block)) = (context.in_write_block, block) else {
+        let block = self.open_write_block()?.filter(|_| context.in_write_block);
+        let Some(block) = block.filter(|_| !context.no_way_back) else {
             return phase.run(context).await;
         };
-        if no_way_back(&*self.store, &self.phases)?.is_some() {
-            return phase.run(context).await;
-        }
         let allowed = budget(&context.plan, context.knobs()?.budget_seconds);
         let left = allowed.saturating_sub(elapsed(self.clock.now(), block.began));
         if left.is_zero() {

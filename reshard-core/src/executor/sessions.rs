@@ -13,8 +13,6 @@ use crate::deployment::Deployment;
 use crate::journal::{Activity, Entry, EntryKind};
 use crate::plan::Plan;
 
-/// How much longer than a session lasts the lock of an executor is waited for that may be dead.
-const GRACE: Duration = Duration::from_secs(2);
 /// The pause between attempts to get a new session.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -76,11 +74,10 @@ impl Executor {
     ) -> Result<HeldLock, ExecutorError> {
         let failed = |source| ExecutorError::Lock { plan: plan.uuid, source };
         let name = plan.uuid.to_string();
-        let session = deployment.session();
-        let lock = Lock::new(session.clone(), PLAN_LOCKS, &name).map_err(failed)?;
+        let lock = Lock::new(deployment.session().clone(), PLAN_LOCKS, &name).map_err(failed)?;
         // What a crashed executor left behind may be taken, as soon as ZooKeeper knows that it is gone. The lock of a
         // living one is not given up meanwhile.
-        let patience = session.timeout() + GRACE;
+        let patience = deployment.until_the_dead_are_missed();
         lock.acquire(&name, self.clock.now(), Takeover::Anyone, patience).await.map_err(failed)
     }
 
@@ -98,7 +95,7 @@ impl Executor {
         let activity = Activity { phase: phase.clone(), what, since, you_can, progress: None };
         self.store.set_activity(Some(&activity))?;
         self.tell(&Event::Activity(activity));
-        let blocked = self.write_block()?.is_some_and(|record| record.ended.is_none());
+        let blocked = self.open_write_block()?.is_some();
         let patience = Duration::from_secs(self.store.controls()?.knobs.patience_seconds);
         let renewed = loop {
             match deployment.with_new_session().await {

@@ -60,7 +60,7 @@ impl Executor {
         if matches!(trouble, Trouble::Stopped) && self.store.controls()?.abort {
             return self.abort_alone(alone).await;
         }
-        let blocked = self.write_block()?.is_some_and(|record| record.ended.is_none());
+        let blocked = self.open_write_block()?.is_some();
         if !blocked || trouble.is_the_end() {
             return self.stop(context, &trouble);
         }

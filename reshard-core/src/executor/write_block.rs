@@ -46,13 +46,15 @@ pub(super) fn budget(plan: &Plan, knob: Option<u64>) -> Duration {
 }
 
 impl Executor {
-    pub(super) fn write_block(&self) -> Result<Option<WriteBlockRecord>, StoreError> {
-        self.store.remembered(WRITE_BLOCK)
+    /// The write block that lasts, if writes are refused.
+    pub(super) fn open_write_block(&self) -> Result<Option<WriteBlockRecord>, StoreError> {
+        let last: Option<WriteBlockRecord> = self.store.remembered(WRITE_BLOCK)?;
+        Ok(last.filter(|record| record.ended.is_none()))
     }
 
     /// Notes that writes may be refused from now on, unless they are already.
     pub(super) fn begin_write_block(&self) -> Result<bool, StoreError> {
-        if self.write_block()?.is_some_and(|record| record.ended.is_none()) {
+        if self.open_write_block()?.is_some() {
             return Ok(false);
         }
         let record = WriteBlockRecord { began: self.clock.now(), ended: None, moved: false };
@@ -62,7 +64,7 @@ impl Executor {
 
     /// Notes that writes flow again. Tells for how long they did not, if they did not.
     pub(super) fn end_write_block(&self, moved: bool) -> Result<Option<Duration>, StoreError> {
-        let Some(mut record) = self.write_block()?.filter(|record| record.ended.is_none()) else {
+        let Some(mut record) = self.open_write_block()? else {
             return Ok(None);
         };
         record.ended = Some(self.clock.now());

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use manatee_client::{Shard, ShardName};
-use sapi_client::manta::{self, MantaApplication, find_peers};
+use sapi_client::manta::{self, MantaApplication};
 use sapi_client::sapi::{InstanceFilter, Service, ServiceFilter};
 use sapi_client::{Attributes, ServiceUuid};
 use serde_json::Value;
 
-use super::shard::zone_facts;
+use super::shard::{zone_facts, zones_of};
 use super::{Inventory, InventoryError, RingFacts, Services, ring, routers, servers, shard};
 use crate::clock::Clock;
 use crate::deployment::Deployment;
@@ -33,23 +33,19 @@ pub async fn gather(
 ) -> Result<Inventory, InventoryError> {
     let taken = clock.now();
     on_progress("the application manta");
-    let sapi = deployment.sapi()?;
-    let manta = sapi.find_manta().await?;
+    let manta = deployment.sapi()?.find_manta().await?;
     let services = manta_services(deployment, &manta).await?;
     let index_shards =
         metadata(&manta).get(manta::INDEX_MORAY_SHARDS).cloned().unwrap_or(Value::Null);
     on_progress("the ring");
     let ring = ring::read_ring(deployment, &manta, cache).await?;
     on_progress(&format!("the shard {source}"));
-    let vmapi = |name: &str| deployment.datacenter(name).ok().map(|datacenter| &datacenter.vmapi);
-    let zones =
-        async |service, name: &str| find_peers(sapi, vmapi, manta.uuid(), service, name).await;
-    let postgres = zones("postgres", source.as_str()).await?;
-    let moray = zones("moray", source.as_str()).await?;
+    let postgres = zones_of(deployment, &manta, "postgres", source.as_str()).await?;
+    let moray = zones_of(deployment, &manta, "moray", source.as_str()).await?;
     let shard = shard::gather(deployment, source, &postgres, &moray, clock).await?;
     let shard_names = shard_names(deployment, &manta, &services, &ring).await?;
     on_progress("the electric-moray zones");
-    let routers = zones("electric-moray", &router_name(&manta)?).await?;
+    let routers = zones_of(deployment, &manta, "electric-moray", &router_name(&manta)?).await?;
     let routers: Result<_, _> = routers.iter().map(zone_facts).collect();
     let routers = routers::gather(deployment, routers?, clock).await?;
     on_progress("the servers");

@@ -19,7 +19,7 @@ pub use self::routers::{
     ClockReading, InstanceProbe, RouterProbe, RouterStatus, Stamped, StatusShard, probe_router,
 };
 pub(crate) use self::servers::free_bytes;
-pub(crate) use self::shard::zone_facts;
+pub(crate) use self::shard::{shard_state, zone_facts, zones_of};
 
 use jiff::Timestamp;
 use manatee_client::{Peer, Role, ShardName};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use manatee_client::{ClusterState, Peer, ShardName};
-use sapi_client::manta;
+use sapi_client::manta::{self, MantaApplication, find_peers};
 
 use super::{InventoryError, PeerFacts, ShardFacts, ZoneFacts};
 use crate::clock::{Clock, elapsed};
@@ -15,6 +15,26 @@ const WAL_WATCH: Duration = Duration::from_secs(2);
 /// How long the database may take to tell its size.
 const STATEMENT: Duration = Duration::from_mins(1);
 
+/// The state of a shard, as ZooKeeper has it.
+pub(crate) async fn shard_state(
+    deployment: &Deployment,
+    shard: &ShardName,
+) -> Result<ClusterState, InventoryError> {
+    let failed = |source| InventoryError::Shard { shard: shard.clone(), source: Box::new(source) };
+    Ok(deployment.shard(shard.clone()).read_existing().await.map_err(failed)?.state)
+}
+
+/// The zones of a service, such as `postgres`, that have this `SERVICE_NAME`, as SAPI and VMAPI know them.
+pub(crate) async fn zones_of(
+    deployment: &Deployment,
+    manta: &MantaApplication,
+    service: &str,
+    name: &str,
+) -> Result<Vec<manta::Peer>, InventoryError> {
+    let vmapi = |name: &str| deployment.datacenter(name).ok().map(|datacenter| &datacenter.vmapi);
+    Ok(find_peers(deployment.sapi()?, vmapi, manta.uuid(), service, name).await?)
+}
+
 /// Reads everything about a shard. `postgres` and `moray` are the zones that SAPI has for it.
 pub(super) async fn gather(
     deployment: &Deployment,
@@ -23,8 +43,7 @@ pub(super) async fn gather(
     moray: &[manta::Peer],
     clock: &dyn Clock,
 ) -> Result<ShardFacts, InventoryError> {
-    let failed = |source| InventoryError::Shard { shard: name.clone(), source: Box::new(source) };
-    let state = deployment.shard(name.clone()).read_existing().await.map_err(failed)?.state;
+    let state = shard_state(deployment, name).await?;
     let generation = state.generation.count().ok_or_else(|| InventoryError::Generation {
         shard: name.clone(),
         generation: state.generation.to_string(),

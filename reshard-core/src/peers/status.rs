@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use manatee_client::{ClusterState, Generation, Lsn, Peer, Role, ShardName, ZoneId};
 use sapi_client::cnapi::ServerFilter;
-use sapi_client::manta::{self, find_peers};
+use sapi_client::manta;
 use sapi_client::{ImageUuid, ServerUuid};
 use serde::Serialize;
 
 use super::progress::{Standing, follow};
 use crate::causes::with_causes;
 use crate::deployment::Deployment;
-use crate::inventory::InventoryError;
+use crate::inventory::{InventoryError, shard_state, zones_of};
 
 /// How long names are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -86,8 +86,7 @@ pub async fn chain_status(
     deployment: &Deployment,
     shard: &ShardName,
 ) -> Result<ChainStatus, InventoryError> {
-    let failed = |source| InventoryError::Shard { shard: shard.clone(), source: Box::new(source) };
-    let state = deployment.shard(shard.clone()).read_existing().await.map_err(failed)?.state;
+    let state = shard_state(deployment, shard).await?;
     let (zones, names, mut peers) = tokio::join!(
         in_time("SAPI and VMAPI", zones(deployment, shard)),
         in_time("CNAPI", hostnames(deployment)),
@@ -125,10 +124,8 @@ async fn zones(
     deployment: &Deployment,
     shard: &ShardName,
 ) -> Result<Vec<manta::Peer>, InventoryError> {
-    let sapi = deployment.sapi()?;
-    let manta = sapi.find_manta().await?;
-    let vmapi = |name: &str| deployment.datacenter(name).ok().map(|datacenter| &datacenter.vmapi);
-    Ok(find_peers(sapi, vmapi, manta.uuid(), "postgres", shard.as_str()).await?)
+    let manta = deployment.sapi()?.find_manta().await?;
+    zones_of(deployment, &manta, "postgres", shard.as_str()).await
 }
 
 async fn hostnames(

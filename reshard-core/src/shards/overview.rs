@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use manatee_client::ShardName;
-use sapi_client::manta::find_peers;
 use sapi_client::{Attributes, ImageUuid};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::deployment::Deployment;
-use crate::inventory::{InventoryError, ZoneFacts, pnode_name, read_ring, zone_facts};
+use crate::inventory::{
+    InventoryError, ZoneFacts, pnode_name, read_ring, shard_state, zone_facts, zones_of,
+};
 use crate::peers::{ChainStatus, chain_status};
 
 /// A shard at a glance.
@@ -66,13 +67,10 @@ pub async fn shard_overview(
     shard: &ShardName,
     cache: &Path,
 ) -> Result<ShardOverview, InventoryError> {
-    let failed = |source| InventoryError::Shard { shard: shard.clone(), source: Box::new(source) };
-    let state = deployment.shard(shard.clone()).read_existing().await.map_err(failed)?.state;
+    let state = shard_state(deployment, shard).await?;
     let chain = chain_status(deployment, shard).await?;
-    let sapi = deployment.sapi()?;
-    let manta = sapi.find_manta().await?;
-    let vmapi = |name: &str| deployment.datacenter(name).ok().map(|datacenter| &datacenter.vmapi);
-    let morays = find_peers(sapi, vmapi, manta.uuid(), "moray", shard.as_str()).await?;
+    let manta = deployment.sapi()?.find_manta().await?;
+    let morays = zones_of(deployment, &manta, "moray", shard.as_str()).await?;
     let ring = read_ring(deployment, &manta, cache).await?;
     let metadata = manta.application().metadata.clone().unwrap_or_default();
     Ok(ShardOverview {

@@ -42,15 +42,7 @@ impl Region {
 
     /// The URL of an API.
     pub(super) fn url(&self, api: &str, path: &str) -> String {
-        let block = self.lab.layout().block;
-        let address = match api {
-            "sapi" => block.sapi(),
-            "imgapi" => block.imgapi(),
-            "vmapi" => block.vmapi(),
-            "cnapi" => block.cnapi(),
-            other => panic!("{other} is no API"),
-        };
-        format!("http://{address}{path}")
+        super::remembered::url(self.lab.layout(), api, path)
     }
 
     /// The `number`th zone of a role.
