@@ -1,6 +1,6 @@
 //! Which addresses a lab takes.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,11 @@ impl AddressBlock {
 
     const fn at(self, host: u8) -> Ipv4Addr {
         Ipv4Addr::new(127, 77, self.0, host)
+    }
+
+    /// Whether an address is one of its own.
+    pub(crate) fn has(self, address: IpAddr) -> bool {
+        matches!(address, IpAddr::V4(ip) if ip.octets()[..3] == self.at(0).octets()[..3])
     }
 
     /// Where the lab itself is controlled.

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use super::error::LabError;
 use super::remains::{Remnant, kill};
-use super::{Lab, home, host, start};
+use super::{Lab, block, home, host, start};
 use crate::address::AddressBlock;
 use crate::directory::LabDirectory;
 use crate::layout::Layout;
@@ -154,7 +154,7 @@ impl LabBuilder {
             None => None,
         };
         let wanted = existing.as_ref().map(|layout| layout.block).or(self.block);
-        let (block, control) = block(wanted).await?;
+        let (block, control) = block::take(wanted).await?;
         let (directory, lock, remnant) = match kept {
             Some((directory, lock)) => (directory, lock, None),
             None => {
@@ -222,23 +222,6 @@ fn write(layout: &Layout, directory: &LabDirectory) -> Result<(), LabError> {
     let json = serde_json::to_vec_pretty(layout)
         .map_err(|source| LabError::BadLayout { path: path.clone(), source })?;
     crate::zones::write_atomically(&path, &json).map_err(LabError::file("write", path))
-}
-
-/// The block that was asked for, or the first that is free, with the socket that makes it ours.
-async fn block(wanted: Option<AddressBlock>) -> Result<(AddressBlock, TcpListener), LabError> {
-    if let Some(block) = wanted {
-        let address = block.control();
-        let listener = TcpListener::bind(address).await;
-        return listener
-            .map(|listener| (block, listener))
-            .map_err(|source| LabError::Address { address, source });
-    }
-    for block in (0..=u8::MAX).map(AddressBlock::new) {
-        if let Ok(listener) = TcpListener::bind(block.control()).await {
-            return Ok((block, listener));
-        }
-    }
-    Err(LabError::NoBlock)
 }
 
 /// Puts the program into the lab's directory, as a link to it where that will do. There everybody can run it, and it stays the

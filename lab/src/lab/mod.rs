@@ -1,5 +1,6 @@
 //! A lab as a whole: started, looked at, stopped.
 
+mod block;
 mod builder;
 mod error;
 mod faults;
