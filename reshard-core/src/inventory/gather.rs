@@ -31,6 +31,23 @@ pub async fn gather(
     clock: &dyn Clock,
     on_progress: &(dyn Fn(&str) + Send + Sync),
 ) -> Result<Inventory, InventoryError> {
+    // The growth takes its time, in which the rest is read.
+    let (mut inventory, growth) = tokio::try_join!(
+        Box::pin(read(deployment, source, cache, clock, on_progress)),
+        shard::wal_growth(deployment, source, clock),
+    )?;
+    inventory.source.wal_bytes_per_second = growth;
+    Ok(inventory)
+}
+
+/// All but the growth of the source.
+async fn read(
+    deployment: &Deployment,
+    source: &ShardName,
+    cache: &Path,
+    clock: &dyn Clock,
+    on_progress: &(dyn Fn(&str) + Send + Sync),
+) -> Result<Inventory, InventoryError> {
     let taken = clock.now();
     on_progress("the application manta");
     let manta = deployment.sapi()?.find_manta().await?;
@@ -42,7 +59,7 @@ pub async fn gather(
     on_progress(&format!("the shard {source}"));
     let postgres = zones_of(deployment, &manta, "postgres", source.as_str()).await?;
     let moray = zones_of(deployment, &manta, "moray", source.as_str()).await?;
-    let shard = shard::gather(deployment, source, &postgres, &moray, clock).await?;
+    let shard = shard::gather(deployment, source, &postgres, &moray).await?;
     let shard_names = shard_names(deployment, &manta, &services, &ring).await?;
     on_progress("the electric-moray zones");
     let routers = zones_of(deployment, &manta, "electric-moray", &router_name(&manta)?).await?;

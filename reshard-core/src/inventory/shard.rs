@@ -35,13 +35,29 @@ pub(crate) async fn zones_of(
     Ok(find_peers(deployment.sapi()?, vmapi, manta.uuid(), service, name).await?)
 }
 
-/// Reads everything about a shard. `postgres` and `moray` are the zones that SAPI has for it.
+/// By how many bytes the write-ahead log of a shard grows in a second.
+pub(super) async fn wal_growth(
+    deployment: &Deployment,
+    name: &ShardName,
+    clock: &dyn Clock,
+) -> Result<u64, InventoryError> {
+    let state = shard_state(deployment, name).await?;
+    let server = deployment.postgres(endpoint(&state.primary)?);
+    let silent = |source| InventoryError::Postgres { zone: state.primary.zone_id.clone(), source };
+    let (from, at) = (server.current_position().await.map_err(silent)?, clock.now());
+    clock.sleep(WAL_WATCH).await;
+    let (to, then) = (server.current_position().await.map_err(silent)?, clock.now());
+    let watched = elapsed(then, at).as_millis().max(1);
+    let growth = u128::from(to.bytes_after(from)) * 1000 / watched;
+    Ok(u64::try_from(growth).unwrap_or(u64::MAX))
+}
+
+/// Reads everything about a shard but its growth. `postgres` and `moray` are the zones that SAPI has for it.
 pub(super) async fn gather(
     deployment: &Deployment,
     name: &ShardName,
     postgres: &[manta::Peer],
     moray: &[manta::Peer],
-    clock: &dyn Clock,
 ) -> Result<ShardFacts, InventoryError> {
     let state = shard_state(deployment, name).await?;
     let generation = state.generation.count().ok_or_else(|| InventoryError::Generation {
@@ -51,11 +67,6 @@ pub(super) async fn gather(
     let server = deployment.postgres(endpoint(&state.primary)?);
     let silent = |source| InventoryError::Postgres { zone: state.primary.zone_id.clone(), source };
     let version = server.version().await.map_err(silent)?;
-    let (from, at) = (server.current_position().await.map_err(silent)?, clock.now());
-    clock.sleep(WAL_WATCH).await;
-    let (to, then) = (server.current_position().await.map_err(silent)?, clock.now());
-    let watched = elapsed(then, at).as_millis().max(1);
-    let wal = u128::from(to.bytes_after(from)) * 1000 / watched;
     let overrides = metadata_of(postgres, &state.primary, "PG_CONFIG_OVERRIDES");
     let (database_bytes, unsharded_tables) = database_facts(name, &state).await?;
     Ok(ShardFacts {
@@ -65,7 +76,7 @@ pub(super) async fn gather(
         morays: moray.iter().map(zone_facts).collect::<Result<_, _>>()?,
         postgres: version.to_string(),
         database_bytes,
-        wal_bytes_per_second: u64::try_from(wal).unwrap_or(u64::MAX),
+        wal_bytes_per_second: 0,
         pg_config_overrides: overrides,
         unsharded_tables,
     })

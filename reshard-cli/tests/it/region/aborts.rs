@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use reshard_core::{Ended, SystemClock, gather, phases};
+use reshard_core::{Ended, gather, phases};
 use serde_json::{Value, json};
 
-use super::started::{Region, half, small};
+use super::started::{Hasty, Region, half, small};
 
 /// After each phase up to which there is a way back, in a plan of its own.
 #[tokio::test(flavor = "multi_thread")]
@@ -40,7 +40,7 @@ async fn seen(region: &Region) -> BTreeMap<&'static str, Value> {
     let deployment = region.deployment().await;
     let source = half(region).source;
     let file = region.file("");
-    let inventory = gather(&deployment, &source, &file, &SystemClock, &|_| {}).await.unwrap();
+    let inventory = gather(&deployment, &source, &file, &Hasty, &|_| {}).await.unwrap();
     let mut inventory = json!(inventory);
     inventory["taken"].take();
     inventory["source"]["database_bytes"].take();
