@@ -82,14 +82,13 @@ fn tool_name(arguments: &[OsString]) -> Option<String> {
 /// name of a tool is that tool.
 ///
 /// A program that starts labs calls this at its beginning when [`is_meant`] says so.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
+pub fn main(arguments: Vec<OsString>) -> ExitCode {
     if let Some(tool) = tool_name(&arguments) {
-        return crate::tools::main(&tool, arguments.into_iter().skip(1));
+        return crate::tools::main(&tool, arguments.get(1..).unwrap_or_default());
     }
     let arguments = Arguments::parse_from(arguments.into_iter().skip(1));
     if let Service::Tool { name, arguments } = arguments.service {
-        return crate::tools::main(&name, arguments);
+        return crate::tools::main(&name, &arguments);
     }
     // A log that cannot be written, as on a full disk, is lost. To say so on the same stream would be a panic.
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false);

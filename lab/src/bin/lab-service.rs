@@ -4,5 +4,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    lab::service::main(std::env::args_os())
+    lab::service::main(std::env::args_os().collect())
 }

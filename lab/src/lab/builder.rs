@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 
 use tokio::net::TcpListener;
 
@@ -134,13 +135,20 @@ impl LabBuilder {
     /// As [`Self::start`].
     pub async fn start_unless(
         self,
-        interrupted: impl Future<Output = ()>,
+        interrupted: impl Future<Output = ()> + Send,
     ) -> Result<Option<Lab>, LabError> {
-        // A start has many parts, and its future is big.
-        match Box::pin(start::start(self.claim().await?, interrupted)).await {
+        match self.start_boxed(std::pin::pin!(interrupted)).await {
             Err(LabError::Interrupted) => Ok(None),
             started => started.map(Some),
         }
+    }
+
+    /// A start has many parts, and its future is big. No type of the caller's is in it, so that it is compiled here, once.
+    fn start_boxed<'a>(
+        self,
+        interrupted: Pin<&'a mut (dyn Future<Output = ()> + Send)>,
+    ) -> Pin<Box<dyn Future<Output = Result<Lab, LabError>> + Send + 'a>> {
+        Box::pin(async { start::start(self.claim().await?, interrupted).await })
     }
 
     async fn claim(self) -> Result<Claim, LabError> {

@@ -1,6 +1,7 @@
 //! Starting a lab, step by step.
 
 use std::fs;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,9 +83,8 @@ impl Apis {
 /// Starts a lab whose directory and addresses are claimed, unless it is interrupted.
 pub(super) async fn start(
     claim: Claim,
-    interrupted: impl Future<Output = ()>,
+    mut interrupted: Pin<&mut (dyn Future<Output = ()> + Send)>,
 ) -> Result<Lab, LabError> {
-    let mut interrupted = std::pin::pin!(interrupted);
     let Claim { layout, directory, remnant, is_new, lock, control, programs, on_progress } = claim;
     let layout = Arc::new(layout);
 

@@ -140,9 +140,8 @@ pub(crate) fn is_tool(name: &str) -> bool {
 }
 
 /// Runs a tool.
-pub(crate) fn main(name: &str, args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args: Vec<String> =
-        args.into_iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+pub(crate) fn main(name: &str, args: &[OsString]) -> ExitCode {
+    let args: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let variables = std::env::vars_os();
     let variables = variables
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
