@@ -1,9 +1,11 @@
 //! The routing audit: every router is asked where it finds keys, and has to name their owners.
 
 mod checksum;
+mod overlooked;
 mod routers;
 mod sample;
 
+pub use self::overlooked::{OverlookedError, overlooked};
 pub use self::routers::{InstanceAudit, ReferenceRing, RoutersAudit, audit_routers};
 
 use futures_util::stream::{self, StreamExt};
@@ -121,18 +123,6 @@ pub async fn sample_keys(
     let keys: Vec<String> = keys.into_iter().filter(belongs).collect();
     let step = (keys.len() / limit.max(1)).max(1);
     Ok(keys.into_iter().step_by(step).take(limit).collect())
-}
-
-/// Those of these keys that a shard has.
-///
-/// # Errors
-///
-/// [`RowsError::Database`]
-pub async fn existing_keys(database: &Database, keys: &[String]) -> Result<Vec<String>, RowsError> {
-    let sql = format!("SELECT _key FROM {BUCKET} WHERE _key = ANY ($1::text[])");
-    let rows = database.query(&sql, &[&keys]).await;
-    let rows = rows.map_err(|error| database.error("look for keys of the audit", error))?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Asks a router for every key.

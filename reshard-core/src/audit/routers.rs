@@ -3,7 +3,6 @@
 //! A ring's stamp tells the image that it came in, and the keys that a router is asked for show what it does. The
 //! checksum of the ring's tables only hints: LevelDB may rewrite its tables whenever it opens them.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use fash::{Ring, Stamp};
@@ -14,10 +13,10 @@ use serde::Serialize;
 
 use super::checksum::tables_checksum;
 use super::sample::{Sampled, difference, sample_of};
-use super::{AT_ONCE, Expected, RouterAddress, ask, existing_keys};
+use super::{AT_ONCE, Expected, RouterAddress, ask, overlooked};
 use crate::causes::with_causes;
 use crate::clock::Clock;
-use crate::deployment::{Database, Deployment};
+use crate::deployment::Deployment;
 use crate::inventory::{InstanceProbe, Stamped, probe_router};
 use crate::rings::{RingError, read_directory};
 use crate::routers::{Router, RouterError, list_routers};
@@ -113,15 +112,11 @@ pub async fn audit_routers(
     on_progress: &(dyn Fn(usize, usize) + Send + Sync),
 ) -> Result<RoutersAudit, RouterError> {
     let routers = list_routers(deployment).await?;
-    let mut databases = BTreeMap::new();
     let (mut keys, mut unknown) = (Vec::new(), Vec::new());
     for pnode in reference.ring.pnodes() {
         let pnode = pnode.to_string();
         match sample_of(deployment, reference, &pnode, sample).await {
-            Ok((database, sampled)) => {
-                keys.extend(sampled);
-                databases.insert(pnode, database);
-            }
+            Ok(sampled) => keys.extend(sampled),
             Err(error) => unknown.push(format!("no keys of {pnode}: {}", with_causes(&error))),
         }
     }
@@ -130,14 +125,9 @@ pub async fn audit_routers(
         on_progress(done, routers.len());
         instances.extend(audit_zone(deployment, router, reference, &keys, clock).await);
     }
-    forgive_deleted(&mut instances, &databases).await;
-    let instances = instances.into_iter().map(|(audit, _)| audit).collect();
     let (stamp, tables) = (reference.stamp, reference.tables.clone());
     Ok(RoutersAudit { stamp, tables, keys: keys.len(), instances, unknown })
 }
-
-/// A process's audit, and the keys that it did not find with their pnodes.
-type Audited = (InstanceAudit, Vec<Expected>);
 
 async fn audit_zone(
     deployment: &Deployment,
@@ -145,7 +135,7 @@ async fn audit_zone(
     reference: &ReferenceRing,
     keys: &[Sampled],
     clock: &dyn Clock,
-) -> Vec<Audited> {
+) -> Vec<InstanceAudit> {
     let zone = |problem: String| {
         let audit = InstanceAudit {
             router: router.alias.clone(),
@@ -153,7 +143,7 @@ async fn audit_zone(
             problems: vec![problem],
             ..InstanceAudit::default()
         };
-        vec![(audit, Vec::new())]
+        vec![audit]
     };
     if !router.running {
         return zone("its zone does not run".to_owned());
@@ -168,12 +158,10 @@ async fn audit_zone(
     let mut audited = Vec::new();
     for seen in &probe.instances {
         let mut audit = judged(router, seen, reference);
-        let gone = if seen.state == "online" {
-            route(router, seen, keys, &mut audit).await
-        } else {
-            Vec::new()
-        };
-        audited.push((audit, gone));
+        if seen.state == "online" {
+            route(deployment, router, seen, keys, &mut audit).await;
+        }
+        audited.push(audit);
     }
     audited
 }
@@ -228,13 +216,14 @@ fn judged(router: &Router, seen: &InstanceProbe, reference: &ReferenceRing) -> I
     audit
 }
 
-/// Asks a process for all keys. Returns those that it did not find.
+/// Asks a process for all keys.
 async fn route(
+    deployment: &Deployment,
     router: &Router,
     seen: &InstanceProbe,
     keys: &[Sampled],
     audit: &mut InstanceAudit,
-) -> Vec<Expected> {
+) {
     let address = format!("{}:{}", router.ip, seen.port);
     let name = format!("{} {}", router.alias, seen.instance);
     let client = Client::new(address.clone(), ClientOptions::default());
@@ -246,14 +235,14 @@ async fn route(
             async move { (sampled, answer.await) }
         })
         .buffered(AT_ONCE);
-    let (mut wrong, mut gone) = (Vec::new(), Vec::new());
+    let (mut wrong, mut not_found) = (Vec::new(), Vec::new());
     while let Some((sampled, answer)) = answers.next().await {
         match answer {
             Err(error) => {
                 audit.problems.push(with_causes(&error));
-                return gone;
+                return;
             }
-            Ok((expected, None)) => gone.push(expected),
+            Ok((expected, None)) => not_found.push(expected),
             Ok((_, Some(node))) => match difference(sampled, node.as_ref()) {
                 None => audit.right += 1,
                 Some(difference) => wrong.push(difference),
@@ -267,32 +256,13 @@ async fn route(
             format!("it routes {count} of {} keys wrongly: {}", keys.len(), wrong.join("; "));
         audit.problems.push(text);
     }
-    gone
-}
-
-/// A key that was not found is no difference if it was deleted since it was chosen.
-async fn forgive_deleted(audited: &mut [Audited], databases: &BTreeMap<String, Database>) {
-    for (audit, gone) in audited {
-        for (pnode, database) in databases {
-            let keys: Vec<String> = gone
-                .iter()
-                .filter(|gone| gone.pnode == *pnode)
-                .map(|gone| gone.key.clone())
-                .collect();
-            if keys.is_empty() {
-                continue;
-            }
-            match existing_keys(database, &keys).await {
-                Ok(there) if there.is_empty() => {}
-                Ok(there) => {
-                    let named: Vec<_> = there.iter().take(NAMED).cloned().collect();
-                    let (count, named) = (there.len(), named.join(", "));
-                    audit
-                        .problems
-                        .push(format!("it does not find {count} keys of {pnode}: {named}"));
-                }
-                Err(error) => audit.problems.push(with_causes(&error)),
-            }
+    match overlooked(deployment, &address, &client, &not_found).await {
+        Ok(keys) if keys.is_empty() => {}
+        Ok(keys) => {
+            let named: Vec<_> = keys.iter().take(NAMED).map(|key| key.key.as_str()).collect();
+            let (count, named) = (keys.len(), named.join(", "));
+            audit.problems.push(format!("it does not find {count} keys: {named}"));
         }
+        Err(error) => audit.problems.push(with_causes(&error)),
     }
 }

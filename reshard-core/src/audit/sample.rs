@@ -34,7 +34,7 @@ async fn connect(deployment: &Deployment, pnode: &str) -> Result<Database, RowsE
     }
 }
 
-fn shard_of(pnode: &str) -> Result<ShardName, RowsError> {
+pub(super) fn shard_of(pnode: &str) -> Result<ShardName, RowsError> {
     let facts = PnodeFacts { pnode: pnode.to_owned(), vnodes: VnodeSet::default() };
     let shard = facts.host().and_then(|host| host.parse().ok());
     shard.ok_or_else(|| RowsError::Ring {
@@ -42,13 +42,13 @@ fn shard_of(pnode: &str) -> Result<ShardName, RowsError> {
     })
 }
 
-/// A connection to a shard's least important peer, and keys of it.
+/// Keys of a shard, as its least important peer knows them.
 pub(super) async fn sample_of(
     deployment: &Deployment,
     reference: &ReferenceRing,
     pnode: &str,
     limit: usize,
-) -> Result<(Database, Vec<Sampled>), RowsError> {
+) -> Result<Vec<Sampled>, RowsError> {
     let database = connect(deployment, pnode).await?;
     let ring = &reference.ring;
     let hash = KeyHash::of(ring);
@@ -66,8 +66,7 @@ pub(super) async fn sample_of(
         let read_only = ring.node(vnode).ok()?.data.is_read_only();
         Some(Sampled { key, vnode: vnode.number().into(), pnode: pnode.to_owned(), read_only })
     });
-    let sampled = sampled.collect();
-    Ok((database, sampled))
+    Ok(sampled.collect())
 }
 
 /// In what a router differs from what it should say of a key.

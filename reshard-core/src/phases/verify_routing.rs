@@ -17,14 +17,14 @@ use moray_client::{Client, ClientOptions};
 
 use super::canaries::{CANARIES, Planted, find, routers, staying, write};
 use crate::audit::{
-    Expected, RouterAddress, RouterAudit, audit_router, existing_keys, router_addresses,
+    Expected, RouterAddress, RouterAudit, WrongPnode, audit_router, overlooked, router_addresses,
     sample_keys,
 };
 use crate::executor::Context;
 use crate::inventory::pnode_name;
 use crate::journal::Progress;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
-use crate::rows::{Split, connect_primary, end_of_copying};
+use crate::rows::{connect_primary, end_of_copying};
 
 /// The fact with the first transaction of each new shard that may be its own.
 pub(super) const COPIES_END: &str = "copies-end";
@@ -164,48 +164,32 @@ async fn audit(
     }
     let audit = audit_router(address, &router, keys).await;
     let audit = audit.or_trouble("the routing cannot be audited")?;
-    let Some(wrong) = audit.wrong.first() else {
-        return check_gone(context, audit).await;
-    };
-    Err(Trouble::hold(
-        format!(
-            "{} ({}) looks for {} keys of {} in wrong places: for {} at {}, not at {}",
-            address.name,
-            address.address,
-            audit.wrong.len(),
-            keys.len(),
-            wrong.key,
-            wrong.named,
-            wrong.expected
-        ),
-        "it has another ring than it should: see which image is installed there (`reshard doctor`), install the right one; \
-         then `reshard resume`",
-    ))
+    if let Some(wrong) = audit.wrong.first() {
+        let (count, all) = (audit.wrong.len(), keys.len());
+        let WrongPnode { key, named, expected } = wrong;
+        return Err(another_ring(
+            address,
+            &format!(
+                "looks for {count} keys of {all} in wrong places: for {key} at {named}, not at {expected}"
+            ),
+        ));
+    }
+    let not_found: Vec<Expected> =
+        keys.iter().filter(|expected| audit.gone.contains(&expected.key)).cloned().collect();
+    let overlooked = overlooked(context.deployment(), address, &router, &not_found).await;
+    match overlooked.or_trouble("the routing cannot be audited")?.first() {
+        Some(Expected { key, pnode }) => Err(another_ring(
+            address,
+            &format!("does not find {key}, which is at its owner {pnode}"),
+        )),
+        None => Ok(audit),
+    }
 }
 
-/// Keys that a router did not find must have been deleted by somebody meanwhile.
-async fn check_gone(context: &Context, audit: RouterAudit) -> Result<RouterAudit, Trouble> {
-    if audit.gone.is_empty() {
-        return Ok(audit);
-    }
-    let split = Split::of(context.plan());
-    for (position, shard) in split.shards().iter().enumerate() {
-        let of_shard = |key: &&String| split.keeper("manta", key) == position;
-        let keys: Vec<String> = audit.gone.iter().filter(of_shard).cloned().collect();
-        if keys.is_empty() {
-            continue;
-        }
-        let primary = connect_primary(context.deployment(), shard, STATEMENT_TIMEOUT).await;
-        let primary = primary.or_trouble(format!("the primary of {shard} cannot be asked"))?;
-        let there = existing_keys(&primary, &keys).await;
-        let there = there.or_trouble(format!("keys cannot be looked for at {shard}"))?;
-        if let Some(key) = there.first() {
-            return Err(Trouble::hold(
-                format!("{} does not find {key}, which is at its owner {shard}", audit.router),
-                "it has another ring than it should: see which image is installed there (`reshard doctor`), install the \
-                 right one; then `reshard resume`",
-            ));
-        }
-    }
-    Ok(audit)
+fn another_ring(router: &RouterAddress, what: &str) -> Trouble {
+    Trouble::hold(
+        format!("{} ({}) {what}", router.name, router.address),
+        "it has another ring than it should: see which image is installed there (`reshard doctor`), install the right one; \
+         then `reshard resume`",
+    )
 }

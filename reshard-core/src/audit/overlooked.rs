@@ -1,0 +1,130 @@
+//! Keys that a router does not find although their owner has them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use moray_client::Client;
+
+use super::sample::shard_of;
+use super::{AuditError, BUCKET, Expected, RouterAddress, ask};
+use crate::deployment::{Database, Deployment};
+use crate::phase::MayPass;
+use crate::rows::{RowsError, connect_primary};
+
+/// How long the primary may take for an answer.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often keys are asked for again that clients delete and write all the while.
+const ROUNDS: usize = 5;
+
+/// Why it is not known whether a router overlooks keys.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OverlookedError {
+    /// Their owner does not tell.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
+    /// The router does not tell.
+    #[error(transparent)]
+    Router(#[from] AuditError),
+}
+
+impl MayPass for OverlookedError {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Rows(source) => source.may_pass(),
+            Self::Router(source) => source.may_pass(),
+        }
+    }
+}
+
+/// The rows of keys, by their `_id`.
+type Ids = BTreeMap<String, i64>;
+
+/// Those of the keys that a router did not find and that their owners have nevertheless. One that a client deleted meanwhile, or
+/// deleted and wrote again, is none: the same row has to be there before and after the router is asked.
+///
+/// # Errors
+///
+/// [`OverlookedError`]
+pub async fn overlooked(
+    deployment: &Deployment,
+    router: &RouterAddress,
+    client: &Client,
+    not_found: &[Expected],
+) -> Result<Vec<Expected>, OverlookedError> {
+    let mut of_shards: BTreeMap<&str, Vec<Expected>> = BTreeMap::new();
+    for expected in not_found {
+        of_shards.entry(&expected.pnode).or_default().push(expected.clone());
+    }
+    let mut found = Vec::new();
+    for (pnode, keys) in of_shards {
+        let primary = connect_primary(deployment, &shard_of(pnode)?, STATEMENT_TIMEOUT).await?;
+        found.extend(overlooked_of(&primary, router, client, keys).await?);
+    }
+    Ok(found)
+}
+
+async fn overlooked_of(
+    primary: &Database,
+    router: &RouterAddress,
+    client: &Client,
+    mut keys: Vec<Expected>,
+) -> Result<Vec<Expected>, OverlookedError> {
+    let mut before = ids(primary, &keys).await?;
+    for _ in 0..ROUNDS {
+        keys.retain(|expected| before.contains_key(&expected.key));
+        if keys.is_empty() {
+            break;
+        }
+        let mut missing = Vec::new();
+        for expected in keys {
+            match ask(router, client, expected).await? {
+                (expected, Some(Some(node))) if node.pnode == expected.pnode => {}
+                (expected, _) => missing.push(expected),
+            }
+        }
+        let after = ids(primary, &missing).await?;
+        let overlooked = unchanged(&missing, &before, &after);
+        if !overlooked.is_empty() {
+            return Ok(overlooked);
+        }
+        (keys, before) = (missing, after);
+    }
+    Ok(Vec::new())
+}
+
+/// Those whose rows were there all the while.
+fn unchanged(keys: &[Expected], before: &Ids, after: &Ids) -> Vec<Expected> {
+    let is_unchanged = |expected: &&Expected| {
+        let id = before.get(&expected.key);
+        id.is_some() && id == after.get(&expected.key)
+    };
+    keys.iter().filter(is_unchanged).cloned().collect()
+}
+
+async fn ids(primary: &Database, keys: &[Expected]) -> Result<Ids, RowsError> {
+    let keys: Vec<&str> = keys.iter().map(|expected| expected.key.as_str()).collect();
+    let sql = format!("SELECT _key, _id::bigint FROM {BUCKET} WHERE _key = ANY ($1::text[])");
+    let rows = primary.query(&sql, &[&keys]).await;
+    let rows = rows.map_err(|error| primary.error("look for keys of the audit", error))?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_rows_that_stayed_are_overlooked() {
+        let keys = ["stayed", "deleted", "written-again", "new"].map(|key| Expected {
+            key: key.to_owned(),
+            pnode: "tcp://1.moray.example.com:2020".to_owned(),
+        });
+        let ids = |ids: &[(&str, i64)]| -> Ids {
+            ids.iter().map(|(key, id)| ((*key).to_owned(), *id)).collect()
+        };
+        let before = ids(&[("stayed", 1), ("deleted", 2), ("written-again", 3)]);
+        let after = ids(&[("stayed", 1), ("written-again", 4), ("new", 5)]);
+        assert_eq!(unchanged(&keys, &before, &after), &keys[..1]);
+    }
+}
