@@ -218,7 +218,7 @@ block router
     wrong "step 3: the rings differ from the live one in other vnodes:"
 block here
 did recheck
-has 1 '^12 of 25 phases begun'
+has 1 '^12 of 26 phases begun'
 step "step 3: three more peers, a Moray, and the rings beside the live ones"
 
 block here
@@ -244,6 +244,7 @@ has 1 '^Index +3\.moray\.'
 step "step 7: a new shard"
 
 block here
+did hand-over-reads
 did publish-ring
 did install-ring
 block router
@@ -292,7 +293,7 @@ clients=$(sed -nE 's/^ +write block +//p' "$work/out")
 [[ $clients == longest*median* ]] || wrong "clients saw no write block:"
 block here
 has 1 ': done\.$'
-has 25 '^\| [a-z-]+ \| done \|'
+has 26 '^\| [a-z-]+ \| done \|'
 took=$(sed -nE 's/^\| writes to the moving vnodes refused \| [^|]* \| (.*) \|/\1/p' "$work/out")
 [[ $took == *[0-9]' s' ]] || wrong "the report has no write block:"
 step "nothing was lost; write block by the journal $took, by the clients $clients"

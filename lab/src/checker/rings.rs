@@ -57,6 +57,12 @@ impl Rings {
         &self.rings
     }
 
+    /// Whether a ring that names a shard is still used.
+    pub(crate) fn is_in_force(&self, pnode: &Pnode) -> bool {
+        let names = |ring: &Ring| ring.pnodes().contains(pnode);
+        self.rings.iter().any(|in_force| in_force.until == u64::MAX && names(&in_force.ring))
+    }
+
     /// The text of a key that is hashed.
     pub(super) fn hashed(&self, bucket: &str, key: &str) -> String {
         (self.transform)(bucket, key)

@@ -112,6 +112,8 @@ verbs!(
         Stage => "stage-rings",
         /// RFD 103 step 4: refuse writes to the moving vnodes
         Block => "block-writes",
+        /// RFD 103 step 8: have everybody read by the new ring, while nobody can write by it
+        HandOver => "hand-over-reads",
         /// RFD 103 step 8: make the new ring SAPI's; from here on there is no way back
         Publish => "publish-ring",
         /// RFD 103 step 8: put the new ring in place everywhere; writes flow again

@@ -43,8 +43,14 @@ impl Phase for BlockWrites {
         keep_reserved(context).await?;
         let rings = Rings::of(context)?;
         let routers = find_routers(context).await?;
-        let flip =
-            Flip { want: rings.read_only, from: vec![rings.base], back: false, shards: Vec::new() };
+        let flip = Flip {
+            want: rings.read_only,
+            from: vec![rings.base],
+            proper: rings.base,
+            back: false,
+            shards: Vec::new(),
+            strange: Vec::new(),
+        };
         let what = format!("put the read-only ring {} in place", rings.read_only);
         let flipping = flip_all(context, &what, &routers, &rings, &flip);
         context.act(&what, flipping).await.map(drop)
@@ -52,7 +58,7 @@ impl Phase for BlockWrites {
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
         let Some(rings) = Rings::if_built(context)? else { return Ok(Undone::Completely) };
-        let put_back = put_back(context, &rings, vec![rings.read_only]);
+        let put_back = put_back(context, &rings, rings.base);
         context.act("put the original rings back", put_back).await?;
         Ok(Undone::Completely)
     }

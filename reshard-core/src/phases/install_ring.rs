@@ -1,9 +1,8 @@
 //! Puts the new ring in place everywhere: writes to the moved vnodes go to their new owners.
 //!
 //! * Reads: the electric-moray zones, and what their processes tell of themselves.
-//! * Writes: in each zone, one SMF instance after the other: it is stopped, its ring put aside, the next one put in its
-//!   place, the instance started. Zones go in parallel. First all get the new ring with the moved vnodes still read-only, so
-//!   that nobody reads at the old owners any more when the first one writes at the new ones; then the new ring itself.
+//! * Writes: in each zone, one SMF instance after the other: it is stopped, its ring put aside, the new one put in its
+//!   place, the instance started. Zones go in parallel.
 //! * Done when: every process was started after its ring has the new ring's stamp, and routes writes to the new shards, as
 //!   its status shows.
 //! * Undo: none.
@@ -16,8 +15,6 @@ use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
 use crate::routers::{Flip, Flipped, Router};
 
-/// The fact that every router reads by the new ring.
-const HANDED_OVER: &str = "handed-over";
 /// The fact that names the processes that had the original ring after writes were blocked.
 const STRAYS: &str = "stray-routers";
 
@@ -35,7 +32,7 @@ impl Phase for InstallRing {
             title: "put the new ring in place",
             rfd103: "8",
             reads: "the electric-moray zones and what their processes tell of themselves",
-            writes: "the new ring in place of the read-only one, at first with the moved vnodes read-only; every electric-moray is restarted twice",
+            writes: "the new ring in place of the one with the moved vnodes read-only; every electric-moray is restarted",
             done_when: "every electric-moray was started with the new ring and routes to the new shards",
             undo: "none: from publish-ring on there is no way back",
             pause: "never",
@@ -50,28 +47,18 @@ impl Phase for InstallRing {
         keep_reserved(context).await?;
         let rings = Rings::of(context)?;
         let routers = find_routers(context).await?;
-        let shards = context.plan().target_names();
-        // First everybody reads at the new owners, and only then somebody writes there. A crash in between must not lead
-        // back.
-        if context.fact::<bool>(HANDED_OVER)?.is_none() {
-            let flip = Flip {
-                want: rings.handover,
-                // The original ring has no business being there, but to leave it would be worse; a zone that was made
-                // since SAPI names the new ring has that.
-                from: vec![rings.read_only, rings.base, rings.target],
-                back: false,
-                shards: shards.clone(),
-            };
-            let what = format!("let everybody read by the new ring: {}", rings.handover);
-            let flipping = flip_all(context, &what, &routers, &rings, &flip);
-            let flipped = context.act(&what, flipping).await?;
-            note_strays(context, &rings, &flipped)?;
-            context.remember(HANDED_OVER, &true)?;
-        }
-        let flip = Flip { want: rings.target, from: vec![rings.handover], back: false, shards };
+        let flip = Flip {
+            want: rings.target,
+            // The original ring has no business being there, but to leave it would be worse.
+            from: vec![rings.handover, rings.base],
+            proper: rings.handover,
+            back: false,
+            shards: context.plan().target_names(),
+            strange: Vec::new(),
+        };
         let what = format!("put the new ring {} in place", rings.target);
         let flipping = flip_all(context, &what, &routers, &rings, &flip);
-        context.act(&what, flipping).await.map(drop)
+        note_strays(context, &rings, &context.act(&what, flipping).await?)
     }
 
     async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {

@@ -4,13 +4,15 @@
 //! * Reads: SAPI's `INDEX_MORAY_SHARDS`; in each electric-moray zone its configuration and the stamps of its rings.
 //! * Writes: `INDEX_MORAY_SHARDS`; config-agent is restarted.
 //! * Done when: the list and all configurations have the new shards, and no process has got another ring meanwhile.
-//! * Undo: takes the new shards out of the list.
+//! * Undo: takes the new shards out of the list and of the configurations.
 //! * Pause: never; writes are refused.
 
 use async_trait::async_trait;
 
 use super::reserve_ring::Base;
-use super::router_work::{Rings, find_routers, in_each, keep_reserved};
+use super::router_work::{
+    Rings, find_routers, in_each, keep_reserved, newly_listed, where_running,
+};
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
 use crate::rings;
@@ -32,7 +34,7 @@ impl Phase for ListShard {
             reads: "SAPI's INDEX_MORAY_SHARDS, the configurations and rings of all electric-morays",
             writes: "INDEX_MORAY_SHARDS; config-agent is restarted",
             done_when: "the list and all configurations have the new shards",
-            undo: "the new shards are taken out of the list",
+            undo: "the new shards are taken out of the list and of the configurations",
             pause: "never",
         }
     }
@@ -55,7 +57,8 @@ impl Phase for ListShard {
         let render = async {
             let (command, shards) = (&command, &shards);
             let work = |router: Router| async move {
-                let states = routers::render_shards(deployment, &router, command, shards).await?;
+                let states =
+                    routers::render_shards(deployment, &router, command, shards, true).await?;
                 Ok((router, states))
             };
             in_each(context, what, &routers, work).await
@@ -83,6 +86,19 @@ impl Phase for ListShard {
         context
             .act(format!("take {} out of INDEX_MORAY_SHARDS", shards.join(", ")), unlist)
             .await?;
+        let Some(rings) = Rings::if_built(context)? else { return Ok(Undone::Completely) };
+        let command = &rings.command(context)?;
+        let unlisted = &newly_listed(context)?;
+        let what = "have every electric-moray's configuration written without them";
+        let render =
+            where_running(context, "its configuration is left as it is", |routers| async move {
+                let work = |router: Router| async move {
+                    routers::render_shards(context.deployment(), &router, command, unlisted, false)
+                        .await
+                };
+                in_each(context, what, &routers, work).await.map(drop)
+            });
+        context.act(what, render).await?;
         Ok(Undone::Completely)
     }
 }

@@ -9,6 +9,7 @@ mod document;
 mod drain;
 mod fitness;
 mod freeze_source;
+mod hand_over_reads;
 mod install_ring;
 mod list_shard;
 mod lock_dumps;
@@ -43,6 +44,7 @@ pub use self::delete_ghosts::DeleteGhosts;
 pub use self::document::document;
 pub use self::drain::Drain;
 pub use self::freeze_source::FreezeSource;
+pub use self::hand_over_reads::HandOverReads;
 pub use self::install_ring::InstallRing;
 pub use self::list_shard::ListShard;
 pub use self::lock_dumps::LockDumps;
@@ -83,6 +85,7 @@ pub fn rfd103() -> Vec<Arc<dyn Phase>> {
         Arc::new(Drain),
         Arc::new(SplitShard),
         Arc::new(ListShard),
+        Arc::new(HandOverReads),
         Arc::new(PublishRing),
         Arc::new(InstallRing),
         Arc::new(VerifyRouting),

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use sapi_client::ImageUuid;
 use sapi_client::imgapi::Sha1Hex;
+use sapi_client::manta::ShardList;
 use serde::{Deserialize, Serialize};
 
+use super::reserve_ring::Base;
 use crate::clock::elapsed;
 use crate::deployment::Deployment;
 use crate::executor::Context;
@@ -229,24 +231,46 @@ impl Flipping<'_> {
     }
 }
 
-/// Puts the original ring back everywhere, also in instances that do not run. A zone that does not run, or is gone, is left
-/// as it is: it takes no writes.
+/// Puts a ring back everywhere in place of those that the plan put there after it, also in instances that do not run. Returns
+/// the zones in which it was done: all that run.
 pub(super) async fn put_back(
     context: &Context,
     rings: &Rings,
-    from: Vec<ImageUuid>,
+    want: ImageUuid,
 ) -> Result<Vec<Router>, Trouble> {
-    let flip = Flip { want: rings.base, from, back: true, shards: Vec::new() };
+    let mut from = vec![rings.read_only, rings.handover];
+    from.retain(|image| *image != want);
+    let is_original = want == rings.base;
+    // By the original ring nobody needs the new shards, and SAPI lists them no more.
+    let strange = if is_original { newly_listed(context)? } else { Vec::new() };
+    let flip = Flip { want, from, proper: want, back: true, shards: Vec::new(), strange };
+    let which = if is_original { "original" } else { "read-only" };
+    let what = &format!("put the {which} ring {want} back");
+    let flip = &flip;
+    where_running(context, "its rings are left as they are", |routers| async move {
+        flip_all(context, what, &routers, rings, flip).await.map(drop)
+    })
+    .await
+}
+
+/// Does something for all routers that the plan may have touched, but those whose zones do not run, or are gone: they take no
+/// writes. Returns the others.
+pub(super) async fn where_running<F>(
+    context: &Context,
+    elsewhere: &str,
+    work: impl Fn(Vec<Router>) -> F,
+) -> Result<Vec<Router>, Trouble>
+where
+    F: Future<Output = Result<(), Trouble>>,
+{
     let mut routers = remembered_routers(context)?;
-    let what = format!("put the original ring {} back", rings.base);
     loop {
-        let flipping = flip_all(context, &what, &routers, rings, &flip);
-        let Err(failed) = flipping.await else { return Ok(routers) };
+        let Err(failed) = work(routers.clone()).await else { return Ok(routers) };
         let mut down = Vec::new();
         for router in &routers {
             if routers::is_running(context.deployment(), router).await? != Some(true) {
                 context.note(format!(
-                    "the zone {} ({}) does not run: it takes no writes, and its rings are left as they are",
+                    "the zone {} ({}) does not run: it takes no writes, and {elsewhere}",
                     router.place.zone, router.alias
                 ))?;
                 down.push(router.place.zone);
@@ -257,6 +281,14 @@ pub(super) async fn put_back(
         }
         routers.retain(|router| !down.contains(&router.place.zone));
     }
+}
+
+/// The new shards that SAPI did not list before the plan.
+pub(super) fn newly_listed(context: &Context) -> Result<Vec<String>, Trouble> {
+    let before = ShardList::parse(&Base::of(context)?.index_shards).map_err(RingError::from)?;
+    let mut shards = context.plan().target_names();
+    shards.retain(|host| before.get(host).is_none());
+    Ok(shards)
 }
 
 /// What a phase says that cannot be undone.

@@ -67,7 +67,7 @@ impl Phase for StageRings {
         }
         let undo = async {
             // Where writes were blocked the original rings are back by now, except in zones that did not run then.
-            let routers = put_back(context, &rings, vec![rings.read_only]).await?;
+            let routers = put_back(context, &rings, rings.base).await?;
             let (deployment, command) = (context.deployment(), &rings.command(context)?);
             let (keep, images) = (rings.base, &rings.new_ones());
             let work = |router: Router| async move {

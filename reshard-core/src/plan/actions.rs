@@ -40,11 +40,11 @@ pub(super) fn actions(request: &Request, inventory: &Inventory, targets: &[Targe
     list.add(
         "build-rings",
         format!(
-            "make of the ring {} one with {moved} vnodes read-only and one with them moved",
+            "make of the ring {} one with {moved} vnodes read-only, one with them moved, and one with both",
             inventory.ring.image
         ),
     );
-    list.add("stage-rings", format!("put both rings beside the live one of {routers}"));
+    list.add("stage-rings", format!("put the three rings beside the live one of {routers}"));
     list.add("recheck", "check everything again".to_owned());
     list.blocked(
         "block-writes",
@@ -55,6 +55,10 @@ pub(super) fn actions(request: &Request, inventory: &Inventory, targets: &[Targe
     list.blocked(
         "list-shard",
         format!("add {new_shards} to INDEX_MORAY_SHARDS and to the routers' configuration"),
+    );
+    list.blocked(
+        "hand-over-reads",
+        format!("a ring with the {moved} vnodes at {new_shards}, read-only, in {routers}"),
     );
     list.blocked(
         "publish-ring",

@@ -74,9 +74,9 @@ impl Costs {
         let peers =
             plan.targets.iter().map(|target| target.peers.len()).sum::<usize>().max(1) as f64;
         let database = plan.inventory.source.database_bytes as f64;
-        // The routers change over three times: once to begin the write block, twice to end it.
-        if let (Some(block), Some(install)) = (took("block-writes"), took("install-ring")) {
-            costs.router_flip = (block + install) / 3.0 / rounds / processes;
+        let flips = ["block-writes", "hand-over-reads", "install-ring"].map(took);
+        if let [Some(block), Some(hand_over), Some(install)] = flips {
+            costs.router_flip = (block + hand_over + install) / 3.0 / rounds / processes;
         }
         if let Some(publish) = took("publish-ring") {
             costs.sapi_change = publish;
@@ -161,8 +161,9 @@ mod tests {
             ("drain", 0.5, 1),
             ("split-shard", 7.0, 1),
             ("list-shard", 1.0, 1),
+            ("hand-over-reads", 2.0, 1),
             ("publish-ring", 0.25, 1),
-            ("install-ring", 4.0, 1),
+            ("install-ring", 2.0, 1),
         ];
         let costs = Costs::observed(&plan, &report(&plan, &took));
         let again = super::super::predict::predict(&plan.inventory, &plan.targets, &costs);

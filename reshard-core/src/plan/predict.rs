@@ -19,8 +19,8 @@ pub(super) fn predict(inventory: &Inventory, targets: &[Target], costs: &Costs) 
             "the new shards in SAPI and in every electric-moray's configuration",
             costs.sapi_change + rounds * costs.router_configuration,
         ),
-        ("the new ring in SAPI", costs.sapi_change),
         ("the new ring on every electric-moray, read-only", flips),
+        ("the new ring in SAPI", costs.sapi_change),
         ("the new ring on every electric-moray", flips),
     ]);
     let write_block_seconds = sum(&write_block_parts);

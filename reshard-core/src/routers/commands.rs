@@ -19,6 +19,8 @@ const STAGING: Duration = Duration::from_mins(30);
 const STARTING: Duration = Duration::from_mins(1);
 /// How long config-agent may take to write the configuration.
 const RENDERING: Duration = Duration::from_secs(30);
+/// How long when something is taken back: writes are refused until it is over.
+const UNLISTING: Duration = Duration::from_secs(10);
 
 macro_rules! script {
     ($name:literal) => {
@@ -68,10 +70,14 @@ pub struct Flip {
     pub want: ImageUuid,
     /// The images of the rings that may be in its place before.
     pub from: Vec<ImageUuid>,
+    /// The ring that the operator is told to put back where another one is found.
+    pub proper: ImageUuid,
     /// Whether it is to take something back: then instances that do not run get the ring too.
     pub back: bool,
     /// Shards that the instances shall route writes to; an instance that does not is restarted.
     pub shards: Vec<String>,
+    /// Shards that the instances shall not know of; one that does is restarted.
+    pub strange: Vec<String>,
 }
 
 /// An SMF instance of a router's zone as it is.
@@ -154,8 +160,10 @@ pub async fn flip(
         .script(script!("flip-rings"))
         .with("want", flip.want.to_string())
         .with("from", from.join(" "))
+        .with("proper", flip.proper.to_string())
         .with("back", if flip.back { "yes" } else { "no" })
         .with("shards", flip.shards.join(" "))
+        .with("strange", flip.strange.join(" "))
         .with("ip", router.ip.as_str())
         .with("patience", STARTING.as_secs().to_string());
     let stdout = run(deployment, router, &script).await?;
@@ -197,8 +205,8 @@ pub async fn clear(
     run(deployment, router, &script).await.map(drop)
 }
 
-/// Has a zone's configuration written anew, and waits until it has the shards. The processes know of them when they are
-/// started the next time.
+/// Has a zone's configuration written anew, and waits until it has the shards, or has none of them if they are not `listed`. The
+/// processes know of that when they are started the next time.
 ///
 /// # Errors
 ///
@@ -208,11 +216,13 @@ pub async fn render_shards(
     router: &Router,
     command: &Command,
     shards: &[String],
+    listed: bool,
 ) -> Result<Vec<InstanceState>, RouterError> {
     let script = command
         .script(script!("render-shards"))
+        .with("listed", if listed { "yes" } else { "no" })
         .with("shards", shards.join(" "))
-        .with("patience", RENDERING.as_secs().to_string());
+        .with("patience", if listed { RENDERING } else { UNLISTING }.as_secs().to_string());
     instance_states(router, &script, &run(deployment, router, &script).await?)
 }
 

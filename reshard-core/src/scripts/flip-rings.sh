@@ -2,8 +2,10 @@
 # in its place, and the instance started.
 #   $want      the image whose ring is to be in place
 #   $from      images whose rings may be in place now
+#   $proper    the image whose ring should be where there is another one
 #   $back      `yes` to go back: instances that do not run get their ring too
 #   $shards    shards that the instance must have in its configuration as writable, or it is restarted
+#   $strange   shards that the instance must not have in its configuration, or it is restarted
 #   $ip        the zone's address
 #   $patience  how many seconds an instance may take to answer after its start
 # For each instance one line: its name, the port of its status, `already` or `flipped`, the image before, and its process
@@ -20,14 +22,18 @@ process_of() {
     [[ $1 =~ $began ]] && echo "$number ${BASH_REMATCH[1]}"
 }
 
-# Whether a process routes writes to all the shards.
+# Whether a process routes writes to all the shards, and does not know those that it shall not.
 routes() {
-    local writable='' host flag shard
+    local writable='' known=' ' host flag shard
     while read -r host flag; do
+        known+="$host "
         [[ $flag == true ]] || writable+=" $host "
     done < <(json index_shards <<<"$1" | json -a host readOnly)
     for shard in $shards; do
         [[ $writable == *" $shard "* ]] || return
+    done
+    for shard in $strange; do
+        [[ $known != *" $shard "* ]] || return
     done
 }
 
@@ -35,7 +41,7 @@ remedy="see \`svcs -x\` in the zone; \`svcadm clear\` or \`svcadm enable\` it, o
 
 # Everything that can be known to be in the way, before anything is touched.
 check() {
-    local name=$1 ring=${rings[$1]} state=${states[$1]} live
+    local name=$1 ring=${rings[$1]} state=${states[$1]} live found
     live=$(image_of "$ring")
     if [[ -e $ring.reshard-flip ]]; then
         [[ -n $live || -f $ring.reshard-$want/CURRENT ]] || exit 66
@@ -46,8 +52,12 @@ check() {
     if [[ -n $live && " $from " != *" $live "* ]]; then
         # Back, it is enough that none of the plan's rings is in place.
         [[ $back == yes ]] && return
-        refuse "the ring in $ring of the zone $(zonename) is of the image $live, and not of $want or one of: $from" \
-            "find out who installed it; put the ring of ${from%% *} back and restart $name"
+        found="the ring in $ring of the zone $(zonename) is of the image $live, and not of $want or one of: $from"
+        if [[ $live == "$proper" ]]; then
+            refuse "$found: was the zone reprovisioned, or is it new?" \
+                "see that nobody changes electric-moray zones, then \`reshard resume\`, which begins the write block anew"
+        fi
+        refuse "$found" "find out who installed it; put the ring of $proper back and restart $name"
     fi
     [[ -f $ring.reshard-$want/CURRENT ]] || exit 66
     if [[ -n $live && -e $ring.reshard-$live ]]; then

@@ -40,6 +40,13 @@ impl World {
                 };
                 self.run(self.routers(), &script).await;
             }
+            Trouble::RingDamaged => {
+                let handover = self.ring("handover");
+                let script = format!(
+                    ": >$(svcprop -p electric-moray/ring-location electric-moray-2022).reshard-{handover}/CURRENT"
+                );
+                self.run(self.routers(), &script).await;
+            }
             Trouble::Reprovisioned => self.reprovision().await,
             Trouble::ZooKeeperRestarted => {
                 let fault = self.region.control.cause(&Fault::ZooKeeper).await.unwrap();

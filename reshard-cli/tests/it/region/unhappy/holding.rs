@@ -68,6 +68,12 @@ pub(super) fn rows() -> Vec<Row> {
             Reprovisioned,
             Holds("has not the read-only ring", "begins the write block anew"),
         ),
+        ("hand-over-reads", RingDamaged, Holds("electric-moray-2022 in the zone", "see its log")),
+        (
+            "hand-over-reads",
+            Reprovisioned,
+            Holds("was the zone reprovisioned", "begins the write block anew"),
+        ),
         ("publish-ring", sapi("GET"), Holds("the server answered 500", PUT_RIGHT)),
         ("install-ring", Kill(Routers), Holds("does not run", START)),
         ("install-ring", RouterDisabled, Holds("electric-moray-2021 is disabled", ENABLE)),

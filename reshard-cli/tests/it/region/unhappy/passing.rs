@@ -30,6 +30,7 @@ pub(super) fn rows() -> Vec<Row> {
         ("drain", DiskFull(NewPeer), Waits("waiting for the new peers to replay")),
         ("split-shard", Api(Sapi, CutAfterActing, "PUT", "/instances", Only(1)), GetsThrough),
         ("list-shard", ZooKeeperAway, Waits("waiting for a new session with ZooKeeper")),
+        ("hand-over-reads", Api(Cnapi, Error500, "POST", "/servers", Only(1)), GetsThrough),
         ("publish-ring", ZooKeeperRestarted, GetsThrough),
         ("install-ring", Reprovisioned, GetsThrough),
         ("verify-routing", Kill(Routers), Waits("cannot be looked for")),

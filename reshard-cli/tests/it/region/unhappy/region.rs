@@ -161,8 +161,9 @@ impl World {
         self.region.lab.layout().zones_of(Role::ElectricMoray).next().unwrap().uuid
     }
 
-    pub(super) fn read_only_ring(&self) -> Uuid {
-        self.fact("rings").unwrap()["read_only"].as_str().unwrap().parse().unwrap()
+    /// The image of one of the plan's rings.
+    pub(super) fn ring(&self, which: &str) -> Uuid {
+        self.fact("rings").unwrap()[which].as_str().unwrap().parse().unwrap()
     }
 
     /// Breaks something.
@@ -194,6 +195,7 @@ impl World {
         self.by_hand(trouble, true).await;
         match trouble {
             Trouble::Reprovisioned
+            | Trouble::RingDamaged
             | Trouble::Unfrozen
             | Trouble::DumpLockGone
             | Trouble::ZooKeeperRestarted => Cure::Nothing,

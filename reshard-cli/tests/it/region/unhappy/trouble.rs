@@ -25,6 +25,8 @@ pub(super) enum Trouble {
     RouterDisabled,
     /// A router's process has the ring of another image.
     AnotherRing,
+    /// The ring that a router's process is to read by is damaged where it was put.
+    RingDamaged,
     /// The zone of the routers is made anew.
     Reprovisioned,
     /// Somebody names another ring in SAPI.
@@ -101,7 +103,7 @@ impl Trouble {
             Self::Kill(zone) => Fault::Kill { zone: world.zone(*zone).await },
             Self::DiskFull(zone) => Fault::DiskFull { zone: world.zone(*zone).await },
             Self::Budget(_) => Fault::Lag { zone: world.zone(Zone::NewPeer).await },
-            Self::Image => Fault::Image { image: world.read_only_ring() },
+            Self::Image => Fault::Image { image: world.ring("read_only") },
             _ => return None,
         })
     }
