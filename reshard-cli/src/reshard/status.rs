@@ -7,7 +7,7 @@ use clap::Args;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use jiff::Timestamp;
-use reshard_core::{Activity, Costs, PlanState, Report, SqliteStore, Store, phases};
+use reshard_core::{Activity, Costs, PhaseState, PlanState, Report, SqliteStore, Store, phases};
 use serde::Serialize;
 
 use super::error::Result;
@@ -49,7 +49,7 @@ impl StatusArgs {
 
     fn print(&self, store: &SqliteStore, out: &mut Output) -> Result<PlanState> {
         let report = Report::of(store, &phases::rfd103())?;
-        let activity = store.activity()?;
+        let activity = present(store.activity()?, &report);
         let state = report.state.clone();
         if self.output.is_json() {
             out.json(&Status { report, activity })?;
@@ -84,6 +84,22 @@ impl StatusArgs {
         }
         Ok(state)
     }
+}
+
+/// What is going on. A phase that has not said yet what it does is not to be taken for the one before it.
+fn present(said: Option<Activity>, report: &Report) -> Option<Activity> {
+    let phase = |state| report.phases.iter().find(|phase| phase.state == state);
+    if let Some(undoing) = phase(PhaseState::Undoing) {
+        return said.filter(|said| said.phase == undoing.name);
+    }
+    let begun = phase(PhaseState::Begun)?;
+    Some(said.filter(|said| said.phase == begun.name).unwrap_or_else(|| Activity {
+        phase: begun.name.clone(),
+        what: begun.title.clone(),
+        since: begun.began,
+        you_can: None,
+        progress: None,
+    }))
 }
 
 fn now(activity: Option<&Activity>, out: &mut Output) -> Result<()> {

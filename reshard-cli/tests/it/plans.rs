@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use reshard_core::{PhaseRecord, PhaseState, Plan, PlanState, SqliteStore, Store};
+use reshard_core::{Activity, PhaseRecord, PhaseState, Plan, PlanState, SqliteStore, Store};
 use serde_json::json;
 
 use crate::sealed::Sealed;
@@ -73,6 +73,33 @@ fn an_abort_tells_what_it_takes_back_until_it_is_too_late() {
     assert!(stderr.contains("cannot be taken back: publish-ring has begun"), "{stderr}");
     store.set_state(&PlanState::Done).unwrap();
     assert!(sealed.reshard(line).refused().contains("is over: it is done"));
+}
+
+#[test]
+fn the_status_tells_what_the_present_phase_does() {
+    let (sealed, store) = planned();
+    store.set_state(&PlanState::Running).unwrap();
+    let activity = |phase: &str, what: &str| Activity {
+        phase: phase.to_owned(),
+        what: what.to_owned(),
+        since: "2026-01-31T12:00:01Z".parse().unwrap(),
+        you_can: None,
+        progress: None,
+    };
+    let now = || {
+        let shown = sealed.reshard("status split.plan").quiet();
+        shown.lines().find_map(|line| line.strip_prefix("now: ").map(str::to_owned))
+    };
+    begin(&store, "stage-rings", PhaseState::Begun);
+    store.set_activity(Some(&activity("stage-rings", "put rings there"))).unwrap();
+    assert!(now().unwrap().starts_with("stage-rings: put rings there, since "), "{:?}", now());
+    begin(&store, "stage-rings", PhaseState::Done);
+    assert_eq!(now(), None);
+    begin(&store, "recheck", PhaseState::Begun);
+    let title = "recheck: check once more before writes are refused, since ";
+    assert!(now().unwrap().starts_with(title), "{:?}", now());
+    begin(&store, "recheck", PhaseState::Undoing);
+    assert_eq!(now(), None);
 }
 
 #[test]
