@@ -8,6 +8,8 @@ mod sample;
 pub use self::overlooked::{OverlookedError, overlooked};
 pub use self::routers::{InstanceAudit, ReferenceRing, RoutersAudit, audit_routers};
 
+use std::time::Duration;
+
 use futures_util::stream::{self, StreamExt};
 use moray_client::{Client, GetOptions, NodeInfo};
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,8 @@ use crate::rows::RowsError;
 
 /// The bucket that keys are taken from.
 const BUCKET: &str = "manta";
+/// How long a shard may take for an answer.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests to one router at the same time.
 const AT_ONCE: usize = 16;
 

@@ -1,18 +1,15 @@
 //! Keys that a router does not find although their owner has them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use moray_client::Client;
 
 use super::sample::shard_of;
-use super::{AuditError, BUCKET, Expected, RouterAddress, ask};
+use super::{AuditError, BUCKET, Expected, RouterAddress, STATEMENT_TIMEOUT, ask};
 use crate::deployment::{Database, Deployment};
 use crate::phase::MayPass;
 use crate::rows::{RowsError, connect_primary};
 
-/// How long the primary may take for an answer.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often keys are asked for again that clients delete and write all the while.
 const ROUNDS: usize = 5;
 

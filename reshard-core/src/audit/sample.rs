@@ -1,20 +1,15 @@
 //! Keys of all shards, and what a router should say of them.
 
-use std::time::Duration;
-
 use manatee_client::ShardName;
 use moray_client::NodeInfo;
 
 use super::routers::ReferenceRing;
-use super::{BUCKET, sample_keys};
+use super::{BUCKET, STATEMENT_TIMEOUT, sample_keys};
 use crate::VnodeSet;
 use crate::deployment::{Database, Deployment};
 use crate::inventory::PnodeFacts;
 use crate::keys::KeyHash;
 use crate::rows::{RowsError, connect_primary, measuring_peer};
-
-/// How long choosing keys may take.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A key with what a router should say of it.
 pub(super) struct Sampled {

@@ -9,7 +9,7 @@
 
 use async_trait::async_trait;
 
-use super::router_work::{Rings, find_routers, flip_all, keep_reserved, put_back};
+use super::router_work::{Rings, put_back, put_in_place};
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
 use crate::routers::Flip;
@@ -40,20 +40,10 @@ impl Phase for BlockWrites {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
-        keep_reserved(context).await?;
         let rings = Rings::of(context)?;
-        let routers = find_routers(context).await?;
-        let flip = Flip {
-            want: rings.read_only,
-            from: vec![rings.base],
-            proper: rings.base,
-            back: false,
-            shards: Vec::new(),
-            strange: Vec::new(),
-        };
+        let flip = Flip::forth(rings.read_only, vec![rings.base], rings.base, Vec::new());
         let what = format!("put the read-only ring {} in place", rings.read_only);
-        let flipping = flip_all(context, &what, &routers, &rings, &flip);
-        context.act(&what, flipping).await.map(drop)
+        put_in_place(context, &what, &rings, &flip).await.map(drop)
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {

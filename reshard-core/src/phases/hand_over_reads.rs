@@ -11,7 +11,7 @@
 
 use async_trait::async_trait;
 
-use super::router_work::{Rings, find_routers, flip_all, keep_reserved, put_back};
+use super::router_work::{Rings, put_back, put_in_place};
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
 use crate::routers::Flip;
@@ -42,21 +42,12 @@ impl Phase for HandOverReads {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
-        keep_reserved(context).await?;
         let rings = Rings::of(context)?;
-        let routers = find_routers(context).await?;
+        let shards = context.plan().target_names();
         // Whoever has the original ring took writes after the new shards had left the source: they would be lost.
-        let flip = Flip {
-            want: rings.handover,
-            from: vec![rings.read_only],
-            proper: rings.base,
-            back: false,
-            shards: context.plan().target_names(),
-            strange: Vec::new(),
-        };
+        let flip = Flip::forth(rings.handover, vec![rings.read_only], rings.base, shards);
         let what = format!("let everybody read by the new ring: {}", rings.handover);
-        let flipping = flip_all(context, &what, &routers, &rings, &flip);
-        context.act(&what, flipping).await.map(drop)
+        put_in_place(context, &what, &rings, &flip).await.map(drop)
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {

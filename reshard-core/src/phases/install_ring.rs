@@ -10,7 +10,7 @@
 
 use async_trait::async_trait;
 
-use super::router_work::{Rings, find_routers, flip_all, keep_reserved, too_late};
+use super::router_work::{Rings, put_in_place, too_late};
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
 use crate::routers::{Flip, Flipped, Router};
@@ -44,21 +44,12 @@ impl Phase for InstallRing {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
-        keep_reserved(context).await?;
         let rings = Rings::of(context)?;
-        let routers = find_routers(context).await?;
-        let flip = Flip {
-            want: rings.target,
-            // The original ring has no business being there, but to leave it would be worse.
-            from: vec![rings.handover, rings.base],
-            proper: rings.handover,
-            back: false,
-            shards: context.plan().target_names(),
-            strange: Vec::new(),
-        };
+        // The original ring has no business being there, but to leave it would be worse.
+        let from = vec![rings.handover, rings.base];
+        let flip = Flip::forth(rings.target, from, rings.handover, context.plan().target_names());
         let what = format!("put the new ring {} in place", rings.target);
-        let flipping = flip_all(context, &what, &routers, &rings, &flip);
-        note_strays(context, &rings, &context.act(&what, flipping).await?)
+        note_strays(context, &rings, &put_in_place(context, &what, &rings, &flip).await?)
     }
 
     async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {

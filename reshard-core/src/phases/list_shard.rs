@@ -16,7 +16,7 @@ use super::router_work::{
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
 use crate::rings;
-use crate::routers::{self, Router};
+use crate::routers::{self, InstanceState, Router};
 
 /// Lists the new shards in SAPI and in every electric-moray's configuration.
 pub struct ListShard;
@@ -52,17 +52,8 @@ impl Phase for ListShard {
         let list = async { Ok(rings::list_shards(deployment, &before, &shards).await?) };
         context.act(format!("list {} in INDEX_MORAY_SHARDS", shards.join(", ")), list).await?;
         let routers = find_routers(context).await?;
-        let command = rings.command(context)?;
         let what = "have every electric-moray's configuration written";
-        let render = async {
-            let (command, shards) = (&command, &shards);
-            let work = |router: Router| async move {
-                let states =
-                    routers::render_shards(deployment, &router, command, shards, true).await?;
-                Ok((router, states))
-            };
-            in_each(context, what, &routers, work).await
-        };
+        let render = render(context, what, &rings, &routers, &shards, true);
         for (router, states) in context.act(what, render).await? {
             // A zone that was made anew after writes were blocked has the original ring, and takes writes.
             if let Some(state) = states.iter().find(|state| state.image != Some(rings.read_only)) {
@@ -79,26 +70,35 @@ impl Phase for ListShard {
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
-        let plan = context.plan();
-        let (before, shards) = (Base::of(context)?.index_shards, plan.target_names());
-        let unlist =
-            async { Ok(rings::unlist_shards(context.deployment(), &before, &shards).await?) };
+        let shards = &newly_listed(context)?;
+        let unlist = async { Ok(rings::unlist_shards(context.deployment(), shards).await?) };
         context
             .act(format!("take {} out of INDEX_MORAY_SHARDS", shards.join(", ")), unlist)
             .await?;
-        let Some(rings) = Rings::if_built(context)? else { return Ok(Undone::Completely) };
-        let command = &rings.command(context)?;
-        let unlisted = &newly_listed(context)?;
+        let Some(rings) = &Rings::if_built(context)? else { return Ok(Undone::Completely) };
         let what = "have every electric-moray's configuration written without them";
-        let render =
-            where_running(context, "its configuration is left as it is", |routers| async move {
-                let work = |router: Router| async move {
-                    routers::render_shards(context.deployment(), &router, command, unlisted, false)
-                        .await
-                };
-                in_each(context, what, &routers, work).await.map(drop)
-            });
-        context.act(what, render).await?;
+        let elsewhere = "its configuration is left as it is";
+        let unlist = where_running(context, elsewhere, |routers| async move {
+            render(context, what, rings, &routers, shards, false).await.map(drop)
+        });
+        context.act(what, unlist).await?;
         Ok(Undone::Completely)
     }
+}
+
+/// Has the configurations in these zones written, with the shards or without them. Returns the instances of each.
+async fn render(
+    context: &Context,
+    what: &str,
+    rings: &Rings,
+    routers: &[Router],
+    shards: &[String],
+    listed: bool,
+) -> Result<Vec<(Router, Vec<InstanceState>)>, Trouble> {
+    let (deployment, command) = (context.deployment(), &rings.command(context)?);
+    let work = |router: Router| async move {
+        let states = routers::render_shards(deployment, &router, command, shards, listed).await?;
+        Ok((router, states))
+    };
+    in_each(context, what, routers, work).await
 }

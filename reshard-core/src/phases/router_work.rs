@@ -142,11 +142,24 @@ where
     Ok(for_each_router(routers.to_vec(), concurrency, show, work).await?)
 }
 
+/// Puts the next ring in place in all instances of all zones. `what` says so in the journal. Returns what became of every
+/// instance.
+pub(super) async fn put_in_place(
+    context: &Context,
+    what: &str,
+    rings: &Rings,
+    flip: &Flip,
+) -> Result<Vec<(Router, Vec<Flipped>)>, Trouble> {
+    keep_reserved(context).await?;
+    let routers = find_routers(context).await?;
+    context.act(what, flip_all(context, what, &routers, rings, flip)).await
+}
+
 /// Puts a ring in place in all instances of these zones, and confirms each by what it tells of itself. A zone that lacks
 /// the ring, as one that was reprovisioned does, gets it first.
 ///
 /// Returns what became of every instance.
-pub(super) async fn flip_all(
+async fn flip_all(
     context: &Context,
     what: &str,
     routers: &[Router],

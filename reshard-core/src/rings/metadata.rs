@@ -103,22 +103,20 @@ pub async fn list_shards(
     if found.to_value() == new.to_value() { Ok(Compared::Changed) } else { Err(foreign(&found)) }
 }
 
-/// Takes shards out of SAPI's `INDEX_MORAY_SHARDS` again, unless they were in `old`. What others changed in the list stays.
+/// Takes shards out of SAPI's `INDEX_MORAY_SHARDS` again. What others changed in the list stays.
 ///
 /// # Errors
 ///
 /// [`RingError`]
 pub async fn unlist_shards(
     deployment: &Deployment,
-    old: &Value,
     hosts: &[String],
 ) -> Result<Compared, RingError> {
-    let old = ShardList::parse(old)?;
     let sapi = deployment.sapi()?;
     let manta = sapi.find_manta().await?;
     let mut list = manta.index_shards()?;
     let before = list.len();
-    for host in hosts.iter().filter(|host| old.get(host).is_none()) {
+    for host in hosts {
         list.remove(host);
     }
     if list.len() == before {

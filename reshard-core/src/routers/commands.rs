@@ -80,6 +80,18 @@ pub struct Flip {
     pub strange: Vec<String>,
 }
 
+impl Flip {
+    /// To go forward: `from` may be in place before, and where another ring is, `proper` should be.
+    pub fn forth(
+        want: ImageUuid,
+        from: Vec<ImageUuid>,
+        proper: ImageUuid,
+        shards: Vec<String>,
+    ) -> Self {
+        Self { want, from, proper, back: false, shards, strange: Vec::new() }
+    }
+}
+
 /// An SMF instance of a router's zone as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceState {
