@@ -55,7 +55,7 @@ fn inventory() -> Inventory {
 
 fn request(selection: Selection, new_shards: u32) -> Request {
     let source = shard(SOURCE).parse().unwrap();
-    Request { new_shards, selection, ..Request::new(source) }
+    Request::new(source).with_new_shards(new_shards).with_selection(selection)
 }
 
 fn plan(criterion: &mut Criterion) {

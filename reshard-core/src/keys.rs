@@ -5,6 +5,9 @@
 use fash::{Algorithm, HashOutOfRange, Interval, KeyEncoding, Ring, Vnode};
 use serde::{Deserialize, Serialize};
 
+/// The bucket of the counters of directories, whose keys are the directories.
+const COUNTERS: &str = "manta_directory_counts";
+
 /// The part of a key that is hashed, by the rules of its bucket.
 ///
 /// An object goes with its directory; the root of an account's `stor` goes with its own children. The counters of
@@ -116,6 +119,28 @@ impl KeyHash {
     pub fn vnode_of_key(&self, bucket: &str, key: &str) -> Result<Vnode, HashOutOfRange> {
         let hashed = KeyEncoding::Utf8.encode(hashed_part(bucket, key));
         self.interval.vnode_of(&hashed, self.vnode_count)
+    }
+
+    /// The vnode of everything directly below a directory, such as `/a3829ca2-…/stor/photos`: all entries of one directory
+    /// are in one vnode. (The directory itself is an entry of its parent.)
+    ///
+    /// ```
+    /// use fash::{Algorithm, Ring};
+    /// use reshard_core::KeyHash;
+    ///
+    /// let hash = KeyHash::of(&Ring::create(Algorithm::Sha256, 1024, ["tcp://1.moray.example.com:2020".parse()?])?);
+    /// let directory = hash.vnode_of_directory("/a/stor/photos")?;
+    /// assert_eq!(directory, hash.vnode_of_key("manta", "/a/stor/photos/cat.jpg")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`HashOutOfRange`], as [`KeyHash::vnode_of_key`].
+    pub fn vnode_of_directory(&self, directory: &str) -> Result<Vnode, HashOutOfRange> {
+        let trimmed = directory.trim_end_matches('/');
+        let directory = if trimmed.is_empty() { "/" } else { trimmed };
+        self.vnode_of_key(COUNTERS, directory)
     }
 
     /// The vnode of a row: its `_vnode`, or where that is NULL, as batches leave it, the vnode that its key hashes to.
@@ -246,7 +271,9 @@ mod tests {
             names in proptest::collection::vec("[a-z.:é ]{1,9}", 1..5),
         ) {
             let hash = hash();
-            let together = hash.vnode_of_key("manta_directory_counts", &directory).unwrap();
+            let together = hash.vnode_of_directory(&directory).unwrap();
+            prop_assert_eq!(hash.vnode_of_key("manta_directory_counts", &directory), Ok(together));
+            prop_assert_eq!(hash.vnode_of_directory(&format!("{directory}/")), Ok(together));
             for name in names {
                 let key = format!("{directory}/{name}");
                 prop_assert_eq!(hash.vnode_of_key("manta", &key).unwrap(), together);

@@ -43,8 +43,7 @@ pub fn choose_directory(
     let ratio = u64::from(hash.vnode_count()) / u64::try_from(wanted.len()).ok()?.max(1);
     let names = (0..40 * (ratio + 1)).map(|n| format!("/{account}/stor/{tag}-{n}"));
     let mut fitting = names.filter(|directory| {
-        let entry = format!("{directory}/canary");
-        hash.vnode_of_key(BUCKET, &entry).is_ok_and(|vnode| wanted.contains(vnode))
+        hash.vnode_of_directory(directory).is_ok_and(|vnode| wanted.contains(vnode))
     });
     fitting.next().filter(|_| !wanted.is_empty())
 }
@@ -87,7 +86,7 @@ mod tests {
                 let [itself, object] = canaries_of(&hash, &directory).unwrap();
                 prop_assert!(wanted.contains(Vnode::new(object.vnode)));
                 let stor = format!("/{account}/stor");
-                let parent = hash.vnode_of_key("manta_directory_counts", &stor).unwrap();
+                let parent = hash.vnode_of_directory(&stor).unwrap();
                 prop_assert_eq!(itself.vnode, parent.number());
             }
         }

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use crate::journal::{Activity, Entry};
 
-/// Something that happened, or is going on.
-#[derive(Clone, Debug, PartialEq)]
+/// Something that happened, or is going on. As JSON: `{"event": "phase-done", "phase": …, "took_seconds": …}`, with all
+/// durations in seconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Event {
     /// A phase begins; `attempt` counts from 1.
@@ -20,6 +24,7 @@ pub enum Event {
         /// The phase.
         phase: &'static str,
         /// How long it took since it was first begun.
+        #[serde(rename = "took_seconds", serialize_with = "seconds")]
         took: Duration,
     },
     /// A phase was taken back.
@@ -30,11 +35,13 @@ pub enum Event {
     /// From here on writes to the moving vnodes are refused.
     WriteBlockBegan {
         /// How long that may last.
+        #[serde(rename = "budget_seconds", serialize_with = "seconds")]
         budget: Duration,
     },
     /// Writes flow again.
     WriteBlockEnded {
         /// How long they were refused.
+        #[serde(rename = "took_seconds", serialize_with = "seconds")]
         took: Duration,
         /// Whether the vnodes are at their new owners, or everything is as before.
         moved: bool,
@@ -54,5 +61,60 @@ pub trait Observer: Send + Sync {
 impl<F: Fn(&Event) + Send + Sync> Observer for F {
     fn observe(&self, event: &Event) {
         self(event);
+    }
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::journal::EntryKind;
+
+    #[test]
+    fn the_documents_of_events() {
+        let took = Duration::from_millis(1500);
+        let at = Timestamp::UNIX_EPOCH;
+        let entry = Entry { at, phase: "drain".into(), kind: EntryKind::Note, text: "t".into() };
+        let (phase, what) = ("drain".to_owned(), "w".to_owned());
+        let activity = Activity { phase, what, since: at, you_can: None, progress: None };
+        for (event, document) in [
+            (
+                Event::PhaseBegan { phase: "drain", attempt: 2 },
+                json!({"event": "phase-began", "phase": "drain", "attempt": 2}),
+            ),
+            (
+                Event::PhaseDone { phase: "drain", took },
+                json!({"event": "phase-done", "phase": "drain", "took_seconds": 1.5}),
+            ),
+            (
+                Event::PhaseUndone { phase: "drain" },
+                json!({"event": "phase-undone", "phase": "drain"}),
+            ),
+            (
+                Event::WriteBlockBegan { budget: took },
+                json!({"event": "write-block-began", "budget_seconds": 1.5}),
+            ),
+            (
+                Event::WriteBlockEnded { took, moved: true },
+                json!({"event": "write-block-ended", "took_seconds": 1.5, "moved": true}),
+            ),
+            (
+                Event::Activity(activity),
+                json!({"event": "activity", "phase": "drain", "what": "w", "since": at,
+                       "you_can": null, "progress": null}),
+            ),
+            (
+                Event::Logged(entry),
+                json!({"event": "logged", "at": at, "phase": "drain", "kind": "note", "text": "t"}),
+            ),
+        ] {
+            assert_eq!(json!(event), document);
+        }
     }
 }

@@ -8,9 +8,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::VnodeSet;
 
-/// What an operator asks for.
+/// A split as an operator asks for it.
+///
+/// ```
+/// use reshard_core::{Layout, Request, Selection};
+///
+/// let request = Request::new("2.moray.example.com".parse()?)
+///     .with_new_shards(3)
+///     .with_selection(Selection::Rows)
+///     .with_budget_seconds(60);
+/// assert_eq!(request.layout, Layout::ThreePeers);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Request {
     /// The shard that is to be split.
     pub source: ShardName,
@@ -52,6 +64,66 @@ impl Request {
             allow_storage_shard: false,
             budget_seconds: None,
         }
+    }
+
+    /// Asks for so many new shards, 1 to 16.
+    #[must_use]
+    pub fn with_new_shards(self, new_shards: u32) -> Self {
+        Self { new_shards, ..self }
+    }
+
+    /// Chooses the numbers of the new shards, one for each.
+    #[must_use]
+    pub fn with_numbers(self, numbers: impl IntoIterator<Item = u32>) -> Self {
+        Self { numbers: numbers.into_iter().collect(), ..self }
+    }
+
+    /// Chooses the vnodes that move.
+    #[must_use]
+    pub fn with_selection(self, selection: Selection) -> Self {
+        Self { selection, ..self }
+    }
+
+    /// Chooses the layout of the new shards.
+    #[must_use]
+    pub fn with_layout(self, layout: Layout) -> Self {
+        Self { layout, ..self }
+    }
+
+    /// Chooses the servers that new zones are put on.
+    #[must_use]
+    pub fn with_servers(self, servers: impl IntoIterator<Item = ServerUuid>) -> Self {
+        Self { servers: servers.into_iter().collect(), ..self }
+    }
+
+    /// Chooses the image of new peers.
+    #[must_use]
+    pub fn with_postgres_image(self, image: ImageUuid) -> Self {
+        Self { postgres_image: Some(image), ..self }
+    }
+
+    /// Chooses the image of new Moray zones.
+    #[must_use]
+    pub fn with_moray_image(self, image: ImageUuid) -> Self {
+        Self { moray_image: Some(image), ..self }
+    }
+
+    /// Chooses the number of Moray zones of each new shard.
+    #[must_use]
+    pub fn with_morays(self, morays: u32) -> Self {
+        Self { morays, ..self }
+    }
+
+    /// Allows the source to be the storage or the Marlin shard.
+    #[must_use]
+    pub fn with_storage_shard_allowed(self) -> Self {
+        Self { allow_storage_shard: true, ..self }
+    }
+
+    /// Limits for how long writes may be refused, in seconds.
+    #[must_use]
+    pub fn with_budget_seconds(self, seconds: u64) -> Self {
+        Self { budget_seconds: Some(seconds), ..self }
     }
 }
 

@@ -140,22 +140,21 @@ impl NewArgs {
                 self.share.iter().map(|share| parsed_share(share)).collect::<Result<_>>()?,
             )
         };
-        Ok(Request {
-            source: self.source.clone(),
-            new_shards: self.new_shards,
-            numbers: self.numbers.clone(),
-            selection,
-            layout: match self.layout {
+        let mut request = Request::new(self.source.clone())
+            .with_new_shards(self.new_shards)
+            .with_numbers(self.numbers.iter().copied())
+            .with_selection(selection)
+            .with_layout(match self.layout {
                 LayoutName::ThreePeers => Layout::ThreePeers,
                 LayoutName::OnePeer => Layout::OnePeer,
-            },
-            servers: self.servers.clone(),
-            postgres_image: self.postgres_image,
-            moray_image: self.moray_image,
-            morays: self.morays,
-            allow_storage_shard: self.allow_storage_shard,
-            budget_seconds: self.budget,
-        })
+            })
+            .with_servers(self.servers.iter().copied())
+            .with_morays(self.morays);
+        request.postgres_image = self.postgres_image;
+        request.moray_image = self.moray_image;
+        request.allow_storage_shard = self.allow_storage_shard;
+        request.budget_seconds = self.budget;
+        Ok(request)
     }
 
     fn costs(&self) -> Result<Costs> {

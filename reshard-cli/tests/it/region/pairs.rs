@@ -1,6 +1,6 @@
 //! Two plans at a time: both prepare, one after the other changes the ring.
 
-use reshard_core::{Controls, Ended, PhaseState, PlanState, Request, Store, phases};
+use reshard_core::{Controls, Ended, PhaseState, PlanState, Store, phases};
 
 use super::started::{Region, half, small};
 
@@ -16,7 +16,8 @@ async fn two_plans_prepare_at_once_and_change_the_ring_in_turn() {
 
     // The second is made while the first has not published anything: it takes the next number all the same.
     let source = region.lab.layout().shard_name(1).parse().unwrap();
-    let request = Request { source, allow_storage_shard: true, ..half(&region) };
+    let mut request = half(&region).with_storage_shard_allowed();
+    request.source = source;
     let second = region.plan("second.plan", request).await;
     let names = |plan: &reshard_core::Plan| plan.target_names();
     let (one, other) = (first.plan().unwrap(), second.plan().unwrap());

@@ -19,8 +19,7 @@ async fn split(region: &Region, request: Request) {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_shard_becomes_two_by_rows() {
     let region = Region::start(small(), 200.0).await;
-    let request =
-        Request { selection: Selection::Rows, layout: Layout::ThreePeers, ..half(&region) };
+    let request = half(&region).with_selection(Selection::Rows).with_layout(Layout::ThreePeers);
     split(&region, request).await;
     region.end_without_ghosts().await;
 }
@@ -28,7 +27,7 @@ async fn one_shard_becomes_two_by_rows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_shard_becomes_four_by_count() {
     let region = Region::start(small(), 100.0).await;
-    let request = Request { new_shards: 3, ..half(&region) };
+    let request = half(&region).with_new_shards(3);
     split(&region, request).await;
     region.end_without_ghosts().await;
 }
@@ -36,7 +35,7 @@ async fn one_shard_becomes_four_by_count() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_shard_becomes_four_by_rows() {
     let region = Region::start(small(), 100.0).await;
-    let request = Request { new_shards: 3, selection: Selection::Rows, ..half(&region) };
+    let request = half(&region).with_new_shards(3).with_selection(Selection::Rows);
     split(&region, request).await;
     region.end_without_ghosts().await;
 }
@@ -62,8 +61,9 @@ async fn shares_of_the_storage_shards_rows_go_to_two_shards() {
     let region = Region::start(small(), 100.0).await;
     let source = region.lab.layout().shard_name(1).parse().unwrap();
     let selection = Selection::Shares([(3, 20.0), (4, 30.0)].into());
-    let request =
-        Request { source, new_shards: 2, selection, allow_storage_shard: true, ..half(&region) };
+    let mut request =
+        half(&region).with_new_shards(2).with_selection(selection).with_storage_shard_allowed();
+    request.source = source;
     split(&region, request).await;
     // What is not sharded stays there, and its copies are gone.
     for (shard, has) in [(1, "t"), (3, "f"), (4, "f")] {

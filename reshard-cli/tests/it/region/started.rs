@@ -57,7 +57,7 @@ pub(super) fn small() -> Options {
 /// Half of the vnodes of shard 2 for one new shard of one peer.
 pub(super) fn half(region: &Region) -> Request {
     let source = region.lab.layout().shard_name(2).parse().unwrap();
-    Request { layout: Layout::OnePeer, budget_seconds: Some(300), ..Request::new(source) }
+    Request::new(source).with_layout(Layout::OnePeer).with_budget_seconds(300)
 }
 
 impl Region {
