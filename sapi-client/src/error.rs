@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::http::{Effect, Method};
+use crate::http::{AnswerKind, BaseUrl, Effect, Method, Size};
 
 /// A call that failed.
 ///
@@ -18,6 +18,7 @@ pub struct Error(Box<Details>);
 #[derive(Debug)]
 struct Details {
     api: &'static str,
+    base: BaseUrl,
     method: Method,
     path: String,
     request_id: String,
@@ -58,8 +59,13 @@ pub enum ErrorKind {
     #[error("no answer within {} s", .0.as_secs_f64())]
     Timeout(Duration),
     /// The answer is larger than is allowed; it was not read to its end.
-    #[error("the answer is larger than the {0} bytes that are allowed")]
-    TooLarge(u64),
+    #[error("the answer is larger than the {size} that {kind} may have", size = Size(*.limit))]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+        /// What was asked for.
+        kind: AnswerKind,
+    },
     /// The server says that it did what was asked, but the answer is not what it should be.
     #[error(transparent)]
     Unreadable(Unreadable),
@@ -127,7 +133,7 @@ pub struct ServerError {
     pub status: u16,
     /// The error's name, such as `ResourceNotFound`.
     pub code: Option<String>,
-    /// What the server says, without the secrets of the request.
+    /// What the server says, in one line, without the secrets of the request, and with what a terminal would obey escaped.
     pub message: Option<String>,
     /// The fields that were refused.
     pub fields: Vec<FieldError>,
@@ -176,6 +182,7 @@ impl Error {
     pub(crate) fn new(context: &Context<'_>, kind: ErrorKind) -> Self {
         Self(Box::new(Details {
             api: context.api,
+            base: context.base.clone(),
             method: context.method,
             path: context.path.to_owned(),
             request_id: context.request_id.to_owned(),
@@ -196,6 +203,16 @@ impl Error {
         &self.0.kind
     }
 
+    /// The API that was called, such as `SAPI`.
+    pub fn api(&self) -> &'static str {
+        self.0.api
+    }
+
+    /// The address of the server that was called.
+    pub fn base(&self) -> &BaseUrl {
+        &self.0.base
+    }
+
     /// The `x-request-id` that was sent: the server's log has it too.
     pub fn request_id(&self) -> &str {
         &self.0.request_id
@@ -211,7 +228,7 @@ impl Error {
             | ErrorKind::Tls(_)
             | ErrorKind::Cut(_)
             | ErrorKind::Timeout(_)
-            | ErrorKind::TooLarge(_)
+            | ErrorKind::TooLarge { .. }
             | ErrorKind::Unreadable(_) => None,
         }
     }
@@ -269,7 +286,7 @@ impl Error {
             ErrorKind::Refused(_)
             | ErrorKind::LocalFile { .. }
             | ErrorKind::Tls(_)
-            | ErrorKind::TooLarge(_)
+            | ErrorKind::TooLarge { .. }
             | ErrorKind::Unreadable(_) => false,
         }
     }
@@ -282,7 +299,7 @@ impl Error {
         let by_last_try = match self.kind() {
             ErrorKind::Cut(_)
             | ErrorKind::Timeout(_)
-            | ErrorKind::TooLarge(_)
+            | ErrorKind::TooLarge { .. }
             | ErrorKind::Unreadable(_) => true,
             ErrorKind::Server(error) => matches!(error.status, 408 | 502 | 504),
             ErrorKind::Refused(_)
@@ -297,6 +314,7 @@ impl Error {
 /// Which call an error is about.
 pub(crate) struct Context<'a> {
     pub(crate) api: &'static str,
+    pub(crate) base: &'a BaseUrl,
     pub(crate) method: Method,
     pub(crate) path: &'a str,
     pub(crate) request_id: &'a str,
@@ -305,8 +323,8 @@ pub(crate) struct Context<'a> {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { api, method, path, request_id, kind, .. } = &*self.0;
-        write!(f, "{api}: {method} {path}: {kind} [request {request_id}]")?;
+        let Details { api, base, method, path, request_id, kind, .. } = &*self.0;
+        write!(f, "{api}: {method} {base}{path}: {kind} [request {request_id}]")?;
         if self.outcome_unknown() {
             f.write_str("; whether it was done is unknown")?;
         }

@@ -53,6 +53,7 @@ mod http;
 mod ids;
 pub mod imgapi;
 pub mod manta;
+mod printable;
 pub mod sapi;
 mod secret;
 pub mod vmapi;
@@ -60,8 +61,9 @@ pub mod vmapi;
 pub use attributes::Attributes;
 pub use error::{BoxError, Error, ErrorKind, FieldError, ServerError, Unreadable};
 pub use http::{
-    Answer, AnswerBody, BaseUrl, Call, Client, Effect, Incoming, InvalidBaseUrl, Method, Outgoing,
-    OutgoingBody, Request, Retry, Settings, Transport, TransportError,
+    Answer, AnswerBody, AnswerKind, AnswerLimits, BaseUrl, Call, Client, Effect, Incoming,
+    InvalidBaseUrl, Method, Outgoing, OutgoingBody, Request, Retry, Settings, Transport,
+    TransportError,
 };
 #[cfg(feature = "reqwest")]
 pub use http::{HttpBody, HttpTransport, TransportSetupError};

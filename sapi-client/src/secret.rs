@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::printable::printable;
+
 /// What stands in the place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
@@ -121,7 +123,8 @@ impl Secrets {
         }
     }
 
-    /// A server's text without the request's secrets, without what follows the name of a secret, and of bounded length.
+    /// A server's text without the request's secrets, without what follows the name of a secret, in one line that a
+    /// terminal shows and does not obey, and of bounded length.
     ///
     /// Servers quote what they were sent or what they have stored (`metadata.UFDS_ROOT_PW: "..." is not of type ...`).
     pub(crate) fn scrub(&self, text: &str) -> String {
@@ -146,7 +149,7 @@ impl Secrets {
             scrubbed.truncate(end);
             scrubbed.push('…');
         }
-        scrubbed
+        printable(&scrubbed)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cnapi::{Output, Script, Server, Task};
-use crate::http::{Call, Effect, Method, Request, json};
+use crate::http::{AnswerKind, Call, Effect, Method, Request, json};
 use crate::ids::{ServerUuid, TaskId};
 
 /// CNAPI waits an hour for a script.
@@ -76,7 +76,7 @@ pub fn list_servers(filter: &ServerFilter, limit: u32, offset: u64) -> Call<Vec<
         ("limit", Some(limit.to_string())),
         ("offset", Some(offset.to_string())),
     ]);
-    Call::new(request, json)
+    Call::new(request.answer(AnswerKind::List), json)
 }
 
 /// GET `/servers/:uuid`, with everything. It takes no parameters.

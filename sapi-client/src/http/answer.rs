@@ -7,6 +7,7 @@ use serde_json::error::Category;
 
 use crate::error::{FieldError, ServerError, Unreadable};
 use crate::http::Answer;
+use crate::printable::printable;
 use crate::secret::Secrets;
 
 /// Reads a JSON body.
@@ -14,10 +15,10 @@ pub(crate) fn json<A: DeserializeOwned>(answer: &Answer) -> Result<A, Unreadable
     let content_type = answer.header("content-type").unwrap_or("without Content-Type");
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
-        let shown = content_type.chars().filter(|c| !c.is_control()).take(64).collect();
-        return Err(Unreadable::NotJsonType(shown));
+        let shown: String = content_type.chars().take(64).collect();
+        return Err(Unreadable::NotJsonType(printable(&shown)));
     }
-    typed(parse(&answer.body)?)
+    typed(&answer.body)
 }
 
 /// For answers without a body.
@@ -29,31 +30,39 @@ pub(crate) fn nothing(_: &Answer) -> Result<(), Unreadable> {
     Ok(())
 }
 
-fn parse(body: &[u8]) -> Result<Value, Unreadable> {
-    // A syntax error's text quotes nothing, but its category and place are all that is of use.
-    serde_json::from_slice(body).map_err(|error| match error.classify() {
-        Category::Eof => Unreadable::CutOff,
-        Category::Io | Category::Syntax | Category::Data => {
-            Unreadable::NotJson { line: error.line(), column: error.column() }
-        }
-    })
+/// JSON as a type, without a tree of it in between: that would take many times its size. Of serde's own words only the
+/// place is of use, for they quote values, which may be secrets.
+fn typed<A: DeserializeOwned>(body: &[u8]) -> Result<A, Unreadable> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let answer = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let place = error.path().to_string();
+        unreadable(error.inner(), &place)
+    })?;
+    json.end().map_err(|error| unreadable(&error, "."))?;
+    Ok(answer)
 }
 
-/// JSON as a type. serde's own words would quote the value, which may be a secret.
-pub(crate) fn typed<A: DeserializeOwned>(value: Value) -> Result<A, Unreadable> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let place = match error.path().to_string().as_str() {
-            "." => "the whole answer".to_owned(),
-            path => path.to_owned(),
-        };
-        let words = error.inner().to_string();
-        let problem = if words.starts_with("missing field") {
-            format!("has a {words}")
-        } else {
-            "has the wrong type or form".to_owned()
-        };
-        Unreadable::Shape { place, problem }
-    })
+fn unreadable(error: &serde_json::Error, place: &str) -> Unreadable {
+    let place = match place {
+        "." => "the whole answer".to_owned(),
+        path => printable(path),
+    };
+    let words = error.to_string();
+    match error.classify() {
+        Category::Eof => Unreadable::CutOff,
+        Category::Io | Category::Syntax => {
+            Unreadable::NotJson { line: error.line(), column: error.column() }
+        }
+        Category::Data => {
+            let missing =
+                words.split(" at line ").next().filter(|words| words.starts_with("missing field"));
+            let problem = match missing {
+                Some(missing) => format!("has a {missing}"),
+                None => "has the wrong type or form".to_owned(),
+            };
+            Unreadable::Shape { place, problem }
+        }
+    }
 }
 
 /// Every member is optional, and a member of another type is as good as missing.

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::error::{Context, Error, ErrorKind};
 use crate::http::{
-    Answer, AnswerBody, BaseUrl, Call, Incoming, Outgoing, OutgoingBody, Request, Retry, Transport,
-    TransportError,
+    Answer, AnswerBody, AnswerKind, AnswerLimits, BaseUrl, Call, Incoming, Outgoing, OutgoingBody,
+    Request, Retry, Transport, TransportError,
 };
 
 /// Limits of a client.
@@ -23,9 +23,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// The longest time without a byte while a file is transferred. 60 s.
     pub silence: Duration,
-    /// The largest answer in bytes, files excepted, which have announced sizes. 256 MiB: a region's instances come as
-    /// one answer, each with a boot script.
-    pub largest_answer: u64,
+    /// The largest answers.
+    pub largest: AnswerLimits,
     /// Repetition of calls.
     pub retry: Retry,
 }
@@ -35,7 +34,7 @@ impl Default for Settings {
         Self {
             timeout: Duration::from_mins(1),
             silence: Duration::from_mins(1),
-            largest_answer: 256 * 1024 * 1024,
+            largest: AnswerLimits::default(),
             retry: Retry::default(),
         }
     }
@@ -104,7 +103,8 @@ impl<T: Transport> Client<T> {
         let body = call.request.body.clone().map_or(OutgoingBody::Empty, OutgoingBody::Bytes);
         let attempt = Attempt { request: &call.request, request_id, body };
         let started = Instant::now();
-        let whole = async { self.collect(self.send(attempt).await?).await };
+        let kind = call.request.answer;
+        let whole = async { self.collect(self.send(attempt).await?, kind).await };
         let answer = timeout(limit, whole).await.map_err(|_| ErrorKind::Timeout(limit))??;
         let elapsed_ms = started.elapsed().as_millis();
         tracing::debug!(status = answer.status, bytes = answer.body.len(), elapsed_ms, "answered");
@@ -124,12 +124,16 @@ impl<T: Transport> Client<T> {
         self.transport.send(outgoing).await.map_err(transport_failure)
     }
 
-    /// Reads a whole answer.
+    /// Reads a whole answer of this kind, or as much of a refusal as is allowed.
     pub(crate) async fn collect(
         &self,
         mut incoming: Incoming<T::Body>,
+        kind: AnswerKind,
     ) -> Result<Answer, ErrorKind> {
-        let limit = self.settings.largest_answer;
+        let refused = incoming.status >= 400;
+        let kind = if refused { AnswerKind::Refusal } else { kind };
+        let limit = self.settings.largest.of(kind);
+        let too_large = || ErrorKind::TooLarge { limit, kind };
         let answer = Answer {
             status: incoming.status,
             headers: incoming.headers,
@@ -137,13 +141,16 @@ impl<T: Transport> Client<T> {
         };
         let announced =
             answer.header("content-length").and_then(|length| length.parse::<u64>().ok());
-        if announced.is_some_and(|announced| announced > limit) {
-            return Err(ErrorKind::TooLarge(limit));
+        if !refused && announced.is_some_and(|announced| announced > limit) {
+            return Err(too_large());
         }
         let mut body = BytesMut::new();
         while let Some(chunk) = incoming.body.chunk().await.map_err(transport_failure)? {
             if (body.len() as u64).saturating_add(chunk.len() as u64) > limit {
-                return Err(ErrorKind::TooLarge(limit));
+                if refused {
+                    break;
+                }
+                return Err(too_large());
             }
             body.extend_from_slice(&chunk);
         }
@@ -152,7 +159,14 @@ impl<T: Transport> Client<T> {
 
     pub(crate) fn error(&self, request: &Request, request_id: &str, kind: ErrorKind) -> Error {
         let Request { method, path, effect, .. } = request;
-        let context = Context { api: self.api, method: *method, path, request_id, effect: *effect };
+        let context = Context {
+            api: self.api,
+            base: &self.base,
+            method: *method,
+            path,
+            request_id,
+            effect: *effect,
+        };
         Error::new(&context, kind)
     }
 

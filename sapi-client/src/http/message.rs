@@ -8,7 +8,7 @@ use serde::Serialize;
 use url::form_urlencoded;
 
 use crate::error::ErrorKind;
-use crate::http::{Unreadable, answer};
+use crate::http::{AnswerKind, Unreadable, answer};
 use crate::secret::Secrets;
 
 /// An HTTP method that the Triton APIs use.
@@ -62,14 +62,23 @@ pub struct Request {
     pub(crate) body: Option<Bytes>,
     pub(crate) effect: Effect,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) answer: AnswerKind,
     pub(crate) secrets: Secrets,
 }
 
 impl Request {
     pub(crate) fn new(method: Method, effect: Effect, path: impl Into<String>) -> Self {
         let headers = vec![("accept", "application/json".to_owned())];
-        let secrets = Secrets::default();
-        Self { method, path: path.into(), headers, body: None, effect, timeout: None, secrets }
+        Self {
+            method,
+            path: path.into(),
+            headers,
+            body: None,
+            effect,
+            timeout: None,
+            answer: AnswerKind::Object,
+            secrets: Secrets::default(),
+        }
     }
 
     pub(crate) fn get(path: impl Into<String>) -> Self {
@@ -112,6 +121,12 @@ impl Request {
     /// The longest time that the whole call may take, where it is not the client's usual one.
     pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// What the answer holds, where that is not one object.
+    pub(crate) fn answer(mut self, kind: AnswerKind) -> Self {
+        self.answer = kind;
         self
     }
 

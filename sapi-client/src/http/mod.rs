@@ -3,6 +3,7 @@
 mod answer;
 mod base_url;
 mod client;
+mod limits;
 mod message;
 #[cfg(feature = "reqwest")]
 mod net;
@@ -13,6 +14,7 @@ mod transport;
 
 pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use client::{Client, Settings};
+pub use limits::{AnswerKind, AnswerLimits};
 pub use message::{Answer, Call, Effect, Method, Request};
 #[cfg(feature = "reqwest")]
 pub use net::{HttpBody, HttpTransport, TransportSetupError};
@@ -21,6 +23,7 @@ pub use transport::{AnswerBody, Incoming, Outgoing, OutgoingBody, Transport, Tra
 
 pub(crate) use answer::{json, nothing};
 pub(crate) use client::{Attempt, new_request_id, transport_failure, while_moving};
+pub(crate) use limits::Size;
 pub(crate) use transport::Watched;
 
 use crate::error::Unreadable;

@@ -14,10 +14,11 @@ use tracing::Instrument;
 
 use crate::error::{Error, ErrorKind, Unreadable};
 use crate::http::{
-    Answer, AnswerBody, Attempt, Call, Incoming, OutgoingBody, Transport, new_request_id, nothing,
-    transport_failure,
+    Answer, AnswerBody, AnswerKind, Attempt, Call, Incoming, OutgoingBody, Transport,
+    new_request_id, nothing, transport_failure,
 };
 use crate::imgapi::{Image, ImageFile, Imgapi, Sha1Hex, request};
+use crate::printable::printable;
 
 /// A download that is cut off begins again at most so often. IMGAPI knows no ranges.
 const TRIES: u32 = 5;
@@ -80,7 +81,7 @@ impl<T: Transport> Imgapi<T> {
         let incoming = timeout(silence, client.send(attempt)).await;
         let mut incoming = incoming.map_err(|_| ErrorKind::Timeout(silence))??;
         if incoming.status != 200 {
-            let answer = timeout(silence, client.collect(incoming)).await;
+            let answer = timeout(silence, client.collect(incoming, AnswerKind::Refusal)).await;
             let answer = answer.map_err(|_| ErrorKind::Timeout(silence))??;
             return call.read(&answer).and_then(|()| Err(not_a_file()));
         }
@@ -156,7 +157,8 @@ impl<'a> Check<'a> {
     fn take(&mut self, chunk: &[u8]) -> Result<(), ErrorKind> {
         self.size += chunk.len() as u64;
         if self.size > self.expected.size {
-            return Err(ErrorKind::TooLarge(self.expected.size));
+            let limit = self.expected.size;
+            return Err(ErrorKind::TooLarge { limit, kind: AnswerKind::File });
         }
         self.md5.update(chunk);
         self.sha1.update(chunk);
@@ -178,6 +180,7 @@ impl<'a> Check<'a> {
         match checks.into_iter().find(|(_, expected, actual)| expected != actual) {
             None => Ok(()),
             Some((what, expected, actual)) => {
+                let expected = printable(&expected);
                 Err(ErrorKind::Unreadable(Unreadable::Digest { what, expected, actual }))
             }
         }

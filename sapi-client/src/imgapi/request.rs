@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::attributes::Attributes;
-use crate::http::{Call, Effect, Method, Request, json, nothing};
+use crate::http::{AnswerKind, Call, Effect, Method, Request, json, nothing};
 use crate::ids::{AccountUuid, ImageUuid};
 use crate::imgapi::{Image, ImageUpdate, NewImage, Ping, Sha1Hex};
 
@@ -109,7 +109,7 @@ fn versioned(request: Request) -> Request {
 
 /// GET `/ping`
 pub fn ping() -> Call<Ping> {
-    Call::new(Request::get("/ping"), json)
+    Call::new(Request::get("/ping").answer(AnswerKind::Note), json)
 }
 
 /// GET `/images`: one page. The image `marker` is the first of its page again.
@@ -133,7 +133,7 @@ pub fn list_images(
         request.query(tags.iter().map(|(key, value)| (key.as_str(), Some((*value).clone()))));
     let paging =
         [("limit", Some(limit.to_string())), ("marker", marker.map(|marker| marker.to_string()))];
-    Call::new(request.query(paging), json)
+    Call::new(request.query(paging).answer(AnswerKind::List), json)
 }
 
 /// GET `/images/:uuid`
@@ -144,7 +144,7 @@ pub fn get_image(uuid: ImageUuid) -> Call<Image> {
 /// GET `/images/:uuid/file`. The answer is the file.
 pub fn get_image_file(uuid: ImageUuid) -> Request {
     // Never with Accept: application/octet-stream, which turns errors into the text "[object Object]".
-    versioned(Request::get(format!("/images/{uuid}/file")))
+    versioned(Request::get(format!("/images/{uuid}/file"))).answer(AnswerKind::File)
 }
 
 /// An action on an image.
@@ -179,5 +179,5 @@ pub fn update_image(uuid: ImageUuid, update: &ImageUpdate) -> Call<Image> {
 /// DELETE `/images/:uuid`
 pub fn delete_image(uuid: ImageUuid) -> Call<()> {
     let request = Request::new(Method::Delete, Effect::Once, format!("/images/{uuid}"));
-    Call::new(versioned(request), nothing)
+    Call::new(versioned(request).answer(AnswerKind::Note), nothing)
 }

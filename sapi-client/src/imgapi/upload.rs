@@ -91,7 +91,8 @@ impl<T: Transport> Imgapi<T> {
             let watched = Watched { reader, progress: Arc::clone(&progress) };
             let body = OutgoingBody::Reader { reader: Box::pin(watched), length: file.size() };
             let attempt = Attempt { request: &call.request, request_id: &request_id, body };
-            let transfer = async { client.collect(client.send(attempt).await?).await };
+            let transfer =
+                async { client.collect(client.send(attempt).await?, call.request.answer).await };
             let answer = while_moving(client.settings().silence, &progress, transfer).await??;
             tracing::debug!(status = answer.status, bytes = file.size(), "sent the file");
             call.read(&answer)

@@ -29,6 +29,6 @@ pub enum MetadataProblem {
     #[error("is not {0}")]
     Type(&'static str),
     /// It names a host twice.
-    #[error("names the host {0} twice")]
+    #[error("names the host {0:?} twice")]
     Duplicate(String),
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::attributes::Attributes;
 use crate::error::Unreadable;
-use crate::http::{Answer, Call, Effect, Method, Request, json, nothing};
+use crate::http::{Answer, AnswerKind, Call, Effect, Method, Request, json, nothing};
 use crate::ids::{
     AccountUuid, ApplicationUuid, ImageUuid, InstanceUuid, ManifestUuid, ServiceUuid,
 };
@@ -106,12 +106,12 @@ fn kind_name(kind: Option<&ServiceKind>) -> Option<String> {
 
 /// GET `/ping`
 pub fn ping() -> Call<Ping> {
-    Call::new(Request::get("/ping"), json)
+    Call::new(Request::get("/ping").answer(AnswerKind::Note), json)
 }
 
 /// GET `/mode`
 pub fn get_mode() -> Call<Mode> {
-    Call::new(Request::get("/mode"), json)
+    Call::new(Request::get("/mode").answer(AnswerKind::Note), json)
 }
 
 /// GET `/applications`
@@ -121,7 +121,7 @@ pub fn list_applications(filter: &ApplicationFilter) -> Call<Vec<Application>> {
         ("owner_uuid", filter.owner_uuid.map(|uuid| uuid.to_string())),
         include_master(filter.include_master),
     ]);
-    Call::new(request, json)
+    Call::new(request.answer(AnswerKind::List), json)
 }
 
 /// GET `/services`
@@ -132,7 +132,7 @@ pub fn list_services(filter: &ServiceFilter) -> Call<Vec<Service>> {
         ("name", filter.name.clone()),
         ("type", kind_name(filter.kind.as_ref())),
     ]);
-    Call::new(request, json)
+    Call::new(request.answer(AnswerKind::List), json)
 }
 
 /// GET `/instances`
@@ -142,12 +142,13 @@ pub fn list_instances(filter: &InstanceFilter) -> Call<Vec<Instance>> {
         ("service_uuid", filter.service_uuid.map(|uuid| uuid.to_string())),
         ("type", kind_name(filter.kind.as_ref())),
     ]);
-    Call::new(request, json)
+    Call::new(request.answer(AnswerKind::List), json)
 }
 
 /// GET `/manifests`
 pub fn list_manifests(with_master: bool) -> Call<Vec<Manifest>> {
-    Call::new(versioned(Request::get("/manifests")).query([include_master(with_master)]), json)
+    let request = versioned(Request::get("/manifests")).query([include_master(with_master)]);
+    Call::new(request.answer(AnswerKind::List), json)
 }
 
 macro_rules! by_uuid {
@@ -181,7 +182,7 @@ by_uuid! {
 /// DELETE `/instances/:uuid`: destroys the zone too.
 pub fn delete_instance(uuid: InstanceUuid) -> Call<()> {
     let request = Request::new(Method::Delete, Effect::Once, format!("/instances/{uuid}"));
-    Call::new(versioned(request).timeout(DESTROY_TIMEOUT), nothing)
+    Call::new(versioned(request).timeout(DESTROY_TIMEOUT).answer(AnswerKind::Note), nothing)
 }
 
 /// GET `/configs/:uuid`. `None`: nothing has changed since the given `Etag`.

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use crate::error::Error;
 use crate::http::Transport;
 use crate::ids::JobUuid;
+use crate::printable::printable;
 use crate::vmapi::{Execution, Job, Vmapi};
 
 /// How long and how often to ask for something that is under way.
@@ -106,12 +107,12 @@ impl Job {
             }
         };
         let errors = self.chain_results.iter().rev().filter_map(|result| {
-            let task = result.name.clone().unwrap_or_else(|| "a task".to_owned());
+            let task = result.name.as_deref().map_or_else(|| "a task".to_owned(), printable);
             result.error_text().map(|message| TaskError { task, message })
         });
         Some(Err(JobError::Ended {
             uuid: self.uuid,
-            name: self.name.clone().unwrap_or_else(|| "without a name".to_owned()),
+            name: self.name.as_deref().map_or_else(|| "without a name".to_owned(), printable),
             how,
             error: errors.into_iter().next(),
             job: Box::new(self.clone()),

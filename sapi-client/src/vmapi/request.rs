@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::attributes::Attributes;
 use crate::error::Unreadable;
-use crate::http::{Answer, Call, Effect, Method, Request, json};
+use crate::http::{Answer, AnswerKind, Call, Effect, Method, Request, json};
 use crate::ids::{AccountUuid, ImageUuid, InstanceUuid, JobUuid, ServerUuid};
 use crate::vmapi::{Accepted, Alias, Job, Vm};
 
@@ -94,7 +94,7 @@ pub fn list_vms(filter: &VmFilter, limit: u32, offset: u64) -> Call<VmPage> {
         ])
         .query(tags.iter().map(|(key, value)| (key.as_str(), Some((*value).clone()))))
         .query([("limit", Some(limit.to_string())), ("offset", Some(offset.to_string()))]);
-    Call::new(request, page)
+    Call::new(request.answer(AnswerKind::List), page)
 }
 
 /// An action on a VM. The body never has members `action` or `sync`: in VMAPI the body beats the query.

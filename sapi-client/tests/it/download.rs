@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sapi_client::imgapi::{Image, Imgapi};
-use sapi_client::{ErrorKind, Settings, Unreadable};
+use sapi_client::{AnswerKind, ErrorKind, Settings, Unreadable};
 use serde_json::json;
 
 use crate::support::{Act, Server, cut, recording, reply, settings, transport};
@@ -88,7 +88,10 @@ async fn what_is_not_the_file_is_not_kept() {
     let endless = [b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![0; 100_000]].concat();
     let server = Server::script([Act::Hang(endless)]).await;
     let error = server.imgapi().download_image_file(&image(), &to).await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::TooLarge(228)), "{error}");
+    assert!(
+        matches!(error.kind(), ErrorKind::TooLarge { limit: 228, kind: AnswerKind::File }),
+        "{error}"
+    );
     assert_eq!(names(directory.path()), [""; 0]);
 }
 

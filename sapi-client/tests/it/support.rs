@@ -10,7 +10,7 @@ use sapi_client::cnapi::Cnapi;
 use sapi_client::imgapi::Imgapi;
 use sapi_client::sapi::Sapi;
 use sapi_client::vmapi::Vmapi;
-use sapi_client::{BaseUrl, HttpTransport, Retry, Settings};
+use sapi_client::{AnswerLimits, BaseUrl, HttpTransport, Retry, Settings};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -165,7 +165,7 @@ pub(crate) fn settings() -> Settings {
     Settings {
         timeout: Duration::from_secs(20),
         silence: Duration::from_secs(20),
-        largest_answer: 1024 * 1024,
+        largest: AnswerLimits::default(),
         retry: Retry {
             first_pause: Duration::from_millis(5),
             longest_pause: Duration::from_millis(20),

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use sapi_client::sapi::{Change, Sapi};
-use sapi_client::{Attributes, ErrorKind, HttpTransport, Retry, Settings, Unreadable};
+use sapi_client::sapi::{Change, InstanceFilter, Sapi};
+use sapi_client::{Attributes, Error, ErrorKind, HttpTransport, Retry, Settings, Unreadable};
 use serde_json::json;
 
 use crate::support::{Act, Server, cut, json, reply, settings, transport};
@@ -212,25 +212,77 @@ async fn huge_answers_are_refused_early() {
             .to_vec();
     // Unannounced, it is read up to the limit. The server would never end.
     let mut endless = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[".to_vec();
-    endless.extend(std::iter::repeat_n(b' ', 2 * 1024 * 1024));
-    for act in [Act::Hang(announced), Act::Hang(endless)] {
-        let server = Server::script([act]).await;
-        let error = server.sapi().ping().await.unwrap_err();
-        assert!(
-            matches!(error.kind(), ErrorKind::TooLarge(limit) if *limit == 1024 * 1024),
-            "{error}"
-        );
+    endless.extend(std::iter::repeat_n(b' ', 9 * 1024 * 1024));
+    let refused = |error: Error, what: &str| {
         assert!(!error.is_retryable());
+        let text = error.to_string();
+        assert!(text.contains(what), "{text}");
+    };
+    for act in [Act::Hang(announced), Act::Hang(endless)] {
+        let server = Server::script([act.clone(), act]).await;
+        let base = server.sapi().client().base().to_string();
+        refused(
+            server.sapi().ping().await.unwrap_err(),
+            &format!(
+                "SAPI: GET {base}/ping: the answer is larger than the 64 KiB that a short answer may have"
+            ),
+        );
+        refused(
+            server.sapi().get_instance(IMAGE.parse().unwrap()).await.unwrap_err(),
+            "larger than the 8 MiB that one object may have",
+        );
+    }
+    let list =
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 67108865\r\n\r\n";
+    let server = Server::script([Act::Hang(list.to_vec())]).await;
+    refused(
+        server.sapi().list_instances(&InstanceFilter::default()).await.unwrap_err(),
+        "larger than the 64 MiB that a list may have",
+    );
+}
+
+#[tokio::test]
+async fn of_a_huge_refusal_the_status_is_told() {
+    let mut endless =
+        b"HTTP/1.1 409 Conflict\r\nContent-Type: application/json\r\n\r\n{\"message\":\"".to_vec();
+    endless.extend(std::iter::repeat_n(b'x', 2 * 1024 * 1024));
+    let server = Server::script([Act::Hang(endless)]).await;
+    let error = server.sapi().ping().await.unwrap_err();
+    assert_eq!(error.status(), Some(409), "{error}");
+    assert!(error.to_string().len() < 400, "{error}");
+}
+
+#[tokio::test]
+async fn what_a_server_says_cannot_forge_lines() {
+    let message = "\u{1b}[2J\u{1b}[Hall is well\r\nreshard: done";
+    let body = json!({"code": "Bad\u{7}", "message": message,
+        "errors": [{"field": "a\nb", "code": "Invalid", "message": "c\u{9b}31m"}]});
+    let wrong_type = reply(200, &[("Content-Type", "text/\u{9b}html")], b"[]");
+    let wrong_shape = json(
+        200,
+        &json!([{"uuid": APPLICATION, "type": "vm", "metadata": {"x\u{1b}]0;\u{7}": 1}, "params": 7}]),
+    );
+    let server = Server::script([json(409, &body), wrong_type, wrong_shape]).await;
+    let error = server.sapi().ping().await.unwrap_err();
+    assert!(
+        error.to_string().contains(
+            r"409 Bad\u{7}: \u{1b}[2J\u{1b}[Hall is well\r\nreshard: done; a\nb: Invalid (c\u{9b}31m)"
+        ),
+        "{error}"
+    );
+    for _ in 0..2 {
+        let error = server.sapi().list_instances(&InstanceFilter::default()).await.unwrap_err();
+        assert!(!error.to_string().contains(char::is_control), "{error:?}");
     }
 }
 
 #[tokio::test]
 async fn deep_json_does_not_overflow_the_stack() {
-    let deep = "[".repeat(200_000);
+    let deep = format!(r#"{{"uuid":"{IMAGE}","deep":{}"#, "[".repeat(200_000));
     let server =
         Server::script([reply(200, &[("Content-Type", "application/json")], deep.as_bytes())])
             .await;
-    let error = server.sapi().ping().await.unwrap_err();
+    let error = server.sapi().get_instance(IMAGE.parse().unwrap()).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Unreadable(Unreadable::NotJson { .. })), "{error}");
 }
 
