@@ -29,19 +29,20 @@ pub(super) struct PauseArgs {
 impl PauseArgs {
     pub(super) fn run(self) -> Result<()> {
         let store = self.file.open()?;
-        let mut controls = store.controls()?;
         match self.before {
             Some(phase) => {
                 check_phase(&phase)?;
+                store.update_controls(&mut |controls| {
+                    controls.pause_before = Some(phase.clone());
+                })?;
                 say(format_args!("The plan will stop before {phase}."));
-                controls.pause_before = Some(phase);
             }
             None => {
+                store.update_controls(&mut |controls| controls.pause = true)?;
                 say("The plan will stop as soon as that is safe; `reshard status` shows it.");
-                controls.pause = true;
             }
         }
-        Ok(store.set_controls(&controls)?)
+        Ok(())
     }
 }
 
@@ -70,15 +71,25 @@ pub(super) struct TuneArgs {
 impl TuneArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<()> {
         let store = self.file.open()?;
-        let mut controls = store.controls()?;
-        controls.knobs = tuned(&controls.knobs, &self.settings)?;
+        let mut knobs = store.controls()?.knobs;
         if !self.settings.is_empty() {
-            store.set_controls(&controls)?;
+            let mut wrong = None;
+            let changed = store.update_controls(&mut |controls| match tuned(
+                &controls.knobs,
+                &self.settings,
+            ) {
+                Ok(tuned) => controls.knobs = tuned,
+                Err(error) => wrong = Some(error),
+            })?;
+            if let Some(error) = wrong {
+                return Err(error);
+            }
+            knobs = changed.knobs;
         }
         if self.output.is_json() {
-            return Ok(out.json(&controls.knobs)?);
+            return Ok(out.json(&knobs)?);
         }
-        let knobs = json!(controls.knobs);
+        let knobs = json!(knobs);
         for (name, value) in knobs.as_object().into_iter().flatten() {
             writeln!(out, "{name}={value}")?;
         }

@@ -45,9 +45,7 @@ impl RunArgs {
         }
         if let Some(phase) = self.pause_before {
             super::control::check_phase(&phase)?;
-            let mut controls = store.controls()?;
-            controls.pause_before = Some(phase);
-            store.set_controls(&controls)?;
+            store.update_controls(&mut |controls| controls.pause_before = Some(phase.clone()))?;
         }
         self.on.execute(store, Work::Run, self.verbose, out).await
     }
@@ -95,9 +93,7 @@ impl AbortArgs {
         }
         self.on.confirm.ask("Everything that the plan did is taken back")?;
         if self.signal {
-            let mut controls = store.controls()?;
-            controls.abort = true;
-            store.set_controls(&controls)?;
+            store.update_controls(&mut |controls| controls.abort = true)?;
             say(
                 "The executor takes everything back as soon as it can; `reshard status` shows how far it is.",
             );

@@ -29,14 +29,15 @@ impl Executor {
     }
 
     pub(super) async fn run_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
-        let mut controls = self.store.controls()?;
         let too_late = no_way_back(&*self.store, &self.phases)?;
-        let abort = std::mem::take(&mut controls.abort);
+        let abort = self.store.controls()?.abort;
         if abort && too_late.is_none() {
             return self.abort_alone(alone).await;
         }
-        controls.pause = false;
-        self.store.set_controls(&controls)?;
+        self.store.update_controls(&mut |controls| {
+            controls.pause = false;
+            controls.abort &= !abort;
+        })?;
         self.store.set_state(&PlanState::Running)?;
         let mut context = self.context(alone);
         if let Some(phase) = too_late.filter(|_| abort) {
@@ -53,16 +54,8 @@ impl Executor {
                 continue;
             }
             context.phase = phase.name();
-            let mut controls = self.store.controls()?;
-            let begun = done == Some(PhaseState::Begun);
-            if controls.pause_before.as_deref() == Some(phase.name()) && !begun {
-                controls.pause_before = None;
-                // Not while writes are refused: then as soon as they flow again.
-                controls.pause = self.open_write_block()?.is_some();
-                self.store.set_controls(&controls)?;
-                if !controls.pause {
-                    return self.stop(&context, &Trouble::Stopped);
-                }
+            if done != Some(PhaseState::Begun) && self.is_to_pause_before(phase.name())? {
+                return self.stop(&context, &Trouble::Stopped);
             }
             if let Err(trouble) = self.run_phase(&**phase, &mut context).await {
                 return self.after_trouble(alone, &mut context, trouble).await;
@@ -71,6 +64,24 @@ impl Executor {
         context.phase = "";
         self.finish(&context, &PlanState::Done, "the plan is done")?;
         Ok(Ended::Done)
+    }
+
+    /// Whether the operator wants a pause before this phase, and may have it now: a pause while writes are refused is put off
+    /// until they flow again. The wish is over with that.
+    fn is_to_pause_before(&self, phase: &str) -> Result<bool, StoreError> {
+        if self.store.controls()?.pause_before.as_deref() != Some(phase) {
+            return Ok(false);
+        }
+        let blocked = self.open_write_block()?.is_some();
+        let mut wanted = false;
+        self.store.update_controls(&mut |controls| {
+            wanted = controls.pause_before.as_deref() == Some(phase);
+            if wanted {
+                controls.pause_before = None;
+                controls.pause |= blocked;
+            }
+        })?;
+        Ok(wanted && !blocked)
     }
 
     /// Undoes what a write block that was taken back has made unusable, so that it is made anew under other names.

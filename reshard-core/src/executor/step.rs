@@ -25,9 +25,7 @@ impl Executor {
         at: usize,
     ) -> Result<Ended, ExecutorError> {
         let mut context = self.context(alone);
-        let mut controls = self.store.controls()?;
-        controls.pause = false;
-        self.store.set_controls(&controls)?;
+        self.store.update_controls(&mut |controls| controls.pause = false)?;
         if let Err(trouble) = self.undo_what_is_spoiled(&mut context).await {
             return self.stop(&context, &trouble);
         }

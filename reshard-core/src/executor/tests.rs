@@ -85,7 +85,6 @@ impl TestPhase {
     async fn does(&self, effect: bool) -> Result<Undone, Trouble> {
         let does = self.world.lock().unwrap().script.pop().unwrap_or(Does::Well);
         let set = || self.world.lock().unwrap().effects.insert(self.name, effect);
-        let mut controls = self.store.controls()?;
         match does {
             Does::Well => {}
             Does::Passes => return Err(Trouble::passing("it may pass")),
@@ -104,12 +103,10 @@ impl TestPhase {
                 }
             }
             Does::IsAborted => {
-                controls.abort = true;
-                self.store.set_controls(&controls)?;
+                self.store.update_controls(&mut |controls| controls.abort = true)?;
             }
             Does::IsPaused => {
-                controls.pause = true;
-                self.store.set_controls(&controls)?;
+                self.store.update_controls(&mut |controls| controls.pause = true)?;
             }
         }
         set();

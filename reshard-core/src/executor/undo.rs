@@ -29,10 +29,8 @@ impl Executor {
     }
 
     pub(super) async fn abort_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
-        let mut controls = self.store.controls()?;
-        controls.abort = false;
         if let Some(phase) = no_way_back(&*self.store, &self.phases)? {
-            self.store.set_controls(&controls)?;
+            self.store.update_controls(&mut |controls| controls.abort = false)?;
             return Err(ExecutorError::TooLate { plan: alone.plan.uuid, phase: phase.to_owned() });
         }
         self.store.set_state(&PlanState::Aborting)?;
@@ -43,7 +41,7 @@ impl Executor {
                 return self.stop(&context, &trouble);
             }
         }
-        self.store.set_controls(&controls)?;
+        self.store.update_controls(&mut |controls| controls.abort = false)?;
         context.phase = "";
         self.finish(&context, &PlanState::Aborted, "everything was taken back")?;
         Ok(Ended::Aborted)

@@ -49,8 +49,12 @@ pub trait Store: Send + Sync {
 
     /// What the operator wants.
     fn controls(&self) -> Result<Controls, StoreError>;
-    /// Writes what the operator wants.
-    fn set_controls(&self, controls: &Controls) -> Result<(), StoreError>;
+    /// Changes what the operator wants, and returns what that is then. Reading, changing and writing are one transaction: what
+    /// others change at the same time is not lost. The change may be asked for again if it was not written.
+    fn update_controls(
+        &self,
+        change: &mut dyn FnMut(&mut Controls),
+    ) -> Result<Controls, StoreError>;
 
     /// What is going on this moment, replaced by the next.
     fn activity(&self) -> Result<Option<Activity>, StoreError>;

@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Activity, Controls, Entry, PhaseRecord, PlanState, Store, StoreError};
 use crate::plan::Plan;
+
+#[cfg(test)]
+mod tests;
 
 const SCHEMA: &str = include_str!("schema.sql");
 const VERSION: i64 = 1;
@@ -55,7 +58,7 @@ impl SqliteStore {
             })?;
             store.put("document", "plan", plan)?;
             store.set_state(&PlanState::Planned)?;
-            store.set_controls(&Controls::default())?;
+            store.put("document", "controls", &Controls::default())?;
         }
         draft.as_file().sync_all().map_err(io)?;
         draft.persist_noclobber(path).map_err(|error| {
@@ -104,11 +107,21 @@ impl SqliteStore {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn failed(&self, source: rusqlite::Error) -> StoreError {
+        StoreError::Database { path: self.shown(), source }
+    }
+
     fn run<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        work(&self.lock()).map_err(|source| StoreError::Database { path: self.shown(), source })
+        work(&self.lock()).map_err(|source| self.failed(source))
+    }
+
+    /// A transaction that nobody else writes beside from its beginning on.
+    fn transaction<'a>(&self, connection: &'a Connection) -> Result<Transaction<'a>, StoreError> {
+        Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
+            .map_err(|source| self.failed(source))
     }
 
     fn shown(&self) -> String {
@@ -132,17 +145,40 @@ impl SqliteStore {
     }
 
     fn get<T: DeserializeOwned>(&self, table: &str, name: &str) -> Result<Option<T>, StoreError> {
+        self.get_in(&self.lock(), table, name)
+    }
+
+    fn get_in<T: DeserializeOwned>(
+        &self,
+        connection: &Connection,
+        table: &str,
+        name: &str,
+    ) -> Result<Option<T>, StoreError> {
         let sql = format!("select json from {table} where name = ?1");
-        let json: Option<String> = self.run(|connection| {
-            connection.prepare_cached(&sql)?.query_row([name], |row| row.get(0)).optional()
-        })?;
+        let json: Option<String> = connection
+            .prepare_cached(&sql)
+            .and_then(|mut statement| statement.query_row([name], |row| row.get(0)).optional())
+            .map_err(|source| self.failed(source))?;
         json.map(|json| self.read(name, &json)).transpose()
     }
 
     fn put<T: Serialize>(&self, table: &str, name: &str, value: &T) -> Result<(), StoreError> {
+        self.put_in(&self.lock(), table, name, value)
+    }
+
+    fn put_in<T: Serialize>(
+        &self,
+        connection: &Connection,
+        table: &str,
+        name: &str,
+        value: &T,
+    ) -> Result<(), StoreError> {
         let json = self.written(name, value)?;
         let sql = format!("insert or replace into {table} (name, json) values (?1, ?2)");
-        self.run(|connection| connection.prepare_cached(&sql)?.execute([name, &json]))?;
+        connection
+            .prepare_cached(&sql)
+            .and_then(|mut statement| statement.execute([name, &json]))
+            .map_err(|source| self.failed(source))?;
         Ok(())
     }
 
@@ -221,8 +257,17 @@ impl Store for SqliteStore {
         Ok(self.get("document", "controls")?.unwrap_or_default())
     }
 
-    fn set_controls(&self, controls: &Controls) -> Result<(), StoreError> {
-        self.put("document", "controls", controls)
+    fn update_controls(
+        &self,
+        change: &mut dyn FnMut(&mut Controls),
+    ) -> Result<Controls, StoreError> {
+        let connection = self.lock();
+        let transaction = self.transaction(&connection)?;
+        let mut controls = self.get_in(&transaction, "document", "controls")?.unwrap_or_default();
+        change(&mut controls);
+        self.put_in(&transaction, "document", "controls", &controls)?;
+        transaction.commit().map_err(|source| self.failed(source))?;
+        Ok(controls)
     }
 
     fn activity(&self) -> Result<Option<Activity>, StoreError> {

@@ -1,6 +1,6 @@
 //! Two plans at a time: both prepare, one after the other changes the ring.
 
-use reshard_core::{Controls, Ended, PhaseState, PlanState, Store, phases};
+use reshard_core::{Ended, PhaseState, PlanState, Store, phases};
 
 use super::started::{Region, half, small};
 
@@ -9,7 +9,7 @@ async fn two_plans_prepare_at_once_and_change_the_ring_in_turn() {
     let region = Region::start(small(), 100.0).await;
     let first = region.plan("first.plan", half(&region)).await;
     let before_block = Some("block-writes".to_owned());
-    first.set_controls(&Controls { pause_before: before_block, ..Controls::default() }).unwrap();
+    first.update_controls(&mut |controls| controls.pause_before.clone_from(&before_block)).unwrap();
     let of_first = region.executor(&first, phases::rfd103()).await;
     let paused = of_first.run().await.unwrap();
     assert_eq!(paused, Ended::Paused { phase: "block-writes".to_owned() });

@@ -1,6 +1,6 @@
 //! Splits of every kind, to their end, under load.
 
-use reshard_core::{Controls, Ended, Layout, Report, Request, Selection, Store, phases};
+use reshard_core::{Ended, Layout, Report, Request, Selection, Store, phases};
 
 use super::started::{Region, half, small};
 
@@ -45,8 +45,8 @@ async fn one_shard_becomes_four_by_rows() {
 async fn a_pause_waits_for_the_end_of_the_write_block() {
     let region = Region::start(small(), 100.0).await;
     let store = region.plan("paused.plan", half(&region)).await;
-    let pause_before = Some("drain".to_owned());
-    store.set_controls(&Controls { pause_before, ..Controls::default() }).unwrap();
+    let drain = Some("drain".to_owned());
+    store.update_controls(&mut |controls| controls.pause_before.clone_from(&drain)).unwrap();
     let executor = region.executor(&store, phases::rfd103()).await;
     let ended = executor.run().await.unwrap();
     assert_eq!(ended, Ended::Paused { phase: "verify-routing".to_owned() });

@@ -8,8 +8,8 @@ use manatee_client::{ClusterState, ShardName};
 use moray_client::{Client, ClientOptions, DeleteOptions, PutOptions};
 use reshard_core::zones::MadeZone;
 use reshard_core::{
-    Database, DatabaseError, Deployment, Ended, Event, Executor, Phase, PlanState, SqliteStore,
-    Store, ZonePlace, phases,
+    Controls, Database, DatabaseError, Deployment, Ended, Event, Executor, Phase, PlanState,
+    SqliteStore, Store, ZonePlace, phases,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -93,14 +93,16 @@ impl World {
 
     /// Whether troubles are given much time to pass, or little so that the plan holds soon.
     pub(super) fn be_patient(&self, patient: bool, trouble: &Trouble) {
-        let mut controls = self.store.controls().unwrap();
-        let knobs = &mut controls.knobs;
-        (knobs.patience_seconds, knobs.wait_seconds) = if patient { (120, 600) } else { (2, 4) };
-        knobs.budget_seconds = match trouble {
-            Trouble::Budget(seconds) => Some(*seconds),
-            _ => None,
+        let mut tune = |controls: &mut Controls| {
+            let knobs = &mut controls.knobs;
+            (knobs.patience_seconds, knobs.wait_seconds) =
+                if patient { (120, 600) } else { (2, 4) };
+            knobs.budget_seconds = match trouble {
+                Trouble::Budget(seconds) => Some(*seconds),
+                _ => None,
+            };
         };
-        self.store.set_controls(&controls).unwrap();
+        self.store.update_controls(&mut tune).unwrap();
     }
 
     pub(super) async fn eventually(&self, what: &str, is: impl AsyncFn() -> bool) {
