@@ -1,21 +1,27 @@
-//! The one source of time, so that tests can have their own.
+//! The one source of time, so that tests can have their own: the wall clock to show, a clock that nobody sets to compute by.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
 
 /// Tells the time and waits.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// The time now.
+    /// The time now, to be shown. Somebody may set it meanwhile, so nothing is computed from it.
     fn now(&self) -> Timestamp;
+
+    /// A reading of a clock that nobody sets: since some moment in the past, the same for all processes of a machine until it
+    /// is started anew.
+    fn monotonic(&self) -> Duration;
 
     /// Returns after this long.
     async fn sleep(&self, duration: Duration);
 }
 
-/// The machine's clock.
+/// The machine's clocks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -25,12 +31,61 @@ impl Clock for SystemClock {
         Timestamp::now()
     }
 
+    fn monotonic(&self) -> Duration {
+        let read = clock_gettime(ClockId::Monotonic);
+        let (seconds, nanos) = (u64::try_from(read.tv_sec), u32::try_from(read.tv_nsec));
+        Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
+    }
+
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
 }
 
-/// How long ago `then` was; nothing if it is in the future, as after a clock was set back.
+impl dyn Clock + '_ {
+    /// How long ago this clock's [`Clock::monotonic`] had a reading.
+    pub fn since(&self, reading: Duration) -> Duration {
+        self.monotonic().saturating_sub(reading)
+    }
+
+    /// How long ago something began, perhaps in another process. By the wall clock where the reading of the other one is
+    /// another machine's, or from before this one was started anew.
+    pub fn since_began(&self, at: Timestamp, reading: Option<&Reading>) -> Duration {
+        let here = reading.filter(|reading| reading.host == host());
+        let since = here.and_then(|reading| {
+            self.monotonic().checked_sub(Duration::from_millis(reading.millis))
+        });
+        since.unwrap_or_else(|| elapsed(self.now(), at))
+    }
+}
+
+/// A reading of a machine's clock that nobody sets, as a journal keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The machine's name: another's clock tells nothing.
+    pub host: String,
+    /// What [`Clock::monotonic`] had, in milliseconds.
+    pub millis: u64,
+}
+
+impl Reading {
+    /// Reads it now.
+    pub fn now(clock: &dyn Clock) -> Self {
+        Self { host: host(), millis: millis(clock.monotonic()) }
+    }
+}
+
+/// As journals keep durations.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// This machine's name.
+pub(crate) fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// How long after `then` it is by the wall clock; nothing if it is before, as after a clock was set back.
 pub(crate) fn elapsed(now: Timestamp, then: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(then)).unwrap_or_default()
 }

@@ -29,7 +29,7 @@ pub mod tidy;
 mod vnode_set;
 pub mod zones;
 
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, Reading, SystemClock};
 pub use configuration::{Configuration, ConfigurationError, DatacenterUrls};
 pub use deployment::{
     AnyBody, AnyTransport, CnapiCommands, Database, DatabaseError, Datacenter, Deployment,

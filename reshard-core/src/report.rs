@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::clock::elapsed;
+use crate::clock::{Reading, elapsed};
 use crate::executor::{WRITE_BLOCKS, WriteBlockRecord};
-use crate::journal::{Entry, EntryKind, PhaseState, PlanState, Store, StoreError};
+use crate::journal::{Entry, EntryKind, PhaseRecord, PhaseState, PlanState, Store, StoreError};
 use crate::phase::Phase;
 use crate::plan::{Balance, PlanUuid};
 
@@ -31,6 +32,8 @@ pub struct Report {
     pub began: Option<Timestamp>,
     /// When the last phase ended.
     pub ended: Option<Timestamp>,
+    /// How long that took, in seconds.
+    pub total_seconds: Option<f64>,
     /// Shards before and after, as planned.
     pub balance: Vec<Balance>,
     /// The write block.
@@ -95,7 +98,7 @@ impl Report {
             .iter()
             .filter_map(|phase| {
                 let record = records.get(phase.name())?;
-                let took = record.ended.map(|ended| elapsed(ended, record.began).as_secs_f64());
+                let took = record.took().map(|took| took.as_secs_f64());
                 Some(PhaseReport {
                     name: phase.name().to_owned(),
                     title: phase.about().title.to_owned(),
@@ -132,6 +135,7 @@ impl Report {
                 .collect(),
             began: reports.iter().map(|report| report.began).min(),
             ended: reports.iter().filter_map(|report| report.ended).max(),
+            total_seconds: in_all(&records).map(|took| took.as_secs_f64()),
             balance: plan.balance,
             write_block: WriteBlockReport {
                 predicted_seconds: plan.prediction.write_block_seconds,
@@ -163,7 +167,7 @@ impl Report {
             writeln!(to, "* {vnodes} vnodes of {} for {shard}", self.source)?;
         }
         if let (Some(began), Some(ended)) = (self.began, self.ended) {
-            let took = elapsed(ended, began).as_secs_f64();
+            let took = self.total_seconds.unwrap_or_default();
             writeln!(to, "* from {began:.0} to {ended:.0}: {took:.0} s")?;
         }
         let block = &self.write_block;
@@ -219,6 +223,25 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// From when the first of these phases began to when the last one ended: by the clock that nobody sets, if all have it of the
+/// same machine.
+fn in_all(records: &BTreeMap<String, PhaseRecord>) -> Option<Duration> {
+    let readings: Option<Vec<&Reading>> =
+        records.values().map(|record| record.began_reading.as_ref()).collect();
+    let by_reading = readings.and_then(|readings| {
+        let first = readings.iter().min_by_key(|reading| reading.millis)?;
+        let same = readings.iter().all(|reading| reading.host == first.host);
+        let ends = records.values().zip(&readings).filter_map(|(record, began)| {
+            Some(Duration::from_millis(began.millis) + record.took()?)
+        });
+        ends.max()?.checked_sub(Duration::from_millis(first.millis)).filter(|_| same)
+    });
+    by_reading.or_else(|| {
+        let ended = records.values().filter_map(|record| record.ended).max()?;
+        Some(elapsed(ended, records.values().map(|record| record.began).min()?))
+    })
 }
 
 fn seconds(seconds: f64) -> String {

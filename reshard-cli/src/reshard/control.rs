@@ -73,6 +73,10 @@ impl TuneArgs {
         let store = self.file.open()?;
         let mut knobs = store.controls()?.knobs;
         if !self.settings.is_empty() {
+            let wanted = tuned(&knobs, &self.settings)?.budget_seconds;
+            if let Some(seconds) = wanted.filter(|_| wanted != knobs.budget_seconds) {
+                store.plan()?.check_budget(seconds)?;
+            }
             let mut wrong = None;
             let changed = store.update_controls(&mut |controls| match tuned(
                 &controls.knobs,

@@ -21,7 +21,9 @@ fn planned() -> (Sealed, SqliteStore) {
 
 fn begin(store: &SqliteStore, phase: &str, state: PhaseState) {
     let began = "2026-01-31T12:00:00Z".parse().unwrap();
-    store.set_phase(phase, &PhaseRecord { state, began, ended: None, attempts: 1 }).unwrap();
+    let (began_reading, took_millis) = (None, None);
+    let record = PhaseRecord { state, began, began_reading, ended: None, took_millis, attempts: 1 };
+    store.set_phase(phase, &record).unwrap();
 }
 
 fn with_ring() -> (Sealed, SqliteStore) {

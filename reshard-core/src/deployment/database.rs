@@ -99,7 +99,11 @@ impl DatabaseError {
     /// Whether trying again, having looked what is there, can help: the connection failed, or PostgreSQL gave up for a
     /// reason of the moment (timeouts, locks, restarts, resources).
     pub fn is_retryable(&self) -> bool {
-        let Some(code) = self.code() else { return true };
-        ["08", "25", "40", "53", "55", "57"].iter().any(|class| code.starts_with(class))
+        self.code().is_none_or(is_of_the_moment)
     }
+}
+
+/// Whether PostgreSQL's code is of a reason that may pass: timeouts, locks, restarts, resources.
+pub(crate) fn is_of_the_moment(code: &str) -> bool {
+    ["08", "25", "40", "53", "55", "57"].iter().any(|class| code.starts_with(class))
 }

@@ -15,6 +15,7 @@ use sapi_client::sapi::Sapi;
 use sapi_client::vmapi::Vmapi;
 use sapi_client::{BaseUrl, HttpTransport, Settings};
 
+pub(crate) use self::database::is_of_the_moment;
 pub use self::database::{Database, DatabaseError};
 pub use self::transport::{AnyBody, AnyTransport};
 pub use self::zone_commands::{

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::event::{Event, Observer};
-use crate::clock::{Clock, elapsed};
+use crate::clock::Clock;
 use crate::deployment::Deployment;
 use crate::journal::{Activity, Entry, EntryKind, Knobs, Progress, Store};
 use crate::phase::Trouble;
@@ -89,6 +89,16 @@ impl Context {
     /// The time now.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// A reading of the clock that nobody sets: durations are computed by it.
+    pub fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    /// How long ago [`Context::monotonic`] had this reading.
+    pub fn since(&self, reading: Duration) -> Duration {
+        self.clock.since(reading)
     }
 
     /// Waits.
@@ -218,7 +228,7 @@ impl Context {
     where
         F: Future<Output = Result<Seen<T>, Trouble>>,
     {
-        let began = self.now();
+        let (since, began) = (self.now(), self.monotonic());
         let mut shown = None;
         loop {
             self.checkpoint()?;
@@ -241,10 +251,10 @@ impl Context {
             // Every write to the journal waits for the disk.
             let now = Some((what.clone(), progress.clone()));
             if shown != now {
-                self.show_since(&what, began, Some(waiting.you_can.clone()), progress)?;
+                self.show_since(&what, since, Some(waiting.you_can.clone()), progress)?;
                 shown = now;
             }
-            if elapsed(self.now(), began) >= limit {
+            if self.since(began) >= limit {
                 return Err(Trouble::hold(
                     format!("{} after {} s", what, limit.as_secs()),
                     format!("{}; then `reshard resume`", waiting.you_can),
@@ -274,8 +284,10 @@ impl Context {
 
     /// Whatever goes wrong without a session: it is for lack of the session.
     pub(super) fn or_session_over(&self, trouble: Trouble) -> Trouble {
-        let may_be_for_that =
-            matches!(trouble, Trouble::Passing { .. } | Trouble::Hold { .. } | Trouble::OverBudget);
+        let may_be_for_that = matches!(
+            trouble,
+            Trouble::Passing { .. } | Trouble::Hold { .. } | Trouble::OverBudget { .. }
+        );
         if may_be_for_that && self.deployment.session().is_over() {
             return Trouble::SessionOver;
         }

@@ -1,5 +1,6 @@
 //! Carrying a plan out: one phase after the other, through crashes, troubles, pauses and aborts.
 
+mod budget;
 mod context;
 mod event;
 mod run;

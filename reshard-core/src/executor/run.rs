@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use super::budget::budget;
 use super::context::{Context, ROUND};
 use super::sessions::Work;
 use super::undo::UNDO_BACK_TO;
 use super::way_back::no_way_back;
-use super::write_block::budget;
 use super::{Alone, Ended, Event, Executor, ExecutorError};
-use crate::clock::elapsed;
+use crate::clock::{Reading, millis};
 use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, StoreError};
 use crate::phase::{Phase, Trouble, WriteBlock};
 
@@ -104,85 +104,103 @@ impl Executor {
         if !context.in_write_block {
             context.checkpoint()?;
         }
+        if block == WriteBlock::Begins && self.open_write_block()?.is_none() {
+            context.check_budget()?;
+        }
         context.no_way_back |= phase.is_point_of_no_return();
         let record = self.begin(phase, context)?;
         if block == WriteBlock::Begins && self.begin_write_block()? {
             let allowed = budget(&context.plan, context.knobs()?.budget_seconds);
             context.tell(&Event::WriteBlockBegan { budget: allowed });
+            let kept = self.kept_for_way_back(&context.plan, context.phase)?;
             let text = format!(
-                "writes to the moving vnodes are refused from now on, for {allowed:?} at most"
+                "writes to the moving vnodes are refused from now on, for at most {} s, of which {:.0} s are kept for the way \
+                 back",
+                allowed.as_secs(),
+                kept.as_secs_f64()
             );
             context.log(EntryKind::Stage, &text)?;
         }
         self.repeat(phase, context).await?;
-        let ended = self.clock.now();
-        let done = PhaseRecord { state: PhaseState::Done, ended: Some(ended), ..record };
+        let took = self.since_phase_began(&record);
+        let (ended, took_millis) = (Some(self.clock.now()), Some(millis(took)));
+        let done = PhaseRecord { state: PhaseState::Done, ended, took_millis, ..record };
         self.store.set_phase(phase.name(), &done)?;
         if block == WriteBlock::Ends {
             self.tell_write_block_ended(context, true)?;
         }
-        let took = elapsed(ended, done.began);
         context.log(EntryKind::Stage, &format!("done after {} s", took.as_secs()))?;
         context.tell(&Event::PhaseDone { phase: phase.name(), took });
         Ok(())
     }
 
     fn begin(&self, phase: &dyn Phase, context: &Context) -> Result<PhaseRecord, StoreError> {
-        let now = self.clock.now();
         let before = self.store.phases()?.get(phase.name()).cloned();
         let attempts = before.as_ref().map_or(0, |record| record.attempts) + 1;
-        let began = match &before {
-            Some(record) if record.state == PhaseState::Begun => record.began,
-            _ => now,
+        let record = match before {
+            Some(record) if record.state == PhaseState::Begun => PhaseRecord { attempts, ..record },
+            _ => PhaseRecord {
+                state: PhaseState::Begun,
+                began: self.clock.now(),
+                began_reading: Some(Reading::now(&*self.clock)),
+                ended: None,
+                took_millis: None,
+                attempts,
+            },
         };
-        let record = PhaseRecord { state: PhaseState::Begun, began, ended: None, attempts };
         self.store.set_phase(phase.name(), &record)?;
         context.log(EntryKind::Stage, phase.about().title).map_err(journal_only)?;
         context.tell(&Event::PhaseBegan { phase: phase.name(), attempt: attempts });
         Ok(record)
     }
 
+    /// How long ago a phase began.
+    pub(super) fn since_phase_began(&self, record: &PhaseRecord) -> Duration {
+        self.clock.since_began(record.began, record.began_reading.as_ref())
+    }
+
     /// Runs the phase again and again as long as its troubles may pass.
     async fn repeat(&self, phase: &dyn Phase, context: &Context) -> Result<(), Trouble> {
-        let began = self.clock.now();
+        let began = self.clock.monotonic();
         let mut pause = FIRST_PAUSE;
+        let mut last = None;
         loop {
             let done = self.within_budget(phase, context).await;
-            let (text, remedy) = match done.map_err(|trouble| context.or_session_over(trouble)) {
+            let trouble = match done.map_err(|trouble| context.or_session_over(trouble)) {
                 Ok(()) => return Ok(()),
-                Err(trouble @ Trouble::Passing { .. }) => (trouble.with_causes(), trouble.remedy()),
+                Err(trouble @ Trouble::Passing { .. }) => trouble,
+                Err(Trouble::OverBudget { .. }) => return Err(Trouble::OverBudget { last }),
                 Err(other) => return Err(other),
             };
             let patience = Duration::from_secs(context.knobs()?.patience_seconds);
+            let text = trouble.with_causes();
             context.log(EntryKind::Trouble, &text)?;
-            if elapsed(self.clock.now(), began) >= patience {
+            if self.clock.since(began) >= patience {
                 return Err(Trouble::Hold {
                     what: format!("{text}; it did not pass in {} s", patience.as_secs()),
-                    remedy,
+                    remedy: trouble.remedy(),
                     source: None,
                 });
             }
+            last = Some(Box::new(trouble));
             context.checkpoint()?;
             let longest = if context.in_write_block { FIRST_PAUSE } else { LONGEST_PAUSE };
             self.clock.sleep(pause.min(longest)).await;
-            pause *= 2;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    /// Runs the phase; inside the write block, and as long as there is a way back, only until the budget is used up.
+    /// Runs the phase; inside the write block, and as long as there is a way back, only until that has to begin for writes to
+    /// be refused no longer than the budget allows.
     async fn within_budget(&self, phase: &dyn Phase, context: &Context) -> Result<(), Trouble> {
-        let block = self.open_write_block()?.filter(|_| context.in_write_block);
-        let Some(block) = block.filter(|_| !context.no_way_back) else {
-            return phase.run(context).await;
-        };
-        let allowed = budget(&context.plan, context.knobs()?.budget_seconds);
-        let left = allowed.saturating_sub(elapsed(self.clock.now(), block.began));
+        let Some(left) = self.time_forward(context)? else { return phase.run(context).await };
+        let over = Err(Trouble::OverBudget { last: None });
         if left.is_zero() {
-            return Err(Trouble::OverBudget);
+            return over;
         }
         tokio::select! {
             done = phase.run(context) => done,
-            () = self.clock.sleep(left) => Err(Trouble::OverBudget),
+            () = self.clock.sleep(left) => over,
         }
     }
 

@@ -8,7 +8,6 @@ use manatee_client::{HeldLock, Lock, Takeover};
 
 use super::way_back::refuse_if_over;
 use super::{Alone, Ended, Event, Executor, ExecutorError, PLAN_LOCKS};
-use crate::clock::elapsed;
 use crate::deployment::Deployment;
 use crate::journal::{Activity, Entry, EntryKind};
 use crate::plan::Plan;
@@ -88,7 +87,7 @@ impl Executor {
         if !deployment.session().is_over() {
             return Ok(deployment);
         }
-        let since = self.clock.now();
+        let (since, began) = (self.clock.now(), self.clock.monotonic());
         let what = "waiting for a new session with ZooKeeper".to_owned();
         let you_can = Some("see that ZooKeeper answers".to_owned());
         let phase = String::new();
@@ -100,7 +99,7 @@ impl Executor {
         let renewed = loop {
             match deployment.with_new_session().await {
                 Ok(renewed) => break renewed,
-                Err(error) if !blocked && elapsed(self.clock.now(), since) >= patience => {
+                Err(error) if !blocked && self.clock.since(began) >= patience => {
                     return Err(ExecutorError::NoSession(error));
                 }
                 Err(error) => tracing::warn!(%error, "no new session with ZooKeeper yet"),

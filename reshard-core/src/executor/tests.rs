@@ -3,9 +3,10 @@
 #[path = "../../../manatee-client/tests/it/servers/mod.rs"]
 #[expect(dead_code, reason = "only ZooKeeper is needed of them")]
 mod servers;
+mod write_block;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,32 +17,42 @@ use tempfile::TempDir;
 use self::servers::zookeeper::ZooKeeper;
 use super::*;
 use crate::configuration::{Configuration, DatacenterUrls};
-use crate::journal::{PlanState, SqliteStore};
+use crate::journal::{Knobs, PlanState, SqliteStore};
 use crate::phase::{About, Trouble, Undone, WriteBlock};
 
 /// Time that passes when a test says so; short sleeps make it pass by themselves.
-struct TestClock(AtomicU64);
+#[derive(Default)]
+struct TestClock {
+    /// Milliseconds that have passed.
+    passed: AtomicU64,
+    /// Milliseconds by which somebody has set the wall clock.
+    set: AtomicI64,
+}
 
 impl TestClock {
     fn pass(&self, time: Duration) {
         let millis = u64::try_from(time.as_millis()).unwrap();
-        self.0.fetch_add(millis, Ordering::SeqCst);
+        self.passed.fetch_add(millis, Ordering::SeqCst);
     }
 }
 
 #[async_trait]
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        let millis = i64::try_from(self.0.load(Ordering::SeqCst)).unwrap();
-        Timestamp::from_millisecond(millis).unwrap()
+        let passed = i64::try_from(self.passed.load(Ordering::SeqCst)).unwrap();
+        Timestamp::from_millisecond(passed + self.set.load(Ordering::SeqCst)).unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.passed.load(Ordering::SeqCst))
     }
 
     async fn sleep(&self, duration: Duration) {
-        let until = self.now().checked_add(duration).unwrap();
+        let until = self.monotonic() + duration;
         if duration <= Duration::from_secs(10) {
             self.pass(duration);
         }
-        while self.now() < until {
+        while self.monotonic() < until {
             tokio::task::yield_now().await;
         }
     }
@@ -52,11 +63,19 @@ impl Clock for TestClock {
 enum Does {
     Well,
     Passes,
+    /// As that, and it takes so many seconds to see it.
+    PassesAfter(u64),
     Holds,
     /// The executor is gone in the middle of it.
     Crashes,
     /// It takes longer than any budget.
     Lasts,
+    /// It takes five seconds, and somebody sets the wall clock by so many hours meanwhile.
+    SetsTheClock(i64),
+    /// It takes so many seconds.
+    Takes(u64),
+    /// It never ends.
+    Hangs,
     /// Meanwhile the operator wants everything back.
     IsAborted,
     /// Meanwhile the operator wants a pause.
@@ -87,6 +106,10 @@ impl TestPhase {
         let set = || self.world.lock().unwrap().effects.insert(self.name, effect);
         match does {
             Does::Well => {}
+            Does::PassesAfter(seconds) => {
+                self.clock.pass(Duration::from_secs(seconds));
+                return Err(Trouble::passing("it may pass"));
+            }
             Does::Passes => return Err(Trouble::passing("it may pass")),
             Does::Holds => return Err(Trouble::hold("it is broken", "mend it")),
             Does::Crashes => {
@@ -102,6 +125,15 @@ impl TestPhase {
                     tokio::task::yield_now().await;
                 }
             }
+            Does::SetsTheClock(hours) => {
+                self.clock.set.fetch_add(hours * 3_600_000, Ordering::SeqCst);
+                self.clock.pass(Duration::from_secs(5));
+            }
+            Does::Takes(seconds) => self.clock.pass(Duration::from_secs(seconds)),
+            Does::Hangs => loop {
+                self.clock.pass(Duration::from_millis(100));
+                tokio::task::yield_now().await;
+            },
             Does::IsAborted => {
                 self.store.update_controls(&mut |controls| controls.abort = true)?;
             }
@@ -134,6 +166,10 @@ impl Phase for TestPhase {
 
     fn write_block(&self) -> WriteBlock {
         self.block
+    }
+
+    fn undo_rounds(&self) -> u32 {
+        u32::from(self.block == WriteBlock::Begins)
     }
 
     fn is_point_of_no_return(&self) -> bool {
@@ -176,7 +212,7 @@ impl Fixture {
         let store = SqliteStore::create(&directory.path().join("plan"), &plan).unwrap();
         Self {
             deployment: deployment.clone(),
-            clock: Arc::new(TestClock(AtomicU64::new(0))),
+            clock: Arc::new(TestClock::default()),
             world: Arc::new(Mutex::new(World { effects: BTreeMap::new(), script })),
             store: Arc::new(store),
             _directory: directory,
@@ -224,6 +260,15 @@ impl Fixture {
         })
     }
 
+    /// Allows a budget in seconds.
+    fn allow(&self, seconds: u64) {
+        self.tune(&mut |knobs| knobs.budget_seconds = Some(seconds));
+    }
+
+    fn tune(&self, change: &mut dyn FnMut(&mut Knobs)) {
+        self.store.update_controls(&mut |controls| change(&mut controls.knobs)).unwrap();
+    }
+
     fn effects(&self) -> Vec<&'static str> {
         let world = self.world.lock().unwrap();
         world.effects.iter().filter(|(_, there)| **there).map(|(name, _)| *name).collect()
@@ -260,8 +305,7 @@ fn executions() {
     let runtime = runtime();
     let deployment = runtime.block_on(deployment(&zookeeper));
     runtime.block_on(a_plain_run(&deployment));
-    runtime.block_on(a_hold_in_the_write_block_ends_it(&deployment));
-    runtime.block_on(a_budget_ends_the_write_block(&deployment));
+    runtime.block_on(write_block::all(&deployment));
     runtime.block_on(no_abort_after_publication(&deployment));
     runtime.block_on(one_executor_at_a_time(&deployment, &zookeeper));
 
@@ -288,34 +332,6 @@ async fn a_plain_run(deployment: &Deployment) {
     assert!(fixture.block().unwrap().moved);
     let over = fixture.executor().run().await;
     assert!(matches!(over, Err(ExecutorError::Over { .. })));
-}
-
-async fn a_hold_in_the_write_block_ends_it(deployment: &Deployment) {
-    // Scripts are read from their end.
-    let script = vec![Does::Holds, Does::Well, Does::Well, Does::Well];
-    let fixture = Fixture::new(deployment, script);
-    let ended = fixture.executor().run().await.unwrap();
-    let Ended::Held { phase, what, remedy } = ended else { panic!("{ended:?}") };
-    assert_eq!((phase.as_str(), remedy.as_str()), ("split", "mend it"));
-    assert!(what.contains("writes flow again"), "{what}");
-    assert_eq!(fixture.effects(), ["first", "make"]);
-    let block = fixture.block().unwrap();
-    assert!(block.ended.is_some() && !block.moved);
-    // Undoing the split spoiled what was made: it is made anew, and only then the plan goes on.
-    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
-    let log = fixture.store.log_after(0).unwrap();
-    let made =
-        log.iter().filter(|(_, entry)| entry.phase == "make" && entry.text == "make").count();
-    assert_eq!(made, 2);
-    assert_eq!(fixture.store.fact("round").unwrap(), Some(1.into()));
-}
-
-async fn a_budget_ends_the_write_block(deployment: &Deployment) {
-    let fixture = Fixture::new(deployment, vec![Does::Lasts, Does::Well, Does::Well, Does::Well]);
-    let ended = fixture.executor().run().await.unwrap();
-    let Ended::Held { what, .. } = ended else { panic!("{ended:?}") };
-    assert!(what.contains("budget") && what.contains("The time went to: block"), "{what}");
-    assert_eq!(fixture.effects(), ["first", "make"]);
 }
 
 async fn no_abort_after_publication(deployment: &Deployment) {

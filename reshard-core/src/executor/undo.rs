@@ -8,7 +8,7 @@ use super::run::journal_only;
 use super::sessions::Work;
 use super::way_back::no_way_back;
 use super::{Alone, Ended, Event, Executor, ExecutorError};
-use crate::clock::elapsed;
+use crate::clock::millis;
 use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, StoreError};
 use crate::phase::{Phase, Trouble, Undone, WriteBlock};
 
@@ -73,6 +73,8 @@ impl Executor {
         let text = format!("{}; the original rings go back", trouble.with_causes());
         context.log(EntryKind::Hold, &text).map_err(journal_only)?;
         let where_it_went = self.where_the_time_went()?;
+        let at_last =
+            self.store.activity()?.map(|activity| format!("; at last: {}", activity.what));
         if let Err(worse) = self.undo_write_block(context).await {
             if matches!(worse, Trouble::SessionOver) {
                 return self.stop(context, &worse);
@@ -89,8 +91,8 @@ impl Executor {
         context.phase = held_in;
         let mut what = format!("{}; writes flow again", trouble.with_causes());
         let remedy = match trouble {
-            Trouble::OverBudget => {
-                what = format!("{what}. {where_it_went}");
+            Trouble::OverBudget { .. } => {
+                what = format!("{what}. {where_it_went}{}", at_last.unwrap_or_default());
                 "find out why that took so long; `reshard tune PLAN budget_seconds=SECONDS` allows more; `reshard \
                  resume` tries again, `reshard abort` takes everything back"
                     .to_owned()
@@ -180,10 +182,11 @@ impl Executor {
         record: PhaseRecord,
         patience: Option<Duration>,
     ) -> Result<Undone, Trouble> {
-        let undoing = PhaseRecord { state: PhaseState::Undoing, ended: None, ..record };
+        let undoing =
+            PhaseRecord { state: PhaseState::Undoing, ended: None, took_millis: None, ..record };
         self.store.set_phase(phase.name(), &undoing)?;
         context.log(EntryKind::Stage, &format!("taking back: {}", phase.about().title))?;
-        let began = self.clock.now();
+        let began = self.clock.monotonic();
         let undone = loop {
             let undone = phase.undo(context).await;
             let trouble = match undone.map_err(|trouble| context.or_session_over(trouble)) {
@@ -193,13 +196,14 @@ impl Executor {
             };
             context.log(EntryKind::Trouble, &trouble.with_causes())?;
             let usual = Duration::from_secs(context.knobs()?.patience_seconds);
-            if elapsed(self.clock.now(), began) >= patience.unwrap_or(usual) {
+            if self.clock.since(began) >= patience.unwrap_or(usual) {
                 return Err(trouble);
             }
             self.clock.sleep(PAUSE).await;
         };
-        let ended = Some(self.clock.now());
-        let record = PhaseRecord { state: PhaseState::Undone, ended, ..undoing };
+        let (ended, took) = (Some(self.clock.now()), self.since_phase_began(&undoing));
+        let (state, took_millis) = (PhaseState::Undone, Some(millis(took)));
+        let record = PhaseRecord { state, ended, took_millis, ..undoing };
         self.store.set_phase(phase.name(), &record)?;
         if phase.write_block() == WriteBlock::Begins {
             self.tell_write_block_ended(context, false)?;
@@ -227,7 +231,7 @@ impl Executor {
                 self.finish(context, &PlanState::Paused, "stopped as asked")?;
                 Ok(Ended::Paused { phase })
             }
-            Trouble::Passing { .. } | Trouble::Hold { .. } | Trouble::OverBudget => {
+            Trouble::Passing { .. } | Trouble::Hold { .. } | Trouble::OverBudget { .. } => {
                 let (what, remedy) = (trouble.with_causes(), trouble.remedy());
                 context.log(EntryKind::Hold, &format!("{what}. {remedy}")).map_err(journal_only)?;
                 let (held_in, why, do_this) = (phase.clone(), what.clone(), remedy.clone());
@@ -242,14 +246,13 @@ impl Executor {
     /// The phases of the write block and how long each has been going on.
     fn where_the_time_went(&self) -> Result<String, StoreError> {
         let records = self.store.phases()?;
-        let now = self.clock.now();
         let parts: Vec<String> = self
             .phases
             .iter()
             .filter(|phase| phase.write_block().touches())
             .filter_map(|phase| {
                 let record = records.get(phase.name())?;
-                let took = elapsed(record.ended.unwrap_or(now), record.began);
+                let took = record.took().unwrap_or_else(|| self.since_phase_began(record));
                 Some(format!("{} {:.1} s", phase.name(), took.as_secs_f64()))
             })
             .collect();

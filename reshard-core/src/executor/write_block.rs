@@ -6,16 +6,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Executor;
-use crate::clock::elapsed;
+use crate::clock::{Clock, Reading, elapsed, millis};
 use crate::journal::StoreError;
-use crate::plan::Plan;
 
 /// The fact with the current or last [`WriteBlockRecord`].
 pub(crate) const WRITE_BLOCK: &str = "write-block";
 /// The fact with all that are over.
 pub(crate) const WRITE_BLOCKS: &str = "write-blocks";
-/// The shortest budget that is taken from a prediction.
-const LEAST_BUDGET: Duration = Duration::from_secs(30);
 
 /// An interval in which writes were refused, as the executor measured it: from before the first router was changed to after
 /// the last one was changed back or to the new ring.
@@ -23,8 +20,14 @@ const LEAST_BUDGET: Duration = Duration::from_secs(30);
 pub struct WriteBlockRecord {
     /// Before the first router was changed.
     pub began: Timestamp,
+    /// The same by the clock that nobody sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_reading: Option<Reading>,
     /// After the last one; absent while it lasts.
     pub ended: Option<Timestamp>,
+    /// How long it lasted, in milliseconds, by the clock that nobody sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_millis: Option<u64>,
     /// Whether the vnodes were at their new owners then, or everything as before.
     pub moved: bool,
 }
@@ -32,17 +35,14 @@ pub struct WriteBlockRecord {
 impl WriteBlockRecord {
     /// How long it lasted, if it is over.
     pub fn took(&self) -> Option<Duration> {
-        self.ended.map(|ended| elapsed(ended, self.began))
+        let by_wall_clock = || self.ended.map(|ended| elapsed(ended, self.began));
+        self.took_millis.map(Duration::from_millis).or_else(by_wall_clock)
     }
-}
 
-/// How long the plan's write block may last.
-pub(super) fn budget(plan: &Plan, knob: Option<u64>) -> Duration {
-    let asked = knob.or(plan.request.budget_seconds).map(Duration::from_secs);
-    asked.unwrap_or_else(|| {
-        let twice = (plan.prediction.write_block_seconds * 2.0).clamp(0.0, 86_400.0);
-        Duration::from_secs_f64(twice).max(LEAST_BUDGET)
-    })
+    /// How long it has lasted so far.
+    pub(crate) fn lasts(&self, clock: &dyn Clock) -> Duration {
+        clock.since_began(self.began, self.began_reading.as_ref())
+    }
 }
 
 impl Executor {
@@ -57,7 +57,13 @@ impl Executor {
         if self.open_write_block()?.is_some() {
             return Ok(false);
         }
-        let record = WriteBlockRecord { began: self.clock.now(), ended: None, moved: false };
+        let record = WriteBlockRecord {
+            began: self.clock.now(),
+            began_reading: Some(Reading::now(&*self.clock)),
+            ended: None,
+            took_millis: None,
+            moved: false,
+        };
         self.store.remember(WRITE_BLOCK, &record)?;
         Ok(true)
     }
@@ -68,6 +74,7 @@ impl Executor {
             return Ok(None);
         };
         record.ended = Some(self.clock.now());
+        record.took_millis = Some(millis(record.lasts(&*self.clock)));
         record.moved = moved;
         let took = record.took();
         let mut all: Vec<WriteBlockRecord> =

@@ -6,7 +6,7 @@ use manatee_client::{ClusterState, Peer, ShardName};
 use sapi_client::manta::{self, MantaApplication, find_peers};
 
 use super::{InventoryError, PeerFacts, ShardFacts, ZoneFacts};
-use crate::clock::{Clock, elapsed};
+use crate::clock::Clock;
 use crate::deployment::{Database, Deployment};
 use crate::rows::{UnshardedTable, list_tables};
 
@@ -44,10 +44,10 @@ pub(super) async fn wal_growth(
     let state = shard_state(deployment, name).await?;
     let server = deployment.postgres(endpoint(&state.primary)?);
     let silent = |source| InventoryError::Postgres { zone: state.primary.zone_id.clone(), source };
-    let (from, at) = (server.current_position().await.map_err(silent)?, clock.now());
+    let (from, at) = (server.current_position().await.map_err(silent)?, clock.monotonic());
     clock.sleep(WAL_WATCH).await;
-    let (to, then) = (server.current_position().await.map_err(silent)?, clock.now());
-    let watched = elapsed(then, at).as_millis().max(1);
+    let to = server.current_position().await.map_err(silent)?;
+    let watched = clock.since(at).as_millis().max(1);
     let growth = u128::from(to.bytes_after(from)) * 1000 / watched;
     Ok(u64::try_from(growth).unwrap_or(u64::MAX))
 }

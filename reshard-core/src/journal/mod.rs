@@ -5,6 +5,7 @@ mod sqlite;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::sqlite::SqliteStore;
+use crate::clock::{Reading, elapsed};
 use crate::plan::{Plan, PlanUuid};
 
 /// Where the journal of one plan is kept. Every write is durable when it returns.
@@ -127,10 +129,24 @@ pub struct PhaseRecord {
     pub state: PhaseState,
     /// When it was first begun.
     pub began: Timestamp,
+    /// The same by the clock that nobody sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_reading: Option<Reading>,
     /// When it was done or undone.
     pub ended: Option<Timestamp>,
+    /// How long that took, in milliseconds, by the clock that nobody sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_millis: Option<u64>,
     /// How often it was begun.
     pub attempts: u32,
+}
+
+impl PhaseRecord {
+    /// How long it took, if it is done or undone.
+    pub fn took(&self) -> Option<Duration> {
+        let by_wall_clock = || self.ended.map(|ended| elapsed(ended, self.began));
+        self.took_millis.map(Duration::from_millis).or_else(by_wall_clock)
+    }
 }
 
 /// How far a phase is.

@@ -26,6 +26,11 @@ pub trait Phase: Send + Sync {
         WriteBlock::Outside
     }
 
+    /// Rounds over all routers that undoing it takes while writes are refused: so much of the budget is kept for the way back.
+    fn undo_rounds(&self) -> u32 {
+        0
+    }
+
     /// Whether taking back is impossible once this phase has begun: from then on the plan can only go on to its end.
     fn is_point_of_no_return(&self) -> bool {
         false

@@ -7,7 +7,7 @@ use manatee_client::{DumpLockError, LockError, PostgresError, ShardError, ZooKee
 use sapi_client::imgapi::ImportError;
 
 use crate::causes::with_causes;
-use crate::deployment::{DatabaseError, DeploymentError, ZoneCommandError};
+use crate::deployment::{DatabaseError, DeploymentError, ZoneCommandError, is_of_the_moment};
 use crate::journal::StoreError;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -39,9 +39,13 @@ pub enum Trouble {
     /// A pause or an abort was asked for.
     #[error("stopped as asked")]
     Stopped,
-    /// Writes have been refused for longer than the budget allows.
+    /// Writes have been refused for as long as the budget allows, less the way back.
     #[error("the write block has used up its budget")]
-    OverBudget,
+    OverBudget {
+        /// What the present phase met last.
+        #[source]
+        last: Option<Box<Trouble>>,
+    },
     /// ZooKeeper has ended the session, and with it goes the proof that this is the plan's only executor.
     #[error("the session with ZooKeeper is over")]
     SessionOver,
@@ -87,7 +91,7 @@ impl Trouble {
             }
             Self::Passing { remedy: None, .. }
             | Self::Stopped
-            | Self::OverBudget
+            | Self::OverBudget { .. }
             | Self::SessionOver
             | Self::Journal(_) => PUT_RIGHT.to_owned(),
         }
@@ -103,6 +107,9 @@ impl Trouble {
 const PUT_RIGHT: &str = "put right what the message names; then `reshard resume`";
 /// What an operator is told where nothing better is known.
 pub(crate) const LOOK: &str = "see what the message says; when it is put right, `reshard resume`";
+
+/// The exit statuses of a shell that cannot run a program.
+const NO_PROGRAM: [i64; 2] = [126, 127];
 
 /// Whether an error may go away by itself, and what to do if not.
 pub trait MayPass {
@@ -138,7 +145,13 @@ impl MayPass for ZooKeeperError {
 
 impl MayPass for PostgresError {
     fn may_pass(&self) -> bool {
-        true
+        match self {
+            Self::At { source, .. } => source.may_pass(),
+            Self::Timeout { .. } | Self::Connection { .. } => true,
+            Self::Refused { code, .. } => is_of_the_moment(code),
+            // An answer that cannot be read is the same the next time.
+            Self::Answer { .. } | _ => false,
+        }
     }
 }
 
@@ -146,8 +159,8 @@ impl MayPass for ZoneCommandError {
     fn may_pass(&self) -> bool {
         match self {
             Self::NotRun { source, .. } => source.may_pass(),
-            // Scripts can be run again, and most failures in zones are of the moment.
-            Self::Failed { .. } => true,
+            // Scripts can be run again, and most failures in zones are of the moment; not a program that is not there.
+            Self::Failed { exit_code, .. } => !NO_PROGRAM.contains(exit_code),
             Self::UnknownDatacenter { .. } | Self::NoScript(_) => false,
         }
     }

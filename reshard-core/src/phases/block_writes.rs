@@ -39,6 +39,10 @@ impl Phase for BlockWrites {
         WriteBlock::Begins
     }
 
+    fn undo_rounds(&self) -> u32 {
+        1
+    }
+
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         let rings = Rings::of(context)?;
         let flip = Flip::forth(rings.read_only, vec![rings.base], rings.base, Vec::new());

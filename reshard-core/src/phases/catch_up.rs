@@ -10,7 +10,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use manatee_client::{ClusterState, Lsn, Peer};
 use sapi_client::InstanceUuid;
 
@@ -18,7 +17,6 @@ use super::new_zones::{Kind, wanted};
 use super::provision_peers::not_the_tail;
 use super::source::{frozen_source, primary_is_silent};
 use super::together::together;
-use crate::clock::elapsed;
 use crate::deployment::Database;
 use crate::executor::{Context, Seen, Waiting};
 use crate::journal::Progress;
@@ -59,8 +57,8 @@ impl Phase for CatchUp {
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         let zones = new_peer_zones(context)?;
         let seen = Mutex::new(LastSeen {
-            changed: context.now(),
-            answered: context.now(),
+            changed: context.monotonic(),
+            answered: context.monotonic(),
             last: Vec::new(),
         });
         let waiting = Waiting {
@@ -82,9 +80,9 @@ impl Phase for CatchUp {
 
 /// What was seen last, for telling whether anything goes on.
 struct LastSeen {
-    changed: Timestamp,
+    changed: Duration,
     /// When the primary last answered.
-    answered: Timestamp,
+    answered: Duration,
     last: Vec<PeerProgress>,
 }
 
@@ -129,13 +127,13 @@ async fn position(
     })?;
     let asked = context.deployment().postgres(endpoint).current_position().await;
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    let now = context.now();
+    let now = context.monotonic();
     match asked.or_trouble(what) {
         Ok(position) => {
             seen.answered = now;
             Ok(position)
         }
-        Err(trouble) if elapsed(now, seen.answered) >= SILENT => {
+        Err(trouble) if context.since(seen.answered) >= SILENT => {
             Err(Trouble::hold(trouble.with_causes(), primary_is_silent(state, name)))
         }
         Err(trouble) => Err(trouble),
@@ -151,11 +149,11 @@ fn stalled(
 ) -> Result<Seen<Vec<Peer>>, Trouble> {
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     if progress != seen.last {
-        seen.changed = context.now();
+        seen.changed = context.monotonic();
     }
     let bytes = restored(&progress);
     seen.last = progress;
-    if elapsed(context.now(), seen.changed) >= STALLED {
+    if context.since(seen.changed) >= STALLED {
         return Err(Trouble::hold(
             format!("the new peers have not got on for {} s: {told}", STALLED.as_secs()),
             "look at svcs -xv and the sitter's log in their zones; `reshard resume` goes on waiting, `reshard abort` \

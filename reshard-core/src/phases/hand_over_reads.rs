@@ -41,6 +41,10 @@ impl Phase for HandOverReads {
         WriteBlock::Inside
     }
 
+    fn undo_rounds(&self) -> u32 {
+        1
+    }
+
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         let rings = Rings::of(context)?;
         let shards = context.plan().target_names();

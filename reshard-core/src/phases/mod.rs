@@ -97,3 +97,14 @@ pub fn rfd103() -> Vec<Arc<dyn Phase>> {
         Arc::new(RemoveCanaries),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::MOST_ROUNDS_BACK;
+
+    #[test]
+    fn budgets_reckon_with_the_longest_way_back() {
+        let rounds: u32 = super::rfd103().iter().map(|phase| phase.undo_rounds()).sum();
+        assert_eq!(rounds, MOST_ROUNDS_BACK);
+    }
+}

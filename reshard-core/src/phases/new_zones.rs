@@ -5,7 +5,6 @@ use std::time::Duration;
 use sapi_client::{InstanceUuid, JobUuid};
 
 use super::together::together;
-use crate::clock::elapsed;
 use crate::deployment::ZonePlace;
 use crate::executor::{Context, Seen, Waiting};
 use crate::morays::moray_metadata;
@@ -187,7 +186,7 @@ async fn look(context: &Context, order: &ZoneOrder) -> Result<ZoneSight, Trouble
 
 /// What there is of a zone, after a request that was cut off has had the time to be done.
 async fn settled(context: &Context, order: &ZoneOrder) -> Result<ZoneSight, Trouble> {
-    let began = context.now();
+    let began = context.monotonic();
     let waiting = Waiting {
         what: format!("an earlier request for the zone {} to be done", order.alias),
         you_can: "look at the instance in SAPI and the zone in VMAPI".to_owned(),
@@ -195,7 +194,7 @@ async fn settled(context: &Context, order: &ZoneOrder) -> Result<ZoneSight, Trou
     let look = || async {
         let sight = look(context, order).await?;
         let half = matches!(sight, ZoneSight::InstanceOnly | ZoneSight::ZoneOnly);
-        if half && elapsed(context.now(), began) < GRACE {
+        if half && context.since(began) < GRACE {
             return Ok(Seen::NotYet(None, String::new()));
         }
         Ok(Seen::Ready(sight))

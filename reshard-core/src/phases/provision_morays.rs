@@ -11,7 +11,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::new_zones::{Kind, bring_up, take_down, wanted};
-use crate::clock::elapsed;
 use crate::executor::{Context, Seen, Waiting};
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::shards::registration_path;
@@ -50,7 +49,7 @@ impl Phase for ProvisionMorays {
         take_down(context, &wanted(context.plan(), Kind::Moray)).await?;
         for target in &context.plan().targets {
             let path = registration_path(&target.name);
-            let began = context.now();
+            let began = context.monotonic();
             let waiting = Waiting {
                 what: format!("the registrations of {} to end", target.name),
                 you_can: format!("see who is registered below {path}"),
@@ -59,7 +58,7 @@ impl Phase for ProvisionMorays {
                 let removed = context.deployment().session().remove_if_empty(&path).await;
                 let removed = removed.or_trouble(format!("{path} cannot be removed"))?;
                 // Somebody else's registration is theirs.
-                let over = elapsed(context.now(), began) >= LEAVE;
+                let over = context.since(began) >= LEAVE;
                 let yet = Seen::NotYet(None, String::new());
                 Ok(if removed || over { Seen::Ready(removed) } else { yet })
             };

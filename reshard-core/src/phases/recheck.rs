@@ -39,6 +39,7 @@ impl Phase for Recheck {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        context.check_budget()?;
         frozen_source(context).await?;
         still_locked(context).await?;
         let (plan, round) = (context.plan(), context.round()?);

@@ -8,7 +8,6 @@ use sapi_client::manta::ShardList;
 use serde::{Deserialize, Serialize};
 
 use super::reserve_ring::Base;
-use crate::clock::elapsed;
 use crate::deployment::Deployment;
 use crate::executor::Context;
 use crate::journal::Progress;
@@ -166,7 +165,7 @@ async fn flip_all(
     rings: &Rings,
     flip: &Flip,
 ) -> Result<Vec<(Router, Vec<Flipped>)>, Trouble> {
-    let began = context.now();
+    let began = context.monotonic();
     let deployment = context.deployment();
     let flipping = Flipping {
         deployment,
@@ -182,7 +181,7 @@ async fn flip_all(
     let flipped = in_each(context, what, routers, work).await?;
     let restarted: usize =
         flipped.iter().flat_map(|(_, all)| all).filter(|one| one.has_restarted()).count();
-    let took = elapsed(context.now(), began);
+    let took = context.since(began);
     context.note(format!("{what}: {}", summary(routers.len(), restarted, took)))?;
     Ok(flipped)
 }

@@ -21,7 +21,6 @@ use super::drain::SPLIT_POINT;
 use super::new_zones::{Kind, wanted};
 use super::source::{frozen_tail, shard, takes_writes};
 use super::together::together;
-use crate::clock::elapsed;
 use crate::deployment::AnyTransport;
 use crate::executor::{Context, Seen, Waiting};
 use crate::morays::moray_answers;
@@ -246,18 +245,18 @@ async fn answers(context: &Context, shard: &ShardName, address: &str) -> Result<
 /// How long each step took.
 struct Steps<'a> {
     context: &'a Context,
-    last: Timestamp,
+    last: Duration,
     took: Vec<(&'static str, f64)>,
 }
 
 impl<'a> Steps<'a> {
     fn begin(context: &'a Context) -> Self {
-        Self { context, last: context.now(), took: Vec::new() }
+        Self { context, last: context.monotonic(), took: Vec::new() }
     }
 
     fn done(&mut self, step: &'static str) {
-        let now = self.context.now();
-        self.took.push((step, elapsed(now, self.last).as_secs_f64()));
+        let now = self.context.monotonic();
+        self.took.push((step, now.saturating_sub(self.last).as_secs_f64()));
         self.last = now;
     }
 

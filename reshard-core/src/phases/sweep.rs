@@ -7,7 +7,6 @@ use std::time::Duration;
 use manatee_client::ShardName;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::elapsed;
 use crate::executor::{Context, Seen, Waiting};
 use crate::journal::Progress;
 use crate::phase::{MayPass, OrTrouble, Trouble};
@@ -78,8 +77,8 @@ impl Sweeper<'_> {
             while !ghosts.is_empty() {
                 context.checkpoint()?;
                 let knobs = context.knobs()?;
-                let now = context.now();
-                if looked_at_lag.is_none_or(|then| elapsed(now, then) >= LAG_INTERVAL) {
+                let now = context.monotonic();
+                if looked_at_lag.is_none_or(|then| now.saturating_sub(then) >= LAG_INTERVAL) {
                     self.wait_for_sync(knobs.wait_seconds).await?;
                     looked_at_lag = Some(now);
                 }

@@ -27,7 +27,7 @@ where
 fn rank(trouble: &Trouble) -> u8 {
     match trouble {
         Trouble::Passing { .. } => 0,
-        Trouble::OverBudget => 1,
+        Trouble::OverBudget { .. } => 1,
         Trouble::Stopped => 2,
         Trouble::Hold { .. } => 3,
         Trouble::SessionOver => 4,

@@ -137,6 +137,7 @@ mod tests {
             targets: Vec::new(),
             began: None,
             ended: None,
+            total_seconds: None,
             balance: Vec::new(),
             write_block: WriteBlockReport {
                 predicted_seconds: 0.0,

@@ -52,6 +52,20 @@ pub enum PlanError {
         /// The name.
         name: String,
     },
+    /// The write block cannot be done in the budget, or not be taken back in it.
+    #[error(
+        "writes may be refused for at most {seconds} s, which is too short: the write block is predicted to take {predicted:.0} \
+         s, and the way back is to fit in too; allow {needed} s at least, or predict by what was measured (`reshard plan new \
+         --costs`)"
+    )]
+    Budget {
+        /// What was asked for, in seconds.
+        seconds: u64,
+        /// What the write block takes, in seconds.
+        predicted: f64,
+        /// The least that is enough, in seconds.
+        needed: u64,
+    },
     /// The selection needs numbers of rows or bytes.
     #[error(
         "vnodes can be chosen by rows or bytes only when they were measured: `reshard measure`"

@@ -59,6 +59,9 @@ impl Plan {
             risks,
             hash: String::new(),
         };
+        if let Some(seconds) = plan.request.budget_seconds {
+            plan.check_budget(seconds)?;
+        }
         plan.hash = plan.computed_hash();
         Ok(plan)
     }

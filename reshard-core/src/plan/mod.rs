@@ -15,6 +15,7 @@ mod risks;
 mod select;
 #[cfg(test)]
 pub(crate) mod tests;
+mod way_back;
 
 pub use self::costs::Costs;
 pub use self::diff::PlanDifference;
@@ -23,6 +24,9 @@ pub use self::ids::{InvalidPlanUuid, PlanUuid};
 pub use self::request::{Layout, Request, Selection};
 #[cfg(test)]
 pub(crate) use self::tests::example;
+#[cfg(test)]
+pub(crate) use self::way_back::MOST_ROUNDS_BACK;
+pub(crate) use self::way_back::{BESIDES, SLOWER, way_back};
 
 use jiff::Timestamp;
 use manatee_client::ShardName;
@@ -113,6 +117,9 @@ pub struct Prediction {
     pub write_block_seconds: f64,
     /// How that was computed: what takes how many seconds.
     pub write_block_parts: Vec<(String, f64)>,
+    /// How long one of its rounds over all electric-morays takes; absent in plans of before it was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router_round_seconds: Option<f64>,
     /// How long everything takes.
     pub total_seconds: f64,
     /// What that is made of.

@@ -44,6 +44,7 @@ pub(super) fn predict(inventory: &Inventory, targets: &[Target], costs: &Costs) 
     Prediction {
         write_block_seconds,
         write_block_parts,
+        router_round_seconds: Some(flips),
         total_seconds: sum(&total_parts),
         total_parts,
         disk: disk(inventory, targets),

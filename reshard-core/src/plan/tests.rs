@@ -3,6 +3,7 @@
 use fash::{Algorithm, Interval, Vnode};
 use proptest::prelude::*;
 use serde_json::json;
+use std::time::Duration;
 
 use manatee_client::Role;
 
@@ -241,4 +242,18 @@ proptest! {
         prop_assert_eq!(source.minus(&moved).len() + moved.len(), source.len());
         prop_assert_eq!(plan.balance[0].vnodes.1, (source.len() - moved.len()) as u64);
     }
+}
+
+#[test]
+fn a_budget_without_room_for_the_way_back_makes_no_plan() {
+    let with = |seconds| make(request().with_budget_seconds(seconds), inventory(2, 1000));
+    let PlanError::Budget { seconds: 8, predicted, needed } = with(8).unwrap_err() else {
+        panic!("another error")
+    };
+    assert!(
+        Duration::from_secs(needed) > Duration::from_secs_f64(predicted),
+        "{needed} {predicted}"
+    );
+    assert!(with(needed - 1).is_err());
+    assert!(with(needed).is_ok());
 }

@@ -60,7 +60,7 @@ pub(super) struct NewArgs {
     /// Moray zones of each new shard
     #[arg(long, default_value_t = 1)]
     morays: u32,
-    /// How long writes may be refused, in seconds [default: twice the prediction]
+    /// How long writes may be refused, in seconds, the way back included [default: twice the prediction]
     #[arg(long, value_name = "SECONDS")]
     budget: Option<u64>,
     /// Split the shard though it is the storage or Marlin shard

@@ -38,6 +38,10 @@ impl Clock for Hasty {
         SystemClock.now()
     }
 
+    fn monotonic(&self) -> Duration {
+        SystemClock.monotonic()
+    }
+
     async fn sleep(&self, _: Duration) {}
 }
 

@@ -1,0 +1,82 @@
+//! How long writes may be refused: the whole of it, and the part that is kept for the way back.
+
+use std::time::Duration;
+
+use super::Executor;
+use super::context::Context;
+use crate::journal::StoreError;
+use crate::phase::{Phase, Trouble, WriteBlock};
+use crate::plan::{BESIDES, Plan, SLOWER, way_back};
+
+/// The shortest budget that is taken from a prediction.
+const LEAST: Duration = Duration::from_secs(30);
+
+/// How long the plan's write block may last, the way back included.
+pub(super) fn budget(plan: &Plan, knob: Option<u64>) -> Duration {
+    let asked = knob.or(plan.request.budget_seconds).map(Duration::from_secs);
+    asked.unwrap_or_else(|| {
+        let twice = (plan.prediction.write_block_seconds * 2.0).clamp(0.0, 86_400.0);
+        Duration::from_secs_f64(twice).max(plan.prediction.least_budget()).max(LEAST)
+    })
+}
+
+impl Context {
+    /// Refuses a budget in which the write block cannot get to its end, or not back if it does not.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble::Hold`] with the seconds that are needed, [`Trouble::Journal`].
+    pub(crate) fn check_budget(&self) -> Result<(), Trouble> {
+        let allowed = budget(&self.plan, self.knobs()?.budget_seconds).as_secs();
+        let Err(error) = self.plan.check_budget(allowed) else { return Ok(()) };
+        let needed = self.plan.prediction.least_budget().as_secs();
+        Err(Trouble::hold(
+            error.to_string(),
+            format!("`reshard tune PLAN budget_seconds={needed}`, then `reshard resume`"),
+        ))
+    }
+}
+
+impl Executor {
+    /// How long the present phase may still go forward, if writes are refused and there is a way back: until that has to begin.
+    pub(super) fn time_forward(&self, context: &Context) -> Result<Option<Duration>, StoreError> {
+        if !context.in_write_block || context.no_way_back {
+            return Ok(None);
+        }
+        let Some(block) = self.open_write_block()? else { return Ok(None) };
+        let allowed = budget(&context.plan, self.store.controls()?.knobs.budget_seconds);
+        let kept = self.kept_for_way_back(&context.plan, context.phase)?;
+        let spent = block.lasts(&*self.clock);
+        let left = allowed.saturating_sub(kept).saturating_sub(spent);
+        if self.is_first_round(context.phase) {
+            // What this round takes, the way back takes too: the longer it lasts, the earlier it has to end.
+            let forth = allowed.saturating_sub(BESIDES).div_f64(1.0 + SLOWER);
+            return Ok(Some(left.min(forth.saturating_sub(spent))));
+        }
+        Ok(Some(left))
+    }
+
+    /// What of the budget is kept for the way back from a phase: as many rounds over the routers as undoing the phases takes that
+    /// have begun, each as long as the one that blocked writes took, or as was predicted if that is longer.
+    pub(super) fn kept_for_way_back(
+        &self,
+        plan: &Plan,
+        present: &str,
+    ) -> Result<Duration, StoreError> {
+        let records = self.store.phases()?;
+        let has_begun = |phase: &dyn Phase| {
+            let record = records.get(phase.name());
+            phase.name() == present || record.is_some_and(|record| record.state.may_have_effects())
+        };
+        let blocked = self.phases.iter().filter(|phase| phase.write_block().touches());
+        let rounds = blocked.filter(|phase| has_begun(&***phase)).map(|phase| phase.undo_rounds());
+        let first = self.phases.iter().find(|phase| phase.write_block() == WriteBlock::Begins);
+        let took = first.and_then(|phase| records.get(phase.name())?.took()).unwrap_or_default();
+        Ok(way_back(rounds.sum(), took.max(plan.prediction.router_round())))
+    }
+
+    fn is_first_round(&self, present: &str) -> bool {
+        let first = self.phases.iter().find(|phase| phase.write_block() == WriteBlock::Begins);
+        first.is_some_and(|phase| phase.name() == present)
+    }
+}

@@ -1,0 +1,103 @@
+//! The interval in which writes are refused: what ends it, and how long it lasts.
+
+use std::time::Duration;
+
+use super::{Deployment, Does, Ended, Fixture};
+use crate::journal::Store;
+use crate::report::Report;
+
+pub(super) async fn all(deployment: &Deployment) {
+    a_hold_in_the_write_block_ends_it(deployment).await;
+    a_budget_ends_the_write_block(deployment).await;
+    a_clock_that_is_set_counts_for_nothing(deployment).await;
+    the_way_back_is_part_of_the_budget(deployment).await;
+    a_budget_that_is_too_small_is_refused_before_the_block(deployment).await;
+    what_was_met_last_is_told_when_the_budget_is_over(deployment).await;
+}
+
+async fn a_hold_in_the_write_block_ends_it(deployment: &Deployment) {
+    // Scripts are read from their end.
+    let script = vec![Does::Holds, Does::Well, Does::Well, Does::Well];
+    let fixture = Fixture::new(deployment, script);
+    let ended = fixture.executor().run().await.unwrap();
+    let Ended::Held { phase, what, remedy } = ended else { panic!("{ended:?}") };
+    assert_eq!((phase.as_str(), remedy.as_str()), ("split", "mend it"));
+    assert!(what.contains("writes flow again"), "{what}");
+    assert_eq!(fixture.effects(), ["first", "make"]);
+    let block = fixture.block().unwrap();
+    assert!(block.ended.is_some() && !block.moved);
+    // Undoing the split spoiled what was made: it is made anew, and only then the plan goes on.
+    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+    let log = fixture.store.log_after(0).unwrap();
+    let made =
+        log.iter().filter(|(_, entry)| entry.phase == "make" && entry.text == "make").count();
+    assert_eq!(made, 2);
+    assert_eq!(fixture.store.fact("round").unwrap(), Some(1.into()));
+}
+
+async fn a_budget_ends_the_write_block(deployment: &Deployment) {
+    let fixture = Fixture::new(deployment, vec![Does::Lasts, Does::Well, Does::Well, Does::Well]);
+    let ended = fixture.executor().run().await.unwrap();
+    let Ended::Held { what, .. } = ended else { panic!("{ended:?}") };
+    assert!(what.contains("budget") && what.contains("The time went to: block"), "{what}");
+    assert_eq!(fixture.effects(), ["first", "make"]);
+}
+
+async fn a_clock_that_is_set_counts_for_nothing(deployment: &Deployment) {
+    for hours in [-1, 1] {
+        let script = vec![Does::SetsTheClock(hours), Does::Well, Does::Well, Does::Well];
+        let fixture = Fixture::new(deployment, script);
+        let executor = fixture.executor();
+        assert_eq!(executor.run().await.unwrap(), Ended::Done, "{hours} h");
+        let report = Report::of(&*fixture.store, executor.phases()).unwrap();
+        assert_eq!(report.write_block.measured_seconds, Some(5.0), "{hours} h");
+        let split = report.phases.iter().find(|phase| phase.name == "split").unwrap();
+        assert_eq!(split.seconds, Some(5.0), "{hours} h");
+        assert_eq!(report.total_seconds, Some(5.0), "{hours} h");
+    }
+}
+
+async fn the_way_back_is_part_of_the_budget(deployment: &Deployment) {
+    // Refusing writes takes 20 s, and so does taking that back; what comes between does not end.
+    let hangs = [Does::Takes(20), Does::Well, Does::Hangs, Does::Takes(20), Does::Well, Does::Well];
+    let fixture = Fixture::new(deployment, hangs.into());
+    fixture.allow(200);
+    let ended = fixture.executor().run().await.unwrap();
+    let Ended::Held { what, .. } = ended else { panic!("{ended:?}") };
+    assert!(what.contains("used up its budget"), "{what}");
+    let took = fixture.block().unwrap().took().unwrap();
+    assert!(took <= Duration::from_secs(200) && took > Duration::from_secs(190), "{took:?}");
+    // The round itself does not end: going back takes as long as it lasted.
+    let fixture = Fixture::new(deployment, vec![Does::Hangs, Does::Well, Does::Well]);
+    fixture.allow(200);
+    let ended = fixture.executor().run().await.unwrap();
+    assert!(matches!(&ended, Ended::Held { phase, .. } if phase == "block"), "{ended:?}");
+    let took = fixture.block().unwrap().took().unwrap();
+    assert!(took < Duration::from_secs(100), "{took:?}");
+}
+
+async fn a_budget_that_is_too_small_is_refused_before_the_block(deployment: &Deployment) {
+    let fixture = Fixture::new(deployment, Vec::new());
+    fixture.allow(8);
+    let ended = fixture.executor().run().await.unwrap();
+    let Ended::Held { phase, what, remedy } = ended else { panic!("{ended:?}") };
+    assert_eq!(phase, "block");
+    assert!(what.contains("at most 8 s, which is too short"), "{what}");
+    assert!(fixture.block().is_none());
+    let needed = fixture.store.plan().unwrap().prediction.least_budget().as_secs();
+    assert!(remedy.contains(&format!("budget_seconds={needed}")), "{remedy}");
+    fixture.allow(needed);
+    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+}
+
+async fn what_was_met_last_is_told_when_the_budget_is_over(deployment: &Deployment) {
+    // Pauses between attempts do not grow beyond all bounds, however many there are.
+    let script = [vec![Does::PassesAfter(20); 10], vec![Does::Passes; 70], vec![Does::Well; 3]];
+    let script = script.concat();
+    let fixture = Fixture::new(deployment, script);
+    fixture.allow(120);
+    fixture.tune(&mut |knobs| knobs.patience_seconds = 1000);
+    let ended = fixture.executor().run().await.unwrap();
+    let Ended::Held { what, .. } = ended else { panic!("{ended:?}") };
+    assert!(what.contains("used up its budget: it may pass"), "{what}");
+}

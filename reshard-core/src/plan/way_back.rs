@@ -1,0 +1,52 @@
+//! What the way back out of the write block takes, and so the least that a budget has to be.
+
+use std::time::Duration;
+
+use super::{Plan, PlanError, Prediction};
+
+/// Rounds over all routers that the longest way back takes: the read-only ring everywhere, and then the original one.
+pub(crate) const MOST_ROUNDS_BACK: u32 = 2;
+/// What the way back may take besides its rounds.
+pub(crate) const BESIDES: Duration = Duration::from_secs(2);
+/// What a round back may take longer than one forth, as a factor.
+pub(crate) const SLOWER: f64 = 1.25;
+/// The longest that is believed of a prediction, in seconds.
+const DAY: f64 = 86_400.0;
+
+/// What is kept of a budget for a way back of so many rounds over the routers that take so long.
+pub(crate) fn way_back(rounds: u32, round: Duration) -> Duration {
+    (round * rounds).mul_f64(SLOWER) + BESIDES
+}
+
+impl Prediction {
+    /// How long a round over all electric-morays takes.
+    pub fn router_round(&self) -> Duration {
+        // Plans of before this was written down have three rounds in their write block.
+        let seconds = self.router_round_seconds.unwrap_or(self.write_block_seconds / 3.0);
+        Duration::from_secs_f64(seconds.clamp(0.0, DAY))
+    }
+
+    /// The least budget, in whole seconds: as long as the write block is predicted to take, and the longest way back.
+    pub fn least_budget(&self) -> Duration {
+        let predicted = Duration::from_secs_f64(self.write_block_seconds.clamp(0.0, DAY));
+        let needed = predicted + way_back(MOST_ROUNDS_BACK, self.router_round());
+        let whole = Duration::from_secs(needed.as_secs());
+        if whole == needed { whole } else { whole + Duration::from_secs(1) }
+    }
+}
+
+impl Plan {
+    /// Refuses a budget in which the write block cannot get to its end, or not back if it does not.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::Budget`] with the seconds that are needed.
+    pub fn check_budget(&self, seconds: u64) -> Result<(), PlanError> {
+        let needed = self.prediction.least_budget().as_secs();
+        if seconds >= needed {
+            return Ok(());
+        }
+        let predicted = self.prediction.write_block_seconds;
+        Err(PlanError::Budget { seconds, predicted, needed })
+    }
+}
