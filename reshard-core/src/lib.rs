@@ -47,8 +47,8 @@ pub use inventory::{
     probe_router, read_ring,
 };
 pub use journal::{
-    Activity, Controls, Entry, EntryKind, Knobs, PhaseRecord, PhaseState, PlanState, Progress,
-    SqliteStore, Store, StoreError,
+    Activity, Controls, Entry, EntryKind, Knobs, Liveness, PhaseRecord, PhaseState, PlanState,
+    Presence, Progress, SqliteStore, Store, StoreError,
 };
 pub use keys::{KeyHash, RowVnodeError, hashed_part};
 pub use measure::{

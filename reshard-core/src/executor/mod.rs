@@ -3,6 +3,7 @@
 mod budget;
 mod context;
 mod event;
+mod heartbeat;
 mod run;
 mod sessions;
 mod step;

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use manatee_client::{HeldLock, Lock, Takeover};
 
+use super::heartbeat::Heartbeat;
 use super::way_back::refuse_if_over;
 use super::{Alone, Ended, Event, Executor, ExecutorError, PLAN_LOCKS};
+use crate::clock::{Clock, SystemClock};
 use crate::deployment::Deployment;
-use crate::journal::{Activity, Entry, EntryKind};
+use crate::journal::{Activity, Entry, EntryKind, Presence, this_host};
 use crate::plan::Plan;
 
 /// The pause between attempts to get a new session.
@@ -28,6 +30,7 @@ impl Executor {
     /// Becomes the plan's only executor and does something; begins anew whenever the session has ended meanwhile. What has
     /// another executor by then is left to that.
     pub(super) async fn through_sessions(&self, work: Work) -> Result<Ended, ExecutorError> {
+        let mut heartbeat = None;
         loop {
             let alone = match self.begin_alone().await {
                 Err(ExecutorError::Lock { .. }) if self.deployment().session().is_over() => {
@@ -35,6 +38,7 @@ impl Executor {
                 }
                 alone => alone?,
             };
+            heartbeat.get_or_insert_with(|| Heartbeat::start(self.store.clone()));
             let ended = match work {
                 Work::Run => self.run_alone(&alone).await,
                 Work::Step(at) => self.step_alone(&alone, at).await,
@@ -63,7 +67,27 @@ impl Executor {
         refuse_if_over(&*self.store)?;
         let deployment = self.living_deployment().await?;
         let lock = self.take_lock(&deployment, &plan).await?;
-        Ok(Alone { plan, deployment, lock })
+        let alone = Alone { plan, deployment, lock };
+        if let Err(error) = self.claim(&alone) {
+            alone.end().await;
+            return Err(error);
+        }
+        Ok(alone)
+    }
+
+    /// Makes this the only executor that writes the journal. If another one has claimed it while this one had no session, the
+    /// plan is that one's.
+    fn claim(&self, alone: &Alone) -> Result<(), ExecutorError> {
+        let now = SystemClock.now();
+        Ok(self.store.claim(&Presence {
+            token: alone.lock.token(),
+            host: this_host(),
+            pid: std::process::id(),
+            session: alone.deployment.session().id(),
+            since: now,
+            heartbeat: now,
+            left: None,
+        })?)
     }
 
     async fn take_lock(

@@ -1,6 +1,7 @@
 //! What a plan's execution remembers: which phases are done, what is being attempted, what was found out, what the
 //! operator wants. Everything that can be read back from the deployment is read back and not remembered.
 
+mod presence;
 mod sqlite;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use self::presence::{HEARTBEAT, this_host};
+pub use self::presence::{Liveness, Presence};
 pub use self::sqlite::SqliteStore;
 use crate::clock::{Reading, elapsed};
 use crate::plan::{Plan, PlanUuid};
@@ -19,6 +22,8 @@ use crate::plan::{Plan, PlanUuid};
 /// Where the journal of one plan is kept. Every write is durable when it returns.
 ///
 /// Other processes read and write the same store meanwhile: `status` reads, `pause`, `abort` and `tune` write controls.
+///
+/// An executor claims the store before it writes: see [`Store::claim`].
 ///
 /// # Errors
 ///
@@ -62,6 +67,18 @@ pub trait Store: Send + Sync {
     fn activity(&self) -> Result<Option<Activity>, StoreError>;
     /// Writes what is going on this moment.
     fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError>;
+
+    /// Makes an executor the only one that writes: from then on all that others write through stores on which they claimed it
+    /// with a lower token is refused. Fails itself if somebody claimed it with as high a token, other than in the same session.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Overtaken`], here and from whatever writes.
+    fn claim(&self, executor: &Presence) -> Result<(), StoreError>;
+    /// The executor that claimed it last.
+    fn presence(&self) -> Result<Option<Presence>, StoreError>;
+    /// Writes that the executor which claimed this store is alive, or, with `leaves`, that it leaves in order.
+    fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError>;
 
     /// Adds to the log; its number counts up from 1.
     fn append(&self, entry: &Entry) -> Result<u64, StoreError>;
@@ -336,6 +353,16 @@ pub enum StoreError {
         path: String,
         /// What is wrong.
         problem: String,
+    },
+    /// Another executor has taken the plan over, so this one may not write any more.
+    #[error(
+        "another executor has taken over the plan in {path}: process {} on {} since {}", by.pid, by.host, by.since
+    )]
+    Overtaken {
+        /// The file.
+        path: String,
+        /// The other one.
+        by: Box<Presence>,
     },
     /// The plan is another one.
     #[error("{path} has the plan {found}, not {wanted}")]

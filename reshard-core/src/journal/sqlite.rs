@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Activity, Controls, Entry, PhaseRecord, PlanState, Store, StoreError};
+use super::{Activity, Controls, Entry, PhaseRecord, PlanState, Presence, Store, StoreError};
 use crate::plan::Plan;
 
 #[cfg(test)]
@@ -27,6 +29,8 @@ const BUSY: Duration = Duration::from_secs(10);
 pub struct SqliteStore {
     path: PathBuf,
     connection: Mutex<Connection>,
+    /// The token of the executor that claimed the plan through this store; 0 for none.
+    token: AtomicU64,
 }
 
 impl SqliteStore {
@@ -51,14 +55,17 @@ impl SqliteStore {
                     Connection::open(draft.path())
                         .map_err(|source| StoreError::Database { path: shown(), source })?,
                 ),
+                token: AtomicU64::new(0),
             };
-            store.run(|connection| {
-                connection.execute_batch(SCHEMA)?;
-                connection.pragma_update(None, "user_version", VERSION)
+            store.write(|transaction| {
+                let schema = transaction
+                    .execute_batch(SCHEMA)
+                    .and_then(|()| transaction.pragma_update(None, "user_version", VERSION));
+                schema.map_err(|source| store.failed(source))?;
+                store.put(transaction, "document", "plan", plan)?;
+                store.put(transaction, "document", "state", &PlanState::Planned)?;
+                store.put(transaction, "document", "controls", &Controls::default())
             })?;
-            store.put("document", "plan", plan)?;
-            store.set_state(&PlanState::Planned)?;
-            store.put("document", "controls", &Controls::default())?;
         }
         draft.as_file().sync_all().map_err(io)?;
         draft.persist_noclobber(path).map_err(|error| {
@@ -94,7 +101,8 @@ impl SqliteStore {
         }
         connection.pragma_update(None, "journal_mode", "wal").map_err(failed)?;
         connection.pragma_update(None, "synchronous", "full").map_err(failed)?;
-        Ok(Self { path: path.to_owned(), connection: Mutex::new(connection) })
+        let connection = Mutex::new(connection);
+        Ok(Self { path: path.to_owned(), connection, token: AtomicU64::new(0) })
     }
 
     /// The file.
@@ -118,10 +126,45 @@ impl SqliteStore {
         work(&self.lock()).map_err(|source| self.failed(source))
     }
 
-    /// A transaction that nobody else writes beside from its beginning on.
-    fn transaction<'a>(&self, connection: &'a Connection) -> Result<Transaction<'a>, StoreError> {
-        Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
-            .map_err(|source| self.failed(source))
+    /// Changes something in one transaction, which nobody else writes beside from its beginning on. Refused if the plan was
+    /// claimed through this store and somebody else has claimed it since.
+    fn write<T>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.write_in(&self.lock(), change)
+    }
+
+    fn write_in<T>(
+        &self,
+        connection: &Connection,
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let immediate = TransactionBehavior::Immediate;
+        let transaction = Transaction::new_unchecked(connection, immediate)
+            .map_err(|source| self.failed(source))?;
+        let token = self.token.load(Ordering::SeqCst);
+        if token != 0 {
+            self.refuse_below(&transaction, token)?;
+        }
+        let changed = change(&transaction)?;
+        transaction.commit().map_err(|source| self.failed(source))?;
+        Ok(changed)
+    }
+
+    /// Fails if an executor with a higher token has claimed the plan. Otherwise the one that did.
+    fn refuse_below(
+        &self,
+        connection: &Connection,
+        token: u64,
+    ) -> Result<Option<Presence>, StoreError> {
+        let last: Option<Presence> = self.get_in(connection, "document", "executor")?;
+        match last {
+            Some(by) if by.token > token => {
+                Err(StoreError::Overtaken { path: self.shown(), by: Box::new(by) })
+            }
+            last => Ok(last),
+        }
     }
 
     fn shown(&self) -> String {
@@ -162,11 +205,7 @@ impl SqliteStore {
         json.map(|json| self.read(name, &json)).transpose()
     }
 
-    fn put<T: Serialize>(&self, table: &str, name: &str, value: &T) -> Result<(), StoreError> {
-        self.put_in(&self.lock(), table, name, value)
-    }
-
-    fn put_in<T: Serialize>(
+    fn put<T: Serialize>(
         &self,
         connection: &Connection,
         table: &str,
@@ -182,10 +221,21 @@ impl SqliteStore {
         Ok(())
     }
 
-    fn remove(&self, table: &str, name: &str) -> Result<(), StoreError> {
-        let sql = format!("delete from {table} where name = ?1");
-        self.run(|connection| connection.prepare_cached(&sql)?.execute([name]))?;
-        Ok(())
+    /// Writes it in a transaction of its own; without a value it is removed.
+    fn set<T: Serialize>(
+        &self,
+        table: &str,
+        name: &str,
+        value: Option<&T>,
+    ) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            let Some(value) = value else {
+                let sql = format!("delete from {table} where name = ?1");
+                transaction.execute(&sql, [name]).map_err(|source| self.failed(source))?;
+                return Ok(());
+            };
+            self.put(transaction, table, name, value)
+        })
     }
 
     fn all<T: DeserializeOwned>(&self, table: &str) -> Result<BTreeMap<String, T>, StoreError> {
@@ -227,7 +277,7 @@ impl Store for SqliteStore {
     }
 
     fn set_state(&self, state: &PlanState) -> Result<(), StoreError> {
-        self.put("document", "state", state)
+        self.set("document", "state", Some(state))
     }
 
     fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, StoreError> {
@@ -235,7 +285,7 @@ impl Store for SqliteStore {
     }
 
     fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), StoreError> {
-        self.put("phase", name, record)
+        self.set("phase", name, Some(record))
     }
 
     fn fact(&self, key: &str) -> Result<Option<Value>, StoreError> {
@@ -243,10 +293,7 @@ impl Store for SqliteStore {
     }
 
     fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), StoreError> {
-        match value {
-            Some(value) => self.put("fact", key, value),
-            None => self.remove("fact", key),
-        }
+        self.set("fact", key, value)
     }
 
     fn facts(&self) -> Result<BTreeMap<String, Value>, StoreError> {
@@ -261,13 +308,13 @@ impl Store for SqliteStore {
         &self,
         change: &mut dyn FnMut(&mut Controls),
     ) -> Result<Controls, StoreError> {
-        let connection = self.lock();
-        let transaction = self.transaction(&connection)?;
-        let mut controls = self.get_in(&transaction, "document", "controls")?.unwrap_or_default();
-        change(&mut controls);
-        self.put_in(&transaction, "document", "controls", &controls)?;
-        transaction.commit().map_err(|source| self.failed(source))?;
-        Ok(controls)
+        self.write(|transaction| {
+            let mut controls =
+                self.get_in(transaction, "document", "controls")?.unwrap_or_default();
+            change(&mut controls);
+            self.put(transaction, "document", "controls", &controls)?;
+            Ok(controls)
+        })
     }
 
     fn activity(&self) -> Result<Option<Activity>, StoreError> {
@@ -275,16 +322,53 @@ impl Store for SqliteStore {
     }
 
     fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError> {
-        match activity {
-            Some(activity) => self.put("document", "activity", activity),
-            None => self.remove("document", "activity"),
+        self.set("document", "activity", activity)
+    }
+
+    fn claim(&self, executor: &Presence) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            let last = self.refuse_below(transaction, executor.token)?;
+            let is_other =
+                |last: &Presence| last.token == executor.token && last.session != executor.session;
+            if let Some(by) = last.filter(is_other) {
+                return Err(StoreError::Overtaken { path: self.shown(), by: Box::new(by) });
+            }
+            self.put(transaction, "document", "executor", executor)
+        })?;
+        self.token.store(executor.token, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn presence(&self) -> Result<Option<Presence>, StoreError> {
+        self.get("document", "executor")
+    }
+
+    fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError> {
+        let token = self.token.load(Ordering::SeqCst);
+        let connection = self.lock();
+        let wait = |time| connection.busy_timeout(time).map_err(|source| self.failed(source));
+        if !leaves {
+            // The next is soon; meanwhile the executor wants the connection.
+            wait(Duration::ZERO)?;
         }
+        let written = self.write_in(&connection, |transaction| {
+            let own: Option<Presence> = self.get_in(transaction, "document", "executor")?;
+            let Some(mut own) = own.filter(|own| own.token == token) else { return Ok(()) };
+            own.heartbeat = at;
+            own.left = leaves.then_some(at);
+            self.put(transaction, "document", "executor", &own)
+        });
+        wait(BUSY)?;
+        written
     }
 
     fn append(&self, entry: &Entry) -> Result<u64, StoreError> {
         let json = self.written("log", entry)?;
-        let number = self.run(|connection| {
-            connection.prepare_cached("insert into log (json) values (?1)")?.insert([json])
+        let number = self.write(|transaction| {
+            transaction
+                .prepare_cached("insert into log (json) values (?1)")
+                .and_then(|mut statement| statement.insert([json]))
+                .map_err(|source| self.failed(source))
         })?;
         Ok(u64::try_from(number).unwrap_or_default())
     }
