@@ -203,7 +203,7 @@ pub(super) struct LogArgs {
 
 impl LogArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<()> {
-        let log = self.file.open()?.log_after(0)?;
+        let log = self.file.look()?.log_after(0)?;
         if self.output.is_json() {
             for (_, entry) in log {
                 out.json(&entry)?;

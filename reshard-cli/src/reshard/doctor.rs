@@ -38,7 +38,7 @@ pub(super) struct DoctorArgs {
 impl DoctorArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
         let subject = match &self.plan {
-            Some(file) => Subject::plan(&SqliteStore::open(file)?.plan()?),
+            Some(file) => Subject::plan(&SqliteStore::open_read_only(file)?.plan()?),
             None => Subject::shard(self.shard),
         };
         let deployment = self.region.connect().await?;

@@ -60,4 +60,9 @@ impl PlanFile {
     pub(super) fn open(&self) -> Result<Arc<SqliteStore>> {
         Ok(Arc::new(SqliteStore::open(&self.plan)?))
     }
+
+    /// The plan's file, to look at.
+    pub(super) fn look(&self) -> Result<SqliteStore> {
+        Ok(SqliteStore::open_read_only(&self.plan)?)
+    }
 }

@@ -149,7 +149,7 @@ struct Verified {
 
 impl VerifyArgs {
     async fn run(self, out: &mut Output) -> Result<u8> {
-        let store = self.file.open()?;
+        let store = self.file.look()?;
         let moved =
             store.phases()?.get(MOVED).is_some_and(|record| record.state == PhaseState::Done);
         if !moved {

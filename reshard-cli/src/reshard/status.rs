@@ -36,7 +36,7 @@ struct Status {
 
 impl StatusArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
-        let store = self.file.open()?;
+        let store = self.file.look()?;
         loop {
             let state = self.print(&store, out)?;
             out.flush()?;
@@ -135,8 +135,8 @@ pub(super) struct ReportArgs {
 
 impl ReportArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<()> {
-        let store = self.file.open()?;
-        let report = Report::of(&*store, &phases::rfd103())?;
+        let store = self.file.look()?;
+        let report = Report::of(&store, &phases::rfd103())?;
         if self.costs {
             return Ok(out.json(&Costs::observed(&store.plan()?, &report))?);
         }

@@ -9,9 +9,9 @@ use manatee_client::{HeldLock, Lock, Takeover};
 use super::heartbeat::Heartbeat;
 use super::way_back::refuse_if_over;
 use super::{Alone, Ended, Event, Executor, ExecutorError, PLAN_LOCKS};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, host};
 use crate::deployment::Deployment;
-use crate::journal::{Activity, Entry, EntryKind, Presence, this_host};
+use crate::journal::{Activity, Entry, EntryKind, Presence};
 use crate::plan::Plan;
 
 /// The pause between attempts to get a new session.
@@ -81,7 +81,7 @@ impl Executor {
         let now = SystemClock.now();
         Ok(self.store.claim(&Presence {
             token: alone.lock.token(),
-            host: this_host(),
+            host: host(),
             pid: std::process::id(),
             session: alone.deployment.session().id(),
             since: now,

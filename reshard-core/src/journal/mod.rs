@@ -1,6 +1,8 @@
 //! What a plan's execution remembers: which phases are done, what is being attempted, what was found out, what the
 //! operator wants. Everything that can be read back from the deployment is read back and not remembered.
 
+mod controls;
+mod error;
 mod presence;
 mod sqlite;
 
@@ -13,11 +15,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use self::presence::{HEARTBEAT, this_host};
+pub use self::controls::{Controls, Knobs};
+pub use self::error::StoreError;
+pub(crate) use self::presence::HEARTBEAT;
 pub use self::presence::{Liveness, Presence};
 pub use self::sqlite::SqliteStore;
 use crate::clock::{Reading, elapsed};
-use crate::plan::{Plan, PlanUuid};
+use crate::plan::Plan;
 
 /// Where the journal of one plan is kept. Every write is durable when it returns.
 ///
@@ -187,54 +191,6 @@ impl PhaseState {
     }
 }
 
-/// What the operator wants.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Controls {
-    /// Stop at the next point where that is safe.
-    pub pause: bool,
-    /// Stop before this phase.
-    pub pause_before: Option<String>,
-    /// Take everything back.
-    pub abort: bool,
-    /// Live settings.
-    pub knobs: Knobs,
-}
-
-/// Settings that may be changed while a plan runs (`reshard tune`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Knobs {
-    /// How many routers' zones are changed at the same time.
-    pub router_concurrency: u32,
-    /// Ghost rows deleted in one transaction.
-    pub delete_batch: u32,
-    /// The pause between two such transactions, in milliseconds.
-    pub delete_pause_ms: u64,
-    /// Deleting waits while the sync is further behind than this, in bytes.
-    pub delete_max_lag_bytes: u64,
-    /// How long a passing trouble is tried again outside the write block, in seconds, before the plan holds.
-    pub patience_seconds: u64,
-    /// How long to wait for what others have to finish (restores, replication, dumps), in seconds, before the plan holds.
-    pub wait_seconds: u64,
-    /// How long writes may be refused, in seconds; absent for the plan's own budget.
-    pub budget_seconds: Option<u64>,
-}
-
-impl Default for Knobs {
-    fn default() -> Self {
-        Self {
-            router_concurrency: 8,
-            delete_batch: 500,
-            delete_pause_ms: 20,
-            delete_max_lag_bytes: 16 << 20,
-            patience_seconds: 120,
-            wait_seconds: 24 * 3600,
-            budget_seconds: None,
-        }
-    }
-}
-
 /// What is going on this moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Activity {
@@ -290,88 +246,4 @@ pub enum EntryKind {
     Trouble,
     /// Something went wrong, and the operator is needed.
     Hold,
-}
-
-/// The journal cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// The file does not open, is not a journal, or cannot be read or written.
-    #[error("the plan file {path}")]
-    Database {
-        /// The file.
-        path: String,
-        /// Why.
-        source: rusqlite::Error,
-    },
-    /// There is no such file.
-    #[error("there is no plan file {path}; `reshard plan new` writes one")]
-    Missing {
-        /// Where it was looked for.
-        path: String,
-    },
-    /// The file exists already.
-    #[error(
-        "there is a file {path} already; choose another name, or remove it if that plan is over"
-    )]
-    Exists {
-        /// The file.
-        path: String,
-    },
-    /// The file's directory cannot be written.
-    #[error("cannot write the plan file {path}")]
-    Io {
-        /// The file.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file is of another version of this program.
-    #[error("the plan file {path} has version {found}; this program reads version {known}")]
-    Version {
-        /// The file.
-        path: String,
-        /// Its version.
-        found: i64,
-        /// The version that is known.
-        known: i64,
-    },
-    /// What is written there is not what this program writes.
-    #[error("the plan file {path} is damaged: {what}")]
-    Damaged {
-        /// The file.
-        path: String,
-        /// What cannot be read.
-        what: String,
-        /// Why.
-        source: serde_json::Error,
-    },
-    /// There is no plan in it, or its hash is wrong.
-    #[error("the plan in {path} is not the one that was made: {problem}")]
-    Plan {
-        /// The file.
-        path: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// Another executor has taken the plan over, so this one may not write any more.
-    #[error(
-        "another executor has taken over the plan in {path}: process {} on {} since {}", by.pid, by.host, by.since
-    )]
-    Overtaken {
-        /// The file.
-        path: String,
-        /// The other one.
-        by: Box<Presence>,
-    },
-    /// The plan is another one.
-    #[error("{path} has the plan {found}, not {wanted}")]
-    OtherPlan {
-        /// The file.
-        path: String,
-        /// Its plan.
-        found: PlanUuid,
-        /// The one that was expected.
-        wanted: PlanUuid,
-    },
 }

@@ -8,6 +8,7 @@ use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError};
+use crate::clock::host;
 
 /// How often an executor says that it is alive.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -61,7 +62,7 @@ impl Liveness {
     ///
     /// [`StoreError`]
     pub fn of(store: &dyn Store, now: Timestamp) -> Result<Self, StoreError> {
-        Ok(judge(store.presence()?, now, &this_host(), process_exists))
+        Ok(judge(store.presence()?, now, &host(), process_exists))
     }
 
     /// The executor, unless there is nobody.
@@ -95,11 +96,6 @@ fn judge(
         return Liveness::NotResponding { presence, silent_seconds: silent.as_secs() };
     }
     Liveness::Alive(presence)
-}
-
-/// The name of this machine or zone.
-pub(crate) fn this_host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 fn process_exists(pid: u32) -> bool {

@@ -29,8 +29,8 @@ pub(super) struct DiffArgs {
 
 impl DiffArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<u8> {
-        let first = SqliteStore::open(&self.first)?.plan()?;
-        let second = SqliteStore::open(&self.second)?.plan()?;
+        let first = SqliteStore::open_read_only(&self.first)?.plan()?;
+        let second = SqliteStore::open_read_only(&self.second)?.plan()?;
         let differences = first.differences(&second);
         if self.output.is_json() {
             out.json(&differences)?;

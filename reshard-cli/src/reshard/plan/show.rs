@@ -24,7 +24,7 @@ pub(super) struct ShowArgs {
 
 impl ShowArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<()> {
-        let plan = self.file.open()?.plan()?;
+        let plan = self.file.look()?.plan()?;
         if self.output.is_json() {
             return Ok(out.json(&plan)?);
         }

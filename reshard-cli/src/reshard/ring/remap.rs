@@ -45,7 +45,7 @@ pub(in crate::reshard) struct RemapArgs {
 
 impl RemapArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<()> {
-        let plan = self.file.open()?.plan()?;
+        let plan = self.file.look()?.plan()?;
         let what = format!("making {}", self.out.display());
         let (base, made) = while_working(what, || self.make(&plan))?;
         let diff = base.diff(&made);

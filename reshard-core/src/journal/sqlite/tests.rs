@@ -1,9 +1,9 @@
 //! Plan files that several processes read and write at once.
 
-use tempfile::TempDir;
+use jiff::Timestamp;
 
 use super::*;
-use crate::journal::{EntryKind, PhaseState};
+use crate::journal::{Controls, Entry, EntryKind, PhaseRecord, PhaseState, PlanState, Store};
 use crate::plan::PlanUuid;
 
 fn planned() -> (TempDir, PathBuf) {
@@ -69,7 +69,14 @@ fn an_executor_writes_nothing_once_another_has_claimed_the_plan() {
     let now = Timestamp::UNIX_EPOCH;
     let entry =
         Entry { at: now, phase: String::new(), kind: EntryKind::Note, text: "here".to_owned() };
-    let record = PhaseRecord { state: PhaseState::Begun, began: now, ended: None, attempts: 1 };
+    let record = PhaseRecord {
+        state: PhaseState::Begun,
+        began: now,
+        began_reading: None,
+        ended: None,
+        took_millis: None,
+        attempts: 1,
+    };
     first.claim(&executor(5)).unwrap();
     first.set_state(&PlanState::Running).unwrap();
     second.claim(&executor(6)).unwrap();
@@ -112,4 +119,96 @@ fn a_plan_file_tells_who_executes_it() {
     assert_eq!(other.presence().unwrap().unwrap().left, None);
     store.beat(later, true).unwrap();
     assert_eq!(other.presence().unwrap().unwrap().left, Some(later));
+}
+
+fn files(directory: &TempDir) -> Vec<String> {
+    let names = std::fs::read_dir(directory.path()).unwrap();
+    let mut names: Vec<String> =
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// As `cp split.plan copy.plan` does after the executor was killed.
+#[test]
+fn the_file_alone_is_the_plan() {
+    let (directory, path) = planned();
+    let store = SqliteStore::open(&path).unwrap();
+    store.set_state(&PlanState::Running).unwrap();
+    store.set_fact("round", Some(&1.into())).unwrap();
+    assert_eq!(files(&directory), ["split.plan"]);
+    let copy = directory.path().join("copy.plan");
+    std::fs::copy(&path, &copy).unwrap();
+    let copy = SqliteStore::open_read_only(&copy).unwrap();
+    assert_eq!(copy.state().unwrap(), PlanState::Running);
+    assert_eq!(copy.fact("round").unwrap(), Some(1.into()));
+    assert_eq!(files(&directory), ["copy.plan", "split.plan"]);
+    assert!(matches!(copy.set_state(&PlanState::Done), Err(StoreError::Database { .. })));
+}
+
+/// The disk as it is when an executor is killed in the middle of a write.
+fn killed_while_writing(directory: &TempDir, path: &Path) -> PathBuf {
+    let killed = directory.path().join("killed.plan");
+    let connection = Connection::open(path).unwrap();
+    connection.execute_batch("pragma journal_mode=delete; pragma cache_size=1").unwrap();
+    connection.execute_batch("begin immediate").unwrap();
+    for number in 0..200 {
+        let name = format!("fact-{number}");
+        let sql = "insert into fact (name, json) values (?1, ?2)";
+        connection.execute(sql, [&name, &format!("\"{}\"", "x".repeat(500))]).unwrap();
+    }
+    let journal = open::beside(path, "-journal");
+    assert!(journal.metadata().unwrap().len() > 512, "nothing was written yet");
+    std::fs::copy(path, &killed).unwrap();
+    std::fs::copy(&journal, open::beside(&killed, "-journal")).unwrap();
+    connection.execute_batch("rollback").unwrap();
+    killed
+}
+
+#[test]
+fn a_write_that_was_broken_off_is_not_there() {
+    let (directory, path) = planned();
+    let killed = killed_while_writing(&directory, &path);
+    let all = files(&directory);
+    // Whoever only looks changes nothing.
+    let seen = SqliteStore::open_read_only(&killed).unwrap();
+    assert_eq!(seen.facts().unwrap(), BTreeMap::new());
+    assert_eq!(seen.state().unwrap(), PlanState::Planned);
+    assert!(matches!(seen.set_state(&PlanState::Done), Err(StoreError::Database { .. })));
+    assert_eq!(files(&directory), all);
+    let store = SqliteStore::open(&killed).unwrap();
+    assert_eq!(store.facts().unwrap(), BTreeMap::new());
+    store.set_state(&PlanState::Done).unwrap();
+    assert_eq!(files(&directory), ["killed.plan", "split.plan"]);
+}
+
+/// A copy that was made in the middle of a write has what the file had before, or is refused.
+#[test]
+fn a_copy_without_the_journal_beside_it_is_no_mixture() {
+    let (directory, path) = planned();
+    let killed = killed_while_writing(&directory, &path);
+    std::fs::remove_file(open::beside(&killed, "-journal")).unwrap();
+    for opened in [SqliteStore::open_read_only(&killed), SqliteStore::open(&killed)] {
+        match opened {
+            Ok(store) => assert_eq!(store.facts().unwrap(), BTreeMap::new()),
+            Err(error) => assert!(matches!(error, StoreError::Torn { .. }), "{error:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_not_whole_is_refused() {
+    let (_directory, path) = planned();
+    let store = SqliteStore::open(&path).unwrap();
+    for number in 0..50 {
+        store.set_fact(&format!("fact-{number}"), Some(&"x".repeat(1000).into())).unwrap();
+    }
+    drop(store);
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+    for opened in [SqliteStore::open(&path), SqliteStore::open_read_only(&path)] {
+        let Err(error) = opened else { panic!("it was opened") };
+        let text = crate::causes::with_causes(&error);
+        assert!(text.contains("damaged") || text.contains("malformed"), "{text}");
+    }
 }

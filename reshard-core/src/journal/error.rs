@@ -1,0 +1,99 @@
+//! What can go wrong with plan files.
+
+use super::Presence;
+use crate::plan::PlanUuid;
+
+/// The journal cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The file does not open, is not a journal, or cannot be read or written.
+    #[error("the plan file {path}")]
+    Database {
+        /// The file.
+        path: String,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// There is no such file.
+    #[error("there is no plan file {path}; `reshard plan new` writes one")]
+    Missing {
+        /// Where it was looked for.
+        path: String,
+    },
+    /// The file exists already.
+    #[error(
+        "there is a file {path} already; choose another name, or remove it if that plan is over"
+    )]
+    Exists {
+        /// The file.
+        path: String,
+    },
+    /// The file's directory cannot be written.
+    #[error("cannot write the plan file {path}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is of another version of this program.
+    #[error("the plan file {path} has version {found}; this program reads version {known}")]
+    Version {
+        /// The file.
+        path: String,
+        /// Its version.
+        found: i64,
+        /// The version that is known.
+        known: i64,
+    },
+    /// What is written there is not what this program writes.
+    #[error("the plan file {path} is damaged: {what}")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What cannot be read.
+        what: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The file is not whole.
+    #[error(
+        "the plan file {path} is damaged: {problem}; if it is a copy, copy it again, with {path}-journal if there is one \
+         beside the original"
+    )]
+    Torn {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// There is no plan in it, or its hash is wrong.
+    #[error("the plan in {path} is not the one that was made: {problem}")]
+    Plan {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Another executor has taken the plan over, so this one may not write any more.
+    #[error(
+        "another executor has taken over the plan in {path}: process {} on {} since {}", by.pid, by.host, by.since
+    )]
+    Overtaken {
+        /// The file.
+        path: String,
+        /// The other one.
+        by: Box<Presence>,
+    },
+    /// The plan is another one.
+    #[error("{path} has the plan {found}, not {wanted}")]
+    OtherPlan {
+        /// The file.
+        path: String,
+        /// Its plan.
+        found: PlanUuid,
+        /// The one that was expected.
+        wanted: PlanUuid,
+    },
+}

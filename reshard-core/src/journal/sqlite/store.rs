@@ -1,0 +1,149 @@
+//! What is kept where in a plan file.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::SqliteStore;
+use super::open::{BUSY, beside};
+use crate::journal::{
+    Activity, Controls, Entry, PhaseRecord, PlanState, Presence, Store, StoreError,
+};
+use crate::plan::Plan;
+
+impl Store for SqliteStore {
+    fn plan(&self) -> Result<Plan, StoreError> {
+        let problem =
+            |problem: &str| StoreError::Plan { path: self.shown(), problem: problem.to_owned() };
+        let plan: Plan = self.get("document", "plan")?.ok_or_else(|| problem("there is none"))?;
+        if !plan.hash_is_right() {
+            return Err(problem("its hash does not fit: it was changed by hand"));
+        }
+        Ok(plan)
+    }
+
+    /// Beside the plan file, with `.work` at the end of its name.
+    fn work_directory(&self) -> PathBuf {
+        beside(&self.path, ".work")
+    }
+
+    fn state(&self) -> Result<PlanState, StoreError> {
+        Ok(self.get("document", "state")?.unwrap_or(PlanState::Planned))
+    }
+
+    fn set_state(&self, state: &PlanState) -> Result<(), StoreError> {
+        self.set("document", "state", Some(state))
+    }
+
+    fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, StoreError> {
+        self.all("phase")
+    }
+
+    fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), StoreError> {
+        self.set("phase", name, Some(record))
+    }
+
+    fn fact(&self, key: &str) -> Result<Option<Value>, StoreError> {
+        self.get("fact", key)
+    }
+
+    fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), StoreError> {
+        self.set("fact", key, value)
+    }
+
+    fn facts(&self) -> Result<BTreeMap<String, Value>, StoreError> {
+        self.all("fact")
+    }
+
+    fn controls(&self) -> Result<Controls, StoreError> {
+        Ok(self.get("document", "controls")?.unwrap_or_default())
+    }
+
+    fn update_controls(
+        &self,
+        change: &mut dyn FnMut(&mut Controls),
+    ) -> Result<Controls, StoreError> {
+        self.write(|transaction| {
+            let mut controls =
+                self.get_in(transaction, "document", "controls")?.unwrap_or_default();
+            change(&mut controls);
+            self.put(transaction, "document", "controls", &controls)?;
+            Ok(controls)
+        })
+    }
+
+    fn activity(&self) -> Result<Option<Activity>, StoreError> {
+        self.get("document", "activity")
+    }
+
+    fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError> {
+        self.set("document", "activity", activity)
+    }
+
+    fn claim(&self, executor: &Presence) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            let last = self.refuse_below(transaction, executor.token)?;
+            let is_other =
+                |last: &Presence| last.token == executor.token && last.session != executor.session;
+            if let Some(by) = last.filter(is_other) {
+                return Err(StoreError::Overtaken { path: self.shown(), by: Box::new(by) });
+            }
+            self.put(transaction, "document", "executor", executor)
+        })?;
+        self.token.store(executor.token, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn presence(&self) -> Result<Option<Presence>, StoreError> {
+        self.get("document", "executor")
+    }
+
+    fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError> {
+        let token = self.token.load(Ordering::SeqCst);
+        let connection = self.lock();
+        let wait = |time| connection.busy_timeout(time).map_err(|source| self.failed(source));
+        if !leaves {
+            // The next is soon; meanwhile the executor wants the connection.
+            wait(Duration::ZERO)?;
+        }
+        let written = self.write_in(&connection, |transaction| {
+            let own: Option<Presence> = self.get_in(transaction, "document", "executor")?;
+            let Some(mut own) = own.filter(|own| own.token == token) else { return Ok(()) };
+            own.heartbeat = at;
+            own.left = leaves.then_some(at);
+            self.put(transaction, "document", "executor", &own)
+        });
+        wait(BUSY)?;
+        written
+    }
+
+    fn append(&self, entry: &Entry) -> Result<u64, StoreError> {
+        let json = self.written("log", entry)?;
+        let number = self.write(|transaction| {
+            transaction
+                .prepare_cached("insert into log (json) values (?1)")
+                .and_then(|mut statement| statement.insert([json]))
+                .map_err(|source| self.failed(source))
+        })?;
+        Ok(u64::try_from(number).unwrap_or_default())
+    }
+
+    fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError> {
+        let after = i64::try_from(number).unwrap_or(i64::MAX);
+        let rows: Vec<(i64, String)> = self.run(|connection| {
+            let sql = "select number, json from log where number > ?1 order by number";
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map([after], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        })?;
+        rows.into_iter()
+            .map(|(number, json)| {
+                Ok((u64::try_from(number).unwrap_or_default(), self.read("log", &json)?))
+            })
+            .collect()
+    }
+}
