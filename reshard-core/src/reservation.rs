@@ -11,7 +11,7 @@ use crate::plan::PlanUuid;
 /// Where the reservations are in ZooKeeper.
 const RESERVATIONS: &str = "/manta_reshard";
 /// Where those of shards' names are.
-const NAMES: &str = "/manta_reshard/shards";
+pub(crate) const NAMES: &str = "/manta_reshard/shards";
 
 /// Something that only one plan at a time may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,24 @@ impl Reservation<'_> {
         }
     }
 
+    /// Takes it over from an executor of the same plan; `None` if the plan does not have it.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError`]
+    pub async fn keep(
+        self,
+        deployment: &Deployment,
+        plan: PlanUuid,
+        now: Timestamp,
+    ) -> Result<Option<HeldLock>, LockError> {
+        let owner = owner_of(self.lock(deployment)?.state().await?);
+        if owner.is_none_or(|owner| owner != plan.to_string()) {
+            return Ok(None);
+        }
+        self.take(deployment, plan, now).await.map(Some)
+    }
+
     /// Gives it back, if the plan has it.
     ///
     /// # Errors
@@ -64,11 +82,10 @@ impl Reservation<'_> {
         plan: PlanUuid,
         now: Timestamp,
     ) -> Result<(), LockError> {
-        let owner = owner_of(self.lock(deployment)?.state().await?);
-        if owner.is_some_and(|owner| owner == plan.to_string()) {
-            self.take(deployment, plan, now).await?.release().await?;
+        match self.keep(deployment, plan, now).await? {
+            Some(held) => held.release().await,
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ mod measure;
 mod peers;
 mod place;
 mod plan;
+mod plans;
 mod ring;
 mod rows;
 mod run;
@@ -57,6 +58,7 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Measure(measure::MeasureArgs),
     Plan(plan::PlanArgs),
+    Plans(plans::PlansArgs),
     Run(run::RunArgs),
     /// Go on with a plan that was paused, held or interrupted
     Resume(run::RunArgs),
@@ -145,6 +147,7 @@ impl Command {
                 Self::Lab(args) => return args.run(out).await,
                 Self::Doctor(args) => return args.run(out).await,
                 Self::Init(args) => args.run(out).await,
+                Self::Plans(args) => args.run(out).await,
                 Self::Measure(args) => args.run(out).await,
                 Self::Dumps(args) => args.run(out).await,
                 Self::Completions(args) => args.run(out),

@@ -152,6 +152,8 @@ fn a_ring_is_packed_with_a_stamp() {
     let stamp: serde_json::Value = serde_json::from_slice(&fs::read(stamp).unwrap()).unwrap();
     assert_eq!(stamp["image_uuid"], packed["image"]);
     let image = "f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d";
+    let again = sealed.reshard("ring pack ring ring.tgz -o json").json();
+    assert_eq!(again, packed, "the same ring in the same file is the same image");
     let named = sealed.reshard(&format!("ring pack ring named.tgz --image {image}")).quiet();
     assert!(named.starts_with(&format!("image {image}\nsha1  ")), "{named}");
     let bare = sealed.reshard("ring pack ring bare.tgz --no-stamp -o json").json();

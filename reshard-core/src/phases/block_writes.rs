@@ -9,10 +9,14 @@
 
 use async_trait::async_trait;
 
-use super::router_work::{Rings, put_back, put_in_place};
+use super::router_work::{Rings, keep_reserved, put_back, put_in_place};
+use super::unneeded::base_is_named;
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
 use crate::routers::Flip;
+
+/// The fact that tells whether any router may have been touched: `false` while it is looked whether it may be.
+const TOUCHED: &str = "routers-touched";
 
 /// Refuses writes to the moving vnodes.
 pub struct BlockWrites;
@@ -45,6 +49,12 @@ impl Phase for BlockWrites {
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         let rings = Rings::of(context)?;
+        if context.fact::<bool>(TOUCHED)?.is_none() {
+            context.remember(TOUCHED, &false)?;
+        }
+        keep_reserved(context).await?;
+        base_is_named(context, &rings).await?;
+        context.remember(TOUCHED, &true)?;
         let flip = Flip::forth(rings.read_only, vec![rings.base], rings.base, Vec::new());
         let what = format!("put the read-only ring {} in place", rings.read_only);
         put_in_place(context, &what, &rings, &flip).await.map(drop)
@@ -52,8 +62,11 @@ impl Phase for BlockWrites {
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
         let Some(rings) = Rings::if_built(context)? else { return Ok(Undone::Completely) };
-        let put_back = put_back(context, &rings, rings.base);
-        context.act("put the original rings back", put_back).await?;
+        if context.fact(TOUCHED)? != Some(false) {
+            let put_back = put_back(context, &rings, rings.base);
+            context.act("put the original rings back", put_back).await?;
+        }
+        context.forget(TOUCHED)?;
         Ok(Undone::Completely)
     }
 }

@@ -13,6 +13,7 @@ use sapi_client::ImageUuid;
 
 use super::reserve_ring::Base;
 use super::router_work::{RINGS, Rings, keep_reserved};
+use super::unneeded::images_unneeded;
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone};
 use crate::rings::{self, NewRingImage, delete_ring_image, ensure_ring_image};
@@ -100,6 +101,7 @@ impl Phase for BuildRings {
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
         let imgapi = rings::ring_imgapi(context.deployment()).await?;
         let plan = context.plan().uuid;
+        images_unneeded(context, &images(context)?).await?;
         for image in images(context)? {
             let delete = async { Ok(delete_ring_image(&imgapi, image, plan).await?) };
             context.act(format!("delete the image {image} if it is there"), delete).await?;

@@ -10,7 +10,8 @@
 //! * Undo: none: what is deleted is gone. It is after the point of no return.
 //! * Pause: between two batches.
 //!
-//! A row is deleted only if its owner has the same or a newer one, or certainly had this one: see [`crate::rows`].
+//! A row is deleted only if its owner has the same or a newer one, or certainly had this one: see [`crate::rows`]. And nothing
+//! is deleted where the ring that SAPI names by now has the row's vnode: see [`crate::serving`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use manatee_client::ShardName;
 
 use super::drain::SPLIT_POINT;
 use super::sweep::Sweeper;
+use super::unneeded::{OwnersWatch, tables_unneeded};
 use super::verify_routing::COPIES_END;
 use crate::executor::Context;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
@@ -68,9 +70,12 @@ impl Phase for DeleteGhosts {
         }
         let keepers = Keepers::new(&split, points, databases).await;
         let keepers = keepers.or_trouble("the databases cannot be compared")?;
+        let owners = &OwnersWatch::default();
         for holder in split.shards() {
             for table in &tables_of(&keepers, holder).await?.sharded {
-                Sweeper { context, split: &split, keepers: &keepers, holder, table }.run().await?;
+                Sweeper { context, split: &split, keepers: &keepers, holder, table, owners }
+                    .run()
+                    .await?;
             }
         }
         drop_copies(context, &split, &keepers).await?;
@@ -127,7 +132,11 @@ async fn drop_copies(
     keepers: &Keepers<'_>,
 ) -> Result<(), Trouble> {
     let listed = copies_to_drop(&context.plan().request, &context.plan().inventory);
-    for shard in split.shards().iter().skip(1) {
+    let targets = split.shards().get(1..).unwrap_or_default();
+    if !listed.is_empty() {
+        tables_unneeded(context, targets).await?;
+    }
+    for shard in targets {
         for table in &listed {
             let what = format!("drop the copy of {} at {shard}", table.name);
             let database = keepers.database(shard, shard).or_trouble(&what)?;

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use manatee_client::{Frozen, Unfrozen};
 
 use super::source::{UNFROZEN, source};
+use super::unneeded::new_shards_gone;
 use crate::executor::Context;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::shards::{freeze_for_plan, unfreeze_for_plan};
@@ -55,6 +56,7 @@ impl Phase for FreezeSource {
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
         let (shard, plan) = (source(context), context.plan().uuid);
+        new_shards_gone(context, &format!("the shard {} stays frozen", shard.name())).await?;
         let what = format!("lift the plan's freeze of the shard {}", shard.name());
         let unfrozen = context
             .act(what, async {

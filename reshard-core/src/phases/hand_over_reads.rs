@@ -11,7 +11,7 @@
 
 use async_trait::async_trait;
 
-use super::router_work::{Rings, put_back, put_in_place};
+use super::router_work::{Rings, keep_reserved, put_back, put_in_place};
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
 use crate::routers::Flip;
@@ -46,6 +46,7 @@ impl Phase for HandOverReads {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        keep_reserved(context).await?;
         let rings = Rings::of(context)?;
         let shards = context.plan().target_names();
         // Whoever has the original ring took writes after the new shards had left the source: they would be lost.

@@ -10,7 +10,7 @@
 
 use async_trait::async_trait;
 
-use super::router_work::{Rings, put_in_place, too_late};
+use super::router_work::{Rings, put_in_place, reserve_again, too_late};
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
 use crate::routers::{Flip, Flipped, Router};
@@ -44,6 +44,7 @@ impl Phase for InstallRing {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        reserve_again(context).await?;
         let rings = Rings::of(context)?;
         // The original ring has no business being there, but to leave it would be worse.
         let from = vec![rings.handover, rings.base];

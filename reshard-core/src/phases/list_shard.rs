@@ -13,6 +13,7 @@ use super::reserve_ring::Base;
 use super::router_work::{
     Rings, find_routers, in_each, keep_reserved, newly_listed, where_running,
 };
+use super::unneeded::new_shards_unused;
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
 use crate::rings;
@@ -71,10 +72,10 @@ impl Phase for ListShard {
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
         let shards = &newly_listed(context)?;
+        let names = shards.join(", ");
+        new_shards_unused(context, &format!("{names} stays in INDEX_MORAY_SHARDS")).await?;
         let unlist = async { Ok(rings::unlist_shards(context.deployment(), shards).await?) };
-        context
-            .act(format!("take {} out of INDEX_MORAY_SHARDS", shards.join(", ")), unlist)
-            .await?;
+        context.act(format!("take {names} out of INDEX_MORAY_SHARDS"), unlist).await?;
         let Some(rings) = &Rings::if_built(context)? else { return Ok(Undone::Completely) };
         let what = "have every electric-moray's configuration written without them";
         let elsewhere = "its configuration is left as it is";

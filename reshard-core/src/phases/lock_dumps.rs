@@ -14,6 +14,7 @@ use manatee_client::{DumpLock, DumpLockState, Peer};
 
 use super::new_zones::{Kind, wanted};
 use super::source::source_state;
+use super::unneeded::new_shards_gone;
 use crate::deployment::ZonePlace;
 use crate::dumps::running_dumps;
 use crate::executor::{Context, Seen, Waiting};
@@ -71,6 +72,7 @@ impl Phase for LockDumps {
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+        new_shards_gone(context, "dumps stay locked out").await?;
         release(context).await?;
         context.forget(LOCKED_SINCE)?;
         context.forget(UNLOCKED)?;

@@ -33,6 +33,7 @@ mod tidy_metadata;
 mod together;
 mod unfreeze;
 mod unlock_dumps;
+mod unneeded;
 mod verify_routing;
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sapi_client::{InstanceUuid, JobUuid};
 
 use super::together::together;
+use super::unneeded::zones_unneeded;
 use crate::deployment::ZonePlace;
 use crate::executor::{Context, Seen, Waiting};
 use crate::morays::moray_metadata;
@@ -140,6 +141,7 @@ async fn bring_up_one(context: &Context, wanted: Wanted<'_>) -> Result<MadeZone,
         if !context.fact(&failed_key(uuid))?.unwrap_or(false) {
             return Err(spent(context, &order, None).await?);
         }
+        zones_unneeded(context, &[wanted]).await?;
         destroy(context, &order).await?;
         attempt += 1;
         context.remember(&wanted.attempts_key(round), &attempt)?;
@@ -268,8 +270,9 @@ async fn destroy(context: &Context, order: &ZoneOrder) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Destroys whatever was made of these zones, all at the same time.
+/// Destroys whatever was made of these zones, all at the same time, unless something still needs one of them.
 pub(super) async fn take_down(context: &Context, wanted: &[Wanted<'_>]) -> Result<(), Trouble> {
+    zones_unneeded(context, wanted).await?;
     together(wanted.iter().map(|one| take_down_one(context, *one))).await?;
     Ok(())
 }

@@ -15,6 +15,7 @@ use sapi_client::InstanceUuid;
 
 use super::new_zones::{Kind, bring_up, take_down, wanted};
 use super::source::{shard, source, source_state};
+use super::unneeded::zones_unneeded;
 use crate::executor::{Context, Seen, Waiting};
 use crate::peers::{ChainError, tail_of};
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
@@ -82,6 +83,8 @@ impl Phase for ProvisionPeers {
                     .to_owned(),
         };
         context.wait(waiting, LEAVE, || left(context, &zones)).await?;
+        // The chain may have taken its time.
+        zones_unneeded(context, &peers).await?;
         for target in &context.plan().targets {
             remove_shard(context, target, &zones).await?;
         }

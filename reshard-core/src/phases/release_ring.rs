@@ -11,7 +11,8 @@ use async_trait::async_trait;
 
 use super::reserve_names::release_names;
 use super::reserve_ring::give_back;
-use super::router_work::{Rings, find_routers, in_each, keep_reserved, too_late};
+use super::router_work::{Rings, find_routers, in_each, reserve_again, too_late};
+use super::unneeded::images_unneeded;
 use crate::executor::Context;
 use crate::phase::{About, Phase, Trouble, Undone};
 use crate::reservation::Reservation;
@@ -40,8 +41,9 @@ impl Phase for ReleaseRing {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
-        keep_reserved(context).await?;
+        reserve_again(context).await?;
         let rings = Rings::of(context)?;
+        images_unneeded(context, &[rings.read_only, rings.handover]).await?;
         let (plan, deployment) = (context.plan().uuid, context.deployment());
         let routers = find_routers(context).await?;
         let command = rings.command(context)?;

@@ -9,6 +9,7 @@
 use async_trait::async_trait;
 
 use super::reserve_ring::give_back;
+use super::unneeded::new_shards_gone;
 use crate::executor::Context;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::reservation::Reservation;
@@ -51,6 +52,7 @@ impl Phase for ReserveNames {
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+        new_shards_gone(context, "the names of the new shards stay reserved").await?;
         release_names(context).await?;
         Ok(Undone::Completely)
     }

@@ -17,6 +17,7 @@ use sapi_client::ImageUuid;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::unneeded::new_shards_unused;
 use crate::executor::{Context, Seen, Waiting};
 use crate::inventory::{RingFacts, read_ring};
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
@@ -47,9 +48,13 @@ pub(super) struct Base {
 impl Base {
     /// What was decided when the ring was reserved.
     pub(super) fn of(context: &Context) -> Result<Self, Trouble> {
-        context.fact(BASE)?.ok_or_else(|| {
+        Self::if_reserved(context)?.ok_or_else(|| {
             Trouble::hold("the ring is not reserved", "run the phase reserve-ring before this one")
         })
+    }
+
+    pub(super) fn if_reserved(context: &Context) -> Result<Option<Self>, Trouble> {
+        context.fact(BASE)
     }
 }
 
@@ -85,6 +90,7 @@ impl Phase for ReserveRing {
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+        new_shards_unused(context, "the ring stays reserved").await?;
         let release = give_back(context, Reservation::Ring);
         context.act("give the lock on the ring back", release).await?;
         context.forget(BASE)?;

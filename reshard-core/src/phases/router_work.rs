@@ -8,6 +8,7 @@ use sapi_client::manta::ShardList;
 use serde::{Deserialize, Serialize};
 
 use super::reserve_ring::Base;
+use super::unneeded::may_go_back;
 use crate::deployment::Deployment;
 use crate::executor::Context;
 use crate::journal::Progress;
@@ -86,8 +87,23 @@ impl Rings {
     }
 }
 
-/// Takes the ring's lock if an executor before this one had it.
+/// Takes the ring's lock over from the executor before this one. Holds if the plan does not have it any more: then nobody
+/// knows what became of the ring meanwhile.
 pub(super) async fn keep_reserved(context: &Context) -> Result<(), Trouble> {
+    let (plan, now) = (context.plan().uuid, context.now());
+    let kept = Reservation::Ring.keep(context.deployment(), plan, now).await;
+    if kept.map_err(RingError::from)?.is_some() {
+        return Ok(());
+    }
+    Err(Trouble::hold(
+        "the ring is not reserved for this plan any more: it was given back, and may be another one by now",
+        "if this plan has gone on with another copy of its file, use that one (`reshard plans` tells its host); else `reshard \
+         abort`, and make a new plan from the ring as it is now",
+    ))
+}
+
+/// Takes the ring's lock, for a plan that can only go on: it has it still, or has just given it back.
+pub(super) async fn reserve_again(context: &Context) -> Result<(), Trouble> {
     let (plan, now) = (context.plan().uuid, context.now());
     Reservation::Ring.take(context.deployment(), plan, now).await.map_err(RingError::from)?;
     Ok(())
@@ -149,7 +165,6 @@ pub(super) async fn put_in_place(
     rings: &Rings,
     flip: &Flip,
 ) -> Result<Vec<(Router, Vec<Flipped>)>, Trouble> {
-    keep_reserved(context).await?;
     let routers = find_routers(context).await?;
     context.act(what, flip_all(context, what, &routers, rings, flip)).await
 }
@@ -243,13 +258,14 @@ impl Flipping<'_> {
     }
 }
 
-/// Puts a ring back everywhere in place of those that the plan put there after it, also in instances that do not run. Returns
-/// the zones in which it was done: all that run.
+/// Puts a ring back everywhere in place of those that the plan put there after it, also in instances that do not run, unless
+/// the new one is in use. Returns the zones in which it was done: all that run.
 pub(super) async fn put_back(
     context: &Context,
     rings: &Rings,
     want: ImageUuid,
 ) -> Result<Vec<Router>, Trouble> {
+    may_go_back(context, rings).await?;
     let mut from = vec![rings.read_only, rings.handover];
     from.retain(|image| *image != want);
     let is_original = want == rings.base;

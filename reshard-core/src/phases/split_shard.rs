@@ -21,6 +21,7 @@ use super::drain::SPLIT_POINT;
 use super::new_zones::{Kind, wanted};
 use super::source::{frozen_tail, shard, takes_writes};
 use super::together::together;
+use super::unneeded::new_shards_unused;
 use crate::deployment::AnyTransport;
 use crate::executor::{Context, Seen, Waiting};
 use crate::morays::moray_answers;
@@ -118,7 +119,12 @@ impl Phase for SplitShard {
         let Some(shards) = context.fact::<Vec<NewShard>>(&key)? else {
             return Ok(Undone::Completely);
         };
-        // No router leads to the new shards, so a sitter that cannot be stopped does no harm; but writes wait for this.
+        // Writes wait for this, and a sitter that runs on does no harm: where it cannot be seen that no router leads to the new
+        // shards, none is stopped.
+        if let Err(trouble) = new_shards_unused(context, "no sitter is stopped").await {
+            context.note(trouble.with_causes())?;
+            return Ok(Undone::BackTo("provision-peers"));
+        }
         let stopped = together(peers_of(&shards).map(async |(_, peer)| {
             let zone = peer.place.zone;
             let stopping = stop_sitter(context.deployment(), &peer.place);
@@ -138,6 +144,12 @@ impl Phase for SplitShard {
 /// The fact with the new shards.
 fn key(context: &Context) -> Result<String, Trouble> {
     Ok(format!("new-shards/{}", context.round()?))
+}
+
+/// The first states of the new shards, as far as the phase has written them or is about to.
+pub(super) fn written(context: &Context) -> Result<Vec<(ShardName, ClusterState)>, Trouble> {
+    let shards = context.fact::<Vec<NewShard>>(&key(context)?)?.unwrap_or_default();
+    Ok(shards.into_iter().map(|new| (new.name, new.state)).collect())
 }
 
 /// All peers of the new shards, and whether they are primaries there.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use manatee_client::ShardName;
 use serde::{Deserialize, Serialize};
 
+use super::unneeded::OwnersWatch;
 use crate::executor::{Context, Seen, Waiting};
 use crate::journal::Progress;
 use crate::phase::{MayPass, OrTrouble, Trouble};
@@ -18,6 +19,8 @@ use crate::rows::{
 const GHOSTS: &str = "ghosts";
 /// How often the sync's lag is looked at.
 const LAG_INTERVAL: Duration = Duration::from_secs(1);
+/// How often it is looked who owns the rows, which a new ring changes.
+const OWNERS_INTERVAL: Duration = Duration::from_secs(10);
 /// How often a table is swept before the plan holds because rows come back.
 const SWEEPS: u32 = 5;
 
@@ -42,6 +45,7 @@ pub(super) struct Sweeper<'a> {
     pub(super) keepers: &'a Keepers<'a>,
     pub(super) holder: &'a ShardName,
     pub(super) table: &'a Table,
+    pub(super) owners: &'a OwnersWatch,
 }
 
 impl Sweeper<'_> {
@@ -72,6 +76,7 @@ impl Sweeper<'_> {
         let sweep = GhostSweep::begin(self.keepers, self.holder, self.table, swept.page).await;
         let mut sweep = sweep.or_trouble(self.failing())?;
         let mut looked_at_lag = None;
+        let mut looked_at_owners = None;
         while let Some(ghosts) = sweep.next().await.or_trouble(self.failing())? {
             let mut ghosts: &[Ghost] = &ghosts;
             while !ghosts.is_empty() {
@@ -81,6 +86,10 @@ impl Sweeper<'_> {
                 if looked_at_lag.is_none_or(|then| now.saturating_sub(then) >= LAG_INTERVAL) {
                     self.wait_for_sync(knobs.wait_seconds).await?;
                     looked_at_lag = Some(now);
+                }
+                if looked_at_owners.is_none_or(|then| now.saturating_sub(then) >= OWNERS_INTERVAL) {
+                    self.owners.check(context, self.split).await?;
+                    looked_at_owners = Some(now);
                 }
                 let size = usize::try_from(knobs.delete_batch.max(1)).unwrap_or(usize::MAX);
                 let (batch, rest) = ghosts.split_at(size.min(ghosts.len()));

@@ -1,6 +1,6 @@
 //! Rings as directories and files of one's own, for those who go by hand.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use fash::{Ring, RingReader, Stamp, UnpackOptions, unpack};
 use jiff::Timestamp;
@@ -86,16 +86,20 @@ fn difference(facts: &RingFacts, source: &ShardName, ring: &Ring) -> Option<Stri
     (!known.eq(there)).then(|| format!("{source} has other vnodes in it"))
 }
 
+/// Where the names of images come from whose files have no stamp.
+const UNSTAMPED: Uuid = Uuid::from_u128(0x6d61_6e74_612d_4861_b368_2d72_696e_6773);
+
 /// A file with a ring's image, which was unpacked, audited and read.
 #[derive(Clone, Debug)]
 pub struct RingFile {
     /// The file.
-    pub path: PathBuf,
+    pub file: LocalFile,
     /// The ring in it.
     pub ring: Ring,
     /// Its stamp.
     pub stamp: Option<Stamp>,
-    /// What its image is called: as the stamp says, for routers tell by the stamp which image they have; or something new.
+    /// What its image is called: as the stamp says, for routers tell by the stamp which image they have; or as the file's SHA-1
+    /// says, so that the same file is the same image.
     pub image: ImageUuid,
 }
 
@@ -108,17 +112,19 @@ impl RingFile {
     pub async fn read(path: &Path) -> Result<Self, RingError> {
         let unusable = |source| RingError::File { path: path.to_owned(), source };
         let work = tempfile::tempdir().map_err(unusable)?;
-        let (file, place) = (path.to_owned(), work.path().join("ring"));
-        let read = move || read_image(&file, &place, None);
+        let file = LocalFile::open(path).await.map_err(unusable)?;
+        let known = (file.sha1().to_string(), file.size());
+        let (from, place) = (path.to_owned(), work.path().join("ring"));
+        let read = move || read_image(&from, &place, Some(known));
         let (ring, stamp) = tokio::task::spawn_blocking(read).await??;
         let image = match &stamp {
-            None => Uuid::new_v4().into(),
+            None => Uuid::new_v5(&UNSTAMPED, file.sha1().as_str().as_bytes()).into(),
             Some(stamp) => stamp.image_uuid.parse().map_err(|_| RingError::BadStamp {
                 path: path.to_owned(),
                 names: stamp.image_uuid.clone(),
             })?,
         };
-        Ok(Self { path: path.to_owned(), ring, stamp, image })
+        Ok(Self { file, ring, stamp, image })
     }
 
     /// Imports it as a ring's image and activates it, wherever an earlier try ended. SAPI does not name it by that.
@@ -132,13 +138,28 @@ impl RingFile {
         owner: AccountUuid,
         now: Timestamp,
     ) -> Result<Image, RingError> {
-        // As the stamp has it, so that trying again is the same.
-        let date = self.stamp.as_ref().and_then(|stamp| stamp.date.parse().ok()).unwrap_or(now);
-        let version = date.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let version = self.version(imgapi, now).await?;
         let manifest = NewImage::ring(self.image, owner, &version)?;
-        let unreadable = |source| RingError::File { path: self.path.clone(), source };
-        let file = LocalFile::open(&self.path).await.map_err(unreadable)?;
-        Ok(imgapi.import_image(&manifest, &file, ImportOptions::default()).await?)
+        Ok(imgapi.import_image(&manifest, &self.file, ImportOptions::default()).await?)
+    }
+
+    /// The version as the stamp has it or as an earlier try made it, so that trying again is the same.
+    async fn version(
+        &self,
+        imgapi: &Imgapi<AnyTransport>,
+        now: Timestamp,
+    ) -> Result<String, RingError> {
+        let of = |date: Timestamp| date.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let stamped = self.stamp.as_ref().and_then(|stamp| stamp.date.parse().ok());
+        if let Some(date) = stamped {
+            return Ok(of(date));
+        }
+        match imgapi.get_image(self.image).await {
+            Ok(Image { version: Some(version), .. }) => Ok(version),
+            Ok(_) => Ok(of(now)),
+            Err(error) if error.is_not_found() => Ok(of(now)),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -206,7 +227,14 @@ mod tests {
         };
         let read = RingFile::read(&packed("stamped", Some(&stamp))).await.unwrap();
         assert_eq!((read.ring, read.image.to_string()), (ring(), stamp.image_uuid));
-        assert_eq!(RingFile::read(&packed("bare", None)).await.unwrap().stamp, None);
+        let bare = packed("bare", None);
+        let [once, twice] =
+            [RingFile::read(&bare).await.unwrap(), RingFile::read(&bare).await.unwrap()];
+        assert_eq!(
+            (once.stamp, once.image),
+            (None, twice.image),
+            "the same file is the same image"
+        );
         stamp.image_uuid = "none".to_owned();
         let error = RingFile::read(&packed("wrong", Some(&stamp))).await.unwrap_err();
         assert!(matches!(error, RingError::BadStamp { .. }), "{error}");

@@ -1,5 +1,6 @@
 //! Which shard keeps which rows after a split.
 
+use fash::Vnode;
 use manatee_client::ShardName;
 
 use super::RowsError;
@@ -91,15 +92,19 @@ impl Split {
 
     /// The position in [`Split::shards`] of the shard that keeps a row: the one at which the routers look for its key.
     pub fn keeper(&self, table: &str, key: &str) -> usize {
-        let vnode = self.hash.vnode_of_key(table, key).ok();
-        let index = vnode.and_then(|vnode| usize::try_from(vnode.number()).ok());
+        self.hash.vnode_of_key(table, key).map_or(0, |vnode| self.keeper_of(vnode))
+    }
+
+    /// The position in [`Split::shards`] of the shard that keeps the rows of a vnode.
+    pub fn keeper_of(&self, vnode: Vnode) -> usize {
+        let index = usize::try_from(vnode.number()).ok();
         index.and_then(|index| self.keepers.get(index)).map_or(0, |keeper| usize::from(*keeper))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use fash::{Algorithm, Interval, Vnode};
+    use fash::{Algorithm, Interval};
     use proptest::prelude::*;
 
     use super::*;

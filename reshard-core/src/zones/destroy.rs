@@ -1,6 +1,5 @@
 //! Destroying a zone of a plan.
 
-use super::order::PLAN_TAG;
 use super::sight::find;
 use super::{ZoneError, ZoneOrder, ZoneSight, order};
 use crate::deployment::Deployment;
@@ -21,7 +20,7 @@ pub enum Destroyed {
 ///
 /// # Errors
 ///
-/// [`ZoneError::NotOurs`] if it lacks the plan's tag; [`ZoneError`].
+/// [`ZoneError::NotOurs`] if SAPI's instance lacks the plan's tag, as after it was handed over; [`ZoneError`].
 pub async fn destroy(deployment: &Deployment, of: &ZoneOrder) -> Result<Destroyed, ZoneError> {
     let zone = of.uuid;
     let found = find(deployment, &of.datacenter, zone).await?;
@@ -29,9 +28,9 @@ pub async fn destroy(deployment: &Deployment, of: &ZoneOrder) -> Result<Destroye
     if sight == ZoneSight::Absent {
         return Ok(Destroyed::Already);
     }
-    let (plan, tag) = (of.plan.to_string(), found.tag(PLAN_TAG));
-    if tag.as_ref() != Some(&plan) {
-        return Err(ZoneError::NotOurs { zone, plan, found: tag });
+    let (plan, owner) = (of.plan.to_string(), found.plan());
+    if owner != Some(plan.as_str()) {
+        return Err(ZoneError::NotOurs { zone, plan, found: owner.map(str::to_owned) });
     }
     if matches!(sight, ZoneSight::InstanceOnly | ZoneSight::ZoneOnly) {
         order(deployment, of).await?;

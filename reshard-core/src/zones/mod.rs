@@ -10,7 +10,7 @@ mod template;
 
 pub use self::destroy::{Destroyed, destroy};
 pub use self::order::{PLAN_TAG, ZoneOrder, order};
-pub use self::sight::{ZoneSight, look};
+pub use self::sight::{ZoneSight, look, plan_of};
 pub use self::template::{TemplateError, shard_metadata};
 
 use sapi_client::{InstanceUuid, JobUuid};
@@ -50,9 +50,10 @@ pub enum ZoneError {
         /// Why not.
         source: DeploymentError,
     },
-    /// The zone does not have the plan's tag.
+    /// The zone does not have the plan's tag, or no longer: then it was handed over, and is nobody's to destroy.
     #[error(
-        "the zone {zone} is not of plan {plan}: its tag {PLAN_TAG} is {found:?}; it is not touched"
+        "the zone {zone} is not, or no longer, of plan {plan}: SAPI has {} as its tag {PLAN_TAG}; it is not touched",
+        found.as_deref().unwrap_or("nothing")
     )]
     NotOurs {
         /// The zone.

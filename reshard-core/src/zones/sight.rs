@@ -3,8 +3,9 @@
 use sapi_client::sapi::Instance;
 use sapi_client::vmapi::{Vm, VmState};
 use sapi_client::{Error, InstanceUuid};
+use serde_json::Value;
 
-use super::ZoneError;
+use super::{PLAN_TAG, ZoneError};
 use crate::deployment::Deployment;
 
 /// What SAPI and VMAPI know of a zone.
@@ -88,11 +89,52 @@ impl Found {
         }
     }
 
-    /// The value of a tag, as SAPI or else VMAPI has it.
-    pub(super) fn tag(&self, name: &str) -> Option<String> {
-        let params = self.instance.as_ref().and_then(|instance| instance.params.as_ref());
-        let in_sapi = params.and_then(|params| params.get("tags")).and_then(|tags| tags.get(name));
-        let in_vmapi = self.vm.as_ref().and_then(|vm| vm.tags.get(name));
-        in_sapi.or(in_vmapi).and_then(|value| value.as_str()).map(str::to_owned)
+    /// The plan that the zone belongs to. SAPI's tag tells: `tidy-metadata` takes it off when the zone is handed over, and VMAPI
+    /// keeps its copy for good. VMAPI's counts only where SAPI has no instance, and so nothing was handed over.
+    pub(super) fn plan(&self) -> Option<&str> {
+        match (&self.instance, &self.vm) {
+            (Some(instance), _) => plan_of(instance),
+            (None, Some(vm)) => vm.tags.get(PLAN_TAG).and_then(Value::as_str),
+            (None, None) => None,
+        }
+    }
+}
+
+/// The plan whose tag an instance has in SAPI.
+pub fn plan_of(instance: &Instance) -> Option<&str> {
+    instance.params.as_ref()?.get("tags")?.get(PLAN_TAG)?.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ZONE: &str = "8a1d0b7e-7b1f-4b6e-9a41-6f3d7f0e2b55";
+
+    fn found(in_sapi: Option<Value>, in_vmapi: Option<Value>) -> Found {
+        let service = "3d0e5c1a-7b1f-4b6e-9a41-6f3d7f0e2b55";
+        let instance = in_sapi.map(|tags| {
+            let instance = json!({"uuid": ZONE, "service_uuid": service, "params": {"tags": tags}});
+            serde_json::from_value(instance).unwrap()
+        });
+        let vm = in_vmapi.map(|tags| {
+            serde_json::from_value(json!({"uuid": ZONE, "state": "running", "tags": tags})).unwrap()
+        });
+        Found { instance, vm }
+    }
+
+    #[test]
+    fn what_was_handed_over_belongs_to_no_plan_whatever_vmapi_remembers() {
+        let (tagged, bare) = (json!({PLAN_TAG: "p"}), json!({"manta_role": "postgres"}));
+        let plan = |in_sapi: Option<&Value>, in_vmapi: Option<&Value>| {
+            found(in_sapi.cloned(), in_vmapi.cloned()).plan().map(str::to_owned)
+        };
+        assert_eq!(plan(Some(&tagged), Some(&tagged)).as_deref(), Some("p"));
+        assert_eq!(plan(Some(&bare), Some(&tagged)), None, "tidy took it off");
+        assert_eq!(plan(None, Some(&tagged)).as_deref(), Some("p"), "half made");
+        assert_eq!(plan(Some(&tagged), None).as_deref(), Some("p"), "half made");
+        assert_eq!(plan(None, Some(&bare)), None);
     }
 }

@@ -32,7 +32,7 @@ impl RingCommand {
             Self::Step(step) => return by_hand::run(step, out).await,
             Self::Fetch(args) => args.run(out).await,
             Self::Remap(args) => args.run(out),
-            Self::Pack(args) => args.run(out),
+            Self::Pack(args) => args.run(out).await,
             Self::Upload(args) => args.run(out).await,
         };
         done.map(|()| exit::SUCCESS)

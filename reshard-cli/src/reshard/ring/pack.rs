@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use fash::Stamp;
+use fash::{ImageDigest, Stamp};
+use reshard_core::rings::{RingFile, read_directory};
 use reshard_core::{Clock, SystemClock};
 use sapi_client::ImageUuid;
 use serde_json::json;
@@ -19,7 +20,8 @@ use crate::reshard::format::Format;
 /// RFD 103 step 8: pack a LevelDB ring into the image that routers install
 ///
 /// As `fash pack`, with a stamp: routers tell by it which image they have, and `reshard ring upload` imports it under
-/// the UUID in the stamp. The ring is audited first.
+/// the UUID in the stamp. The ring is audited first. A file that has this ring already is left as it is: it is the same image
+/// when it is packed again.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   reshard ring pack ring.new ring.tgz && reshard ring upload ring.tgz")]
@@ -43,7 +45,7 @@ pub(in crate::reshard) struct PackArgs {
 }
 
 impl PackArgs {
-    pub(super) fn run(self, out: &mut Output) -> Result<()> {
+    pub(super) async fn run(self, out: &mut Output) -> Result<()> {
         let image = self.image.unwrap_or_else(|| Uuid::new_v4().into());
         let stamp = (!self.no_stamp).then(|| Stamp {
             image_uuid: image.to_string(),
@@ -59,10 +61,14 @@ impl PackArgs {
             writeln!(out, "the ring is sound")?;
             return Ok(());
         }
-        let digest =
-            while_working(what, || pack_ring(&self.ring, &self.file, stamp.as_ref(), false));
-        let digest = digest?;
-        let image = stamp.map(|stamp| stamp.image_uuid);
+        let (image, digest) = if let Some(packed) = self.packed_before().await? {
+            let (sha1, size) = (packed.file.sha1().to_string(), packed.file.size());
+            (packed.stamp.map(|stamp| stamp.image_uuid), ImageDigest { sha1, size })
+        } else {
+            let packed =
+                while_working(what, || pack_ring(&self.ring, &self.file, stamp.as_ref(), false));
+            (stamp.map(|stamp| stamp.image_uuid), packed?)
+        };
         if self.output.is_json() {
             let document = json!({ "image": image, "sha1": digest.sha1, "size": digest.size });
             return Ok(out.json(&document)?);
@@ -72,5 +78,18 @@ impl PackArgs {
         }
         writeln!(out, "sha1  {}\nsize  {}", digest.sha1, digest.size)?;
         Ok(())
+    }
+
+    /// The file, if it has this ring already, and such a stamp as is asked for.
+    async fn packed_before(&self) -> Result<Option<RingFile>> {
+        let Ok(there) = RingFile::read(&self.file).await else { return Ok(None) };
+        check_ring(&self.ring)?;
+        let (ring, own_stamp) = read_directory(&self.ring)?;
+        let fits = match (&there.stamp, self.no_stamp) {
+            (stamp, true) => *stamp == own_stamp,
+            (Some(_), false) => self.image.is_none_or(|image| image == there.image),
+            (None, false) => false,
+        };
+        Ok((fits && there.ring == ring).then_some(there))
     }
 }

@@ -36,7 +36,7 @@ async fn an_abort_after_every_phase_leaves_everything_as_it_was() {
 }
 
 /// What somebody can see of a region, but what changes by itself.
-async fn seen(region: &Region) -> BTreeMap<&'static str, Value> {
+pub(super) async fn seen(region: &Region) -> BTreeMap<&'static str, Value> {
     let deployment = region.deployment().await;
     let source = half(region).source;
     let file = region.file("");

@@ -2,6 +2,7 @@
 
 mod aborts;
 mod crashes;
+mod field;
 mod pairs;
 mod splits;
 mod started;

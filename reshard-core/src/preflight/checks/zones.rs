@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::evidence::{ZoneKind, ZoneSeen};
 use super::{Check, Evidence, Findings, Subject, look, names, seen};
-use crate::zones::PLAN_TAG;
+use crate::zones::plan_of;
 
 /// Every instance of the source and of the routers has a running zone, of which both tell the same; and every peer of the
 /// state is one of them.
@@ -134,10 +134,7 @@ pub(super) fn foreign(evidence: &Evidence, subject: &Subject) -> Check {
     let mut findings = Findings::new("zones-of-other-plans");
     for zone in &seen!(findings, look(&evidence.zones)).seen {
         // SAPI's tags count: a plan that is done takes its own off there, and nothing changes VMAPI's copy.
-        let params = zone.instance.params.as_ref();
-        let tags = params.and_then(|params| params.get("tags"));
-        let plan = tags.and_then(|tags| tags.get(PLAN_TAG)).and_then(Value::as_str);
-        if let Some(plan) = plan.filter(|plan| !subject.is_own(Some(plan))) {
+        if let Some(plan) = plan_of(&zone.instance).filter(|plan| !subject.is_own(Some(plan))) {
             findings.fail(
                 format!("{} was created by the plan {plan}", zone.label()),
                 "let that plan end, or abort it; if it is done, take the tag manta_reshard_plan off the instance in SAPI",

@@ -1,0 +1,184 @@
+//! An old copy of a plan's file, after the plan has gone on with another: it destroys nothing that serves, even if nobody
+//! notices that it is old.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use reshard_core::zones::{self, ZoneError, ZoneOrder};
+use reshard_core::{Ended, Executor, Plan, PlanState, SqliteStore, Store, phases};
+use sapi_client::manta::MantaApplication;
+use sapi_client::{Attributes, ImageUuid};
+use serde_json::Value;
+
+use super::super::aborts::seen;
+use super::super::started::{Region, half, small};
+
+/// The plan's file was copied after each of these.
+const COPIED_AFTER: [&str; 7] = [
+    "freeze-source",
+    "lock-dumps",
+    "provision-morays",
+    "build-rings",
+    "recheck",
+    "split-shard",
+    "hand-over-reads",
+];
+
+/// And after each of these once more.
+const RESUMED_AFTER: [&str; 3] = ["reserve-ring", "build-rings", "recheck"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_copies_of_a_plan_that_is_done_destroy_nothing() {
+    let region = Region::start(small(), 50.0).await;
+    let store = region.plan("split.plan", half(&region)).await;
+    let executor = region.executor(&store, phases::rfd103()).await;
+    for phase in phases::rfd103() {
+        if phase.name() == "delete-ghosts" {
+            rows_of_an_owner_stay(&region, &executor).await;
+        }
+        let ended = executor.step(phase.name()).await.unwrap();
+        assert!(matches!(ended, Ended::Paused { .. } | Ended::Done), "{}: {ended:?}", phase.name());
+        if COPIED_AFTER.contains(&phase.name()) {
+            copy(&region, phase.name());
+        }
+        if RESUMED_AFTER.contains(&phase.name()) {
+            copy(&region, &resumed(phase.name()));
+        }
+    }
+    assert_eq!(store.state().unwrap(), PlanState::Done);
+    let plan = store.plan().unwrap();
+    let target = &plan.targets[0];
+    let (before, processes) = (seen(&region).await, processes(&region).await);
+    let ring = before["SAPI's applications"].to_string();
+
+    for name in COPIED_AFTER {
+        let copy = open(&region, name);
+        let ended = region.executor(&copy, phases::rfd103()).await.abort().await.unwrap();
+        let Ended::Held { what, remedy, .. } = ended else {
+            panic!("copied after {name}: {ended:?}")
+        };
+        println!("copied after {name}: {what}. {remedy}");
+        // The cause is the ring that is in use, by its image.
+        let image = what.split([' ', ',']).find(|word| word.len() == 36).unwrap();
+        assert!(ring.contains(&format!("\"HASH_RING_IMAGE\":\"{image}\"")), "{name}: {what}");
+        assert!(remedy.contains("reshard plans"), "{name}: {remedy}");
+    }
+    // Going on is no better than going back: no router is touched.
+    for name in RESUMED_AFTER {
+        let copy = open(&region, &resumed(name));
+        let ended = region.executor(&copy, phases::rfd103()).await.run().await.unwrap();
+        let Ended::Held { what, .. } = ended else { panic!("copied after {name}: {ended:?}") };
+        assert!(what.contains("not reserved for this plan any more"), "{name}: {what}");
+        assert!(!what.contains("REFUSED"), "{name}: {what}");
+    }
+    assert_eq!(self::processes(&region).await, processes, "a router was restarted");
+
+    // The zones are nobody's to destroy, whatever the tags say that VMAPI has of them.
+    let deployment = region.deployment().await;
+    for zone in target.peers.iter().chain(&target.morays) {
+        let order = ZoneOrder {
+            uuid: plan.instance_uuid(&zone.role, 0),
+            service: plan.inventory.services.postgres,
+            role: "postgres",
+            alias: String::new(),
+            datacenter: zone.datacenter.clone(),
+            server: zone.server,
+            image: zone.image,
+            metadata: Attributes::new(),
+            plan: plan.uuid,
+        };
+        let refused = zones::destroy(&deployment, &order).await;
+        assert!(matches!(refused, Err(ZoneError::NotOurs { found: None, .. })), "{refused:?}");
+    }
+    for (what, now) in &seen(&region).await {
+        assert_eq!(now, &before[what], "{what}");
+    }
+    a_ring_without_a_stamp_is_uploaded_once(&region).await;
+    region.end_without_ghosts().await;
+}
+
+/// Somebody puts the ring back after the move: what the plan takes for ghosts are its source's own rows then.
+async fn rows_of_an_owner_stay(region: &Region, executor: &Executor) {
+    let deployment = region.deployment().await;
+    let sapi = deployment.sapi().unwrap();
+    let manta = sapi.find_manta().await.unwrap();
+    let (named, source) = (manta.hash_ring_image().unwrap(), half(region).source);
+    let name = async |image: ImageUuid| {
+        let change = MantaApplication::set_hash_ring_image(image);
+        sapi.change_application(manta.uuid(), change).await.unwrap();
+    };
+    let before = SqliteStore::open(&region.file("split.plan")).unwrap().plan().unwrap();
+    name(before.inventory.ring.image).await;
+    let count = format!("select count(*) from manta where {}", moved(&before));
+    let rows = region.psql(&source, &count).await;
+    assert_ne!(rows, "0");
+    let ended = executor.step("delete-ghosts").await.unwrap();
+    let Ended::Held { what, .. } = ended else { panic!("{ended:?}") };
+    for part in [before.inventory.ring.image.to_string(), format!("vnodes at {source}")] {
+        assert!(what.contains(&part), "{what}");
+    }
+    assert_eq!(region.psql(&source, &count).await, rows);
+    name(named).await;
+}
+
+/// The condition for rows of the vnodes that a plan moves.
+fn moved(plan: &Plan) -> String {
+    let vnodes: Vec<String> =
+        plan.targets[0].vnodes.iter().map(|vnode| vnode.number().to_string()).collect();
+    format!("_vnode in ({})", vnodes.join(", "))
+}
+
+/// The same file is the same image, also where no stamp says which.
+async fn a_ring_without_a_stamp_is_uploaded_once(region: &Region) {
+    let (ring, file) = (region.file("ring"), region.file("bare.tgz"));
+    let (ring, file) = (ring.to_str().unwrap(), file.to_str().unwrap());
+    region.output(&["ring", "fetch", ring]).await;
+    fs::remove_file(region.file("ring/manta_hash_ring_stamp.json")).unwrap();
+    region.output(&["ring", "pack", ring, file, "--no-stamp"]).await;
+    let images = async || seen(region).await["IMGAPI's images"].as_object().unwrap().len();
+    let before = images().await;
+    let once = region.output(&["ring", "upload", file, "--yes"]).await.stdout;
+    let twice = region.output(&["ring", "upload", file, "--yes"]).await.stdout;
+    assert_eq!(String::from_utf8(once).unwrap(), String::from_utf8(twice).unwrap());
+    assert_eq!(images().await, before + 1);
+}
+
+fn resumed(name: &str) -> String {
+    format!("{name}-resumed")
+}
+
+/// Copies the plan's file, with what is beside it.
+fn copy(region: &Region, name: &str) {
+    for end in ["", "-wal"] {
+        let from = region.file(&format!("split.plan{end}"));
+        if from.exists() {
+            fs::copy(from, copied(region, &format!("{name}{end}"))).unwrap();
+        }
+    }
+}
+
+fn copied(region: &Region, name: &str) -> PathBuf {
+    let file = region.file("copies").join(name);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    file
+}
+
+fn open(region: &Region, name: &str) -> Arc<SqliteStore> {
+    Arc::new(SqliteStore::open(&copied(region, name)).unwrap())
+}
+
+/// Which electric-moray processes there are, and since when.
+async fn processes(region: &Region) -> Vec<(Value, Value)> {
+    let mut processes = Vec::new();
+    for router in region.lab.routers() {
+        for port in [4021, 4022] {
+            let url = format!("http://{}:{port}/status", router.ip());
+            let output = tokio::process::Command::new("curl").args(["-sSf", &url]).output().await;
+            let status: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+            processes.push((status["pid"].clone(), status["start_time"].clone()));
+        }
+    }
+    assert!(processes.iter().all(|(pid, _)| pid.is_number()), "{processes:?}");
+    processes
+}

@@ -1,0 +1,8 @@
+//! Plans as the region knows them: which there are, who carries them out, and what they keep for themselves. No plan's file is
+//! needed for that.
+
+mod holding;
+mod overview;
+
+pub use self::holding::{Holding, Kept};
+pub use self::overview::{Executing, PlanOverview, plans_overview};
