@@ -43,6 +43,7 @@ fn inventory() -> Inventory {
         table: name.to_owned(),
         vnodes: vnodes(SOURCE).iter().map(counted).collect(),
         without_vnode: 0,
+        without_mtime: 0,
     };
     inventory.measurement = Some(Measurement {
         shard: shard(SOURCE).parse().unwrap(),

@@ -48,6 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             table: "manta".to_owned(),
             vnodes: vnodes.collect(),
             without_vnode: 0,
+            without_mtime: 0,
         }],
     };
     let moving = fastest_growing(&measurement, 50);

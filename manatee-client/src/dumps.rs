@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::peer::PgEndpoint;
-use crate::postgres::{Postgres, PostgresError};
+use crate::postgres::{Postgres, PostgresError, cell};
 
 /// Where the second server of a dump listens.
 pub const DUMP_PORT: u16 = 23456;
@@ -43,7 +43,8 @@ pub async fn running_dump(
                      WHERE pid <> pg_backend_pid() AND client_port IS NOT NULL",
                 )
                 .await?;
-            Ok(rows.iter().filter_map(|row| row.get("name")).map(str::to_owned).collect())
+            let names = rows.iter().map(|row| Ok(cell(row, "name")?.map(str::to_owned)));
+            names.filter_map(Result::transpose).collect()
         })
         .await;
     match clients {

@@ -130,7 +130,7 @@ impl Postgres {
             let row = connection
                 .row("SELECT extract(epoch FROM now() - pg_last_xact_replay_timestamp()) AS age")
                 .await?;
-            let Some(age) = row.get("age") else { return Ok(None) };
+            let Some(age) = cell(&row, "age")? else { return Ok(None) };
             let age =
                 age.parse().map_err(|_| PostgresError::Answer { what: format!("age {age:?}") })?;
             Ok(Some(age))
@@ -152,11 +152,11 @@ impl Postgres {
                      current_setting('synchronous_standby_names') AS names",
                 )
                 .await?;
-            let text = |name| row.get(name).unwrap_or_default();
+            let text = |name| Ok::<_, PostgresError>(cell(&row, name)?.unwrap_or_default());
             Ok(Writability {
-                in_recovery: text("recovery") == "t",
-                read_only: text("read_only") != "off",
-                synchronous_standby_names: text("names").to_owned(),
+                in_recovery: text("recovery")? == "t",
+                read_only: text("read_only")? != "off",
+                synchronous_standby_names: text("names")?.to_owned(),
             })
         })
         .await
@@ -175,11 +175,16 @@ impl Postgres {
             let rows = connection
                 .rows("SELECT name, current_setting(name) AS value FROM pg_settings")
                 .await?;
-            let pairs = rows.iter().filter_map(|row| Some((row.get("name")?, row.get("value")?)));
-            Ok(pairs
-                .filter(|(name, _)| names.contains(name))
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect())
+            let mut settings = BTreeMap::new();
+            for row in &rows {
+                let Some(name) = cell(row, "name")?.filter(|name| names.contains(name)) else {
+                    continue;
+                };
+                if let Some(value) = cell(row, "value")? {
+                    settings.insert(name.to_owned(), value.to_owned());
+                }
+            }
+            Ok(settings)
         })
         .await
     }
@@ -231,7 +236,7 @@ impl Connection {
 
     async fn version(&self) -> Result<ServerVersion, PostgresError> {
         let row = self.row("SHOW server_version_num").await?;
-        let text = row.get(0).unwrap_or_default();
+        let text = cell(&row, "server_version_num")?.unwrap_or_default();
         text.parse().map_err(|_| PostgresError::Answer { what: format!("version {text:?}") })
     }
 
@@ -251,13 +256,22 @@ impl Connection {
     }
 }
 
+/// A cell of a row; `None` if it is NULL. A server whose databases have no encoding may answer what is no text.
+pub(crate) fn cell<'a>(
+    row: &'a SimpleQueryRow,
+    name: &str,
+) -> Result<Option<&'a str>, PostgresError> {
+    let unreadable = |_| PostgresError::Answer { what: format!("no readable {name}") };
+    row.try_get(name).map_err(unreadable)
+}
+
 fn downstream(row: &SimpleQueryRow) -> Result<Downstream, PostgresError> {
-    let text = |name| row.get(name).map(str::to_owned);
+    let text = |name| Ok::<_, PostgresError>(cell(row, name)?.map(str::to_owned));
     Ok(Downstream {
-        application_name: text("application_name").unwrap_or_default(),
-        client_addr: text("client_addr"),
-        state: text("state"),
-        sync_state: text("sync_state"),
+        application_name: text("application_name")?.unwrap_or_default(),
+        client_addr: text("client_addr")?,
+        state: text("state")?,
+        sync_state: text("sync_state")?,
         sent: lsn(row, "sent")?,
         write: lsn(row, "write")?,
         flush: lsn(row, "flush")?,
@@ -266,7 +280,7 @@ fn downstream(row: &SimpleQueryRow) -> Result<Downstream, PostgresError> {
 }
 
 fn lsn(row: &SimpleQueryRow, name: &str) -> Result<Option<Lsn>, PostgresError> {
-    let Some(text) = row.get(name) else { return Ok(None) };
+    let Some(text) = cell(row, name)? else { return Ok(None) };
     text.parse().map(Some).map_err(|_| PostgresError::Answer { what: format!("{name} {text:?}") })
 }
 

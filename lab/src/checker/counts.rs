@@ -8,7 +8,7 @@ use super::{Rings, Shard, Violation, ViolationKind};
 /// and a shard is read at one instant, so they must agree whatever else goes on.
 pub(super) fn check(shard: &Shard, rings: &Rings, slack: u64, report: &mut dyn FnMut(Violation)) {
     let Some(counts) = &shard.counts else { return };
-    let mut entries: HashMap<String, (i64, Option<i64>)> = HashMap::new();
+    let mut entries: HashMap<String, (i64, Option<Option<i64>>)> = HashMap::new();
     for row in shard.rows.iter().filter(|row| &*row.bucket == "manta") {
         entries.entry(rings.hashed("manta", &row.key)).or_default().0 += 1;
     }
@@ -17,7 +17,7 @@ pub(super) fn check(shard: &Shard, rings: &Rings, slack: u64, report: &mut dyn F
     }
     let (from, until) = (shard.read_from.saturating_sub(slack), shard.read_until + slack);
     for (directory, (rows, counted)) in entries {
-        if counted == Some(rows) {
+        if counted == Some(Some(rows)) {
             continue;
         }
         let Ok(Some(vnode)) = rings.vnode(&directory) else { continue };
@@ -26,8 +26,11 @@ pub(super) fn check(shard: &Shard, rings: &Rings, slack: u64, report: &mut dyn F
         if !matches!(owners.as_slice(), [owner] if owner.as_str() == shard.pnode) {
             continue;
         }
-        let counted = counted
-            .map_or_else(|| "there is no count".to_owned(), |it| format!("the count is {it}"));
+        let counted = match counted {
+            None => "there is no count".to_owned(),
+            Some(None) => "the count is NULL".to_owned(),
+            Some(Some(count)) => format!("the count is {count}"),
+        };
         report(Violation {
             kind: ViolationKind::DirectoryCount,
             bucket: "manta_directory_counts".to_owned(),

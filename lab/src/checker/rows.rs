@@ -50,6 +50,6 @@ pub struct Row {
 pub struct DirectoryCount {
     /// The directory.
     pub directory: Box<str>,
-    /// How many objects are in it.
-    pub entries: i64,
+    /// How many objects are in it; absent if that is NULL, which counts nothing and is no zero.
+    pub entries: Option<i64>,
 }

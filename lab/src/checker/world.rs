@@ -229,7 +229,7 @@ async fn read_counts(
     transaction: &Transaction<'_>,
     from: &ShardAddress,
 ) -> Result<Vec<DirectoryCount>, WorldError> {
-    let query = "SELECT _key, coalesce(entries, 0)::bigint FROM manta_directory_counts";
+    let query = "SELECT _key, entries::bigint FROM manta_directory_counts";
     let portal = from.answered(transaction.bind(query, &[])).await?;
     let mut counts = Vec::new();
     loop {

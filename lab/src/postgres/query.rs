@@ -90,10 +90,11 @@ impl Endpoint {
         let answer = client.simple_query(sql).await;
         drop(client);
         connection.abort();
-        let rows = answer.map_err(refused)?.into_iter().find_map(|message| {
-            let SimpleQueryMessage::Row(row) = message else { return None };
-            Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
+        let first = answer.map_err(refused)?.into_iter().find_map(|message| {
+            if let SimpleQueryMessage::Row(row) = message { Some(row) } else { None }
         });
-        Ok(rows)
+        let Some(row) = first else { return Ok(None) };
+        let cell = |column| Ok(row.try_get(column).map_err(refused)?.map(str::to_owned));
+        (0..row.len()).map(cell).collect::<Result<_, _>>().map(Some)
     }
 }

@@ -248,9 +248,11 @@ fn miscount(run: &mut Run, random: &mut fastrand::Rng) -> Option<String> {
         (0..counts.len()).filter(|index| owned(&counts[*index].directory)).collect();
     random.shuffle(&mut indexes);
     let index = indexes.pop()?;
-    if random.bool() {
-        counts[index].entries += 1;
-        return Some(counts[index].directory.to_string());
+    let directory = counts[index].directory.to_string();
+    match random.u8(0..3) {
+        0 => counts[index].entries = counts[index].entries.map(|entries| entries + 1),
+        1 => counts[index].entries = None,
+        _ => drop(counts.remove(index)),
     }
-    Some(counts.remove(index).directory.to_string())
+    Some(directory)
 }

@@ -41,7 +41,7 @@ pub(crate) fn counts(rows: &[Row]) -> Vec<DirectoryCount> {
     }
     let count = |(directory, entries): (String, i64)| DirectoryCount {
         directory: directory.into(),
-        entries,
+        entries: Some(entries),
     };
     counts.into_iter().map(count).collect()
 }

@@ -118,6 +118,10 @@ fn show(measurement: &Measurement, out: &mut Output) -> Result<()> {
         ]);
     }
     writeln!(out, "{}\n", table.trim_fmt())?;
+    let undated: u64 = measurement.tables.iter().map(|table| table.without_mtime).sum();
+    if undated > 0 {
+        writeln!(out, "{undated} rows have no _mtime and are not among those of the last day\n")?;
+    }
     let mut heaviest: Vec<_> = sums.into_iter().collect();
     heaviest.sort_by_key(|&(vnode, (rows, ..))| (Reverse(rows), vnode));
     let mut table = Table::new();

@@ -8,7 +8,7 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use manatee_client::ShardName;
 use reshard_core::rows::{
-    CountProgress, ShardCount, Split, connect_primary, count_shard, measuring_peer,
+    CountProgress, ShardCount, Split, TableCount, connect_primary, count_shard, measuring_peer,
 };
 use reshard_core::{Database, Deployment, PhaseState, Store, read_ring};
 use sapi_client::ImageUuid;
@@ -81,7 +81,8 @@ impl From {
 /// Count the rows of a shard by their owners in the ring that SAPI names
 ///
 /// Every row is read, a few megabytes at a time, from the last peer of the chain. Rows without a _vnode are counted where
-/// their keys belong. Those that other shards own are ghosts.
+/// their keys belong. Those that other shards own are ghosts. Only Moray's buckets are counted: what looks like one and is
+/// none (somebody's copy, another schema's) is listed below.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   reshard rows count 2.moray.coal.joyent.us")]
@@ -172,6 +173,25 @@ impl VerifyArgs {
     }
 }
 
+/// What was not counted, and rows that nobody keeps.
+fn show_odd(count: &ShardCount, out: &mut Output) -> Result<()> {
+    for of in count.tables.iter().filter(|of| of.without_key > 0) {
+        let TableCount { table, without_key, .. } = of;
+        writeln!(out, "{without_key} rows of {table} at {} have no _key: nobody's", count.shard)?;
+    }
+    if !count.left_alone.is_empty() {
+        writeln!(
+            out,
+            "\nNot counted at {}, for they are no buckets as Moray makes them:",
+            count.shard
+        )?;
+        for left_alone in &count.left_alone {
+            writeln!(out, "  {left_alone}")?;
+        }
+    }
+    Ok(())
+}
+
 fn show(counts: &[ShardCount], out: &mut Output) -> Result<()> {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(["SHARD", "TABLE", "OWN", "GHOSTS", "NO _VNODE"]);
@@ -197,6 +217,9 @@ fn show(counts: &[ShardCount], out: &mut Output) -> Result<()> {
                 writeln!(out, "{rows} rows of {} at {} are {keeper}'s", of.table, count.shard)?;
             }
         }
+    }
+    for count in counts {
+        show_odd(count, out)?;
     }
     Ok(())
 }

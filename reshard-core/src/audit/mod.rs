@@ -19,7 +19,7 @@ use crate::deployment::Database;
 use crate::inventory::RouterFacts;
 use crate::keys::KeyHash;
 use crate::phase::MayPass;
-use crate::rows::RowsError;
+use crate::rows::{RowsError, moray_schema, qualified};
 
 /// The bucket that keys are taken from.
 const BUCKET: &str = "manta";
@@ -100,6 +100,11 @@ impl MayPass for AuditError {
     }
 }
 
+/// The bucket's table, for SQL: another of its name may come first for the role that we are.
+async fn bucket(database: &Database) -> Result<String, RowsError> {
+    Ok(qualified(&moray_schema(database).await?, BUCKET))
+}
+
 /// Keys of a shard that belong to these vnodes, at most one of each vnode and `limit` together, from all over the set.
 ///
 /// # Errors
@@ -115,16 +120,19 @@ pub async fn sample_keys(
     let step = (vnodes.len() / limit.saturating_mul(8).max(1)).max(1);
     let asked: Vec<i64> = vnodes.iter().step_by(step).map(|v| i64::from(v.number())).collect();
     // In a subquery, for it ends with the first row of each vnode on every version of PostgreSQL.
+    let bucket = bucket(database).await?;
     let sql = format!(
-        "SELECT key FROM (SELECT (SELECT _key FROM {BUCKET} WHERE _vnode = v LIMIT 1) AS key \
+        "SELECT key FROM (SELECT (SELECT _key FROM {bucket} WHERE _vnode = v LIMIT 1) AS key \
          FROM unnest($1::bigint[]) AS v) AS sample WHERE key IS NOT NULL"
     );
+    let doing = "choose keys for the audit";
     let rows = database.query(&sql, &[&asked]).await;
-    let rows = rows.map_err(|error| database.error("choose keys for the audit", error))?;
-    let keys: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let rows = rows.map_err(|error| database.error(doing, error))?;
+    let keys = rows.iter().map(|row| database.cell(doing, row, 0));
+    let mut keys: Vec<String> = keys.collect::<Result<_, _>>()?;
     let belongs =
         |key: &String| hash.vnode_of_key(BUCKET, key).is_ok_and(|vnode| vnodes.contains(vnode));
-    let keys: Vec<String> = keys.into_iter().filter(belongs).collect();
+    keys.retain(belongs);
     let step = (keys.len() / limit.max(1)).max(1);
     Ok(keys.into_iter().step_by(step).take(limit).collect())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use moray_client::Client;
 
 use super::sample::shard_of;
-use super::{AuditError, BUCKET, Expected, RouterAddress, STATEMENT_TIMEOUT, ask};
+use super::{AuditError, Expected, RouterAddress, STATEMENT_TIMEOUT, ask, bucket};
 use crate::deployment::{Database, Deployment};
 use crate::phase::MayPass;
 use crate::rows::{RowsError, connect_primary};
@@ -34,8 +34,8 @@ impl MayPass for OverlookedError {
     }
 }
 
-/// The rows of keys, by their `_id`.
-type Ids = BTreeMap<String, i64>;
+/// What tells the rows of keys from others that had the same keys: their `_id`, or `_idx` where they have that instead.
+type Ids = BTreeMap<String, Option<String>>;
 
 /// Those of the keys that a router did not find and that their owners have nevertheless. One that a client deleted meanwhile, or
 /// deleted and wrote again, is none: the same row has to be there before and after the router is asked.
@@ -93,18 +93,25 @@ async fn overlooked_of(
 /// Those whose rows were there all the while.
 fn unchanged(keys: &[Expected], before: &Ids, after: &Ids) -> Vec<Expected> {
     let is_unchanged = |expected: &&Expected| {
-        let id = before.get(&expected.key);
-        id.is_some() && id == after.get(&expected.key)
+        // A row that does not tell may be another one.
+        let id = |of: &Ids| of.get(&expected.key).cloned().flatten();
+        id(before).is_some() && id(before) == id(after)
     };
     keys.iter().filter(is_unchanged).cloned().collect()
 }
 
 async fn ids(primary: &Database, keys: &[Expected]) -> Result<Ids, RowsError> {
     let keys: Vec<&str> = keys.iter().map(|expected| expected.key.as_str()).collect();
-    let sql = format!("SELECT _key, _id::bigint FROM {BUCKET} WHERE _key = ANY ($1::text[])");
+    let bucket = bucket(primary).await?;
+    let sql = format!(
+        "SELECT _key, coalesce(_id::text, to_jsonb(held)->>'_idx') FROM {bucket} AS held \
+         WHERE _key = ANY ($1::text[])"
+    );
+    let doing = "look for keys of the audit";
     let rows = primary.query(&sql, &[&keys]).await;
-    let rows = rows.map_err(|error| primary.error("look for keys of the audit", error))?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    let rows = rows.map_err(|error| primary.error(doing, error))?;
+    let id = |row| Ok((primary.cell(doing, row, 0)?, primary.cell(doing, row, 1)?));
+    rows.iter().map(id).collect()
 }
 
 #[cfg(test)]
@@ -113,15 +120,19 @@ mod tests {
 
     #[test]
     fn only_rows_that_stayed_are_overlooked() {
-        let keys = ["stayed", "deleted", "written-again", "new"].map(|key| Expected {
+        let keys = ["stayed", "deleted", "written-again", "new", "nameless"].map(|key| Expected {
             key: key.to_owned(),
             pnode: "tcp://1.moray.example.com:2020".to_owned(),
         });
-        let ids = |ids: &[(&str, i64)]| -> Ids {
-            ids.iter().map(|(key, id)| ((*key).to_owned(), *id)).collect()
+        let ids = |ids: &[(&str, Option<&str>)]| -> Ids {
+            ids.iter().map(|(key, id)| ((*key).to_owned(), id.map(str::to_owned))).collect()
         };
-        let before = ids(&[("stayed", 1), ("deleted", 2), ("written-again", 3)]);
-        let after = ids(&[("stayed", 1), ("written-again", 4), ("new", 5)]);
+        let before = [("stayed", Some("1")), ("deleted", Some("2")), ("written-again", Some("3"))];
+        let after = [("stayed", Some("1")), ("written-again", Some("4")), ("new", Some("5"))];
+        // Neither of these tells.
+        let nameless = [("nameless", None)];
+        let (before, after) =
+            (ids(&[&before[..], &nameless].concat()), ids(&[&after[..], &nameless].concat()));
         assert_eq!(unchanged(&keys, &before, &after), &keys[..1]);
     }
 }

@@ -1,11 +1,13 @@
 //! Connections to the database `moray` of a peer, for what Manatee's client does not ask.
 
+use std::error::Error as StdError;
 use std::ops::Deref;
 use std::time::Duration;
 
 use manatee_client::PgEndpoint;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::types::{FromSql, FromSqlOwned, ToSql, WasNull, WrongType};
+use tokio_postgres::{Client, NoTls, Row};
 
 /// The database of a shard's metadata.
 const DATABASE: &str = "moray";
@@ -58,6 +60,36 @@ impl Database {
         DatabaseError { endpoint: Box::new(self.endpoint.clone()), doing, source }
     }
 
+    /// The only cell of the only row that a query answers; `doing` is what it is asked for: `read the size`.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`], also if there is another number of rows, or a value of another type.
+    pub async fn value<T: FromSqlOwned>(
+        &self,
+        doing: &'static str,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<T, DatabaseError> {
+        let row = self.query_one(sql, parameters).await;
+        let row = row.map_err(|error| self.error(doing, error))?;
+        self.cell(doing, &row, 0)
+    }
+
+    /// A cell of a row that it answered. What may be NULL has to be asked for as an `Option`.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`] if it is NULL, or of another type.
+    pub fn cell<'a, T: FromSql<'a>>(
+        &self,
+        doing: &'static str,
+        row: &'a Row,
+        column: usize,
+    ) -> Result<T, DatabaseError> {
+        row.try_get(column).map_err(|error| self.error(doing, error))
+    }
+
     /// Where it leads.
     pub fn endpoint(&self) -> &PgEndpoint {
         &self.endpoint
@@ -99,7 +131,16 @@ impl DatabaseError {
     /// Whether trying again, having looked what is there, can help: the connection failed, or PostgreSQL gave up for a
     /// reason of the moment (timeouts, locks, restarts, resources).
     pub fn is_retryable(&self) -> bool {
-        self.code().is_none_or(is_of_the_moment)
+        match self.code() {
+            Some(code) => is_of_the_moment(code),
+            None => !self.is_of_a_value(),
+        }
+    }
+
+    /// Whether a value is not what it was taken for, which it will not be the next time either.
+    fn is_of_a_value(&self) -> bool {
+        let cause = StdError::source(&self.source);
+        cause.is_some_and(|cause| cause.is::<WasNull>() || cause.is::<WrongType>())
     }
 }
 

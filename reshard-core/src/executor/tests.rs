@@ -1,8 +1,5 @@
 //! Executions of invented phases: whatever fails, stops or crashes when, the world ends up as it should.
 
-#[path = "../../../manatee-client/tests/it/servers/mod.rs"]
-#[expect(dead_code, reason = "only ZooKeeper is needed of them")]
-mod servers;
 mod write_block;
 
 use std::collections::BTreeMap;
@@ -14,11 +11,11 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use self::servers::zookeeper::ZooKeeper;
 use super::*;
 use crate::configuration::{Configuration, DatacenterUrls};
 use crate::journal::{Knobs, PlanState, SqliteStore};
 use crate::phase::{About, Trouble, Undone, WriteBlock};
+use crate::servers::zookeeper::ZooKeeper;
 
 /// Time that passes when a test says so; short sleeps make it pass by themselves.
 #[derive(Default)]

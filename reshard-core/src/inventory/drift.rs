@@ -1,5 +1,7 @@
 //! Whether a plan still fits the region that it was made for: two inventories compared, in words.
 
+mod tables;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 
@@ -226,6 +228,7 @@ impl Drifts {
             }
         }
         self.zones(&format!("Moray of {name}"), &was.morays, &is.morays, MENTION);
+        self.tables(&was.tables, &is.tables);
     }
 
     /// `changed` is the severity of zones that came or went.

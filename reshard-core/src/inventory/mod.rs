@@ -30,7 +30,7 @@ use serde_json::Value;
 use crate::deployment::ZonePlace;
 use crate::keys::KeyHash;
 use crate::measure::Measurement;
-use crate::rows::UnshardedTable;
+use crate::rows::Tables;
 
 /// Everything about a region that a plan depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,8 +130,8 @@ pub struct ShardFacts {
     pub wal_bytes_per_second: u64,
     /// The instance metadata that new peers take over.
     pub pg_config_overrides: Option<Value>,
-    /// Its tables whose rows belong to no vnode.
-    pub unsharded_tables: Vec<UnshardedTable>,
+    /// Its tables: those whose rows move with their vnodes, those whose rows stay, and what only looks like them.
+    pub tables: Tables,
 }
 
 /// A zone and what it was made from.

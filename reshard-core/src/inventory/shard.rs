@@ -8,7 +8,7 @@ use sapi_client::manta::{self, MantaApplication, find_peers};
 use super::{InventoryError, PeerFacts, ShardFacts, ZoneFacts};
 use crate::clock::Clock;
 use crate::deployment::{Database, Deployment};
-use crate::rows::{UnshardedTable, list_tables};
+use crate::rows::{Tables, list_tables};
 
 /// How long the growth of the write-ahead log is watched.
 const WAL_WATCH: Duration = Duration::from_secs(2);
@@ -68,7 +68,7 @@ pub(super) async fn gather(
     let silent = |source| InventoryError::Postgres { zone: state.primary.zone_id.clone(), source };
     let version = server.version().await.map_err(silent)?;
     let overrides = metadata_of(postgres, &state.primary, "PG_CONFIG_OVERRIDES");
-    let (database_bytes, unsharded_tables) = database_facts(name, &state).await?;
+    let (database_bytes, tables) = database_facts(name, &state).await?;
     Ok(ShardFacts {
         name: name.clone(),
         generation,
@@ -78,7 +78,7 @@ pub(super) async fn gather(
         database_bytes,
         wal_bytes_per_second: 0,
         pg_config_overrides: overrides,
-        unsharded_tables,
+        tables,
     })
 }
 
@@ -110,23 +110,22 @@ fn peers(
     state.peers().map(facts).collect()
 }
 
-/// The size of the database, and its tables that belong to no vnode.
+/// The size of the database, and its tables.
 async fn database_facts(
     name: &ShardName,
     state: &ClusterState,
-) -> Result<(u64, Vec<UnshardedTable>), InventoryError> {
+) -> Result<(u64, Tables), InventoryError> {
     let failed =
         |source| InventoryError::Database { shard: name.clone(), source: Box::new(source) };
     let database =
         Database::connect(&endpoint(&state.primary)?, STATEMENT).await.map_err(failed)?;
-    let size = database.query_one("SELECT pg_database_size(current_database())", &[]).await;
-    let size = size.and_then(|row| row.try_get::<_, i64>(0));
-    let size = size.map_err(|error| failed(database.error("read the size", error)))?;
+    let sql = "SELECT pg_database_size(current_database())";
+    let size: i64 = database.value("read the size", sql, &[]).await.map_err(failed)?;
     let tables = list_tables(&database).await.map_err(|source| InventoryError::Tables {
         shard: name.clone(),
         source: Box::new(source),
     })?;
-    Ok((u64::try_from(size).unwrap_or(0), tables.unsharded))
+    Ok((u64::try_from(size).unwrap_or(0), tables))
 }
 
 /// A zone, as VMAPI has it.

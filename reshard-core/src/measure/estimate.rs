@@ -47,6 +47,7 @@ pub(super) struct TableCounts {
     /// Rows, bytes, recent rows, and the sum over pages of the squares of rows.
     vnodes: BTreeMap<Vnode, [u64; 4]>,
     pub(super) without_vnode: u64,
+    pub(super) without_mtime: u64,
 }
 
 impl TableCounts {

@@ -47,6 +47,8 @@ pub struct TableMeasurement {
     pub vnodes: Vec<VnodeMeasurement>,
     /// How many rows have a NULL `_vnode`; they were counted where their keys belong.
     pub without_vnode: u64,
+    /// How many rows have a NULL `_mtime`: nobody knows whether they were written in the last day, and they are not counted there.
+    pub without_mtime: u64,
 }
 
 /// The rows of a vnode in a table.

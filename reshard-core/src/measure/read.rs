@@ -149,34 +149,41 @@ impl Reader<'_> {
     ) -> Result<(), RowsError> {
         // Rows are counted by page first: rows of a vnode lie together, which makes a sample of pages less exact.
         let sql = format!(
-            "SELECT _vnode, key, sum(rows)::bigint, sum(bytes)::bigint, sum(recent)::bigint, \
-             sum(rows * rows)::bigint FROM (\
+            "SELECT _vnode::bigint, key::text, sum(rows)::bigint, sum(bytes)::bigint, sum(recent)::bigint, \
+             sum(rows * rows)::bigint, sum(undated)::bigint FROM (\
              SELECT _vnode, CASE WHEN _vnode IS NULL OR _vnode < 0 OR _vnode >= $2::bigint THEN _key END AS key, \
              (ctid::text::point)[0] AS page, count(*) AS rows, sum(pg_column_size(held.*)) AS bytes, \
-             count(CASE WHEN _mtime >= $1::bigint THEN 1 END) AS recent \
+             count(CASE WHEN _mtime >= $1::bigint THEN 1 END) AS recent, \
+             count(CASE WHEN _mtime IS NULL THEN 1 END) AS undated \
              FROM {} AS held WHERE {condition} GROUP BY 1, 2, 3) AS by_page GROUP BY 1, 2",
             self.table.sql()
         );
         let since = now.as_millisecond().saturating_sub(DAY);
         let vnodes = i64::from(self.hash.vnode_count());
         let rows = self.database.query(&sql, &[&since, &vnodes]).await;
-        let rows =
-            rows.map_err(|error| self.database.error("count the rows of some pages", error))?;
-        for row in rows {
-            let (vnode, key): (Option<i64>, Option<String>) = (row.get(0), row.get(1));
-            let number = |column: usize| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
+        let doing = "count the rows of some pages";
+        let rows = rows.map_err(|error| self.database.error(doing, error))?;
+        for row in &rows {
+            let vnode: Option<i64> = self.database.cell(doing, row, 0)?;
+            let key: Option<String> = self.database.cell(doing, row, 1)?;
+            let number = |column: usize| -> Result<u64, RowsError> {
+                Ok(u64::try_from(self.database.cell::<i64>(doing, row, column)?).unwrap_or(0))
+            };
             let vnode_of_row = match (&key, vnode.map(u32::try_from)) {
-                (None, Some(Ok(vnode))) => Some(Vnode::new(vnode)),
+                (None, Some(Ok(vnode))) if vnode < self.hash.vnode_count() => {
+                    Some(Vnode::new(vnode))
+                }
                 // A key that hashes beyond the last vnode belongs to none.
                 (key, _) => {
                     key.as_ref().and_then(|key| self.hash.vnode_of_key(&self.table.name, key).ok())
                 }
             };
             if vnode.is_none() {
-                counts.without_vnode += number(2);
+                counts.without_vnode += number(2)?;
             }
+            counts.without_mtime += number(6)?;
             if let Some(vnode) = vnode_of_row {
-                counts.add(vnode, [number(2), number(3), number(4), number(5)]);
+                counts.add(vnode, [number(2)?, number(3)?, number(4)?, number(5)?]);
             }
         }
         Ok(())
@@ -184,9 +191,8 @@ impl Reader<'_> {
 
     async fn size_on_disk(&self) -> Result<u64, RowsError> {
         let sql = "SELECT pg_total_relation_size($1::text::regclass)";
-        let row = self.database.query_one(sql, &[&self.table.sql()]).await;
-        let row = row.map_err(|error| self.database.error("measure a table", error))?;
-        Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+        let size: i64 = self.database.value("measure a table", sql, &[&self.table.sql()]).await?;
+        Ok(u64::try_from(size).unwrap_or(0))
     }
 }
 
@@ -203,5 +209,6 @@ fn table_measurement(table: &Table, counts: &TableCounts, on_disk: u64) -> Table
         table: table.name.clone(),
         vnodes: vnodes.collect(),
         without_vnode: counts.scale(counts.without_vnode),
+        without_mtime: counts.scale(counts.without_mtime),
     }
 }

@@ -1,17 +1,19 @@
 //! Deletes the rows that a shard does not own any more: at the source those of the vnodes that moved, at each new shard all
 //! others.
 //!
-//! * Reads: all keys of every sharded table at the source and the new shards, some pages at a time, and the rows of the same
-//!   keys at their owners; the facts `split-point` and `copies-end`.
+//! * Reads: all keys of the tables that the plan names, at the source and the new shards, some pages at a time, and the rows of
+//!   the same keys at their owners; the facts `split-point` and `copies-end`.
 //! * Writes: deletes rows, `delete_batch` in a transaction, with pauses, and only while the sync is not far behind; first the
 //!   counters of directories. At new shards of a source that is the storage shard it drops the copies of the tables that
-//!   are listed in the plan. The facts `ghosts` (per shard and table, how far it is) and `unsharded`.
-//! * Done when: a reading of every table has found no row that another shard keeps.
+//!   are listed in the plan. The facts `ghosts` (per shard and table, how far it is), `told-new-tables` and
+//!   `unsharded`.
+//! * Done when: a reading of every table, begun after all were swept, has found no row that another shard keeps.
 //! * Undo: none: what is deleted is gone. It is after the point of no return.
 //! * Pause: between two batches.
 //!
-//! A row is deleted only if its owner has the same or a newer one, or certainly had this one: see [`crate::rows`]. And nothing
-//! is deleted where the ring that SAPI names by now has the row's vnode: see [`crate::serving`].
+//! A row is deleted only if its owner has the same or a newer one, or certainly had this one: see [`crate::rows`]. A bucket that
+//! the plan does not name, or that is not as it was, is not touched. And nothing is deleted where the ring that SAPI names by now
+//! has the row's vnode: see [`crate::serving`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,19 +22,22 @@ use async_trait::async_trait;
 use manatee_client::ShardName;
 
 use super::drain::SPLIT_POINT;
+use super::ghost_tables::{tables_of, tables_to_sweep};
 use super::sweep::Sweeper;
 use super::unneeded::{OwnersWatch, tables_unneeded};
 use super::verify_routing::COPIES_END;
 use crate::executor::Context;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::rows::{
-    InvalidSnapshot, Keepers, ProofPoints, Snapshot, Split, Tables, UnshardedTable,
-    connect_primary, copies_to_drop, drop_copy, list_tables,
+    InvalidSnapshot, Keepers, LeftAlone, ProofPoints, Snapshot, Split, Table, UnshardedTable,
+    connect_primary, copies_to_drop, drop_copy,
 };
 use crate::shards::SplitPoint;
 
 /// The fact with the tables that are not sharded, by shard.
 const UNSHARDED: &str = "unsharded";
+/// How often everything is swept before the plan holds because rows come back.
+const SWEEPS: u32 = 5;
 /// How long one statement may take.
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -50,7 +55,7 @@ impl Phase for DeleteGhosts {
         About {
             title: "delete the rows that each side no longer owns",
             rfd103: "12",
-            reads: "all keys of the sharded tables at the source and the new shards",
+            reads: "all keys of the tables that the plan names, at the source and the new shards",
             writes: "deletes rows of which the owner has, or had, the same or a newer version",
             done_when: "no table has a row that another shard owns",
             undo: "none: what is deleted is gone",
@@ -71,23 +76,27 @@ impl Phase for DeleteGhosts {
         let keepers = Keepers::new(&split, points, databases).await;
         let keepers = keepers.or_trouble("the databases cannot be compared")?;
         let owners = &OwnersWatch::default();
+        let mut tables: Vec<(&ShardName, Table)> = Vec::new();
         for holder in split.shards() {
-            for table in &tables_of(&keepers, holder).await?.sharded {
-                Sweeper { context, split: &split, keepers: &keepers, holder, table, owners }
-                    .run()
-                    .await?;
-            }
+            let of_holder = tables_to_sweep(context, &split, &keepers, holder).await?;
+            tables.extend(of_holder.into_iter().map(|table| (holder, table)));
         }
+        let sweepers = tables.iter().map(|(holder, table)| {
+            let (split, keepers) = (&split, &keepers);
+            Sweeper { context, split, keepers, holder, table, owners }
+        });
+        sweep_until_clean(context, &sweepers.collect::<Vec<_>>()).await?;
         drop_copies(context, &split, &keepers).await?;
         let mut unsharded: BTreeMap<&ShardName, Vec<UnshardedTable>> = BTreeMap::new();
         for holder in split.shards() {
-            let tables = tables_of(&keepers, holder).await?.unsharded;
-            let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+            let tables = tables_of(&keepers, holder).await?;
+            let names = tables.unsharded.iter().map(|unsharded| unsharded.table.to_string());
+            let left_alone = tables.left_alone.iter().map(LeftAlone::to_string);
             context.note(format!(
                 "{holder} keeps its tables that are not sharded as they are: {}",
-                names.join(", ")
+                names.chain(left_alone).collect::<Vec<_>>().join(", ")
             ))?;
-            unsharded.insert(holder, tables);
+            unsharded.insert(holder, tables.unsharded);
         }
         context.remember(UNSHARDED, &unsharded)
     }
@@ -98,6 +107,32 @@ impl Phase for DeleteGhosts {
             "the rows are at their owners: move the vnodes back with a plan of its own",
         ))
     }
+}
+
+/// Sweeps all tables and then looks at every one of them again, until nothing is found: what came meanwhile, or while the plan
+/// was held, may be in a table that was swept long ago.
+async fn sweep_until_clean(context: &Context, sweepers: &[Sweeper<'_>]) -> Result<(), Trouble> {
+    let mut left = Vec::new();
+    for _ in 0..SWEEPS {
+        for sweeper in sweepers {
+            sweeper.run().await?;
+        }
+        left.clear();
+        for sweeper in sweepers {
+            let ghosts = sweeper.verify().await?;
+            if ghosts > 0 {
+                left.push(format!("{ghosts} of {} at {}", sweeper.table, sweeper.holder));
+            }
+        }
+        if left.is_empty() {
+            return Ok(());
+        }
+        context.note(format!("ghost rows came, or were changed meanwhile: {}", left.join(", ")))?;
+    }
+    Err(Trouble::hold(
+        format!("ghost rows keep coming: {}", left.join(", ")),
+        "something writes there and bypasses electric-moray (the rebalancer?): stop it; then `reshard resume`",
+    ))
 }
 
 fn proof_points(context: &Context) -> Result<ProofPoints, Trouble> {
@@ -119,12 +154,6 @@ fn proof_points(context: &Context) -> Result<ProofPoints, Trouble> {
     Ok(ProofPoints { split: snapshot.xmin, ends })
 }
 
-async fn tables_of(keepers: &Keepers<'_>, holder: &ShardName) -> Result<Tables, Trouble> {
-    let doing = || format!("the tables of {holder} cannot be listed");
-    let database = keepers.database(holder, holder).or_trouble(doing())?;
-    list_tables(database).await.or_trouble(doing())
-}
-
 /// At the new shards of the region's storage shard, drops what the plan lists, and nothing else.
 async fn drop_copies(
     context: &Context,
@@ -138,7 +167,7 @@ async fn drop_copies(
     }
     for shard in targets {
         for table in &listed {
-            let what = format!("drop the copy of {} at {shard}", table.name);
+            let what = format!("drop the copy of {} at {shard}", table.table);
             let database = keepers.database(shard, shard).or_trouble(&what)?;
             let dropping = async { drop_copy(database, table).await.or_trouble(&what) };
             context.act(&what, dropping).await?;

@@ -9,6 +9,7 @@ mod document;
 mod drain;
 mod fitness;
 mod freeze_source;
+mod ghost_tables;
 mod hand_over_reads;
 mod install_ring;
 mod list_shard;

@@ -1,4 +1,4 @@
-//! Deleting the ghost rows of one table of one shard, and verifying that none is left.
+//! Deleting the ghost rows of one table of one shard, and looking whether one is left.
 
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -21,8 +21,6 @@ const GHOSTS: &str = "ghosts";
 const LAG_INTERVAL: Duration = Duration::from_secs(1);
 /// How often it is looked who owns the rows, which a new ring changes.
 const OWNERS_INTERVAL: Duration = Duration::from_secs(10);
-/// How often a table is swept before the plan holds because rows come back.
-const SWEEPS: u32 = 5;
 
 /// How far a table of a shard is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -30,6 +28,8 @@ const SWEEPS: u32 = 5;
 struct Swept {
     /// The next page.
     page: u64,
+    /// Whether the last page was reached. Rows may have come since.
+    is_done: bool,
     /// Rows deleted; after a crash those of one batch may be missing.
     deleted: u64,
     /// Those of them that had no `_vnode`.
@@ -49,29 +49,18 @@ pub(super) struct Sweeper<'a> {
 }
 
 impl Sweeper<'_> {
-    /// Sweeps and verifies until a verification finds nothing.
+    /// Deletes ghost rows, unless the table was swept to its end already. After a crash or a hold it goes on where it was.
     pub(super) async fn run(&self) -> Result<(), Trouble> {
-        if self.swept()?.verified.is_some() {
+        if self.swept()?.is_done {
             return Ok(());
         }
-        let what = format!("delete the ghost rows of {} at {}", self.table.name, self.holder);
-        for _ in 0..SWEEPS {
-            self.context.act(&what, self.sweep()).await?;
-            let ghosts = self.verify().await?;
-            if ghosts == 0 {
-                return Ok(());
-            }
-            self.context.note(format!("{ghosts} ghost rows came meanwhile, or were changed"))?;
-        }
-        Err(Trouble::hold(
-            format!("ghost rows keep coming to {} at {}", self.table.name, self.holder),
-            "something writes there and bypasses electric-moray (the rebalancer?): stop it; then `reshard resume`",
-        ))
+        let what = format!("delete the ghost rows of {} at {}", self.table, self.holder);
+        self.context.act(&what, self.sweep()).await
     }
 
     /// Deletes from the page that was reached to the last.
     async fn sweep(&self) -> Result<(), Trouble> {
-        let (context, table) = (self.context, &self.table.name);
+        let (context, table) = (self.context, self.table);
         let mut swept = self.swept()?;
         let sweep = GhostSweep::begin(self.keepers, self.holder, self.table, swept.page).await;
         let mut sweep = sweep.or_trouble(self.failing())?;
@@ -111,12 +100,13 @@ impl Sweeper<'_> {
             context.progress(&what, Progress { done, total, unit: "pages".to_owned() })?;
             context.checkpoint()?;
         }
-        Ok(())
+        swept.is_done = true;
+        self.remember(&swept)
     }
 
-    /// Reads the whole table again and tells how many ghosts there are.
-    async fn verify(&self) -> Result<u64, Trouble> {
-        let (context, table, holder) = (self.context, &self.table.name, self.holder);
+    /// Reads the whole table again and tells how many ghosts there are. If there are any, it has to be swept again.
+    pub(super) async fn verify(&self) -> Result<u64, Trouble> {
+        let (context, table, holder) = (self.context, self.table, self.holder);
         let database = self.keepers.database(holder, holder).or_trouble(self.failing())?;
         let what = format!("verifying that {holder} has no ghost rows in {table}");
         let progress = |done, total| {
@@ -131,10 +121,17 @@ impl Sweeper<'_> {
         })?;
         let ghosts = counted.ghosts_at(holder);
         let mut swept = self.swept()?;
-        // If there are any, the next sweep begins at the beginning.
-        swept.page = 0;
+        if ghosts > 0 {
+            (swept.page, swept.is_done) = (0, false);
+        }
         swept.verified = (ghosts == 0).then(|| counted.kept_at(holder));
         self.remember(&swept)?;
+        if counted.without_key > 0 {
+            context.note(format!(
+                "{} rows of {table} at {holder} have no _key: nobody can find them, and they stay where they are",
+                counted.without_key
+            ))?;
+        }
         if ghosts == 0 {
             context.note(format!(
                 "{holder} has no ghost rows in {table}: {} were deleted, {} of them without a _vnode; {} rows are left, \
@@ -169,7 +166,7 @@ impl Sweeper<'_> {
     }
 
     fn failing(&self) -> String {
-        format!("ghost rows of {} cannot be deleted at {}", self.table.name, self.holder)
+        format!("ghost rows of {} cannot be deleted at {}", self.table, self.holder)
     }
 
     fn swept(&self) -> Result<Swept, Trouble> {
@@ -187,7 +184,7 @@ impl Sweeper<'_> {
     }
 
     fn key(&self) -> String {
-        format!("{}/{}", self.holder, self.table.name)
+        format!("{}/{}", self.holder, self.table)
     }
 }
 

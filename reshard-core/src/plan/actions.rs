@@ -2,7 +2,7 @@
 
 use super::{Action, Request, Target};
 use crate::inventory::Inventory;
-use crate::rows::copies_to_drop;
+use crate::rows::{Table, copies_to_drop};
 
 pub(super) fn actions(request: &Request, inventory: &Inventory, targets: &[Target]) -> Vec<Action> {
     let source = &request.source;
@@ -13,6 +13,8 @@ pub(super) fn actions(request: &Request, inventory: &Inventory, targets: &[Targe
     let routers =
         format!("{processes} electric-moray processes in {} zones", inventory.routers.len());
     let copies = copies_to_drop(request, inventory);
+    let tables = inventory.source.tables.sharded.iter().map(Table::to_string);
+    let tables = tables.collect::<Vec<_>>().join(", ");
     let mut list = Actions(Vec::new());
     list.add("preflight", "check that everything is healthy and as it was planned for".to_owned());
     list.add("reserve-names", format!("keep other plans from taking {new_shards}"));
@@ -79,7 +81,7 @@ pub(super) fn actions(request: &Request, inventory: &Inventory, targets: &[Targe
         list.add(
             "delete-ghosts",
             format!(
-                "delete at {source} the rows of the vnodes {}, and at {} all others",
+                "delete from {tables} at {source} the rows of the vnodes {}, and at {} all others",
                 abridged(&target.vnodes.to_string()),
                 target.name
             ),
@@ -90,7 +92,7 @@ pub(super) fn actions(request: &Request, inventory: &Inventory, targets: &[Targe
     {
         let what = format!(
             "drop at {} the copy of {}, of which {source} keeps the real one",
-            target.name, table.name
+            target.name, table.table
         );
         list.add("delete-ghosts", what);
     }

@@ -37,7 +37,7 @@ use crate::VnodeSet;
 use crate::inventory::Inventory;
 
 /// The version of the document that this library writes, and the only one that it reads.
-pub const PLAN_VERSION: u32 = 1;
+pub const PLAN_VERSION: u32 = 2;
 
 /// A plan: which vnodes move where, everything that is going to be done for it, and what it will cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{Layout, Request, Target};
 use crate::clock::elapsed;
 use crate::inventory::Inventory;
+use crate::rows::LeftAlone;
 
 /// A measurement that is older than this says little about today, in seconds.
 const OLD: u64 = 7 * 24 * 3600;
@@ -36,6 +37,14 @@ pub(super) fn risks(
         risks.push(format!(
             "{} holds tables that are not sharded; the new shards' copies of them are dropped at the end",
             request.source
+        ));
+    }
+    let left_alone = &inventory.source.tables.left_alone;
+    if !left_alone.is_empty() {
+        let names: Vec<String> = left_alone.iter().map(LeftAlone::to_string).collect();
+        risks.push(format!(
+            "tables that only look like Moray's buckets are neither counted nor moved, and stay as they are on both sides: {}",
+            names.join(", ")
         ));
     }
     shared_servers(targets, inventory, &mut risks);

@@ -173,6 +173,7 @@ mod tests {
             table: "manta".to_owned(),
             vnodes: vnodes.collect(),
             without_vnode: 0,
+            without_mtime: 0,
         };
         Measurement {
             shard: "1.moray.lab.example.net".parse().unwrap(),

@@ -15,6 +15,7 @@ use crate::inventory::{
 };
 use crate::keys::KeyHash;
 use crate::measure::{Measurement, Method, TableMeasurement, VnodeMeasurement};
+use crate::rows::{Flaw, LeftAlone, Table, Tables, UnshardedTable};
 
 fn id<T: From<uuid::Uuid>>(number: u128) -> T {
     uuid::Uuid::from_u128(number).into()
@@ -31,6 +32,18 @@ fn zone(number: u128) -> ZoneFacts {
         ip: format!("10.0.0.{number}"),
         image: id(2000),
     }
+}
+
+/// The tables of an index shard.
+fn tables() -> Tables {
+    let table = |name: &str| Table {
+        schema: "public".to_owned(),
+        name: name.to_owned(),
+        columns: vec!["_key text not null".to_owned(), "_vnode bigint".to_owned()],
+    };
+    let sharded = ["manta_directory_counts", "manta", "manta_uploads"].map(table);
+    let log = UnshardedTable { table: table("manta_delete_log"), every_shard_has_one: true };
+    Tables { sharded: sharded.into(), unsharded: vec![log], left_alone: Vec::new() }
 }
 
 /// A region of so many shards, each with its part of so many vnodes; shard 2 is the one to be split.
@@ -89,7 +102,7 @@ pub(crate) fn inventory(shards: u32, vnodes: u32) -> Inventory {
             database_bytes: 1 << 30,
             wal_bytes_per_second: 1000,
             pg_config_overrides: None,
-            unsharded_tables: vec![],
+            tables: tables(),
         },
         routers: vec![RouterFacts { zone: zone(10), instances: instances.collect() }],
         servers: servers.collect(),
@@ -118,8 +131,12 @@ fn measured(inventory: &mut Inventory, rows: impl Fn(u32) -> u64) {
         let rows = rows(vnode.number());
         VnodeMeasurement { vnode, rows, bytes: rows * 1431, rows_of_last_day: 0 }
     });
-    let table =
-        TableMeasurement { table: "manta".to_owned(), vnodes: vnodes.collect(), without_vnode: 3 };
+    let table = TableMeasurement {
+        table: "manta".to_owned(),
+        vnodes: vnodes.collect(),
+        without_vnode: 3,
+        without_mtime: 0,
+    };
     inventory.measurement = Some(Measurement {
         shard: inventory.source.name.clone(),
         taken: Timestamp::UNIX_EPOCH,
@@ -215,6 +232,22 @@ fn by_rows_the_heaviest_half_stays() {
     // Both sides hold everything after the split, so that each row is a ghost at one of them.
     assert_eq!(plan.prediction.ghost_rows, Some(before));
     assert!(plan.risks.iter().any(|risk| risk.contains("3 rows have no _vnode")));
+}
+
+#[test]
+fn a_plan_names_its_tables_and_what_it_leaves_alone() {
+    let mut inventory = inventory(2, 1000);
+    inventory.source.tables.left_alone.push(LeftAlone {
+        schema: "public".to_owned(),
+        name: "manta_before_upgrade".to_owned(),
+        is_bucket: false,
+        why: Flaw::NoBucket,
+    });
+    let plan = make(request(), inventory).unwrap();
+    let deletion = plan.actions.iter().find(|action| action.phase == "delete-ghosts").unwrap();
+    assert!(deletion.what.contains("public.manta_directory_counts"), "{deletion:?}");
+    let told = |risk: &String| risk.contains("public.manta_before_upgrade (not in buckets_config)");
+    assert!(plan.risks.iter().any(told), "{:?}", plan.risks);
 }
 
 #[test]

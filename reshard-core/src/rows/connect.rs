@@ -19,9 +19,7 @@ pub async fn connect_primary(
 ) -> Result<Database, RowsError> {
     let endpoint = endpoint(deployment, shard, |role| role == Role::Primary).await?;
     let database = Database::connect(&endpoint, statement_timeout).await?;
-    let row = database.query_one("SELECT pg_is_in_recovery()", &[]).await;
-    let row = row.map_err(|error| database.error("look for the primary", error))?;
-    if row.get(0) {
+    if database.value("look for the primary", "SELECT pg_is_in_recovery()", &[]).await? {
         return Err(RowsError::NotPrimary { shard: shard.clone() });
     }
     Ok(database)

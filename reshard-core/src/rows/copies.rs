@@ -4,7 +4,7 @@
 //! Nobody reads them there, and they must not be taken for the real ones.
 
 use super::RowsError;
-use super::tables::{UnshardedTable, quoted};
+use super::tables::{Table, UnshardedTable, qualified};
 use crate::deployment::Database;
 use crate::inventory::Inventory;
 use crate::plan::Request;
@@ -27,8 +27,8 @@ pub fn copies_to_drop(request: &Request, inventory: &Inventory) -> Vec<Unsharded
     if !holds_them || !request.allow_storage_shard {
         return Vec::new();
     }
-    let of_region = |table: &&UnshardedTable| table.is_bucket && !table.every_shard_has_one;
-    inventory.source.unsharded_tables.iter().filter(of_region).cloned().collect()
+    let of_region = |table: &&UnshardedTable| !table.every_shard_has_one;
+    inventory.source.tables.unsharded.iter().filter(of_region).cloned().collect()
 }
 
 /// Drops a new shard's copy of a table, and what Moray has beside it. Nothing is dropped of another shard: that `database` is the new
@@ -42,27 +42,29 @@ pub async fn drop_copy(
     table: &UnshardedTable,
 ) -> Result<DroppedTable, RowsError> {
     let failed = |error| database.error("drop a copy of a table", error);
-    let known = database
-        .query_one(
-            "SELECT to_regclass($1::text) IS NOT NULL \
-             OR EXISTS (SELECT 1 FROM buckets_config WHERE lower(name) = $2::text)",
-            &[&quoted(&table.name), &table.name],
-        )
-        .await
-        .map_err(failed)?;
-    if !known.get::<_, bool>(0) {
+    let Table { schema, name, .. } = &table.table;
+    // An unqualified name could be somebody else's table in another schema.
+    let qualified = |name: &str| qualified(schema, name);
+    let config = qualified("buckets_config");
+    let sql = format!(
+        "SELECT to_regclass($1::text) IS NOT NULL \
+         OR EXISTS (SELECT 1 FROM {config} WHERE lower(name) = $2::text)"
+    );
+    let known: bool =
+        database.value("look for a copy of a table", &sql, &[&table.table.sql(), name]).await?;
+    if !known {
         return Ok(DroppedTable::Before);
     }
-    let name = quoted(&table.name);
-    let sequence = quoted(&format!("{}_serial", table.name));
-    let locking = quoted(&format!("{}_locking_serial", table.name));
-    let literal = table.name.replace('\'', "''");
+    let sequence = qualified(&format!("{name}_serial"));
+    let locking = qualified(&format!("{name}_locking_serial"));
+    let literal = name.replace('\'', "''");
     // Without CASCADE: what depends on it is nothing that Moray makes, and somebody should look.
     let sql = format!(
         "BEGIN; SET LOCAL lock_timeout = '5s'; SET LOCAL standard_conforming_strings = on; \
-         DELETE FROM buckets_config WHERE lower(name) = '{literal}'; \
-         DROP TABLE IF EXISTS {name}; DROP TABLE IF EXISTS {locking}; \
-         DROP SEQUENCE IF EXISTS {sequence}; COMMIT"
+         DELETE FROM {config} WHERE lower(name) = '{literal}'; \
+         DROP TABLE IF EXISTS {}; DROP TABLE IF EXISTS {locking}; \
+         DROP SEQUENCE IF EXISTS {sequence}; COMMIT",
+        table.table.sql()
     );
     if let Err(error) = database.batch_execute(&sql).await {
         // The connection may be gone, and the transaction with it.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::RowsError;
 use super::scan::Scan;
 use super::split::Split;
-use super::tables::{Table, list_tables};
+use super::tables::{LeftAlone, Table, list_tables};
 use crate::deployment::Database;
 
 /// The rows of a table at one shard.
@@ -20,6 +20,8 @@ pub struct TableCount {
     pub kept_by: Vec<(ShardName, u64)>,
     /// How many of all rows have a NULL `_vnode`.
     pub without_vnode: u64,
+    /// How many have no key at all, so that nobody keeps them: they are counted nowhere else, and stay where they are.
+    pub without_key: u64,
     /// How many have a `_vnode` that is not the one that their keys hash to: old names beyond ASCII, or damage.
     pub with_another_vnode: u64,
 }
@@ -45,6 +47,8 @@ pub struct ShardCount {
     pub peer: String,
     /// Its tables.
     pub tables: Vec<TableCount>,
+    /// What looks like such a table and was not counted.
+    pub left_alone: Vec<LeftAlone>,
 }
 
 impl ShardCount {
@@ -77,8 +81,9 @@ pub async fn count_shard(
     split: &Split,
     on_progress: &(dyn Fn(CountProgress) + Send + Sync),
 ) -> Result<ShardCount, RowsError> {
+    let listed = list_tables(database).await?;
     let mut tables = Vec::new();
-    for table in &list_tables(database).await?.sharded {
+    for table in &listed.sharded {
         let told = |done, total| {
             on_progress(CountProgress { table: table.name.clone(), done, total });
             ready(Ok::<_, RowsError>(()))
@@ -86,7 +91,7 @@ pub async fn count_shard(
         tables.push(count_rows(database, table, split, told).await?);
     }
     let peer = database.endpoint().host.clone();
-    Ok(ShardCount { shard: shard.clone(), peer, tables })
+    Ok(ShardCount { shard: shard.clone(), peer, tables, left_alone: listed.left_alone })
 }
 
 /// Counts the rows of a table, every one of them. `on_progress` is told how many of the pages are read, and may wait; it
@@ -102,17 +107,21 @@ pub async fn count_rows<E: From<RowsError>, F: Future<Output = Result<(), E>>>(
     mut on_progress: impl FnMut(u64, u64) -> F,
 ) -> Result<TableCount, E> {
     let mut kept = vec![0_u64; split.shards().len()];
-    let (mut without_vnode, mut with_another_vnode) = (0, 0);
+    let (mut without_vnode, mut without_key, mut with_another_vnode) = (0, 0, 0);
     let mut scan = Scan::begin(database, table, 0).await?;
     while let Some(rows) = scan.next(database).await? {
         for row in rows {
-            if let Some(count) = kept.get_mut(split.keeper(&table.name, &row.key)) {
+            let Some(key) = &row.key else {
+                without_key += 1;
+                continue;
+            };
+            if let Some(count) = kept.get_mut(split.keeper(&table.name, key)) {
                 *count += 1;
             }
             match row.vnode {
                 None => without_vnode += 1,
                 Some(vnode) => {
-                    let of_key = split.hash().vnode_of_key(&table.name, &row.key).ok();
+                    let of_key = split.hash().vnode_of_key(&table.name, key).ok();
                     if of_key.map(|of_key| i64::from(of_key.number())) != Some(vnode) {
                         with_another_vnode += 1;
                     }
@@ -126,6 +135,7 @@ pub async fn count_rows<E: From<RowsError>, F: Future<Output = Result<(), E>>>(
         table: table.name.clone(),
         kept_by: split.shards().iter().cloned().zip(kept).collect(),
         without_vnode,
+        without_key,
         with_another_vnode,
     })
 }

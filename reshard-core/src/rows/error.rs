@@ -3,6 +3,7 @@
 use manatee_client::{BadPgUrl, PostgresError, ShardError, ShardName};
 
 use super::proof::SeenRow;
+use super::tables::Table;
 use crate::deployment::DatabaseError;
 use crate::phase::{LOOK, MayPass};
 
@@ -75,9 +76,39 @@ pub enum RowsError {
         /// What is wrong with it.
         problem: String,
     },
+    /// It is not known which tables are Moray's.
+    #[error(
+        "the database moray of {host} has no table buckets_config where the role moray looks for it, so nobody knows which \
+         tables are buckets"
+    )]
+    NoBuckets {
+        /// The server's address.
+        host: String,
+    },
     /// There is no proof that a row may be deleted.
     #[error(transparent)]
     Unproven(Box<Unproven>),
+    /// The shard that rows belong to has no row at all of their table.
+    #[error(transparent)]
+    EmptyKeeper(Box<EmptyKeeper>),
+}
+
+/// The shard that rows belong to has no row at all of their table.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{keeper} has no row at all of {table}, though rows of it at {holder} belong there ({first:?} is one): they may be the \
+     only copies and are not deleted",
+    first = self.keys.first().map_or("", String::as_str)
+)]
+pub struct EmptyKeeper {
+    /// The table.
+    pub table: Table,
+    /// The shard that has rows and should not.
+    pub holder: ShardName,
+    /// The shard that they belong to.
+    pub keeper: ShardName,
+    /// The keys of some of them.
+    pub keys: Vec<String>,
 }
 
 /// There is no proof that a row may be deleted.
@@ -123,7 +154,9 @@ impl MayPass for RowsError {
             | Self::Ring { .. }
             | Self::UnknownShard { .. }
             | Self::NotCopies { .. }
-            | Self::Unproven(_) => false,
+            | Self::NoBuckets { .. }
+            | Self::Unproven(_)
+            | Self::EmptyKeeper(_) => false,
         }
     }
 
@@ -134,6 +167,14 @@ impl MayPass for RowsError {
                 format!(
                     "find out who wrote it (something that bypasses electric-moray?): compare the row {key:?} of {table} at the \
                      primaries of {holder} and {keeper}; copy it to {keeper}, or delete it at {holder}; then `reshard resume`"
+                )
+            }
+            Self::EmptyKeeper(empty) => {
+                let EmptyKeeper { table, holder, keeper, .. } = &**empty;
+                format!(
+                    "find out how {table} at {keeper} became empty (was it truncated, or made anew?): if the rows are missed \
+                     there, copy them from {holder}; if their clients have deleted them all, delete them at {holder} too \
+                     (`reshard rows count {holder}` counts them); then `reshard resume`"
                 )
             }
             Self::NotCopies { one, other, .. } => format!(
@@ -149,7 +190,8 @@ impl MayPass for RowsError {
             | Self::Lag { .. }
             | Self::Odd { .. }
             | Self::Ring { .. }
-            | Self::UnknownShard { .. } => LOOK.to_owned(),
+            | Self::UnknownShard { .. }
+            | Self::NoBuckets { .. } => LOOK.to_owned(),
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use manatee_client::ShardName;
+use tokio_postgres::error::SqlState;
 
-use super::error::{RowsError, Unproven};
+use super::error::{EmptyKeeper, RowsError, Unproven};
 use super::proof::{ProofPoints, SeenRow, current_snapshot, full_transaction, is_proven};
 use super::scan::Scan;
 use super::split::Split;
@@ -84,14 +85,13 @@ impl<'a> Keepers<'a> {
 
 /// Every copy of a database has the same.
 async fn system_identifier(database: &Database) -> Result<Option<String>, RowsError> {
-    let failed = |error| database.error("ask for its system identifier", error);
+    let doing = "ask for its system identifier";
     let known = "SELECT to_regproc('pg_control_system') IS NOT NULL";
-    let known: bool = database.query_one(known, &[]).await.map_err(failed)?.get(0);
-    if !known {
+    if !database.value::<bool>(doing, known, &[]).await? {
         return Ok(None);
     }
     let sql = "SELECT system_identifier::text FROM pg_control_system()";
-    Ok(Some(database.query_one(sql, &[]).await.map_err(failed)?.get(0)))
+    Ok(Some(database.value(doing, sql, &[]).await?))
 }
 
 /// Reads a table of a shard and finds the rows that others keep.
@@ -134,10 +134,12 @@ impl<'a> GhostSweep<'a> {
         let Some(rows) = self.scan.next(database).await? else { return Ok(None) };
         let own = keepers.split.shards().iter().position(|shard| shard == self.holder);
         let ghosts = rows.into_iter().filter_map(|row| {
-            let keeper = keepers.split.keeper(&self.table.name, &row.key);
+            // Without a key it is nobody's: no router finds it, here or elsewhere.
+            let key = row.key?;
+            let keeper = keepers.split.keeper(&self.table.name, &key);
             (Some(keeper) != own).then_some(Ghost {
-                key: row.key,
-                seen: SeenRow { etag: row.etag, mtime: row.mtime },
+                key,
+                seen: row.seen,
                 vnode: row.vnode,
                 keeper,
                 xmin: row.xmin,
@@ -152,7 +154,8 @@ impl<'a> GhostSweep<'a> {
 ///
 /// # Errors
 ///
-/// [`RowsError::Unproven`] if a row might be the only copy: then none is deleted. Otherwise [`RowsError`].
+/// [`RowsError::Unproven`] if a row might be the only copy, [`RowsError::EmptyKeeper`] if a new shard has no row at all of the
+/// table: then none is deleted. Otherwise [`RowsError`].
 pub async fn delete_proven(
     keepers: &Keepers<'_>,
     holder: &ShardName,
@@ -169,7 +172,21 @@ pub async fn delete_proven(
     }
     for (position, ghosts) in by_keeper {
         let keeper = keepers.shard(position)?;
-        let kept = look_up(keepers.database(holder, keeper)?, table, &ghosts).await?;
+        let owner = keepers.database(holder, keeper)?;
+        let kept = look_up(owner, table, &ghosts).await?;
+        // A new shard has a copy of every row that the source had. One without any of a table never had them, or lost them
+        // all, and then the rows here may be the only ones, however old they are. The source cannot lack what it had.
+        let lacks = match &kept {
+            None => true,
+            Some(kept) => kept.is_empty() && keeper != source && !has_rows(owner, table).await?,
+        };
+        if lacks {
+            let keys = ghosts.iter().map(|ghost| ghost.key.clone()).collect();
+            let (table, holder, keeper) = (table.clone(), holder.clone(), keeper.clone());
+            let empty = EmptyKeeper { table, holder, keeper, keys };
+            return Err(RowsError::EmptyKeeper(Box::new(empty)));
+        }
+        let kept = kept.unwrap_or_default();
         let until = keepers.points.until(source, holder, keeper);
         for ghost in ghosts {
             let kept = kept.get(&ghost.key);
@@ -190,22 +207,33 @@ pub async fn delete_proven(
     delete(database, table, ghosts).await
 }
 
+/// The rows that the keeper has under the keys of the ghosts; `None` if it has no such table.
 async fn look_up(
     keeper: &Database,
     table: &Table,
     ghosts: &[&Ghost],
-) -> Result<HashMap<String, SeenRow>, RowsError> {
+) -> Result<Option<HashMap<String, SeenRow>>, RowsError> {
     let keys: Vec<&str> = ghosts.iter().map(|ghost| ghost.key.as_str()).collect();
     let sql = format!(
-        "SELECT _key, _etag::text, _mtime FROM {} WHERE _key = ANY ($1::text[])",
+        "SELECT _key::text, _etag::text, _mtime::bigint FROM {} WHERE _key = ANY ($1::text[])",
         table.sql()
     );
-    let rows = keeper.query(&sql, &[&keys]).await;
-    let rows = rows.map_err(|error| keeper.error("look up rows at their owner", error))?;
-    Ok(rows
-        .iter()
-        .map(|row| (row.get(0), SeenRow { etag: row.get(1), mtime: row.get(2) }))
-        .collect())
+    let doing = "look up rows at their owner";
+    let rows = match keeper.query(&sql, &[&keys]).await {
+        Ok(rows) => rows,
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
+        Err(error) => return Err(keeper.error(doing, error).into()),
+    };
+    let seen = rows.iter().map(|row| {
+        let (etag, mtime) = (keeper.cell(doing, row, 1)?, keeper.cell(doing, row, 2)?);
+        Ok((keeper.cell(doing, row, 0)?, SeenRow { etag, mtime }))
+    });
+    seen.collect::<Result<_, RowsError>>().map(Some)
+}
+
+async fn has_rows(keeper: &Database, table: &Table) -> Result<bool, RowsError> {
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", table.sql());
+    Ok(keeper.value("look for rows at their owner", &sql, &[]).await?)
 }
 
 /// Deletes exactly these versions of these rows.

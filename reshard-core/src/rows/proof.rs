@@ -80,8 +80,8 @@ pub async fn end_of_copying(target: &Database) -> Result<u64, RowsError> {
 }
 
 pub(super) async fn current_snapshot(database: &Database) -> Result<Snapshot, RowsError> {
-    let row = database.query_one("SELECT txid_current_snapshot()::text", &[]).await;
-    let text: String = row.map_err(|error| database.error("ask for a snapshot", error))?.get(0);
+    let sql = "SELECT txid_current_snapshot()::text";
+    let text: String = database.value("ask for a snapshot", sql, &[]).await?;
     text.parse().map_err(|_| RowsError::Odd { what: format!("the snapshot {text:?}") })
 }
 
@@ -100,15 +100,30 @@ pub(super) fn full_transaction(xmin: u32, next: u64) -> Option<u64> {
 /// A version of a row, as far as proofs need it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenRow {
-    /// Its `_etag`.
-    pub etag: String,
-    /// Its `_mtime`, in milliseconds since 1970.
+    /// Its `_etag`; absent if it is NULL.
+    pub etag: Option<String>,
+    /// Its `_mtime`, in milliseconds since 1970; absent if it is NULL.
     pub mtime: Option<i64>,
+}
+
+impl SeenRow {
+    /// Whether this certainly is the same version as the other. NULL is not equal to anything.
+    fn is_same(&self, other: &Self) -> bool {
+        matches!((&self.etag, &other.etag), (Some(one), Some(other)) if one == other)
+    }
+
+    /// Whether this certainly is newer than the other. NULL is neither older nor newer.
+    fn is_newer(&self, other: &Self) -> bool {
+        matches!((self.mtime, other.mtime), (Some(one), Some(other)) if one > other)
+    }
 }
 
 impl fmt::Display for SeenRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "etag {}, ", self.etag)?;
+        match &self.etag {
+            Some(etag) => write!(f, "etag {etag}, ")?,
+            None => f.write_str("without an etag, ")?,
+        }
         match self.mtime {
             Some(mtime) => write!(f, "written at {mtime} ms"),
             None => f.write_str("written at an unknown time"),
@@ -124,7 +139,7 @@ pub(super) fn is_proven(
     until: Option<u64>,
     kept: Option<&SeenRow>,
 ) -> bool {
-    if kept.is_some_and(|kept| kept.etag == ghost.etag || kept.mtime > ghost.mtime) {
+    if kept.is_some_and(|kept| kept.is_same(ghost) || kept.is_newer(ghost)) {
         return true;
     }
     matches!((transaction, until), (Some(transaction), Some(until)) if transaction < until)
@@ -137,7 +152,7 @@ mod tests {
     use super::*;
 
     fn seen(etag: &str, mtime: i64) -> SeenRow {
-        SeenRow { etag: etag.to_owned(), mtime: Some(mtime) }
+        SeenRow { etag: Some(etag.to_owned()), mtime: Some(mtime) }
     }
 
     #[test]
@@ -175,7 +190,26 @@ mod tests {
         assert_eq!(points.until(&source, &four, &source), None);
     }
 
+    fn any_row() -> impl Strategy<Value = SeenRow> {
+        let etag = proptest::option::of(proptest::sample::select(vec!["A", "B"]));
+        (etag, proptest::option::of(0i64..3))
+            .prop_map(|(etag, mtime)| SeenRow { etag: etag.map(str::to_owned), mtime })
+    }
+
     proptest! {
+        /// Without the proof by age, a ghost goes only if its keeper's row is the same or newer, and both say so.
+        #[test]
+        fn null_proves_nothing(ghost in any_row(), kept in any_row()) {
+            let proven = is_proven(&ghost, None, None, Some(&kept));
+            let same = ghost.etag.is_some() && ghost.etag == kept.etag;
+            let newer = ghost.mtime.is_some() && kept.mtime.is_some() && kept.mtime > ghost.mtime;
+            prop_assert_eq!(proven, same || newer);
+            let nameless = |row: &SeenRow| SeenRow { etag: None, ..row.clone() };
+            let undated = |row: &SeenRow| SeenRow { mtime: None, ..row.clone() };
+            prop_assert!(!is_proven(&nameless(&undated(&ghost)), None, None, Some(&kept)));
+            prop_assert!(!is_proven(&ghost, None, None, Some(&nameless(&undated(&kept)))));
+        }
+
         #[test]
         fn transactions_get_their_full_numbers(next in 3u64..1 << 40, back in 1u64..(1 << 32)) {
             let Some(written) = next.checked_sub(back) else { return Ok(()) };

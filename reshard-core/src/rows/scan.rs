@@ -6,35 +6,33 @@ use manatee_client::ServerVersion;
 use tokio_postgres::Row;
 
 use super::RowsError;
+use super::proof::SeenRow;
 use super::tables::Table;
 use crate::deployment::Database;
 
 /// Pages of a table that are read together: 2 MB.
 const PAGES: u64 = 256;
+/// What reading is called in errors.
+const READ: &str = "read the rows of some pages";
 /// No page of 8 kB has more rows.
 const ROWS_OF_A_PAGE: u32 = 291;
 
 /// A row without its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RowHead {
-    pub(super) key: String,
+    /// NULL only where somebody took the primary key away.
+    pub(super) key: Option<String>,
     pub(super) vnode: Option<i64>,
-    pub(super) etag: String,
-    pub(super) mtime: Option<i64>,
+    pub(super) seen: SeenRow,
     /// The transaction that wrote it.
     pub(super) xmin: u32,
 }
 
 /// How many pages a table has now.
 pub(crate) async fn table_pages(database: &Database, table: &Table) -> Result<u64, RowsError> {
-    let row = database
-        .query_one(
-            "SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint",
-            &[&table.sql()],
-        )
-        .await
-        .map_err(|error| database.error("measure a table", error))?;
-    Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+    let sql = "SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint";
+    let pages: i64 = database.value("measure a table", sql, &[&table.sql()]).await?;
+    Ok(u64::try_from(pages).unwrap_or(0))
 }
 
 /// The condition for the rows of these pages. Only PostgreSQL 14 and later reads a range of pages as such; the others are
@@ -97,26 +95,27 @@ impl Scan {
         }
         let pages = self.next..(self.next + PAGES).min(self.pages);
         let sql = format!(
-            "SELECT _key, _vnode, _etag::text, _mtime, xmin::text FROM {} WHERE {}",
+            "SELECT _key::text, _etag::text, _mtime::bigint, _vnode::bigint, xmin::text FROM {} WHERE {}",
             self.table.sql(),
             pages_condition(self.version, &pages),
         );
         let rows = database.query(&sql, &[]).await;
-        let rows = rows.map_err(|error| database.error("read the rows of some pages", error))?;
+        let rows = rows.map_err(|error| database.error(READ, error))?;
         self.next = pages.end;
-        rows.iter().map(head).collect::<Result<_, _>>().map(Some)
+        rows.iter().map(|row| head(database, row)).collect::<Result<_, _>>().map(Some)
     }
 }
 
-fn head(row: &Row) -> Result<RowHead, RowsError> {
-    let xmin: String = row.get(4);
+fn head(database: &Database, row: &Row) -> Result<RowHead, RowsError> {
+    let xmin: String = database.cell(READ, row, 4)?;
     let xmin = xmin.parse().map_err(|_| RowsError::Odd { what: format!("xmin {xmin:?}") })?;
-    Ok(RowHead { key: row.get(0), vnode: row.get(1), etag: row.get(2), mtime: row.get(3), xmin })
+    let (key, vnode) = (database.cell(READ, row, 0)?, database.cell(READ, row, 3)?);
+    let seen = SeenRow { etag: database.cell(READ, row, 1)?, mtime: database.cell(READ, row, 2)? };
+    Ok(RowHead { key, vnode, seen, xmin })
 }
 
 pub(crate) async fn server_version(database: &Database) -> Result<ServerVersion, RowsError> {
-    let row = database.query_one("SELECT current_setting('server_version_num')", &[]).await;
-    let row = row.map_err(|error| database.error("ask for the version", error))?;
-    let number: String = row.get(0);
+    let sql = "SELECT current_setting('server_version_num')";
+    let number: String = database.value("ask for the version", sql, &[]).await?;
     number.parse().map_err(|_| RowsError::Odd { what: format!("server_version_num {number:?}") })
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::plan::tests::inventory;
+use crate::rows::{Flaw, LeftAlone, UnshardedTable};
 
 fn drifted(change: impl FnOnce(&mut Inventory)) -> Vec<(DriftSeverity, String)> {
     let was = inventory(2, 64);
@@ -52,6 +53,45 @@ fn what_a_plan_depends_on_must_not_change() {
         is.source.pg_config_overrides = Some(serde_json::json!({"max_connections": 500}));
     };
     refused(overrides, "PG_CONFIG_OVERRIDES");
+}
+
+#[test]
+fn the_tables_that_a_plan_moves_must_not_change() {
+    refused(|is| drop(is.source.tables.sharded.pop()), "public.manta_uploads: was there, is gone");
+    let column = |is: &mut Inventory| is.source.tables.sharded[1].columns.push("_rver int".into());
+    refused(column, "the columns of the table public.manta: was without more, is _rver int");
+    let renamed = |is: &mut Inventory| is.source.tables.sharded[0].schema = "other".to_owned();
+    refused(renamed, "other.manta_directory_counts: was not there");
+    let new = |is: &mut Inventory| {
+        let mut table = is.source.tables.sharded[0].clone();
+        table.name = "mine".to_owned();
+        is.source.tables.sharded.push(table);
+    };
+    refused(new, "the table public.mine: was not there");
+    let turned = |is: &mut Inventory| {
+        let table = is.source.tables.unsharded[0].table.clone();
+        is.source.tables.sharded.push(table);
+    };
+    refused(turned, "public.manta_delete_log: was a bucket without vnodes");
+    let unlogged = |is: &mut Inventory| {
+        let table = is.source.tables.sharded.pop().unwrap();
+        is.source.tables.left_alone.push(left_alone(&table.name, Flaw::Unlogged));
+    };
+    refused(unlogged, "public.manta_uploads: was a bucket, is unlogged");
+    // A bucket whose last row with a vnode was deleted is the same; a copy that somebody makes is no business of the plan.
+    let emptied = |is: &mut Inventory| {
+        let table = is.source.tables.sharded.pop().unwrap();
+        is.source.tables.unsharded.push(UnshardedTable { table, every_shard_has_one: false });
+    };
+    assert_eq!(drifted(emptied), []);
+    let copied = |is: &mut Inventory| {
+        is.source.tables.left_alone.push(left_alone("manta_copy", Flaw::NoBucket));
+    };
+    mentioned(copied, "public.manta_copy");
+}
+
+fn left_alone(name: &str, why: Flaw) -> LeftAlone {
+    LeftAlone { schema: "public".to_owned(), name: name.to_owned(), is_bucket: false, why }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::SqliteStore;
@@ -13,12 +14,25 @@ use super::open::{BUSY, beside};
 use crate::journal::{
     Activity, Controls, Entry, PhaseRecord, PlanState, Presence, Store, StoreError,
 };
-use crate::plan::Plan;
+use crate::plan::{PLAN_VERSION, Plan};
+
+/// What plans of all versions have.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
 
 impl Store for SqliteStore {
     fn plan(&self) -> Result<Plan, StoreError> {
         let problem =
             |problem: &str| StoreError::Plan { path: self.shown(), problem: problem.to_owned() };
+        let Version { version } =
+            self.get("document", "plan")?.ok_or_else(|| problem("there is none"))?;
+        if version != PLAN_VERSION {
+            return Err(problem(&format!(
+                "it is of version {version}, and this program carries out version {PLAN_VERSION}: `reshard plan new` makes one"
+            )));
+        }
         let plan: Plan = self.get("document", "plan")?.ok_or_else(|| problem("there is none"))?;
         if !plan.hash_is_right() {
             return Err(problem("its hash does not fit: it was changed by hand"));

@@ -212,3 +212,14 @@ fn a_file_that_is_not_whole_is_refused() {
         assert!(text.contains("damaged") || text.contains("malformed"), "{text}");
     }
 }
+
+/// A plan of the version before does not name its tables, among others.
+#[test]
+fn a_plan_of_another_version_is_refused_by_its_number() {
+    let (_directory, path) = planned();
+    let connection = Connection::open(&path).unwrap();
+    let older = r#"UPDATE document SET json = '{"version": 1}' WHERE name = 'plan'"#;
+    assert_eq!(connection.execute(older, []).unwrap(), 1);
+    let error = SqliteStore::open(&path).unwrap().plan().unwrap_err();
+    assert!(error.to_string().contains("it is of version 1"), "{error}");
+}

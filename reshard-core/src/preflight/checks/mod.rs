@@ -6,6 +6,7 @@ mod routers;
 mod servers;
 mod shard;
 mod shard_list;
+mod tables;
 mod zones;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub(super) const ALL: &[CheckFn] = &[
     shard::lag,
     shard::versions,
     shard::sitters,
+    tables::buckets,
     locks::freeze,
     locks::dump_lock,
     locks::dumps,

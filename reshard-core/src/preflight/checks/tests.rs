@@ -12,7 +12,7 @@ use crate::plan::tests::inventory;
 
 const SOURCE: &str = "2.moray.lab.example.net";
 
-fn subject() -> Subject {
+pub(super) fn subject() -> Subject {
     Subject::shard(SOURCE.parse().unwrap())
 }
 
@@ -21,7 +21,7 @@ fn nothing<T>() -> Found<T> {
 }
 
 /// Nothing could be seen.
-fn blind() -> Evidence {
+pub(super) fn blind() -> Evidence {
     Evidence {
         manta: nothing(),
         zones: nothing(),
@@ -31,6 +31,7 @@ fn blind() -> Evidence {
         versions: nothing(),
         writability: nothing(),
         database_bytes: nothing(),
+        tables: nothing(),
         peers: Vec::<PeerProbe>::new(),
         dump_lock: nothing(),
         dumps: nothing(),

@@ -27,6 +27,7 @@ use crate::deployment::Deployment;
 use crate::executor::PLAN_LOCKS;
 use crate::inventory::{RingFacts, free_bytes, read_ring};
 use crate::reservation::{Reservation, reserved_names};
+use crate::rows::Tables;
 
 /// What was seen, or why not.
 pub(super) type Found<T> = Result<T, String>;
@@ -51,6 +52,7 @@ pub(super) struct Evidence {
     pub(super) versions: Found<Vec<(String, Found<String>)>>,
     pub(super) writability: Found<Writability>,
     pub(super) database_bytes: Found<u64>,
+    pub(super) tables: Found<Tables>,
     pub(super) peers: Vec<PeerProbe>,
     pub(super) dump_lock: Found<DumpLockState>,
     pub(super) dumps: Found<Vec<(String, Found<RunningDump>)>>,
@@ -130,7 +132,7 @@ pub(super) async fn look(
     let (dump_lock, ring_lock) = (dump_lock.clone(), ring_lock.clone());
     let (plan_locks, kept_shards) = (plan_locks.clone(), kept_shards.clone());
     let (.., routers, imgapis, images, servers, reserved_names) = rest;
-    let shard::OfPeers { versions, writability, database_bytes, peers, dumps } = of_peers;
+    let shard::OfPeers { versions, writability, database_bytes, tables, peers, dumps } = of_peers;
     Evidence {
         manta,
         zones,
@@ -140,6 +142,7 @@ pub(super) async fn look(
         versions,
         writability,
         database_bytes,
+        tables,
         peers,
         dump_lock,
         dumps,

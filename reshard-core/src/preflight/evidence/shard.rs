@@ -10,6 +10,7 @@ use super::{DEADLINE, Found, why, within};
 use crate::clock::Clock;
 use crate::deployment::{Database, Deployment, ZonePlace, ZoneScript};
 use crate::inventory::ClockReading;
+use crate::rows::{Tables, list_tables};
 
 /// How long a peer may take to answer.
 const PEER: Duration = Duration::from_secs(5);
@@ -19,6 +20,7 @@ pub(super) struct OfPeers {
     pub(super) versions: Found<Vec<(String, Found<String>)>>,
     pub(super) writability: Found<Writability>,
     pub(super) database_bytes: Found<u64>,
+    pub(super) tables: Found<Tables>,
     pub(super) peers: Vec<PeerProbe>,
     pub(super) dumps: Found<Vec<(String, Found<RunningDump>)>>,
 }
@@ -54,7 +56,7 @@ pub(super) async fn look(
     let primary = chain.as_ref().map_err(String::clone).and_then(|chain| {
         chain.first().copied().ok_or_else(|| "the shard has no primary".to_owned())
     });
-    let (versions, writability, database_bytes, peers, dumps) = tokio::join!(
+    let (versions, writability, database_bytes, tables, peers, dumps) = tokio::join!(
         async {
             let asking = chain
                 .clone()?
@@ -67,6 +69,7 @@ pub(super) async fn look(
             server.writability().await.map_err(why)
         },
         async { database_bytes(primary.clone()?).await },
+        async { within("the primary", DEADLINE, tables(primary.clone()?)).await },
         look_into_zones(deployment, zones, clock),
         async {
             let peers = view.as_ref().map_err(String::clone)?.state.peers();
@@ -81,7 +84,7 @@ pub(super) async fn look(
             Ok(join_all(asking).await)
         },
     );
-    OfPeers { versions, writability, database_bytes, peers, dumps }
+    OfPeers { versions, writability, database_bytes, tables, peers, dumps }
 }
 
 async fn version(deployment: &Deployment, peer: &Peer) -> Found<String> {
@@ -92,9 +95,15 @@ async fn version(deployment: &Deployment, peer: &Peer) -> Found<String> {
 async fn database_bytes(primary: &Peer) -> Found<u64> {
     let endpoint = primary.endpoint().map_err(why)?;
     let database = Database::connect(&endpoint, DEADLINE).await.map_err(why)?;
-    let size = database.query_one("SELECT pg_database_size(current_database())", &[]).await;
-    let size: i64 = size.and_then(|row| row.try_get(0)).map_err(why)?;
+    let sql = "SELECT pg_database_size(current_database())";
+    let size: i64 = database.value("read the size", sql, &[]).await.map_err(why)?;
     Ok(u64::try_from(size).unwrap_or(0))
+}
+
+async fn tables(primary: &Peer) -> Found<Tables> {
+    let endpoint = primary.endpoint().map_err(why)?;
+    let database = Database::connect(&endpoint, DEADLINE).await.map_err(why)?;
+    list_tables(&database).await.map_err(why)
 }
 
 async fn look_into_zones(

@@ -155,8 +155,7 @@ impl World {
         let (_, peer) = state.peers().find(|(_, peer)| peer.zone_id.as_str() == zone).unwrap();
         let limit = Duration::from_secs(5);
         let database = Database::connect(&peer.endpoint().unwrap(), limit).await?;
-        let row = database.query_one("select pg_get_wal_replay_pause_state()", &[]).await;
-        Ok(row.map_err(|error| database.error("ask for its replay", error))?.get(0))
+        database.value("ask for its replay", "select pg_get_wal_replay_pause_state()", &[]).await
     }
 
     pub(super) fn routers(&self) -> Uuid {
