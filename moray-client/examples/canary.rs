@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if let Err(error) = client.put_object(&bucket, &key, &json!({}), &new).await {
         println!("putting it again as new: {}", error.with_causes());
     }
-    let mine = DeleteOptions { etag: EtagCondition::Is(put.etag), ..Default::default() };
+    let mine = DeleteOptions { etag: Some(put.etag), ..Default::default() };
     client.delete_object(&bucket, &key, &mine).await?;
     let gone = client.get_object(&bucket, &key, &GetOptions::default()).await;
     println!("deleted, gone: {}", gone.is_err_and(|error| error.is_not_found()));

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::outcome::Outcome;
 use crate::protocol::{ErrorName, FrameError, MessageError, MessageId, ServerError};
 
 /// A request failed.
@@ -187,23 +188,22 @@ impl Error {
         self.server_error().is_some_and(ServerError::is_unsupported_method)
     }
 
+    /// Whether Moray gave up on a statement that took longer than it may ([`PutOptions::timeout`] and so on, or Moray's
+    /// own limit). PostgreSQL is not told: the statement goes on there with its locks, and is undone when it ends. The same
+    /// request, repeated at once, may wait for those locks.
+    ///
+    /// [`PutOptions::timeout`]: crate::PutOptions::timeout
+    pub fn is_query_timeout(&self) -> bool {
+        self.has_name(&[ErrorName::QueryTimeout])
+    }
+
     /// Whether the request was certainly not carried out, and the same request may succeed a while later: nothing was
     /// sent, or the server could not do it now. Writes can be repeated as well as reads.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Connect { .. } | Self::NotSent { .. } => true,
             Self::TimedOut { sent, .. } => !sent,
-            Self::Server { .. } => self.has_name(&[
-                ErrorName::ReadOnly,
-                ErrorName::QueryTimeout,
-                ErrorName::NoDatabase,
-                ErrorName::NoDatabasePeers,
-                ErrorName::ConnectTimeout,
-                ErrorName::ClaimTimeout,
-                ErrorName::NoBackends,
-                ErrorName::PoolFailed,
-                ErrorName::PoolStopping,
-            ]),
+            Self::Server { method, source } => Outcome::of(method, source) == Outcome::NotNow,
             Self::Unanswered { .. }
             | Self::Answer { .. }
             | Self::Arguments { .. }
@@ -212,17 +212,13 @@ impl Error {
     }
 
     /// Whether the request may have been carried out, or may yet be: it was sent, and no usable answer came, be it
-    /// to this client or to electric-moray from the shard's Moray. After a write, read to see.
+    /// to this client, to electric-moray from the shard's Moray, or to Moray from PostgreSQL. So is every error of a
+    /// server that is not known to mean that nothing was done. After a write, read to see.
     pub fn outcome_unknown(&self) -> bool {
         match self {
             Self::Unanswered { .. } | Self::Answer { .. } => true,
             Self::TimedOut { sent, .. } => *sent,
-            Self::Server { .. } => self.has_name(&[
-                ErrorName::FastTransport,
-                ErrorName::FastProtocol,
-                ErrorName::FastRequest,
-                ErrorName::Timeout,
-            ]),
+            Self::Server { method, source } => Outcome::of(method, source) == Outcome::Unknown,
             Self::Connect { .. }
             | Self::NotSent { .. }
             | Self::Arguments { .. }

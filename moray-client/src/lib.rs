@@ -35,6 +35,7 @@
 
 mod client;
 mod error;
+mod outcome;
 mod protocol;
 mod rpc;
 mod server;

@@ -131,9 +131,9 @@ async fn send(
     let [Change { bucket, key, action, write, condition }] = changes else {
         return Ok(Outcome::Refused { error: "several changes, but no batch".to_owned() });
     };
-    let etag = etag_condition(condition);
     match action {
         Action::Put => {
+            let etag = etag_condition(condition);
             let options = PutOptions { etag, ..PutOptions::default() };
             let value = value::object(names, *write);
             let put = client.put_object(bucket, key, &value, &options).await?;
@@ -141,7 +141,7 @@ async fn send(
             Ok(Outcome::Acknowledged { etags, node })
         }
         Action::Delete => {
-            let options = DeleteOptions { etag, ..DeleteOptions::default() };
+            let options = DeleteOptions { etag: etag_of(condition), ..DeleteOptions::default() };
             client.delete_object(bucket, key, &options).await?;
             Ok(Outcome::Acknowledged { etags: vec![None], node: None })
         }
@@ -150,13 +150,21 @@ async fn send(
 
 fn request(names: &Names, change: &Change) -> BatchRequest {
     let Change { bucket, key, action, write, condition } = change.clone();
-    let etag = etag_condition(&condition);
     match action {
         Action::Put => {
+            let etag = etag_condition(&condition);
             let of = if bucket == "manta" { value::object } else { value::upload };
             BatchRequest::Put { bucket, key, value: of(names, write), etag }
         }
-        Action::Delete => BatchRequest::Delete { bucket, key, etag },
+        Action::Delete => BatchRequest::Delete { bucket, key, etag: etag_of(&condition) },
+    }
+}
+
+/// What a delete can ask for: that there be nothing is nothing to delete.
+fn etag_of(condition: &Condition) -> Option<String> {
+    match condition {
+        Condition::Any | Condition::Absent => None,
+        Condition::Is(etag) => Some(etag.clone()),
     }
 }
 

@@ -5,7 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use super::MessageId;
 
 /// The server's answer to a request that it did not carry out, or that failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
@@ -42,6 +44,15 @@ impl ServerError {
     /// What a server says that does not have the method, such as electric-moray asked for `ping`.
     pub fn unsupported_method(method: &str) -> Self {
         Self::new(ErrorName::Fast, format!("unsupported RPC method: \"{method}\""))
+    }
+
+    /// The error with what node-fast tells beside it of a method that it does not have.
+    pub(crate) fn about_request(self, method: &str, id: MessageId) -> Self {
+        if self.name != ErrorName::Fast || !self.message.starts_with("unsupported RPC method:") {
+            return self;
+        }
+        let info = json!({"fastReason": "bad_method", "rpcMethod": method, "rpcMsgid": id.get()});
+        Self { info: Some(Box::new(info)), ..self }
     }
 
     /// What a server says to a request that has no method name.
@@ -124,7 +135,7 @@ error_names! {
     FieldUpdate = "FieldUpdateError",
     /// A trigger of the bucket is no function.
     NotFunction = "NotFunctionError",
-    /// A query took longer than it may, and was undone.
+    /// A statement took longer than it may. It goes on in the database until it ends, and is undone then.
     QueryTimeout = "QueryTimeoutError",
     /// Moray is not connected to its database.
     NoDatabase = "NoDatabaseError",
@@ -181,8 +192,6 @@ impl<'de> Deserialize<'de> for ErrorName {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

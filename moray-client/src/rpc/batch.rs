@@ -1,9 +1,11 @@
 //! Several writes in one transaction.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{EtagCondition, RequestId, argument, call};
+use super::{DeleteOptions, EtagCondition, RequestId, argument, call};
 use crate::client::{Client, Nulls};
 use crate::error::Error;
 
@@ -29,9 +31,9 @@ pub enum BatchRequest {
         bucket: String,
         /// The object's key.
         key: String,
-        /// What must be there.
-        #[serde(rename = "options", serialize_with = "options")]
-        etag: EtagCondition,
+        /// The etag that the object must have. `None`: any. Moray ignores an empty one.
+        #[serde(rename = "options", serialize_with = "delete_options")]
+        etag: Option<String>,
     },
 }
 
@@ -49,12 +51,27 @@ fn options<S: serde::Serializer>(etag: &EtagCondition, serializer: S) -> Result<
     Options { etag }.serialize(serializer)
 }
 
+#[expect(clippy::ref_option, reason = "serde gives a reference to the member")]
+fn delete_options<S: serde::Serializer>(
+    etag: &Option<String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    DeleteOptions { etag: etag.clone(), ..DeleteOptions::default() }.serialize(serializer)
+}
+
 /// Options of [`Client::batch`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BatchOptions {
     /// The request's id.
     #[serde(skip)]
     pub request_id: RequestId,
+    /// How long each statement in the database may take, in whole milliseconds; COMMIT takes as long as it takes. Beyond,
+    /// [`Error::is_query_timeout`](crate::Error::is_query_timeout). Default: Moray's own limit.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "super::options::milliseconds"
+    )]
+    pub timeout: Option<Duration>,
 }
 
 /// The etag of an object that a batch has written.
@@ -113,8 +130,7 @@ mod tests {
             "options": {}});
         assert_eq!(json(put(EtagCondition::Any)), expected);
         assert_eq!(json(put(EtagCondition::Absent))["options"], json!({"etag": null}));
-        let delete =
-            BatchRequest::Delete { bucket, key, etag: EtagCondition::Is("0BD4B551".to_owned()) };
+        let delete = BatchRequest::Delete { bucket, key, etag: Some("0BD4B551".to_owned()) };
         let expected = json!({"operation": "delete", "bucket": "b", "key": "k",
             "options": {"etag": "0BD4B551"}});
         assert_eq!(json(delete), expected);

@@ -17,7 +17,8 @@ pub struct Object {
     /// electric-moray, makes the column `_vnode` null, and the row belongs to no vnode any longer: see
     /// [`Self::value_for_shard`].
     pub value: Value,
-    /// Its number in the bucket. Objects of a table with extended ids have none.
+    /// Its number in the bucket: what is in the column `_id`, or in `_idx` for the newer rows of a table with extended
+    /// ids, whose `_id` is null. The server does not tell which.
     #[serde(rename = "_id", default, deserialize_with = "integer")]
     pub id: Option<i64>,
     /// Changes with the value: its CRC-32 in eight hexadecimal digits.

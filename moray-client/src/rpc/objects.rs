@@ -6,8 +6,18 @@ use super::{DeleteOptions, FindOptions, GetOptions, Object, Put, PutOptions, arg
 use crate::client::{Client, Nulls, Responses};
 use crate::error::Error;
 
+/// What every get has: the cache is one of each Moray process, so what it has may be out of date; and a Moray that finds
+/// an object there ends for not having taken a session for it.
+#[derive(Serialize)]
+struct PastTheCache<'a> {
+    #[serde(flatten)]
+    options: &'a GetOptions,
+    #[serde(rename = "noCache")]
+    no_cache: bool,
+}
+
 impl Client {
-    /// Gets an object.
+    /// Gets an object, from the database and not from a cache.
     ///
     /// # Errors
     /// [`Error::is_not_found`] if there is no such object or bucket.
@@ -18,8 +28,8 @@ impl Client {
         options: &GetOptions,
     ) -> Result<Object, Error> {
         let args = vec![bucket.into(), key.into()];
-        let id = options.request_id;
-        call(self, "getObject", args, options, id, Nulls::Refuse).await?.one().await
+        let (options, id) = (PastTheCache { options, no_cache: true }, options.request_id);
+        call(self, "getObject", args, &options, id, Nulls::Refuse).await?.one().await
     }
 
     /// Puts an object: makes it, or writes over it if the options do not say otherwise. The value must be a JSON

@@ -1,8 +1,9 @@
 //! What can be asked for beside a method's arguments.
 
 use std::fmt;
+use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -43,22 +44,27 @@ impl fmt::Debug for RequestId {
     }
 }
 
-/// Options of [`Client::get_object`](crate::Client::get_object).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A limit as Moray takes it: its timer of JavaScript takes 0 as none, and what is beyond 31 bits as 1 ms.
+#[expect(clippy::ref_option, reason = "serde gives a reference to the member")]
+pub(super) fn milliseconds<S: Serializer>(
+    time: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let milliseconds = time.unwrap_or_default().as_millis();
+    serializer.serialize_i32(i32::try_from(milliseconds).unwrap_or(i32::MAX).max(1))
+}
+
+/// Options of [`Client::get_object`](crate::Client::get_object). There is none for taking the object from Moray's cache:
+/// a Moray that finds it there ends, with all its requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct GetOptions {
     /// The request's id.
     #[serde(skip)]
     pub request_id: RequestId,
-    /// Whether Moray is to look into the database and not into its cache, which may be a minute old and is of one
-    /// process. Default: true, as of node-moray.
-    #[serde(rename = "noCache")]
-    pub no_cache: bool,
-}
-
-impl Default for GetOptions {
-    fn default() -> Self {
-        Self { request_id: RequestId::default(), no_cache: true }
-    }
+    /// How long each statement in the database may take, in whole milliseconds; COMMIT takes as long as it takes. Beyond,
+    /// [`Error::is_query_timeout`](crate::Error::is_query_timeout). Default: Moray's own limit.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "milliseconds")]
+    pub timeout: Option<Duration>,
 }
 
 /// Options of [`Client::put_object`](crate::Client::put_object).
@@ -72,10 +78,10 @@ pub struct PutOptions {
     pub etag: EtagCondition,
     /// For the triggers of the bucket. Default: none.
     pub headers: Map<String, Value>,
-    /// The value as text, for Moray to store instead of a text that it makes of the value itself. Only with a Moray:
-    /// electric-moray adds the vnode to the value, which this text would lack. Default: none.
-    #[serde(rename = "_value", skip_serializing_if = "Option::is_none")]
-    pub value_text: Option<String>,
+    /// How long each statement in the database may take, in whole milliseconds; COMMIT takes as long as it takes. Beyond,
+    /// [`Error::is_query_timeout`](crate::Error::is_query_timeout). Default: Moray's own limit.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "milliseconds")]
+    pub timeout: Option<Duration>,
 }
 
 /// Options of [`Client::delete_object`](crate::Client::delete_object).
@@ -84,9 +90,13 @@ pub struct DeleteOptions {
     /// The request's id.
     #[serde(skip)]
     pub request_id: RequestId,
-    /// What must be there. Default: anything.
-    #[serde(skip_serializing_if = "EtagCondition::is_any")]
-    pub etag: EtagCondition,
+    /// The etag that the object must have. Default: any. Moray ignores an empty one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// How long each statement in the database may take, in whole milliseconds; COMMIT takes as long as it takes. Beyond,
+    /// [`Error::is_query_timeout`](crate::Error::is_query_timeout). Default: Moray's own limit.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "milliseconds")]
+    pub timeout: Option<Duration>,
 }
 
 /// Options of [`Client::find_objects`](crate::Client::find_objects).
@@ -109,6 +119,10 @@ pub struct FindOptions {
     pub sort: Option<Sort>,
     /// Whether to leave out how many objects there are in all, which costs the database a second query. Default: false.
     pub no_count: bool,
+    /// How long each statement in the database may take, in whole milliseconds; COMMIT takes as long as it takes. Beyond,
+    /// [`Error::is_query_timeout`](crate::Error::is_query_timeout). Default: Moray's own limit.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "milliseconds")]
+    pub timeout: Option<Duration>,
 }
 
 /// Which shard an electric-moray searches.
@@ -154,9 +168,22 @@ mod tests {
         assert_eq!(put(EtagCondition::Any), json!({"headers": {}}));
         assert_eq!(put(EtagCondition::Absent), json!({"etag": null, "headers": {}}));
         let is = EtagCondition::Is("0BD4B551".to_owned());
-        assert_eq!(put(is.clone()), json!({"etag": "0BD4B551", "headers": {}}));
-        let delete = DeleteOptions { etag: is, ..Default::default() };
-        assert_eq!(serde_json::to_value(delete).unwrap(), json!({"etag": "0BD4B551"}));
+        assert_eq!(put(is), json!({"etag": "0BD4B551", "headers": {}}));
+        let delete = |etag| serde_json::to_value(DeleteOptions { etag, ..Default::default() });
+        assert_eq!(delete(Some("0BD4B551".to_owned())).unwrap(), json!({"etag": "0BD4B551"}));
+        // Moray would ignore `"etag": null`, and delete whatever is there.
+        assert_eq!(delete(None).unwrap(), json!({}));
+    }
+
+    #[test]
+    fn a_limit_is_one_that_the_timer_of_moray_takes() {
+        let sent = |timeout| {
+            let options = GetOptions { timeout: Some(timeout), ..Default::default() };
+            serde_json::to_value(options).unwrap()
+        };
+        assert_eq!(sent(Duration::from_secs(2)), json!({"timeout": 2000}));
+        assert_eq!(sent(Duration::from_micros(1)), json!({"timeout": 1}));
+        assert_eq!(sent(Duration::from_secs(1 << 40)), json!({"timeout": i32::MAX}));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{RequestId, argument, call};
@@ -15,19 +15,17 @@ pub struct SqlOptions {
     /// The request's id.
     #[serde(skip)]
     pub request_id: RequestId,
-    /// How long the database may take, in whole milliseconds. Default: as long as it takes.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "milliseconds")]
+    /// How long the database may take, in whole milliseconds. Beyond,
+    /// [`Error::is_query_timeout`](crate::Error::is_query_timeout), and the statement goes on. Default: Moray's own limit.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "super::options::milliseconds"
+    )]
     pub timeout: Option<Duration>,
     /// Whether electric-moray is to pass the statement on although the ring has vnodes that take no writes. It refuses
     /// nonetheless while a whole shard takes none. Default: false.
     #[serde(rename = "readOnlyOverride")]
     pub read_only_override: bool,
-}
-
-#[expect(clippy::ref_option, reason = "serde gives a reference to the member")]
-fn milliseconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-    let milliseconds = time.unwrap_or_default().as_millis();
-    serializer.serialize_u64(u64::try_from(milliseconds).unwrap_or(u64::MAX))
 }
 
 impl Client {

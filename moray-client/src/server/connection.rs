@@ -161,8 +161,9 @@ impl<H: Handler> Requests<H> {
         handlers.spawn(async move {
             let result = match method {
                 Some(method) => {
-                    let request = Request { method, args, version, id, peer };
-                    handler.handle(request, reply.clone()).await
+                    let request = Request { method: method.clone(), args, version, id, peer };
+                    let handled = handler.handle(request, reply.clone()).await;
+                    handled.map_err(|error| error.about_request(&method, id))
                 }
                 None => Err(ServerError::malformed_request()),
             };

@@ -6,6 +6,7 @@
 mod cancellation;
 mod faults;
 mod frames;
+mod golden;
 mod methods;
 mod multiplex;
 mod node_fast;

@@ -44,7 +44,7 @@ async fn an_object_is_put_got_and_deleted_under_conditions() {
     assert_ne!(second.etag, put.etag);
     client.put_object(bucket, key, &value, &PutOptions::default()).await.unwrap();
 
-    let stale = DeleteOptions { etag: EtagCondition::Is(put.etag), ..Default::default() };
+    let stale = DeleteOptions { etag: Some(put.etag), ..Default::default() };
     assert!(client.delete_object(bucket, key, &stale).await.unwrap_err().is_etag_conflict());
     client.delete_object(bucket, key, &DeleteOptions::default()).await.unwrap();
     let gone = client.delete_object(bucket, key, &DeleteOptions::default()).await;
@@ -97,7 +97,7 @@ async fn a_batch_is_done_wholly_or_not_at_all() {
     let delete = BatchRequest::Delete {
         bucket: "manta".to_owned(),
         key: "b".to_owned(),
-        etag: EtagCondition::Is(etags[1].etag.clone().unwrap()),
+        etag: etags[1].etag.clone(),
     };
     let mixed = [delete.clone(), put("a", EtagCondition::Absent)];
     let error = client.batch(&mixed, &BatchOptions::default()).await.unwrap_err();

@@ -67,8 +67,7 @@ pub async fn find_canary(
 /// [`CanaryError::Foreign`] if something else is there, which is not touched. Otherwise [`CanaryError`].
 pub async fn remove_canary(router: &Client, canary: &Canary, tag: &str) -> Result<(), CanaryError> {
     let Some((object, _)) = look(router, canary, tag).await? else { return Ok(()) };
-    let etag = EtagCondition::Is(object.etag);
-    let options = DeleteOptions { etag, ..DeleteOptions::default() };
+    let options = DeleteOptions { etag: Some(object.etag), ..DeleteOptions::default() };
     match router.delete_object(BUCKET, &canary.key, &options).await {
         Err(error) if !error.is_not_found() => {
             Err(CanaryError::call("remove", router, canary, error))
