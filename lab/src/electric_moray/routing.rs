@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::{plain, read_only_pnodes, read_only_vnodes};
 use super::key::hashed;
-use crate::moray::arguments::{Argument, JsType, check, options, text};
+use crate::moray::arguments::{Argument, JsType, check, options, text, truthy};
 
 /// A shard of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -234,17 +234,6 @@ fn batch_key(requests: Option<&Value>) -> Result<String, ServerError> {
         return Err(plain("all requests must transform to the same key"));
     }
     Ok(first)
-}
-
-/// What counts as true in JavaScript.
-fn truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(value) => *value,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(_) | Value::Object(_) => true,
-    }
 }
 
 #[cfg(test)]

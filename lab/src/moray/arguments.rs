@@ -1,5 +1,7 @@
 //! The arguments of requests, checked as Moray and electric-moray check them: by what `typeof` says of each.
 
+use std::time::Duration;
+
 use moray_client::{ErrorName, ServerError};
 use serde_json::{Map, Value};
 
@@ -59,6 +61,30 @@ pub(crate) fn check(
     Ok(())
 }
 
+/// Checks that texts are not empty, as Moray alone does.
+pub(super) fn check_not_empty(
+    method: &str,
+    args: &[Value],
+    expected: &[Argument],
+) -> Result<(), ServerError> {
+    let empty = args.iter().zip(expected).position(|(value, _)| *value == "");
+    let Some((index, (name, _))) = empty.and_then(|index| Some((index, expected.get(index)?)))
+    else {
+        return Ok(());
+    };
+    let words = format!(
+        "{method} expects \"{name}\" (args[{index}]) to be a nonempty string: {name} should NOT be shorter than 1 \
+         characters"
+    );
+    Err(ServerError::new(ErrorName::Invocation, words))
+}
+
+/// How long each statement may take, by the option `timeout` in milliseconds. 0 is no limit.
+pub(super) fn time_limit(options: &Map<String, Value>) -> Option<Duration> {
+    let milliseconds = options.get("timeout").and_then(Value::as_u64)?;
+    (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
+}
+
 /// The text at a place, after [`check`]; the empty one where there is none.
 pub(crate) fn text(args: &[Value], index: usize) -> &str {
     args.get(index).and_then(Value::as_str).unwrap_or_default()
@@ -67,6 +93,17 @@ pub(crate) fn text(args: &[Value], index: usize) -> &str {
 /// The options at a place; none at all where there is no object.
 pub(crate) fn options(args: &[Value], index: usize) -> Map<String, Value> {
     args.get(index).and_then(Value::as_object).cloned().unwrap_or_default()
+}
+
+/// What counts as true in JavaScript.
+pub(crate) fn truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(value) => *value,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(_) | Value::Object(_) => true,
+    }
 }
 
 #[cfg(test)]

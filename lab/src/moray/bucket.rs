@@ -43,19 +43,14 @@ impl Kind {
     }
 }
 
-/// The source of the trigger that Manta gives to the bucket `manta`. Only its name matters here.
-const DELETE_LOG: &str = "function recordDeleteLog(req, cb) { /* built in */ }";
+/// The source of the trigger of the bucket `manta`, for a real Moray that is given a lab's database: it makes a function
+/// of this, and calls it with each request and a callback. The lab's Moray looks at the name only.
+const DELETE_LOG: &str = include_str!("record_delete_log.js");
 
 impl Column {
     /// The column's name in SQL: identifiers are not quoted when tables are made, so it is all lower case.
     pub(crate) fn name(&self) -> String {
         self.attribute.to_lowercase()
-    }
-
-    /// What a cell of the column is as a member of a value: `numeric` comes as text.
-    pub(crate) fn value(&self, cell: Value) -> Value {
-        let number = || cell.as_str()?.parse().ok().map(Value::Number);
-        if self.kind == Kind::Number { number().unwrap_or(cell) } else { cell }
     }
 }
 

@@ -4,16 +4,41 @@ use moray_client::{ErrorName, ServerError};
 use serde_json::{Value, json};
 use tokio_postgres::error::SqlState;
 
-pub(super) fn not_connected() -> ServerError {
-    ServerError::new(ErrorName::NoDatabase, "Not connected to manatee and/or postgres")
+/// An error of JavaScript's class `Error`.
+fn plain(words: &str) -> ServerError {
+    ServerError::new(ErrorName::Other("Error".to_owned()), words)
 }
 
-pub(super) fn no_peers(why: &str) -> ServerError {
-    ServerError::new(ErrorName::NoDatabasePeers, format!("no manatee peers available: {why}"))
+/// The session broke under a statement, be it COMMIT: nobody knows what came of it.
+pub(super) fn connection_terminated() -> ServerError {
+    plain("Connection terminated")
 }
 
-pub(super) fn connect_timeout(milliseconds: u128) -> ServerError {
-    ServerError::new(ErrorName::ConnectTimeout, format!("connect timeout after {milliseconds} ms"))
+/// The session was broken already.
+pub(super) fn client_failed() -> ServerError {
+    let words = "Postgres client failed: Connection terminated unexpectedly";
+    ServerError::new(ErrorName::Other("VError".to_owned()), words)
+}
+
+/// No session was free for as long as a request waits, or too many wait.
+pub(super) fn overloaded() -> ServerError {
+    let words = "unable to acquire backend connection due to service being overloaded";
+    ServerError::new(ErrorName::NoDatabasePeers, words)
+}
+
+/// No session could be made for as long as a request waits.
+pub(super) fn no_backend() -> ServerError {
+    plain("connect ECONNREFUSED")
+}
+
+/// A statement took longer than it may. PostgreSQL goes on with it.
+pub(super) fn query_timeout(sql: &str) -> ServerError {
+    ServerError::new(ErrorName::QueryTimeout, format!("query timeout: {sql}"))
+}
+
+pub(super) fn bucket_conflict(bucket: &str) -> ServerError {
+    let words = format!("{bucket} was likely being concurrently updated");
+    ServerError::new(ErrorName::BucketConflict, words)
 }
 
 pub(super) fn object_not_found(bucket: &str, key: &str) -> ServerError {
@@ -46,13 +71,14 @@ pub(super) fn invalid_index_type(attribute: &str, kind: &Value) -> ServerError {
 }
 
 pub(super) fn not_supported() -> ServerError {
-    ServerError::new(ErrorName::Other("Error".to_owned()), "Operation not supported")
+    plain("Operation not supported")
 }
 
-/// What a statement failed with before the transaction was to be committed. If the session broke, nothing was done.
+/// What a statement failed with, BEGIN and COMMIT among them.
 pub(super) fn of_statement(error: &tokio_postgres::Error) -> ServerError {
     let Some(refusal) = error.as_db_error() else {
-        return if error.is_closed() || is_io(error) { not_connected() } else { internal(error) };
+        let broke = error.is_closed() || is_io(error);
+        return if broke { connection_terminated() } else { internal(error) };
     };
     match *refusal.code() {
         SqlState::UNIQUE_VIOLATION => {
@@ -61,32 +87,12 @@ pub(super) fn of_statement(error: &tokio_postgres::Error) -> ServerError {
                 format!("\"{attribute}\" is a unique attribute; value \"{value}\" already exists");
             ServerError::new(ErrorName::UniqueAttribute, words)
         }
-        SqlState::QUERY_CANCELED => ServerError::new(
-            ErrorName::QueryTimeout,
-            format!("query timeout: {}", refusal.message()),
-        ),
-        // The server is stopping: the session ends, and the transaction with it.
-        SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW => {
-            not_connected()
+        SqlState::SYNTAX_ERROR | SqlState::DUPLICATE_COLUMN => {
+            ServerError::new(ErrorName::Internal, format!("Invalid SQL: {}", refusal.message()))
         }
-        // As node-pg's errors are called.
-        _ => ServerError::new(ErrorName::Other("error".to_owned()), refusal.message())
-            .with_context(json!({"code": refusal.code().code()})),
+        // As node-pg's errors are called. The SQLSTATE does not get through.
+        _ => ServerError::new(ErrorName::Other("error".to_owned()), refusal.message()),
     }
-}
-
-/// What COMMIT failed with. If the session broke, the transaction may have been committed nonetheless.
-pub(super) fn of_commit(error: &tokio_postgres::Error) -> ServerError {
-    match error.as_db_error() {
-        Some(refusal) if *refusal.code() != SqlState::ADMIN_SHUTDOWN => of_statement(error),
-        Some(_) | None => commit_unknown(),
-    }
-}
-
-/// Nobody knows whether the transaction was committed.
-pub(super) fn commit_unknown() -> ServerError {
-    let words = "the connection to the database broke while the transaction was being committed";
-    ServerError::new(ErrorName::Internal, words)
 }
 
 fn is_io(error: &tokio_postgres::Error) -> bool {

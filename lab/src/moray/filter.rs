@@ -14,15 +14,6 @@ enum Filter {
     Compare(String, &'static str, String),
 }
 
-/// Why a filter cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unusable {
-    /// It is none, or none that the lab knows.
-    Invalid,
-    /// It asks for what is no column.
-    NotIndexed,
-}
-
 /// A condition in SQL, and its parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Condition {
@@ -31,13 +22,14 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    /// What a filter means for a bucket's table.
-    pub(super) fn new(bucket: &Bucket, filter: &str) -> Result<Self, Unusable> {
+    /// What a filter means for a bucket's table. `None` if it is none, none that the lab knows, or asks for what is no
+    /// column.
+    pub(super) fn new(bucket: &Bucket, filter: &str) -> Option<Self> {
         let mut rest = filter.trim();
-        let parsed = parse(&mut rest, 0).filter(|_| rest.is_empty()).ok_or(Unusable::Invalid)?;
+        let parsed = parse(&mut rest, 0).filter(|_| rest.is_empty())?;
         let mut parameters = Vec::new();
         let sql = sql(bucket, &parsed, &mut parameters)?;
-        Ok(Self { sql, parameters })
+        Some(Self { sql, parameters })
     }
 }
 
@@ -118,29 +110,25 @@ fn unescape(value: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn sql(
-    bucket: &Bucket,
-    filter: &Filter,
-    parameters: &mut Vec<Parameter>,
-) -> Result<String, Unusable> {
+fn sql(bucket: &Bucket, filter: &Filter, parameters: &mut Vec<Parameter>) -> Option<String> {
     let mut all = |filters: &[Filter], word: &str| {
-        let parts: Result<Vec<_>, _> =
+        let parts: Option<Vec<_>> =
             filters.iter().map(|filter| sql(bucket, filter, parameters)).collect();
-        Ok(format!("({})", parts?.join(word)))
+        Some(format!("({})", parts?.join(word)))
     };
     match filter {
         Filter::And(filters) => all(filters, " AND "),
         Filter::Or(filters) => all(filters, " OR "),
-        Filter::Not(filter) => Ok(format!("(NOT {})", sql(bucket, filter, parameters)?)),
+        Filter::Not(filter) => Some(format!("(NOT {})", sql(bucket, filter, parameters)?)),
         Filter::Present(attribute) => {
-            let column = column(bucket, attribute).ok_or(Unusable::NotIndexed)?;
-            Ok(format!("{column} IS NOT NULL"))
+            let column = column(bucket, attribute)?;
+            Some(format!("{column} IS NOT NULL"))
         }
         Filter::Compare(attribute, operator, value) => {
-            let column = column(bucket, attribute).ok_or(Unusable::NotIndexed)?;
+            let column = column(bucket, attribute)?;
             parameters.push(Parameter::from(value.as_str()));
             // The second part lets the partial index be used.
-            Ok(format!("({column} {operator} ${} AND {column} IS NOT NULL)", parameters.len()))
+            Some(format!("({column} {operator} ${} AND {column} IS NOT NULL)", parameters.len()))
         }
     }
 }
@@ -149,7 +137,7 @@ fn sql(
 mod tests {
     use super::*;
 
-    fn condition(filter: &str) -> Result<String, Unusable> {
+    fn condition(filter: &str) -> Option<String> {
         let bucket = Bucket::of_manta("manta", &["dirname", "objectId"]);
         Condition::new(&bucket, filter).map(|condition| {
             let values: Vec<_> =
@@ -182,10 +170,10 @@ mod tests {
             "(!(a=b)(c=d))",
             "(&(a=b)c=d)",
         ] {
-            assert_eq!(condition(bad), Err(Unusable::Invalid), "{bad}");
+            assert_eq!(condition(bad), None, "{bad}");
         }
-        assert_eq!(condition("(size=1)"), Err(Unusable::NotIndexed));
+        assert_eq!(condition("(size=1)"), None);
         let deep = "(&".repeat(100_000);
-        assert_eq!(condition(&deep), Err(Unusable::Invalid));
+        assert_eq!(condition(&deep), None);
     }
 }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use moray_client::{ErrorName, Handler, Reply, Request, ServerError};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio_postgres::Row;
 
-use super::arguments::{Argument, JsType, check, options, text};
+use super::arguments::{Argument, JsType, check, check_not_empty, options, text, time_limit};
 use super::bucket::{Bucket, is_bucket_name};
 use super::pool::{Pool, Transaction};
 use super::values::{Cell, Parameter};
@@ -48,11 +48,14 @@ impl Moray {
     }
 
     async fn answer(&self, method: &str, args: &[Value]) -> Result<Vec<Value>, ServerError> {
-        let check = |expected: &[Argument]| check(method, args, expected);
+        let check = |expected: &[Argument]| {
+            check(method, args, expected)?;
+            check_not_empty(method, args, expected)
+        };
         match method {
             "getObject" => {
                 check(&[BUCKET, KEY, OPTIONS])?;
-                self.get(text(args, 0), text(args, 1)).await.map(|object| vec![object])
+                self.get(args).await.map(|object| vec![object])
             }
             "putObject" => {
                 check(&[BUCKET, KEY, ("value", JsType::Object), OPTIONS])?;
@@ -82,7 +85,7 @@ impl Moray {
             }
             "listBuckets" => {
                 check(&[OPTIONS])?;
-                let sql = "SELECT name, index, pre, post, options, mtime FROM buckets_config ORDER BY name";
+                let sql = "SELECT name, index, pre, post, options, mtime FROM buckets_config";
                 self.rows(sql, &[]).await
             }
             "createBucket" => {
@@ -131,11 +134,16 @@ impl Moray {
         Ok(bucket)
     }
 
-    async fn get(&self, bucket: &str, key: &str) -> Result<Value, ServerError> {
-        let mut transaction = self.pool.begin().await?;
+    /// Begins what a request with these options asks for.
+    async fn begin(&self, options: &Map<String, Value>) -> Result<Transaction, ServerError> {
+        self.pool.begin(time_limit(options)).await
+    }
+
+    async fn get(&self, args: &[Value]) -> Result<Value, ServerError> {
+        let mut transaction = self.begin(&options(args, 2)).await?;
         let result = async {
-            let bucket = self.bucket(&mut transaction, bucket).await?;
-            objects::get(&mut transaction, &bucket, key).await
+            let bucket = self.bucket(&mut transaction, text(args, 0)).await?;
+            objects::get(&mut transaction, &bucket, text(args, 1)).await
         };
         let result = result.await;
         transaction.end(result).await
@@ -153,7 +161,7 @@ impl Moray {
     }
 
     async fn put_once(&self, args: &[Value]) -> Result<String, ServerError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin(&options(args, 3)).await?;
         let result = async {
             let bucket = &*self.bucket(&mut transaction, text(args, 0)).await?;
             let write = Write { bucket, key: text(args, 1), options: &options(args, 3) };
@@ -165,7 +173,7 @@ impl Moray {
     }
 
     async fn delete(&self, args: &[Value]) -> Result<(), ServerError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin(&options(args, 2)).await?;
         let result = async {
             let bucket = &*self.bucket(&mut transaction, text(args, 0)).await?;
             let write = Write { bucket, key: text(args, 1), options: &options(args, 2) };
@@ -176,7 +184,7 @@ impl Moray {
     }
 
     async fn find(&self, args: &[Value]) -> Result<Vec<Value>, ServerError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin(&options(args, 2)).await?;
         let result = async {
             let bucket = self.bucket(&mut transaction, text(args, 0)).await?;
             objects::find(&mut transaction, &bucket, text(args, 1), &options(args, 2)).await
@@ -189,7 +197,7 @@ impl Moray {
         let requests = args.first().and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let mut attempt = 1;
         loop {
-            let mut transaction = self.pool.begin().await?;
+            let mut transaction = self.begin(&options(args, 1)).await?;
             let result = self.batch_once(&mut transaction, requests).await;
             match transaction.end(result).await {
                 Err(error) if lost_race(&error) && attempt < ATTEMPTS => attempt += 1,
@@ -209,7 +217,7 @@ impl Moray {
             let (name, key) =
                 (member("bucket").unwrap_or_default(), member("key").unwrap_or_default());
             let bucket = &*self.bucket(transaction, name).await?;
-            let none = serde_json::Map::new();
+            let none = Map::new();
             let options = request.get("options").and_then(Value::as_object).unwrap_or(&none);
             let write = Write { bucket, key, options };
             let etag = match member("operation").unwrap_or("put") {
@@ -234,12 +242,8 @@ impl Moray {
     async fn sql(&self, args: &[Value]) -> Result<Vec<Value>, ServerError> {
         let values = args.get(1).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let parameters: Vec<Parameter> = values.iter().map(Parameter::from_json).collect();
-        let timeout = options(args, 2).get("timeout").and_then(Value::as_u64);
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.begin(&options(args, 2)).await?;
         let result = async {
-            if let Some(timeout) = timeout {
-                transaction.execute(&format!("SET LOCAL statement_timeout = {timeout}")).await?;
-            }
             let rows = transaction.query_once(text(args, 0), &parameters).await?;
             rows.iter().map(row_object).collect()
         };
@@ -248,7 +252,7 @@ impl Moray {
     }
 
     async fn rows(&self, sql: &str, parameters: &[Parameter]) -> Result<Vec<Value>, ServerError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.pool.begin(None).await?;
         let rows = transaction.query(sql, parameters).await;
         let result = rows.and_then(|rows| rows.iter().map(row_object).collect());
         transaction.end(result).await
@@ -271,11 +275,11 @@ impl Moray {
         let parameters = [name, &index, &post, &options].map(Parameter::from);
         let insert = "INSERT INTO buckets_config (name, index, pre, post, options) VALUES ($1, $2, '[]', $3, $4) \
                       ON CONFLICT (name) DO NOTHING RETURNING name";
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.pool.begin(None).await?;
         let result = async {
             // Someone else who makes the same bucket waits here; who comes second finds it made.
             if transaction.query(insert, &parameters).await?.is_empty() {
-                return Ok(());
+                return Err(error::bucket_conflict(name));
             }
             transaction.execute(&bucket.ddl()).await
         };
@@ -286,7 +290,7 @@ impl Moray {
 
 /// A row as an object with a member for each column.
 fn row_object(row: &Row) -> Result<Value, ServerError> {
-    let mut members = serde_json::Map::new();
+    let mut members = Map::new();
     for (index, column) in row.columns().iter().enumerate() {
         let cell: Result<Cell, _> = row.try_get(index);
         let Cell(value) = cell.map_err(|error| error::of_statement(&error))?;

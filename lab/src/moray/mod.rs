@@ -13,6 +13,7 @@ mod handler;
 mod objects;
 mod pool;
 mod primary;
+mod queue;
 pub(crate) mod schema;
 mod values;
 mod writes;

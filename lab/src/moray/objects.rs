@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 
 use super::bucket::Bucket;
 use super::error;
-use super::filter::{Condition, Unusable, column};
+use super::filter::{Condition, column};
 use super::pool::Transaction;
 use super::values::{Cell, Parameter};
 
@@ -33,10 +33,7 @@ pub(super) async fn find(
     options: &Map<String, Value>,
 ) -> Result<Vec<Value>, ServerError> {
     let Condition { sql: condition, mut parameters } =
-        Condition::new(bucket, filter).map_err(|unusable| match unusable {
-            Unusable::Invalid => error::invalid_query(filter),
-            Unusable::NotIndexed => error::not_indexed(&bucket.name, filter),
-        })?;
+        Condition::new(bucket, filter).ok_or_else(|| error::invalid_query(filter))?;
     let flag = |name: &str| options.get(name).and_then(Value::as_bool).unwrap_or(false);
     let number = |name: &str| options.get(name).and_then(Value::as_u64);
     let count = if flag("no_count") { "" } else { ", count(*) OVER () AS _count" };
@@ -97,7 +94,7 @@ fn object(bucket: &Bucket, row: &Row) -> Result<Value, ServerError> {
         if cell.is_null() {
             members.shift_remove(attribute);
         } else if !members.get(attribute).is_some_and(Value::is_array) {
-            members.insert(attribute.clone(), column.value(cell));
+            members.insert(attribute.clone(), cell);
         }
     }
     Ok(json!({
@@ -108,5 +105,6 @@ fn object(bucket: &Bucket, row: &Row) -> Result<Value, ServerError> {
         "_etag": row.try_get::<_, &str>("_etag").map_err(read)?,
         "_mtime": row.try_get::<_, Option<i64>>("_mtime").map_err(read)?,
         "_txn_snap": row.try_get::<_, Option<i32>>("_txn_snap").map_err(read)?,
+        "_count": null,
     }))
 }

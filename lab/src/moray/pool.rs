@@ -7,17 +7,23 @@ use std::time::Duration;
 
 use moray_client::ServerError;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 
 use super::error;
+use super::queue::Queue;
 use super::values::Parameter;
 
-/// Sessions at most, as Moray has by default.
+/// Sessions at most, as Manta configures Moray.
 const SESSIONS: usize = 16;
-/// How long a request waits for a session.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// How long one attempt to connect may take.
+const CONNECTING: Duration = Duration::from_secs(4);
+/// How long a transaction goes on at a server that is the primary no longer. The real Moray waits until TCP gives the other
+/// side up, which it never does for a process of this machine that stands still.
+const LINGER: Duration = Duration::from_secs(5);
+/// The time between attempts to connect.
+const RETRY: Duration = Duration::from_millis(250);
 
 /// The sessions with a shard's primary, of which each request takes one.
 #[derive(Debug)]
@@ -26,13 +32,16 @@ pub(super) struct Pool {
     /// The zone's own address.
     source: Ipv4Addr,
     idle: Mutex<Vec<Session>>,
-    permits: Arc<Semaphore>,
+    queue: Queue,
+    /// Counts the open sessions: each has one of these.
+    open: Arc<()>,
 }
 
 struct Session {
     client: Client,
     server: SocketAddr,
     statements: HashMap<String, Statement>,
+    _open: Arc<()>,
 }
 
 impl std::fmt::Debug for Session {
@@ -41,30 +50,73 @@ impl std::fmt::Debug for Session {
     }
 }
 
+/// Why there is no session with a server.
+#[derive(Debug, thiserror::Error)]
+enum NoSession {
+    #[error("no socket")]
+    Socket(#[from] std::io::Error),
+    #[error("PostgreSQL refuses")]
+    Postgres(#[from] tokio_postgres::Error),
+    #[error("not connected within {CONNECTING:?}")]
+    TimedOut,
+}
+
 impl Pool {
     pub(super) fn new(primary: watch::Receiver<Option<SocketAddr>>, source: Ipv4Addr) -> Arc<Self> {
-        let permits = Arc::new(Semaphore::new(SESSIONS));
-        Arc::new(Self { primary, source, idle: Mutex::default(), permits })
+        let queue = Queue::new(SESSIONS);
+        Arc::new(Self { primary, source, idle: Mutex::default(), queue, open: Arc::new(()) })
     }
 
-    /// Begins a transaction at the primary.
-    pub(super) async fn begin(self: &Arc<Self>) -> Result<Transaction, ServerError> {
-        let permits = Arc::clone(&self.permits).acquire_owned();
-        let timeout = || error::connect_timeout(PATIENCE.as_millis());
-        let permit = tokio::time::timeout(PATIENCE, permits).await.map_err(|_| timeout())?;
-        let permit = permit.map_err(|_| error::not_connected())?;
+    /// Begins a transaction at the primary, when a session with it is free: a request waits for that in a queue, also
+    /// while there is no primary or none that answers. Each statement of it may take as long as `limit` says.
+    pub(super) async fn begin(
+        self: &Arc<Self>,
+        limit: Option<Duration>,
+    ) -> Result<Transaction, ServerError> {
+        let place = self.queue.enter().ok_or_else(error::overloaded)?;
+        let claim = async {
+            let permit = place.turn().await;
+            (self.session().await, permit)
+        };
+        match tokio::time::timeout(place.patience(), claim).await {
+            Ok((session, Some(permit))) => {
+                let pool = Arc::clone(self);
+                Ok(Transaction {
+                    pool,
+                    session,
+                    limit,
+                    begun: false,
+                    given_up: false,
+                    _permit: permit,
+                })
+            }
+            // As the real one: it is called overloaded unless there is no session at all.
+            Ok((_, None)) | Err(_) if Arc::strong_count(&self.open) > 1 => Err(error::overloaded()),
+            Ok((_, None)) | Err(_) => Err(error::no_backend()),
+        }
+    }
+
+    /// A session with the primary, as soon as there is one.
+    async fn session(&self) -> Session {
         let mut primary = self.primary.clone();
-        let Some(server) = *primary.borrow_and_update() else {
-            return Err(error::no_peers("the cluster state names no primary"));
-        };
-        let session = match self.take_idle(server) {
-            Some(session) => session,
-            None => tokio::time::timeout(PATIENCE, self.connect(server, "moray"))
-                .await
-                .map_err(|_| timeout())??,
-        };
-        let pool = Arc::clone(self);
-        Ok(Transaction { pool, session, primary, begun: false, _permit: permit })
+        loop {
+            let server = *primary.borrow_and_update();
+            if let Some(server) = server {
+                if let Some(session) = self.take_idle(server) {
+                    return session;
+                }
+                match self.connect(server, "moray").await {
+                    Ok(session) => return session,
+                    Err(error) => tracing::debug!(
+                        %server,
+                        error = &error as &dyn std::error::Error,
+                        "cannot connect; trying again"
+                    ),
+                }
+            }
+            // Another primary is a reason to try at once.
+            drop(tokio::time::timeout(RETRY, primary.changed()).await);
+        }
     }
 
     /// A session with this server that nobody uses. Those with other servers, and broken ones, are given up.
@@ -78,23 +130,22 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A session of a user with the database of the same name.
-    async fn connect(&self, server: SocketAddr, user: &str) -> Result<Session, ServerError> {
-        let socket =
-            self.socket(server).await.map_err(|error| error::no_peers(&error.to_string()))?;
-        let mut config = Config::new();
-        config.user(user).password(user).dbname(user).application_name("moray");
-        let connected = config.connect_raw(socket, NoTls).await;
-        let (client, connection) = connected.map_err(|error| {
-            let refusal = error.as_db_error().map(|refusal| refusal.message().to_owned());
-            error::no_peers(&refusal.unwrap_or_else(|| error.to_string()))
-        })?;
+    /// A session of a user with the database of the same name. As the real one's, it sets nothing, not even a name.
+    async fn connect(&self, server: SocketAddr, user: &str) -> Result<Session, NoSession> {
+        let connected = tokio::time::timeout(CONNECTING, async {
+            let socket = self.socket(server).await?;
+            let mut config = Config::new();
+            config.user(user).password(user).dbname(user);
+            Ok::<_, NoSession>(config.connect_raw(socket, NoTls).await?)
+        });
+        let (client, connection) = connected.await.map_err(|_| NoSession::TimedOut)??;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%server, error = &error as &dyn std::error::Error, "a session broke");
             }
         });
-        Ok(Session { client, server, statements: HashMap::new() })
+        let statements = HashMap::new();
+        Ok(Session { client, server, statements, _open: Arc::clone(&self.open) })
     }
 
     async fn socket(&self, server: SocketAddr) -> std::io::Result<TcpStream> {
@@ -106,12 +157,12 @@ impl Pool {
     }
 
     /// Waits until there is a primary that takes writes.
-    pub(super) async fn writable(self: &Arc<Self>) {
+    pub(super) async fn writable(&self) {
         let mut last = String::new();
         loop {
             let why = match self.is_made_and_writable().await {
-                Ok(true) => return,
-                Ok(false) => "the primary takes no writes yet".to_owned(),
+                Ok(None) => return,
+                Ok(Some(why)) => why.to_owned(),
                 Err(error) => error.to_string(),
             };
             // Once is enough.
@@ -123,40 +174,31 @@ impl Pool {
         }
     }
 
-    /// Asks first whether role and database are there: PostgreSQL logs an error for each that asks for them in vain.
-    async fn is_made_and_writable(self: &Arc<Self>) -> Result<bool, ServerError> {
+    /// What lacks yet. Role and database are asked for by a superuser: PostgreSQL logs an error for each attempt to
+    /// connect to a database that is not there.
+    async fn is_made_and_writable(&self) -> Result<Option<&'static str>, NoSession> {
         let Some(server) = *self.primary.borrow() else {
-            return Err(error::no_peers("the cluster state names no primary"));
+            return Ok(Some("the cluster state names no primary"));
         };
-        let is_made = async {
-            let superuser = self.connect(server, "postgres").await?.client;
-            let sql = "SELECT FROM pg_database JOIN pg_roles ON rolname = datname WHERE datname = 'moray'";
-            let found = superuser.query_opt(sql, &[]).await;
-            found.map(|row| row.is_some()).map_err(|error| error::of_statement(&error))
-        };
-        let timeout = |_| error::connect_timeout(PATIENCE.as_millis());
-        if tokio::time::timeout(PATIENCE, is_made).await.map_err(timeout)?? {
-            self.is_writable().await
-        } else {
-            Err(error::no_peers("the primary has no database moray yet"))
-        }
-    }
-
-    async fn is_writable(self: &Arc<Self>) -> Result<bool, ServerError> {
-        let mut transaction = self.begin().await?;
-        let sql = "SELECT current_setting('transaction_read_only') = 'off'";
-        let rows = transaction.query(sql, &[]).await;
-        let writable = transaction.end(rows).await?;
-        Ok(writable.first().and_then(|row| row.try_get(0).ok()).unwrap_or(false))
+        let superuser = self.connect(server, "postgres").await?.client;
+        let sql = "SELECT current_setting('transaction_read_only') = 'off' \
+                   FROM pg_database JOIN pg_roles ON rolname = datname WHERE datname = 'moray'";
+        Ok(match superuser.query_opt(sql, &[]).await?.map(|row| row.try_get(0)).transpose()? {
+            None => Some("the primary has no database moray yet"),
+            Some(false) => Some("the primary takes no writes yet"),
+            Some(true) => None,
+        })
     }
 }
 
-/// A transaction. Dropped before its end, it is undone.
+/// A transaction. Dropped before its end, it is undone. It ends where it has begun, whichever server is the primary by then.
 pub(super) struct Transaction {
     pool: Arc<Pool>,
     session: Session,
-    primary: watch::Receiver<Option<SocketAddr>>,
+    limit: Option<Duration>,
     begun: bool,
+    /// A statement is still under way that nobody waits for.
+    given_up: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -167,7 +209,11 @@ impl Transaction {
         sql: &str,
         parameters: &[Parameter],
     ) -> Result<Vec<Row>, ServerError> {
-        let Session { client, statements, server } = &mut self.session;
+        let Session { client, statements, server, .. } = &mut self.session;
+        let server = *server;
+        if client.is_closed() {
+            return Err(error::client_failed());
+        }
         let begun = std::mem::replace(&mut self.begun, true);
         let work = async {
             // The first statement goes with BEGIN, without waiting for its answer.
@@ -188,11 +234,20 @@ impl Transaction {
             let (begin, run) = tokio::join!(begin, run);
             begin.and(run)
         };
-        let result = tokio::select! {
-            result = work => result,
-            () = replaced(&mut self.primary, *server) => return Err(error::not_connected()),
+        let limit = self.limit;
+        let too_long = async {
+            match limit {
+                Some(limit) => tokio::time::sleep(limit).await,
+                None => std::future::pending().await,
+            }
         };
-        let (rows, statement) = result.map_err(|error| error::of_statement(&error))?;
+        let ended = tokio::select! {
+            done = work => Ok(done),
+            () = too_long => Err(error::query_timeout(sql)),
+            () = outlived(&self.pool.primary, server) => Err(error::connection_terminated()),
+        };
+        let done = ended.inspect_err(|_| self.given_up = true)?;
+        let (rows, statement) = done.map_err(|error| error::of_statement(&error))?;
         if !statements.contains_key(sql) {
             statements.insert(sql.to_owned(), statement);
         }
@@ -219,30 +274,35 @@ impl Transaction {
 
     /// Commits the transaction if its work was done, and undoes it otherwise. What is returned is true only after the
     /// primary has confirmed the commit.
-    pub(super) async fn end<T>(mut self, result: Result<T, ServerError>) -> Result<T, ServerError> {
-        let (statement, server) =
-            (if result.is_ok() { "COMMIT" } else { "ROLLBACK" }, self.session.server);
+    pub(super) async fn end<T>(self, result: Result<T, ServerError>) -> Result<T, ServerError> {
+        if self.given_up {
+            // The session ends with its statement, and that undoes the transaction.
+            return result;
+        }
+        let statement = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = tokio::select! {
             ended = self.session.client.batch_execute(statement) => ended,
-            // A synchronous commit can wait for ever on a primary that is none any longer.
-            () = replaced(&mut self.primary, server) => {
-                return result.and_then(|_| Err(error::commit_unknown()));
+            () = outlived(&self.pool.primary, self.session.server) => {
+                return result.and_then(|_| Err(error::connection_terminated()));
             }
         };
         match ended {
             Ok(()) => {
-                self.pool.lock_idle().push(self.session);
+                if *self.pool.primary.borrow() == Some(self.session.server) {
+                    self.pool.lock_idle().push(self.session);
+                }
                 result
             }
-            Err(error) => result.and_then(|_| Err(error::of_commit(&error))),
+            Err(error) => result.and_then(|_| Err(error::of_statement(&error))),
         }
     }
 }
 
-/// Waits until another server is the primary.
-async fn replaced(primary: &mut watch::Receiver<Option<SocketAddr>>, server: SocketAddr) {
-    if primary.wait_for(|primary| *primary != Some(server)).await.is_err() {
+/// Waits until another server has been the primary for a while.
+async fn outlived(primary: &watch::Receiver<Option<SocketAddr>>, server: SocketAddr) {
+    if primary.clone().wait_for(|primary| *primary != Some(server)).await.is_err() {
         // Nobody follows any longer: nothing will change.
         std::future::pending::<()>().await;
     }
+    tokio::time::sleep(LINGER).await;
 }

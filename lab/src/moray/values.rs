@@ -71,7 +71,8 @@ impl ToSql for Parameter {
     to_sql_checked!();
 }
 
-/// A value of a column as node-pg makes it: numbers that JavaScript has exactly are numbers, others text.
+/// A value of a column as Moray's node-pg makes it: 64-bit integers are text, a `numeric` is a number as near as
+/// JavaScript has one.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Cell(pub(super) Value);
 
@@ -85,7 +86,9 @@ impl<'a> FromSql<'a> for Cell {
             Type::INT8 => i64::from_sql(kind, raw)?.to_string().into(),
             Type::FLOAT4 => number(f64::from(f32::from_sql(kind, raw)?)),
             Type::FLOAT8 => number(f64::from_sql(kind, raw)?),
-            Type::NUMERIC => numeric(raw).ok_or("a numeric of an unknown form")?.into(),
+            Type::NUMERIC => {
+                javascript_number(&numeric(raw).ok_or("a numeric of an unknown form")?)
+            }
             Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UNKNOWN | Type::XML => {
                 <&str>::from_sql(kind, raw)?.into()
             }
@@ -118,6 +121,16 @@ impl<'a> FromSql<'a> for Cell {
 
     fn accepts(_: &Type) -> bool {
         true
+    }
+}
+
+/// What parseFloat makes of a text, in JSON: a whole number without a point, and null for what is no number.
+fn javascript_number(text: &str) -> Value {
+    let Ok(number) = text.parse::<f64>() else { return Value::Null };
+    let whole = format!("{number:.0}").parse::<i64>().ok();
+    match whole.filter(|_| number.fract() == 0.0) {
+        Some(whole) => whole.into(),
+        None => Number::from_f64(number).map_or(Value::Null, Value::Number),
     }
 }
 
@@ -193,6 +206,12 @@ mod tests {
         assert_eq!(numeric(&raw(&[1, 1, 0, 0, 3])).unwrap(), "30000");
         assert_eq!(numeric(&raw(&[2, 0, 0x4000, 2, 12, 3400])).unwrap(), "-12.34");
         assert_eq!(numeric(&raw(&[1, -1, 0, 3, 10])).unwrap(), "0.001");
+    }
+
+    #[test]
+    fn numbers_are_written_as_javascript_writes_them() {
+        let written = |text| javascript_number(text).to_string();
+        assert_eq!(["1", "1.50", "-3.0", "NaN"].map(written), ["1", "1.5", "-3", "null"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use moray_client::{ErrorName, ServerError};
 use serde_json::{Map, Value, json};
 
+use super::arguments::truthy;
 use super::bucket::{Bucket, Column, Kind};
 use super::error;
 use super::etag::etag;
@@ -15,7 +16,7 @@ use super::values::Parameter;
 pub(super) struct Write<'a> {
     pub(super) bucket: &'a Bucket,
     pub(super) key: &'a str,
-    /// `etag`, `_value`, `headers`.
+    /// `etag`, `headers`. Moray takes no notice of a `_value`.
     pub(super) options: &'a Map<String, Value>,
 }
 
@@ -28,8 +29,7 @@ impl Write<'_> {
     ) -> Result<String, ServerError> {
         let before = self.etag_before(transaction).await?;
         self.check_etag(before.as_deref())?;
-        let given = self.options.get("_value").and_then(Value::as_str);
-        let text = given.map_or_else(|| value.to_string(), str::to_owned);
+        let text = value.to_string();
         let etag = etag(&text);
         let mut parameters = vec![
             Parameter::from(self.key),
@@ -53,15 +53,19 @@ impl Write<'_> {
         Ok(etag)
     }
 
-    /// Deletes the object.
+    /// Deletes the object. What was deleted is compared afterwards: a trigger of the table that refuses has the first
+    /// word. An etag that JavaScript takes for none, such as `null`, is no condition.
     pub(super) async fn delete(&self, transaction: &mut Transaction) -> Result<(), ServerError> {
-        let before = self.etag_before(transaction).await?;
-        if before.is_none() {
+        let sql = format!("DELETE FROM {} WHERE _key = $1 RETURNING _etag", self.bucket.name);
+        let rows = transaction.query(&sql, &[Parameter::from(self.key)]).await?;
+        let Some(row) = rows.first() else {
             return Err(error::object_not_found(&self.bucket.name, self.key));
+        };
+        let etag = row.try_get("_etag").map_err(|error| error::of_statement(&error))?;
+        let expected = self.options.get("etag").and_then(Value::as_str).unwrap_or_default();
+        if !expected.is_empty() && expected != etag {
+            return Err(error::etag_conflict(&self.bucket.name, self.key, expected, etag));
         }
-        self.check_etag(before.as_deref())?;
-        let sql = format!("DELETE FROM {} WHERE _key = $1", self.bucket.name);
-        transaction.query(&sql, &[Parameter::from(self.key)]).await?;
         self.log_deletion(transaction, None).await
     }
 
@@ -111,30 +115,38 @@ impl Write<'_> {
         )
     }
 
-    /// What Manta's trigger `recordDeleteLog` does: when muskie gives the metadata of the object that is overwritten or deleted, they
-    /// go to the delete log, unless the new value is of the same object.
+    /// What the trigger `recordDeleteLog` does (its source for a real Moray: `record_delete_log.js`): when muskie gives the
+    /// metadata of the object that is overwritten or deleted, they go to the delete log, or to the queue of fast deletes,
+    /// unless the new value is of the same object.
     async fn log_deletion(
         &self,
         transaction: &mut Transaction,
         value: Option<&Value>,
     ) -> Result<(), ServerError> {
-        let header =
-            self.options.get("headers").and_then(|headers| headers.get("x-muskie-prev-metadata"));
-        let Some(previous) = header.filter(|_| self.bucket.delete_log) else { return Ok(()) };
+        let header = |name: &str| self.options.get("headers")?.get(name);
+        let Some(previous) = header("x-muskie-prev-metadata").filter(|_| self.bucket.delete_log)
+        else {
+            return Ok(());
+        };
         let Some(object) = previous.get("objectId").and_then(Value::as_str) else { return Ok(()) };
         if value.and_then(|value| value.get("objectId")).and_then(Value::as_str) == Some(object) {
             return Ok(());
         }
         let (now, text) = (now(), previous.to_string());
-        let sql = "INSERT INTO manta_delete_log (_key, _value, _etag, _mtime, objectid) VALUES ($1, $2, $3, $4, $5)";
-        let key = format!("/{object}/{now}");
-        let parameters = [
-            Parameter::from(key.as_str()),
-            Parameter::from(text.as_str()),
-            Parameter::from(etag(&text).as_str()),
-            Parameter::from(now),
-            Parameter::from(object),
-        ];
+        let columns = |key: &str| {
+            let etag = etag(&text);
+            let texts = [key, text.as_str(), etag.as_str()].map(Parameter::from);
+            texts.into_iter().chain([Parameter::from(now)])
+        };
+        let is_fast = header("x-muskie-snaplinks-disabled").is_some_and(truthy);
+        let (sql, parameters): (_, Vec<Parameter>) = if is_fast {
+            let sql = "INSERT INTO manta_fastdelete_queue (_key, _value, _etag, _mtime) VALUES ($1, $2, $3, $4)";
+            (sql, columns(object).collect())
+        } else {
+            let sql = "INSERT INTO manta_delete_log (_key, _value, _etag, _mtime, objectid) VALUES ($1, $2, $3, $4, $5)";
+            let key = format!("/{object}/{now}");
+            (sql, columns(&key).chain([Parameter::from(object)]).collect())
+        };
         transaction.query(sql, &parameters).await.map(drop)
     }
 }

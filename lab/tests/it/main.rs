@@ -12,6 +12,7 @@
 mod checker;
 mod failover;
 mod golden_http;
+mod golden_moray;
 mod interruption;
 mod load;
 mod missing;

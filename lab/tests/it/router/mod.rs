@@ -2,7 +2,7 @@
 
 mod objects;
 mod refusals;
-mod region;
+pub(crate) mod region;
 
 use region::Region;
 
@@ -16,6 +16,7 @@ async fn requests_go_through_the_routers_to_their_shards() {
     objects::all_shards_are_asked(&region).await;
     objects::what_was_there_is_found(&region).await;
     objects::puts_at_once(&region).await;
+    refusals::requests_wait_for_a_session(&region).await;
     refusals::a_read_only_primary_says_so(&region).await;
     refusals::a_shard_without_entries_is_not_found(&mut region).await;
     refusals::a_new_primary_is_followed(&region).await;

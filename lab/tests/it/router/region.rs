@@ -256,7 +256,7 @@ impl Drop for Region {
 }
 
 /// Enters a cluster state of one peer for each shard. The peer is the one of the shard so many further on.
-pub(super) async fn enter_states(layout: &Layout, shift: usize) {
+pub(crate) async fn enter_states(layout: &Layout, shift: usize) {
     let client = zookeeper::Client::connect(&layout.zookeeper()).await.unwrap();
     let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
     let zones: Vec<_> = layout.zones_of(Role::Postgres).collect();

@@ -1,7 +1,7 @@
 //! Real PostgreSQL and ZooKeeper servers, and the lab's services, as children of a test.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -116,6 +116,10 @@ impl Postgres {
     }
 
     pub(crate) fn sql(&self, sql: &str) -> String {
+        self.sql_in("moray", sql)
+    }
+
+    pub(crate) fn sql_in(&self, database: &str, sql: &str) -> String {
         let output = Command::new(Path::new(POSTGRESQL).join("psql"))
             .args([
                 "-XAtq",
@@ -124,7 +128,7 @@ impl Postgres {
                 "-U",
                 "postgres",
                 "-d",
-                "moray",
+                database,
                 "-c",
                 sql,
             ])
@@ -132,6 +136,31 @@ impl Postgres {
             .unwrap();
         assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+}
+
+/// A transaction that stays open until this is dropped.
+pub(crate) struct Held(Process);
+
+impl Postgres {
+    /// Begins a transaction with a statement, and waits until that is done.
+    pub(crate) fn hold(&self, sql: &str) -> Held {
+        let mut command = tied(Path::new(POSTGRESQL).join("psql"), None);
+        command.args(["-XAtq", "-h", &self.address.to_string(), "-U", "postgres", "-d", "moray"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        writeln!(child.stdin.as_mut().unwrap(), "BEGIN; {sql};\n\\echo held").unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "held\n");
+        Held(Process(child))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // The end of its input is the end of psql, which undoes the transaction.
+        drop(self.0.0.stdin.take());
+        self.0.0.wait().unwrap();
     }
 }
 
