@@ -9,7 +9,7 @@ mod common;
 use std::error::Error;
 use std::process::ExitCode;
 
-use manatee_client::{Severity, state_problems};
+use manatee_client::state_problems;
 
 fn main() -> ExitCode {
     common::finish(check())
@@ -22,11 +22,7 @@ fn check() -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("{file} is no JSON, on which every sitter dies: {error}"))?;
     let problems = state_problems(&document);
     for problem in &problems {
-        let severity = match problem.severity {
-            Severity::Fatal => "every sitter dies",
-            Severity::Unsafe => "sitters accept it and fail later",
-        };
-        println!("{problem} ({severity})");
+        println!("{problem} ({})", problem.severity);
     }
     if !problems.is_empty() {
         return Err(format!("{file} must not be written").into());

@@ -39,7 +39,33 @@ pub fn promote_verdict(state: &ClusterState, now: Timestamp) -> Option<PromoteVe
     })
 }
 
+/// What makes every peer throw that judges a request, and die.
+pub(crate) struct FatalPromote {
+    /// The member of the state.
+    pub(crate) member: &'static str,
+    /// What is wrong with it.
+    pub(crate) what: &'static str,
+}
+
+/// What is fatal about a request in a state that has a sync or not. `None`: nothing.
+pub(crate) fn fatal_promote(request: &Value, has_sync: bool) -> Option<FatalPromote> {
+    let fatal = |member, what| Some(FatalPromote { member, what });
+    let role = request.get("role").and_then(Value::as_str);
+    if request.is_array() {
+        fatal("promote", "is a list")
+    } else if role == Some("async") && request.get("asyncIndex") == Some(&Value::Null) {
+        fatal("promote.asyncIndex", "is null")
+    } else if role == Some("sync") && !has_sync {
+        fatal("promote.role", "is sync while there is none")
+    } else {
+        None
+    }
+}
+
 fn judge(request: &Value, state: &ClusterState, now: Timestamp) -> Result<Promote, PromoteVerdict> {
+    if let Some(FatalPromote { member, what }) = fatal_promote(request, state.sync.is_some()) {
+        return Err(PromoteVerdict::Fatal(format!("{member} {what}")));
+    }
     let rejected = |why: &str| PromoteVerdict::Rejected(why.to_owned());
     let text = |name| request.get(name).and_then(Value::as_str);
     let id = text("id").ok_or_else(|| rejected("it has no id"))?;
@@ -47,12 +73,6 @@ fn judge(request: &Value, state: &ClusterState, now: Timestamp) -> Result<Promot
     let generation = request.get("generation").and_then(Value::as_f64);
     let expires = text("expireTime").ok_or_else(|| rejected("it has no expireTime"))?;
     let index = request.get("asyncIndex");
-    if role == "async" && index == Some(&Value::Null) {
-        return Err(PromoteVerdict::Fatal("asyncIndex is null".to_owned()));
-    }
-    if role == "sync" && state.sync.is_none() {
-        return Err(PromoteVerdict::Fatal("there is no sync to promote".to_owned()));
-    }
     if generation != Some(state.generation.as_f64()) {
         return Err(rejected("it is for another generation"));
     }
@@ -127,6 +147,13 @@ mod tests {
     fn a_null_index_kills_every_peer() {
         let mut request = request();
         request["asyncIndex"] = Value::Null;
-        assert!(matches!(verdict(request), PromoteVerdict::Fatal(_)));
+        let expected = PromoteVerdict::Fatal("promote.asyncIndex is null".to_owned());
+        assert_eq!(verdict(request), expected);
+    }
+
+    #[test]
+    fn a_list_kills_every_peer() {
+        let expected = PromoteVerdict::Fatal("promote is a list".to_owned());
+        assert_eq!(verdict(json!([1])), expected);
     }
 }

@@ -80,7 +80,7 @@ impl ClusterState {
     ///
     /// # Errors
     ///
-    /// [`StateError::Unsafe`] with every reason why a sitter could die of it. Nothing else in this crate makes the bytes of a
+    /// [`StateError::Unsafe`] with every reason: why a sitter could die of it, or why it cannot be meant. Nothing else in this crate makes the bytes of a
     /// state, so none is written unchecked.
     pub fn to_checked_json(&self) -> Result<Vec<u8>, StateError> {
         let document = serde_json::to_value(self).map_err(StateError::Json)?;
@@ -232,7 +232,7 @@ pub enum StateError {
     #[error("the cluster state is not the JSON of one")]
     Json(#[source] serde_json::Error),
     /// The sitters' validator refuses it.
-    #[error("every sitter refuses this cluster state and dies: {}", listed(problems))]
+    #[error("this cluster state cannot be read: {}", listed(problems))]
     Invalid {
         /// All that is wrong.
         problems: Vec<Problem>,
@@ -246,7 +246,8 @@ pub enum StateError {
 }
 
 fn listed(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    let with_severity = |problem: &Problem| format!("{problem} ({})", problem.severity);
+    problems.iter().map(with_severity).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

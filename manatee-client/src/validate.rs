@@ -1,9 +1,9 @@
 //! Which documents kill a sitter.
 //!
-//! One bad `/state` crash-loops every sitter of its shard, so a document is judged twice: what the sitters' validator refuses
-//! ([`Severity::Fatal`], its rules are read from manatee-state-machine's `validation.js` and `schemas.js`), and what it lets
-//! pass although the sitters or manatee-adm fail on it later ([`Severity::Unsafe`]). Documents of the second kind are read,
-//! and never written.
+//! One bad `/state` crash-loops every sitter of its shard, so a document is judged in three ways: what the sitters' validator
+//! refuses ([`Severity::Fatal`], its rules are read from manatee-state-machine's `validation.js` and `schemas.js`), what it lets
+//! pass although they die of it later ([`Severity::Crash`]), and what they live with although it cannot be meant
+//! ([`Severity::Refused`]). Documents of the last two kinds are read, and never written.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,14 +12,27 @@ use serde_json::{Map, Value};
 
 use crate::lsn::Lsn;
 use crate::peer::PgEndpoint;
+use crate::promote::fatal_promote;
 
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// The sitters accept the document and fail later, or do something nobody wants.
-    Unsafe,
-    /// Every sitter dies when it reads the document.
+    /// No sitter dies of it, but it cannot be what anybody wants: this crate does not write it.
+    Refused,
+    /// The sitters' validator lets it pass, and sitters die of it later.
+    Crash,
+    /// The sitters' validator refuses it, and every sitter dies when it reads the document.
     Fatal,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "sitters live with it, but it is not to be written",
+            Self::Crash => "sitters accept it and die later",
+            Self::Fatal => "every sitter dies",
+        })
+    }
 }
 
 /// One thing wrong with a cluster state.
@@ -79,15 +92,19 @@ impl Check {
         self.add(Severity::Fatal, member, what);
     }
 
-    fn doubtful(&mut self, member: &str, what: impl Into<String>) {
-        self.add(Severity::Unsafe, member, what);
+    fn crash(&mut self, member: &str, what: impl Into<String>) {
+        self.add(Severity::Crash, member, what);
+    }
+
+    fn refused(&mut self, member: &str, what: impl Into<String>) {
+        self.add(Severity::Refused, member, what);
     }
 
     fn generation(&mut self, value: Option<&Value>) {
         match value {
             Some(Value::Number(number)) => {
                 if number.as_u64().is_none_or(|number| number > u64::from(u32::MAX)) {
-                    self.doubtful("generation", "is not one of 0, 1, 2 …");
+                    self.refused("generation", "is not one of 0, 1, 2 …");
                 }
             }
             _ => self.fatal("generation", "is not a number"),
@@ -104,7 +121,7 @@ impl Check {
             }
         }
         if !peer.get("backupUrl").is_some_and(Value::is_string) {
-            self.doubtful(
+            self.crash(
                 &format!("{member}.backupUrl"),
                 "is not a string: the sitter asserts that it is, and so does manatee-adm",
             );
@@ -113,15 +130,15 @@ impl Check {
         if let Some(url) = text("pgUrl")
             && url.parse::<PgEndpoint>().is_err()
         {
-            self.doubtful(&format!("{member}.pgUrl"), "does not say where PostgreSQL listens");
+            self.crash(&format!("{member}.pgUrl"), "does not say where PostgreSQL listens");
         }
         let id = text("id").map(str::to_owned);
         if let Some(before) = id.and_then(|id| self.ids.insert(id, member.to_owned())) {
-            self.doubtful(&format!("{member}.id"), format!("is also the id of {before}"));
+            self.refused(&format!("{member}.id"), format!("is also the id of {before}"));
         }
         let zone = text("zoneId").map(str::to_owned);
         if let Some(before) = zone.and_then(|zone| self.zones.insert(zone, member.to_owned())) {
-            self.doubtful(&format!("{member}.zoneId"), format!("is also the zone of {before}"));
+            self.refused(&format!("{member}.zoneId"), format!("is also the zone of {before}"));
         }
     }
 
@@ -143,7 +160,7 @@ impl Check {
     fn sync(&mut self, state: &Map<String, Value>) {
         let singleton = state.get("oneNodeWriteMode") == Some(&Value::Bool(true));
         match state.get("sync") {
-            None => self.doubtful(
+            None => self.crash(
                 "sync",
                 "is absent: the validator accepts that, and the sitters then read a member of it",
             ),
@@ -162,32 +179,25 @@ impl Check {
         if Lsn::parse_as_sitters(text).is_none() {
             self.fatal("initWal", "is not a WAL position");
         } else if text.parse::<Lsn>().is_err() {
-            self.doubtful("initWal", "has something after the digits of a WAL position");
+            self.refused("initWal", "has something after the digits of a WAL position");
         }
     }
 
     fn freeze(&mut self, value: Option<&Value>) {
         match value {
             None | Some(Value::Null | Value::Bool(_) | Value::Object(_)) => {}
-            Some(Value::Array(_)) => self.doubtful("freeze", "is a list"),
+            Some(Value::Array(_)) => self.refused("freeze", "is a list"),
             Some(Value::String(_) | Value::Number(_)) => {
                 self.fatal("freeze", "is neither an object nor true nor false nor null");
             }
         }
     }
 
-    /// A promotion is judged by itself later; two forms make that very judgement throw in every peer.
+    /// A promotion is judged by itself later; some forms make that very judgement throw in every peer.
     fn promote(&mut self, state: &Map<String, Value>) {
-        let Some(promote) = state.get("promote").and_then(Value::as_object) else { return };
-        let role = promote.get("role").and_then(Value::as_str);
-        if role == Some("async") && promote.get("asyncIndex") == Some(&Value::Null) {
-            self.doubtful("promote.asyncIndex", "is null, on which every peer throws");
-        }
-        if role == Some("sync") && state.get("sync").is_none_or(Value::is_null) {
-            self.doubtful(
-                "promote.role",
-                "is sync while there is none, on which every peer throws",
-            );
+        let sync = state.get("sync").is_some_and(|sync| !sync.is_null());
+        if let Some(fatal) = state.get("promote").and_then(|request| fatal_promote(request, sync)) {
+            self.crash(fatal.member, format!("{}, on which every peer throws", fatal.what));
         }
     }
 }
@@ -219,13 +229,13 @@ mod tests {
         ("generation a string", |s| s["generation"] = json!("4"), Some(Severity::Fatal)),
         ("generation absent", |s| remove(s, "generation"), Some(Severity::Fatal)),
         ("generation 0", |s| s["generation"] = json!(0), None),
-        ("generation 1.5", |s| s["generation"] = json!(1.5), Some(Severity::Unsafe)),
-        ("generation -1", |s| s["generation"] = json!(-1), Some(Severity::Unsafe)),
+        ("generation 1.5", |s| s["generation"] = json!(1.5), Some(Severity::Refused)),
+        ("generation -1", |s| s["generation"] = json!(-1), Some(Severity::Refused)),
         ("backfilled", |s| s["initWal"] = json!("0/0000000"), None),
         ("initWal foo", |s| s["initWal"] = json!("foo"), Some(Severity::Fatal)),
         ("initWal 1/zz", |s| s["initWal"] = json!("1/zz"), Some(Severity::Fatal)),
         ("initWal null", |s| s["initWal"] = json!(null), Some(Severity::Fatal)),
-        ("initWal 1/2x", |s| s["initWal"] = json!("1/2x"), Some(Severity::Unsafe)),
+        ("initWal 1/2x", |s| s["initWal"] = json!("1/2x"), Some(Severity::Refused)),
         ("sync null", |s| s["sync"] = json!(null), Some(Severity::Fatal)),
         (
             "sync null in one-node-write mode",
@@ -235,7 +245,7 @@ mod tests {
             },
             None,
         ),
-        ("sync absent", |s| remove(s, "sync"), Some(Severity::Unsafe)),
+        ("sync absent", |s| remove(s, "sync"), Some(Severity::Crash)),
         ("async absent", |s| remove(s, "async"), Some(Severity::Fatal)),
         ("async null", |s| s["async"] = json!(null), Some(Severity::Fatal)),
         ("async empty", |s| s["async"] = json!([]), None),
@@ -254,10 +264,15 @@ mod tests {
         ("unknown member of a peer", |s| s["sync"]["rack"] = json!(1), None),
         ("no zoneId", |s| remove(&mut s["async"][0], "zoneId"), Some(Severity::Fatal)),
         ("id a number", |s| s["sync"]["id"] = json!(1), Some(Severity::Fatal)),
-        ("no backupUrl", |s| remove(&mut s["primary"], "backupUrl"), Some(Severity::Unsafe)),
-        ("one peer in two roles", |s| s["sync"] = s["primary"].clone(), Some(Severity::Unsafe)),
-        ("a pgUrl that is none", |s| s["sync"]["pgUrl"] = json!("x"), Some(Severity::Unsafe)),
+        ("no backupUrl", |s| remove(&mut s["primary"], "backupUrl"), Some(Severity::Crash)),
+        ("one peer in two roles", |s| s["sync"] = s["primary"].clone(), Some(Severity::Refused)),
+        ("a pgUrl that is none", |s| s["sync"]["pgUrl"] = json!("x"), Some(Severity::Crash)),
+        ("freeze a list", |s| s["freeze"] = json!([]), Some(Severity::Refused)),
         ("promote junk", |s| s["promote"] = json!("junk"), None),
+        ("promote {}", |s| s["promote"] = json!({}), None),
+        ("promote null", |s| s["promote"] = json!(null), None),
+        ("promote [1]", |s| s["promote"] = json!([1]), Some(Severity::Crash)),
+        ("promote []", |s| s["promote"] = json!([]), Some(Severity::Crash)),
         (
             "promote an async",
             |s| {
@@ -269,7 +284,7 @@ mod tests {
         (
             "promote.asyncIndex null",
             |s| s["promote"] = json!({"role": "async", "asyncIndex": null}),
-            Some(Severity::Unsafe),
+            Some(Severity::Crash),
         ),
         (
             "promote a sync that is not there",
@@ -278,7 +293,7 @@ mod tests {
                 s["sync"] = json!(null);
                 s["oneNodeWriteMode"] = json!(true);
             },
-            Some(Severity::Unsafe),
+            Some(Severity::Crash),
         ),
         ("not an object", |s| *s = json!([]), Some(Severity::Fatal)),
     ];
@@ -297,6 +312,23 @@ mod tests {
                 assert_eq!(read.to_checked_json().is_err(), expected.is_some(), "{name}");
             }
         }
+    }
+
+    #[test]
+    fn a_request_to_promote_that_kills_is_never_written() {
+        let mut state = crate::testdata::example("e1");
+        state.promote = Some(json!([1]));
+        let error = state.to_checked_json().unwrap_err();
+        let words = "this cluster state must not be written: promote is a list, on which every peer throws (sitters accept it \
+                     and die later)";
+        assert_eq!(error.to_string(), words);
+        state.promote = None;
+        state.sync = Some(state.primary.clone());
+        let words = state.to_checked_json().unwrap_err().to_string();
+        assert!(
+            words.contains("sync.id is also the id of primary (sitters live with it"),
+            "{words}"
+        );
     }
 
     #[test]

@@ -175,13 +175,14 @@ impl ClusterState {
     /// What is asked for in `promote`. `None`: nothing. An invalid request is `Some(Err(..))`.
     ///
     /// # Errors
-    /// Two requests make the validator itself fail, and with it every sitter.
+    /// Three kinds of requests make the validator itself fail, and with it every sitter.
     pub(crate) fn promotion(
         &self,
         now: Timestamp,
     ) -> Result<Option<Result<Promotion, &'static str>>, InvalidState> {
         let request = match &self.promote {
             None | Some(Value::Null | Value::Bool(false)) => return Ok(None),
+            Some(Value::Array(_)) => return Err(InvalidState::Promote("it is a list")),
             Some(request) => request,
         };
         let Ok(request) = Request::deserialize(request) else {

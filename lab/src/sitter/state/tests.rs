@@ -138,6 +138,7 @@ fn promotions() {
         assert!(judge(invalid.clone()).unwrap().unwrap().is_err(), "{invalid}");
     }
     judge(request(json!({"asyncIndex": null}))).unwrap_err();
+    judge(json!([1])).unwrap_err();
 }
 
 #[test]

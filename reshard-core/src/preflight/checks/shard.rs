@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use manatee_client::{IssueLevel, Role, Severity, active_candidates, state_problems};
+use manatee_client::{IssueLevel, Role, active_candidates, state_problems};
 use serde_json::Value;
 
 use super::{Check, Evidence, Findings, Subject, look, names, seen};
@@ -34,10 +34,8 @@ pub(super) fn state(evidence: &Evidence, subject: &Subject) -> Check {
         }
     };
     for problem in state_problems(&document) {
-        let fatal = problem.severity == Severity::Fatal;
-        let what = if fatal { "the sitters die of it" } else { "it is not safe to write" };
         findings.fail(
-            format!("the state's {problem} ({what})"),
+            format!("the state's {problem} ({})", problem.severity),
             "compare with `manatee-adm history`, and put the state right with manatee-adm",
         );
     }
