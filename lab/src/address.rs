@@ -1,6 +1,7 @@
 //! Which addresses a lab takes.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
@@ -63,17 +64,19 @@ impl AddressBlock {
         SocketAddr::V4(SocketAddrV4::new(self.at(5), API_PORT))
     }
 
-    /// The first address of a role's range that is not in `taken`. `None` when there is none left.
+    /// The first address of a role's ranges that is not in `taken`. `None` when there is none left.
     pub fn next(self, role: Role, taken: &[Ipv4Addr]) -> Option<Ipv4Addr> {
-        let range = match role {
-            Role::Nameservice => 10..=10,
-            Role::Deployment => 11..=11,
-            Role::Webapi => 12..=19,
-            Role::ElectricMoray => 20..=39,
-            Role::Postgres => 40..=149,
-            Role::Moray => 150..=254,
+        // The second range came later: addresses that kept labs have stay what they are.
+        let ranges: &[RangeInclusive<u8>] = match role {
+            Role::Nameservice => &[10..=10],
+            Role::Deployment => &[11..=11],
+            Role::Webapi => &[12..=19],
+            Role::ElectricMoray => &[20..=39, 220..=254],
+            Role::Postgres => &[40..=149],
+            Role::Moray => &[150..=219],
         };
-        range.map(|host| self.at(host)).find(|address| !taken.contains(address))
+        let hosts = ranges.iter().cloned().flatten();
+        hosts.map(|host| self.at(host)).find(|address| !taken.contains(address))
     }
 }
 

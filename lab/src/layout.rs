@@ -331,6 +331,24 @@ mod tests {
     }
 
     #[test]
+    fn the_biggest_lab_has_an_address_for_every_zone_and_some_to_spare() {
+        let options =
+            Options { shards: 16, peers: 6, morays: 4, routers: 48, ..Options::default() };
+        let mut layout = layout(options).unwrap();
+        for role in [Role::ElectricMoray, Role::Postgres, Role::Moray] {
+            for _ in 0..5 {
+                layout.add(role, None, 0).unwrap();
+            }
+        }
+        let mut addresses: Vec<_> = layout.zones.iter().map(|zone| zone.address).collect();
+        let zones = addresses.len();
+        addresses.sort_unstable();
+        addresses.dedup();
+        assert_eq!(addresses.len(), zones);
+        assert_eq!(layout.zones_of(Role::ElectricMoray).count(), 53);
+    }
+
+    #[test]
     fn options_have_ranges() {
         let error = layout(Options { shards: 17, ..Options::default() }).unwrap_err();
         assert_eq!(error.to_string(), "shards is 17: it can be 1 to 16");

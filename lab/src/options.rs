@@ -16,7 +16,7 @@ pub struct Options {
     pub peers: u32,
     /// Moray zones of each shard.
     pub morays: u32,
-    /// Zones of electric-moray.
+    /// Zones of electric-moray, 1 to 48.
     pub routers: u32,
     /// electric-moray processes in each of its zones, 1 to 4.
     pub router_instances: u32,
@@ -62,7 +62,7 @@ impl Options {
             ("shards", self.shards.into(), 1, 16),
             ("peers", self.peers.into(), 1, 6),
             ("morays", self.morays.into(), 1, 4),
-            ("routers", self.routers.into(), 1, 16),
+            ("routers", self.routers.into(), 1, 48),
             ("router-instances", self.router_instances.into(), 1, 4),
             ("servers", self.servers.into(), 1, 64),
             ("vnodes", self.vnodes.into(), 16, 10_000_000),
