@@ -56,6 +56,7 @@ mod interval;
 mod key_encoding;
 #[cfg(feature = "leveldb")]
 mod leveldb;
+mod lookalike;
 mod pnode_names;
 mod ring;
 mod select;
@@ -78,6 +79,7 @@ pub use interval::{HashOutOfRange, Interval, IntervalProblem, InvalidInterval};
 pub use key_encoding::KeyEncoding;
 #[cfg(feature = "leveldb")]
 pub use leveldb::{DatabaseError, Holder};
+pub use lookalike::lookalike;
 pub use pnode_names::CollidingPnodes;
 pub use ring::{
     Changed, CreateError, DataChange, Diff, EditError, Move, Node, NodeFashDiff, OwnedVnode,

@@ -120,7 +120,7 @@ pub enum ImageError {
         refusal: Refusal,
     },
     /// The image unpacks to more than is allowed.
-    #[error("the image {image} is refused: it unpacks to more than {max} bytes (at {entry})", image = .image.display())]
+    #[error("the image {image} is refused: it unpacks to more than the limit of {max} bytes (at {entry})", image = .image.display())]
     TooManyBytes {
         /// The image.
         image: PathBuf,
@@ -130,7 +130,7 @@ pub enum ImageError {
         max: u64,
     },
     /// The image has more entries than are allowed.
-    #[error("the image {image} is refused: it has more than {max} entries (at {entry})", image = .image.display())]
+    #[error("the image {image} is refused: it has more than the limit of {max} entries (at {entry})", image = .image.display())]
     TooManyEntries {
         /// The image.
         image: PathBuf,

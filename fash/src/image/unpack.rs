@@ -20,9 +20,10 @@ pub struct UnpackOptions<'a> {
     pub expected_sha1: Option<String>,
     /// The size in bytes that the image's file must have. Default: any.
     pub expected_size: Option<u64>,
-    /// How many bytes the image may unpack to, tar headers included. Default: 8 GiB.
+    /// How many bytes the image may unpack to, tar headers included. Default: 2 GiB, three times a ring of 10,000,000
+    /// vnodes.
     pub max_bytes: u64,
-    /// How many entries the image may have. Default: 100 000.
+    /// How many entries the image may have. Default: 10,000; LevelDB's tables have 2 MiB each.
     pub max_entries: usize,
     /// Called with the unpacked directory before it appears under its name; an error keeps it from that.
     /// Default: the directory must hold a ring in which an audit finds no [damage](Severity::Damage).
@@ -34,8 +35,8 @@ impl Default for UnpackOptions<'_> {
         Self {
             expected_sha1: None,
             expected_size: None,
-            max_bytes: 8 << 30,
-            max_entries: 100_000,
+            max_bytes: 2 << 30,
+            max_entries: 10_000,
             verify: &sound_ring,
         }
     }

@@ -9,7 +9,7 @@ use super::load::NO_OWNER;
 use super::progress::{Counter, Progress};
 use super::reader::RingReader;
 use crate::leveldb::DatabaseError;
-use crate::{Interval, Pnode, Vnode};
+use crate::{Interval, Pnode, Vnode, lookalike};
 
 impl RingReader {
     /// Walks every key of the ring, and with it every byte of its tables, and compares what they say.
@@ -75,6 +75,11 @@ pub(super) fn compare(census: &Census) -> Vec<Finding> {
         }
     }
     compare_data(census, &mut findings);
+    for (index, pnode) in census.pnodes.iter().enumerate() {
+        if let Some(like) = lookalike(pnode, census.pnodes.iter().take(index)) {
+            findings.push(Finding::PnodesLookAlike { pnode: pnode.clone(), like: like.clone() });
+        }
+    }
     if census.unknown.count > 0 {
         findings.push(Finding::UnknownKeys { keys: census.unknown.clone() });
     }

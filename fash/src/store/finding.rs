@@ -136,6 +136,13 @@ pub enum Finding {
         /// The interval that a new ring would have.
         usual: String,
     },
+    /// Two pnodes whose names a reader takes for one another: see [`lookalike`](crate::lookalike).
+    PnodesLookAlike {
+        /// The pnode that is named later.
+        pnode: Pnode,
+        /// The other.
+        like: Pnode,
+    },
     /// Keys that rings do not have.
     UnknownKeys {
         /// The keys.
@@ -177,6 +184,7 @@ impl Finding {
             Self::NoVnodeData
             | Self::VnodeDataUntidy
             | Self::UnusualInterval { .. }
+            | Self::PnodesLookAlike { .. }
             | Self::UnknownKeys { .. } => Severity::Warning,
             Self::NoOwner { .. }
             | Self::PnodesUnusable { .. }
@@ -277,6 +285,12 @@ impl fmt::Display for Finding {
             Self::UnusualInterval { interval, usual } => write!(
                 f,
                 "the interval {interval} is not the one that follows from the number of vnodes, {usual}"
+            ),
+            Self::PnodesLookAlike { pnode, like } => write!(
+                f,
+                "the pnodes {:?} and {:?} look alike, but are two: electric-moray looks for a shard of each name",
+                like.as_str(),
+                pnode.as_str()
             ),
             Self::UnknownKeys { keys } => write!(f, "a ring has nothing at {keys}"),
             Self::LostWrites { problem } => {

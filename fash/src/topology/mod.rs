@@ -40,6 +40,16 @@ pub enum TopologyError {
         #[source]
         error: serde_json::Error,
     },
+    /// The topology was written by fash 1.x.
+    #[error(
+        "the topology was written by fash 1.x{}, which neither node-fash 2 nor this program reads: list its vnodes with the \
+         fash that wrote it, make a ring anew with `fash create` and `fash remap-vnode`, and compare where keys go",
+        .version.as_deref().map(|version| format!(" (version {version})")).unwrap_or_default()
+    )]
+    OfFash1 {
+        /// The version that it states, if it states one.
+        version: Option<String>,
+    },
     /// The topology states a version that cannot be read.
     #[error("the topology is of another version")]
     Version(#[source] UnsupportedVersion),

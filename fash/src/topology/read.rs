@@ -14,6 +14,13 @@ use crate::ring::Ring;
 
 use super::TopologyError;
 
+/// What a text turned out to be.
+pub(super) enum Parsed {
+    Topology(Topology),
+    /// A topology of fash 1.x, with its version if it states one.
+    OfFash1(Option<String>),
+}
+
 /// The fields of a topology, as they are.
 pub(super) struct Topology {
     pub(super) vnodes: u32,
@@ -59,7 +66,10 @@ impl Ring {
         let mut parser = serde_json::Deserializer::from_slice(json);
         let topology = parser.deserialize_map(TopologyVisitor);
         let topology = topology.and_then(|topology| parser.end().map(|()| topology));
-        topology.map_err(refused)?.assemble()
+        match topology.map_err(refused)? {
+            Parsed::Topology(topology) => topology.assemble(),
+            Parsed::OfFash1(version) => Err(TopologyError::OfFash1 { version }),
+        }
     }
 }
 
@@ -75,19 +85,19 @@ fn refused(error: serde_json::Error) -> TopologyError {
 struct TopologyVisitor;
 
 impl<'de> Visitor<'de> for TopologyVisitor {
-    type Value = Topology;
+    type Value = Parsed;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a ring topology")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Topology, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Parsed, A::Error> {
         let (mut vnodes, mut listing, mut algorithm, mut version) = (None, None, None, None);
         while let Some(field) = map.next_key::<String>()? {
             let first_time = match field.as_str() {
                 "vnodes" => vnodes.replace(map.next_value()?).is_none(),
                 "pnodeToVnodeMap" => listing.replace(map.next_value_seed(PnodesVisitor)?).is_none(),
-                "algorithm" => algorithm.replace(map.next_value()?).is_none(),
+                "algorithm" => algorithm.replace(map.next_value::<Value>()?).is_none(),
                 "version" => version.replace(map.next_value()?).is_none(),
                 _ => map.next_value::<IgnoredAny>().map(|_| true)?,
             };
@@ -95,13 +105,22 @@ impl<'de> Visitor<'de> for TopologyVisitor {
                 return Err(A::Error::custom(format_args!("field `{field}` is given twice")));
             }
         }
-        Ok(Topology {
+        if algorithm.as_ref().is_some_and(is_of_fash_1) {
+            return Ok(Parsed::OfFash1(version));
+        }
+        let algorithm = algorithm.ok_or_else(|| A::Error::missing_field("algorithm"))?;
+        Ok(Parsed::Topology(Topology {
             vnodes: vnodes.ok_or_else(|| A::Error::missing_field("vnodes"))?,
             listing: listing.ok_or_else(|| A::Error::missing_field("pnodeToVnodeMap"))?,
-            algorithm: algorithm.ok_or_else(|| A::Error::missing_field("algorithm"))?,
+            algorithm: serde_json::from_value(algorithm).map_err(A::Error::custom)?,
             version: version.ok_or_else(|| A::Error::missing_field("version"))?,
-        })
+        }))
     }
+}
+
+/// Whether the field `algorithm` is as fash 1.x writes it: the name alone, or an object with other members.
+fn is_of_fash_1(algorithm: &Value) -> bool {
+    algorithm.is_string() || algorithm.get("algorithm").is_some_and(Value::is_string)
 }
 
 struct PnodesVisitor;

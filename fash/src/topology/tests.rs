@@ -106,6 +106,20 @@ fn json_that_is_no_topology_is_refused_with_the_field() {
 }
 
 #[test]
+fn a_topology_of_fash_1_is_called_one() {
+    let begins = |json: &str, words: &str| {
+        let said = error(json).to_string();
+        assert!(said.starts_with(words), "{said}");
+    };
+    begins(
+        include_str!("../../testdata/topology-1.x/v1.1.json"),
+        "the topology was written by fash 1.x, which",
+    );
+    let words = "the topology was written by fash 1.x (version 1.2.0), which";
+    begins(include_str!("../../testdata/topology-1.x/v1.2.0.json"), words);
+}
+
+#[test]
 fn contradictions_are_refused() {
     type E = TopologyError;
     let message = |map: &str| error(&topology(map)).to_string();

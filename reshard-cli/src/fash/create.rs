@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use fash::{Algorithm, Pnode, Ring};
 
-use super::edit::{print_ring, warn_if_node_fash_cannot_read};
+use super::edit::{print_ring, warn_if_node_fash_cannot_read, warn_of_lookalikes};
 use super::error::{Error, Result};
 use super::js_number::VnodeCount;
 use super::source::{self, Backend};
@@ -16,7 +16,7 @@ const REPORT_EVERY: usize = 10_000;
 /// Create a ring: vnode 0 to the first pnode, vnode 1 to the second, and around
 ///
 /// Pnodes are sorted first, by UTF-16 code unit as JavaScript sorts. Without `-o` and the leveldb backend nothing is
-/// kept of the ring. The leveldb backend prints a line for every 10,000 vnodes, unless `--json` is given.
+/// kept of the ring. The leveldb backend prints a line for every 10,000 vnodes, unless `--quiet` or `--json` is given.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   fash create -v 1000000 -p tcp://1.moray.example.com:2020,tcp://2.moray.example.com:2020 -b leveldb -l ring
@@ -52,6 +52,10 @@ pub(crate) struct CreateArgs {
     /// Print nothing but JSON: no line for every 10,000 vnodes
     #[arg(long)]
     json: bool,
+
+    /// Print no line for every 10,000 vnodes, which node-fash prints on standard output, among the JSON of `-o` too
+    #[arg(short, long)]
+    quiet: bool,
 }
 
 impl CreateArgs {
@@ -59,6 +63,9 @@ impl CreateArgs {
         let algorithm: Algorithm = self.algorithm.parse()?;
         let VnodeCount(count) = self.vnode;
         let ring = Ring::create(algorithm, count, pnodes(&self.pnode)?)?;
+        for (index, pnode) in ring.pnodes().iter().enumerate() {
+            warn_of_lookalikes([pnode], ring.pnodes().get(..index).unwrap_or_default());
+        }
         match self.backend {
             Backend::Memory if self.location.is_some() => {
                 notice("-l is ignored: the memory backend writes no file, -b leveldb does");
@@ -71,7 +78,7 @@ impl CreateArgs {
                     fash::create_ring_with_progress(directory, &ring, progress)
                 })?;
                 for reported in (REPORT_EVERY..ring.vnode_count() as usize).step_by(REPORT_EVERY) {
-                    if !self.json {
+                    if !self.json && !self.quiet {
                         writeln!(out, "working: processed {reported} vnodes")?;
                     }
                 }

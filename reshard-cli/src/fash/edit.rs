@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::PathBuf;
 
-use fash::{Algorithm, Ring, RingEditor, Vnode};
+use fash::{Algorithm, Pnode, Ring, RingEditor, Vnode, lookalike};
 use serde_json::Value;
 
 use super::error::Result;
@@ -36,6 +36,11 @@ pub(crate) trait Edit {
     fn in_memory(&self, ring: &mut Ring) -> std::result::Result<(), fash::EditError>;
     fn in_store(&self, ring: &mut RingEditor) -> std::result::Result<(), fash::StoreError>;
 
+    /// The pnode that gets vnodes, if one does.
+    fn gets_vnodes(&self) -> Option<&Pnode> {
+        None
+    }
+
     /// What was changed, as a JSON document.
     fn report(&self) -> Value;
 
@@ -50,6 +55,7 @@ impl EditArgs {
         let changed = match self.backend {
             Backend::Memory => {
                 let mut ring = source::read_topology(location)?.canonical();
+                warn_of_lookalikes(edit.gets_vnodes(), ring.pnodes());
                 edit.in_memory(&mut ring)?;
                 if !self.output {
                     notice(
@@ -60,6 +66,10 @@ impl EditArgs {
             }
             Backend::Leveldb => {
                 let mut ring = RingEditor::open(source::store_location(location)?)?;
+                // What is wrong with the list, the change itself tells.
+                if let Ok(pnodes) = ring.reader().pnodes() {
+                    warn_of_lookalikes(edit.gets_vnodes(), &pnodes);
+                }
                 let edited = edit.in_store(&mut ring);
                 let after =
                     if edited.is_ok() && self.output { Some(ring.reader().load()) } else { None };
@@ -87,6 +97,19 @@ pub(crate) fn print_ring(ring: &Ring, out: &mut Output) -> Result<()> {
     warn_if_node_fash_cannot_read(ring.algorithm());
     ring.write_json(&mut *out)?;
     Ok(out.write_all(b"\n")?)
+}
+
+/// Warns of pnodes that are not in the ring under that very name, but under one that looks like it.
+pub(crate) fn warn_of_lookalikes<'a>(new: impl IntoIterator<Item = &'a Pnode>, ring: &[Pnode]) {
+    for pnode in new.into_iter().filter(|pnode| !ring.contains(pnode)) {
+        if let Some(like) = lookalike(pnode, ring) {
+            let (pnode, like) = (pnode.as_str(), like.as_str());
+            notice(format_args!(
+                "{pnode:?} is a new pnode that looks like {like:?}: if that one is meant, give its name as fash get-pnodes \
+                 prints it"
+            ));
+        }
+    }
 }
 
 /// Warns about a ring whose hash algorithm is not one of node-fash's.

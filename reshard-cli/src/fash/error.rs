@@ -65,6 +65,12 @@ impl Error {
         if let Self::Damaged { .. } = self {
             return Some(DAMAGED);
         }
+        if let Self::Image(ImageError::TooManyBytes { .. }) = self {
+            return Some("if the image is to be trusted, --max-bytes sets the limit higher");
+        }
+        if let Self::Image(ImageError::TooManyEntries { .. }) = self {
+            return Some("if the image is to be trusted, --max-entries sets the limit higher");
+        }
         if let Self::Image(ImageError::Unsound { .. }) = self {
             return Some(
                 "fash unpack --allow-damage unpacks it all the same, to look at it or to repair it",

@@ -47,6 +47,10 @@ impl Edit for Move {
         while_working(what, || ring.remap(std::slice::from_ref(self)))
     }
 
+    fn gets_vnodes(&self) -> Option<&Pnode> {
+        Some(&self.to)
+    }
+
     fn report(&self) -> Value {
         json!({ "vnodes": numbers(&self.vnodes), "pnode": self.to.as_str() })
     }

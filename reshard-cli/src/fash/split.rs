@@ -7,7 +7,7 @@ use fash::{
 use serde::Serialize;
 
 use super::create::pnodes;
-use super::edit::warn_if_node_fash_cannot_read;
+use super::edit::{warn_if_node_fash_cannot_read, warn_of_lookalikes};
 use super::error::Result;
 use super::source::{RingArgs, noticing};
 use super::vnode_list::OptionalVnodeArgs;
@@ -49,7 +49,9 @@ pub(crate) struct SplitArgs {
     /// Leave all pnodes, with the one that is split, with weights as even as possible
     ///
     /// FILE has lines of a vnode and its weight, or is a JSON object such as {"0":120,"1":80}; `-` is standard input.
-    /// A weight is a whole number in any unit, such as rows. Vnodes without one weigh nothing.
+    /// A weight is a whole number in any unit, such as rows. Vnodes without one weigh nothing; those of other pnodes are
+    /// passed over. It is an error if no vnode of the pnode that is split has a weight, or one that is listed is not of
+    /// the ring.
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
 
@@ -123,7 +125,11 @@ impl SplitArgs {
     fn choose(&self, ring: &Ring) -> Result<(Plan, Vec<Move>)> {
         let vnodes = ring.vnodes_of(&self.from)?;
         let targets = pnodes(&self.to)?;
+        warn_of_lookalikes(&targets, ring.pnodes());
         let weights = self.weights.as_deref().map(Weights::read).transpose()?;
+        if let Some(weights) = &weights {
+            weights.check(&self.from, &vnodes, ring.vnode_count())?;
+        }
         let lists = match &weights {
             Some(weights) => {
                 let split = fash::split_by_weight(&vnodes, weights.iter(), targets.len() + 1)?;

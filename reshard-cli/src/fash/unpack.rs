@@ -27,6 +27,10 @@ pub(crate) struct UnpackArgs {
     #[arg(long, value_name = "BYTES", default_value_t = UnpackOptions::default().max_bytes)]
     max_bytes: u64,
 
+    /// The most entries that the image may have
+    #[arg(long, value_name = "NUM", default_value_t = UnpackOptions::default().max_entries)]
+    max_entries: usize,
+
     /// Unpack a ring that an audit finds damaged, too: to look at it, or to repair it
     #[arg(long)]
     allow_damage: bool,
@@ -48,6 +52,7 @@ impl UnpackArgs {
             expected_sha1: self.sha1,
             expected_size: self.size,
             max_bytes: self.max_bytes,
+            max_entries: self.max_entries,
             ..UnpackOptions::default()
         };
         let options = if self.allow_damage {

@@ -17,5 +17,6 @@ mod region;
 mod remedies;
 mod reshard_usage;
 mod sealed;
+mod slips;
 mod usage;
 mod vnode_files;
