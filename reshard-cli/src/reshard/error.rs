@@ -99,6 +99,9 @@ pub(crate) enum Error {
     /// A plan cannot be carried out.
     #[error(transparent)]
     Executor(#[from] reshard_core::ExecutorError),
+    /// What a plan keeps is not freed.
+    #[error(transparent)]
+    Release(#[from] reshard_core::plans::ReleaseError),
     /// A list of vnodes is none.
     #[error(transparent)]
     Vnodes(#[from] reshard_core::InvalidVnodeSet),

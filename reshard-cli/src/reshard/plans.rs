@@ -2,11 +2,15 @@
 
 use std::io::Write;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
-use reshard_core::plans::{Executing, Holding, PlanOverview, plans_overview};
+use reshard_core::plans::{
+    Executing, Holding, PlanFile, PlanOverview, plans_overview, releasable, release,
+};
+use reshard_core::{Clock, PlanUuid, SystemClock};
 
+use super::confirm::Confirm;
 use super::error::Result;
 use super::format::Format;
 use super::place::Region;
@@ -14,11 +18,26 @@ use crate::output::{Output, say};
 
 /// List all plans that ZooKeeper knows: whether an executor is alive, and what each keeps for itself
 ///
-/// A plan's file need not be here. Nothing is changed.
+/// A plan's file need not be here. Without a verb nothing is changed.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:
-  reshard plans -o json")]
+#[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = "Examples:
+  reshard plans
+  reshard plans release 3d0e5c1a-7b1f-4b6e-9a41-6f3d7f0e2b55 --file-lost --dry-run")]
 pub(super) struct PlansArgs {
+    #[command(subcommand)]
+    verb: Option<PlansVerb>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Subcommand, Debug)]
+enum PlansVerb {
+    Release(ReleaseArgs),
+}
+
+#[derive(Args, Debug)]
+struct ListArgs {
     #[command(flatten)]
     region: Region,
     /// How to print them
@@ -28,6 +47,64 @@ pub(super) struct PlansArgs {
 
 impl PlansArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
+        match self.verb {
+            None => self.list.run(out).await,
+            Some(PlansVerb::Release(args)) => args.run(out).await,
+        }
+    }
+}
+
+/// Free what a plan has left reserved that nobody can go on with: the ring, names of shards, the lock on dumps, freezes
+///
+/// Reads: the plan's locks in ZooKeeper, the shards' states, the ring that SAPI names, zones with the plan's tag, the routers.
+/// Writes: gives back what the plan keeps. Undo: none. It is refused while an executor is alive, and where the plan has left
+/// something half made: zones, a new shard that no ring leads to, one of its rings in a router.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  reshard plans release 3d0e5c1a-7b1f-4b6e-9a41-6f3d7f0e2b55 --file-lost")]
+struct ReleaseArgs {
+    /// The plan's UUID, as `reshard plans` lists it
+    plan: PlanUuid,
+    /// No copy of the plan's file is left: nobody can resume or abort it
+    #[arg(long)]
+    file_lost: bool,
+    #[command(flatten)]
+    region: Region,
+    #[command(flatten)]
+    confirm: Confirm,
+    /// Only tell what would be freed
+    #[arg(long)]
+    dry_run: bool,
+    /// How to print what was freed
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+impl ReleaseArgs {
+    async fn run(self, out: &mut Output) -> Result<()> {
+        let deployment = self.region.connect().await?;
+        let file = if self.file_lost { PlanFile::Lost } else { PlanFile::MayBeLeft };
+        let mut freed = releasable(&deployment, self.plan, file).await?;
+        if !self.dry_run && !freed.is_empty() {
+            let what: Vec<String> = freed.iter().map(|it| it.kept.to_string()).collect();
+            self.confirm.ask(&format!("free {} of plan {}", what.join(", "), self.plan))?;
+            freed = release(&deployment, self.plan, file, SystemClock.now()).await?;
+        }
+        if self.output.is_json() {
+            return Ok(out.json(&freed)?);
+        }
+        if freed.is_empty() {
+            say(format_args!("Plan {} keeps nothing.", self.plan));
+        }
+        for holding in &freed {
+            writeln!(out, "{}", holding.kept)?;
+        }
+        Ok(())
+    }
+}
+
+impl ListArgs {
+    async fn run(self, out: &mut Output) -> Result<()> {
         let plans = plans_overview(&self.region.connect().await?).await?;
         if self.output.is_json() {
             return Ok(out.json(&plans)?);

@@ -73,10 +73,7 @@ async fn read(
         dns_domain: manta.dns_domain()?.to_owned(),
         application: manta.uuid(),
         poseidon: manta.poseidon()?,
-        services: Services {
-            postgres: only("postgres", &services)?,
-            moray: only("moray", &services)?,
-        },
+        services: services_among(&services)?,
         ring,
         index_shards,
         storage_shard: manta.storage_moray_shard()?.to_owned(),
@@ -109,6 +106,18 @@ pub(crate) async fn manta_services(
     };
     let listed = deployment.sapi()?.list_services(&filter).await;
     listed.map_err(InventoryError::api("the services of manta"))
+}
+
+/// The services that new instances belong to.
+pub(crate) async fn services_of(
+    deployment: &Deployment,
+    manta: &MantaApplication,
+) -> Result<Services, InventoryError> {
+    services_among(&manta_services(deployment, manta).await?)
+}
+
+fn services_among(services: &[Service]) -> Result<Services, InventoryError> {
+    Ok(Services { postgres: only("postgres", services)?, moray: only("moray", services)? })
 }
 
 fn only(name: &'static str, services: &[Service]) -> Result<ServiceUuid, InventoryError> {

@@ -12,7 +12,7 @@ mod shard;
 pub use self::drift::{Drift, DriftSeverity, Expected, drift};
 pub use self::error::InventoryError;
 pub use self::gather::gather;
-pub(crate) use self::gather::{manta_services, router_name};
+pub(crate) use self::gather::{manta_services, router_name, services_of};
 pub use self::ring::{pnode_name, read_ring};
 pub(crate) use self::routers::AT_ONCE;
 pub use self::routers::{

@@ -59,6 +59,7 @@ pub(super) async fn new_shards_gone(context: &Context, what: &str) -> Result<(),
     let zones = tagged_zones(context.deployment(), plan.inventory.services, plan.uuid).await;
     let zones = zones.or_trouble(UNSEEN)?;
     if !zones.is_empty() {
+        let zones = zones.into_iter().map(|zone| zone.alias).collect();
         needs.push(Need::Tagged { plan: plan.uuid.to_string(), zones });
     }
     Ok(StillNeeded::check(what, needs)?)

@@ -3,6 +3,8 @@
 
 mod holding;
 mod overview;
+mod release;
 
 pub use self::holding::{Holding, Kept};
 pub use self::overview::{Executing, PlanOverview, plans_overview};
+pub use self::release::{PlanFile, ReleaseError, releasable, release};

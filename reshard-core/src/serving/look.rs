@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use manatee_client::Shard;
+use manatee_client::{Shard, ShardName};
 use sapi_client::ServiceUuid;
 use sapi_client::manta::MantaApplication;
 use sapi_client::sapi::{Instance, InstanceFilter};
@@ -66,7 +66,16 @@ impl Serving {
     }
 }
 
-/// The aliases of the zones that have a plan's tag in SAPI, where it has not been taken off: they are not handed over yet.
+/// A zone that has a plan's tag in SAPI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaggedZone {
+    /// Its alias.
+    pub alias: String,
+    /// The shard that it belongs to: for a new peer that is the source until the split.
+    pub shard: Option<ShardName>,
+}
+
+/// The zones that have a plan's tag in SAPI, where it has not been taken off: they are not handed over yet.
 ///
 /// # Errors
 ///
@@ -75,16 +84,20 @@ pub async fn tagged_zones(
     deployment: &Deployment,
     services: Services,
     plan: PlanUuid,
-) -> Result<Vec<String>, InventoryError> {
+) -> Result<Vec<TaggedZone>, InventoryError> {
     let mut zones = of_service(deployment, services.postgres).await?;
     zones.extend(of_service(deployment, services.moray).await?);
     let plan = plan.to_string();
     let tagged = zones.iter().filter(|zone| plan_of(zone) == Some(plan.as_str()));
-    let alias = |zone: &Instance| {
+    let seen = |zone: &Instance| {
         let alias = zone.params.as_ref().and_then(|params| params.text("alias"));
-        alias.map_or_else(|| zone.uuid.to_string(), str::to_owned)
+        let shard = zone.metadata.as_ref().and_then(|metadata| metadata.text("SERVICE_NAME"));
+        TaggedZone {
+            alias: alias.map_or_else(|| zone.uuid.to_string(), str::to_owned),
+            shard: shard.and_then(|name| name.parse().ok()),
+        }
     };
-    Ok(tagged.map(alias).collect())
+    Ok(tagged.map(seen).collect())
 }
 
 async fn of_service(

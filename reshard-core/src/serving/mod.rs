@@ -8,7 +8,9 @@
 mod judge;
 mod look;
 mod need;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use self::judge::{NamedRing, OwnWork, Serving};
-pub use self::look::{named_ring, tagged_zones};
+pub use self::look::{TaggedZone, named_ring, tagged_zones};
 pub use self::need::{Need, StillNeeded};

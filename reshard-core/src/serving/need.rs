@@ -52,6 +52,13 @@ pub enum Need {
         /// The image.
         image: ImageUuid,
     },
+    /// A router has a ring that is not the one that SAPI names.
+    Router {
+        /// The ring's image.
+        image: ImageUuid,
+        /// The router's alias.
+        router: String,
+    },
     /// Zones have a plan's tag in SAPI: what they are for is not over.
     Tagged {
         /// The plan.
@@ -82,6 +89,9 @@ impl fmt::Display for Need {
             }
             Self::Image { image } => {
                 write!(f, "the image {image} is the ring that SAPI's HASH_RING_IMAGE names")
+            }
+            Self::Router { image, router } => {
+                write!(f, "the router {router} has the ring {image}, which SAPI does not name")
             }
             Self::Tagged { plan, zones } => {
                 write!(f, "SAPI has zones with the tag of plan {plan}: {}", zones.join(", "))

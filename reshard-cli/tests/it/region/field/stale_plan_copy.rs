@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use reshard_core::zones::{self, ZoneError, ZoneOrder};
-use reshard_core::{Ended, Executor, Plan, PlanState, SqliteStore, Store, phases};
+use reshard_core::{
+    Configuration, Ended, Executor, Plan, PlanState, PlanUuid, SqliteStore, Store, phases,
+};
 use sapi_client::manta::MantaApplication;
 use sapi_client::{Attributes, ImageUuid};
 use serde_json::Value;
@@ -33,6 +35,7 @@ async fn old_copies_of_a_plan_that_is_done_destroy_nothing() {
     let region = Region::start(small(), 50.0).await;
     let store = region.plan("split.plan", half(&region)).await;
     let executor = region.executor(&store, phases::rfd103()).await;
+    let mut epoch = Epoch::of(&region, &store.plan().unwrap()).await;
     for phase in phases::rfd103() {
         if phase.name() == "delete-ghosts" {
             rows_of_an_owner_stay(&region, &executor).await;
@@ -41,6 +44,7 @@ async fn old_copies_of_a_plan_that_is_done_destroy_nothing() {
         assert!(matches!(ended, Ended::Paused { .. } | Ended::Done), "{}: {ended:?}", phase.name());
         if COPIED_AFTER.contains(&phase.name()) {
             copy(&region, phase.name());
+            epoch.keep().await;
         }
         if RESUMED_AFTER.contains(&phase.name()) {
             copy(&region, &resumed(phase.name()));
@@ -53,6 +57,7 @@ async fn old_copies_of_a_plan_that_is_done_destroy_nothing() {
     let ring = before["SAPI's applications"].to_string();
 
     for name in COPIED_AFTER {
+        epoch.forget().await;
         let copy = open(&region, name);
         let ended = region.executor(&copy, phases::rfd103()).await.abort().await.unwrap();
         let Ended::Held { what, remedy, .. } = ended else {
@@ -66,6 +71,7 @@ async fn old_copies_of_a_plan_that_is_done_destroy_nothing() {
     }
     // Going on is no better than going back: no router is touched.
     for name in RESUMED_AFTER {
+        epoch.forget().await;
         let copy = open(&region, &resumed(name));
         let ended = region.executor(&copy, phases::rfd103()).await.run().await.unwrap();
         let Ended::Held { what, .. } = ended else { panic!("copied after {name}: {ended:?}") };
@@ -95,6 +101,7 @@ async fn old_copies_of_a_plan_that_is_done_destroy_nothing() {
         assert_eq!(now, &before[what], "{what}");
     }
     a_ring_without_a_stamp_is_uploaded_once(&region).await;
+    what_a_lost_plan_keeps_is_freed(&region).await;
     region.end_without_ghosts().await;
 }
 
@@ -129,6 +136,54 @@ fn moved(plan: &Plan) -> String {
     format!("_vnode in ({})", vnodes.join(", "))
 }
 
+/// A plan whose file is lost does not keep others away for ever; one that has left zones does.
+async fn what_a_lost_plan_keeps_is_freed(region: &Region) {
+    let store = region.plan("lost.plan", half(region)).await;
+    let executor = region.executor(&store, phases::rfd103()).await;
+    let plan = store.plan().unwrap().uuid;
+    for phase in phases::rfd103() {
+        let ended = executor.step(phase.name()).await.unwrap();
+        assert!(matches!(ended, Ended::Paused { .. }), "{}: {ended:?}", phase.name());
+        if phase.name() == "lock-dumps" {
+            break;
+        }
+    }
+    executor.close().await;
+    let uuid = plan.to_string();
+    let release = async |more: &[&str]| {
+        let arguments = [&["plans", "release", &uuid, "--yes"], more].concat();
+        let output = region.reshard(&arguments).output().await.unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let kept = ["name", "freeze", "dumps"];
+    assert_eq!(keeps(region, plan).await, kept);
+    let (freed, said) = release(&[]).await;
+    assert!(!freed && said.contains("--file-lost"), "{said}");
+    assert_eq!(keeps(region, plan).await, kept);
+    let (freed, said) = release(&["--file-lost"]).await;
+    assert!(freed, "{said}");
+    assert_eq!(keeps(region, plan).await, [""; 0]);
+    // It was not lost, and has gone on: its new peer is in the source's chain.
+    let executor = region.executor(&store, phases::rfd103()).await;
+    executor.step("provision-peers").await.unwrap();
+    let (freed, said) = release(&["--file-lost"]).await;
+    assert!(!freed && said.contains("SAPI has zones with the tag of plan"), "{said}");
+    assert_eq!(executor.abort().await.unwrap(), Ended::Aborted);
+}
+
+/// What `reshard plans` says that a plan keeps.
+async fn keeps(region: &Region, plan: PlanUuid) -> Vec<String> {
+    let output = region.output(&["plans", "-o", "json"]).await;
+    let plans: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let plans = plans.as_array().unwrap();
+    let found = plans.iter().find(|it| it["plan"] == plan.to_string().as_str()).unwrap();
+    let holds = found["holds"].as_array().unwrap();
+    let mut kept: Vec<String> =
+        holds.iter().map(|holding| holding["kept"].as_str().unwrap().to_owned()).collect();
+    kept.sort_unstable_by_key(|kept| ["name", "freeze", "dumps"].iter().position(|it| it == kept));
+    kept
+}
+
 /// The same file is the same image, also where no stamp says which.
 async fn a_ring_without_a_stamp_is_uploaded_once(region: &Region) {
     let (ring, file) = (region.file("ring"), region.file("bare.tgz"));
@@ -142,6 +197,35 @@ async fn a_ring_without_a_stamp_is_uploaded_once(region: &Region) {
     let twice = region.output(&["ring", "upload", file, "--yes"]).await.stdout;
     assert_eq!(String::from_utf8(once).unwrap(), String::from_utf8(twice).unwrap());
     assert_eq!(images().await, before + 1);
+}
+
+/// What ZooKeeper knows of the copies of the plan's file: by that an executor tells that one is old. Forgotten, as after ZooKeeper
+/// was restored from a backup, there is only what serves to tell.
+struct Epoch {
+    client: zookeeper::Client,
+    node: String,
+    first: Option<Vec<u8>>,
+}
+
+impl Epoch {
+    async fn of(region: &Region, plan: &Plan) -> Self {
+        let servers = Configuration::read(&region.lab.configuration()).unwrap().zookeeper;
+        let client = zookeeper::Client::connect(&servers).await.unwrap();
+        Self { client, node: format!("/manta_reshard/plans/{}/epoch", plan.uuid), first: None }
+    }
+
+    /// Keeps what is known now, unless something was kept before.
+    async fn keep(&mut self) {
+        if self.first.is_none() {
+            self.first = self.client.get_data(&self.node).await.ok().map(|(data, _)| data);
+        }
+    }
+
+    async fn forget(&self) {
+        if let Some(data) = &self.first {
+            self.client.set_data(&self.node, data, None).await.unwrap();
+        }
+    }
 }
 
 fn resumed(name: &str) -> String {
