@@ -7,5 +7,7 @@ mod manual;
 mod output;
 mod progress;
 pub mod reshard;
+mod screen;
+mod table;
 
 pub use chain::Chain;

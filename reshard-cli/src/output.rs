@@ -7,38 +7,72 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::fash::inspect::Inspect;
+use crate::screen::{Mood, Screen};
+use crate::table::Table;
 
 /// Standard output, buffered. [`Output::finish`] writes what is left: nothing is lost in a pipe.
-pub(crate) struct Output(BufWriter<StdoutLock<'static>>);
+pub(crate) struct Output {
+    stream: BufWriter<StdoutLock<'static>>,
+    screen: Screen,
+}
 
 impl Output {
     pub(crate) fn new() -> Self {
-        Self(BufWriter::with_capacity(1 << 16, io::stdout().lock()))
+        let stream = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+        Self { stream, screen: Screen::of_stdout() }
+    }
+
+    /// How text for people is laid out here.
+    pub(crate) fn screen(&self) -> Screen {
+        self.screen
     }
 
     /// A JSON document on a line of its own.
     pub(crate) fn json(&mut self, document: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.0, document)?;
-        self.0.write_all(b"\n")
+        serde_json::to_writer(&mut self.stream, document)?;
+        self.stream.write_all(b"\n")
     }
 
     /// A value as node's `console.log` shows it, or as JSON.
     pub(crate) fn value(&mut self, value: &Value, json: bool) -> io::Result<()> {
-        if json { self.json(value) } else { writeln!(self.0, "{}", Inspect(value)) }
+        if json { self.json(value) } else { writeln!(self.stream, "{}", Inspect(value)) }
+    }
+
+    /// Text for people, broken at words. It begins with `head`, and further lines are indented as far.
+    pub(crate) fn text(&mut self, head: &str, text: impl Display) -> io::Result<()> {
+        self.lines(Mood::Plain, &self.screen.lines(head, &text.to_string()))
+    }
+
+    /// Text that stands out.
+    pub(crate) fn text_in(&mut self, mood: Mood, head: &str, text: impl Display) -> io::Result<()> {
+        self.lines(mood, &self.screen.lines(head, &text.to_string()))
+    }
+
+    /// A table for people.
+    pub(crate) fn table<const COLUMNS: usize>(&mut self, table: Table<COLUMNS>) -> io::Result<()> {
+        self.lines(Mood::Plain, &table.lines(self.screen))
+    }
+
+    /// Lines of one mood, which are not broken.
+    pub(crate) fn lines(&mut self, mood: Mood, lines: &[String]) -> io::Result<()> {
+        for line in lines {
+            writeln!(self.stream, "{}", self.screen.coloured(mood, line))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn finish(mut self) -> io::Result<()> {
-        self.0.flush()
+        self.flush()
     }
 }
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        self.stream.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.stream.flush()
     }
 }
 
@@ -49,5 +83,15 @@ pub(crate) fn notice(text: impl Display) {
 
 /// A line on standard error. Whether anybody can read it does not matter to the command.
 pub(crate) fn say(line: impl Display) {
-    writeln!(io::stderr(), "{line}").ok();
+    say_in(Mood::Plain, line);
+}
+
+/// A line on standard error that stands out. On a terminal it is broken at words.
+pub(crate) fn say_in(mood: Mood, text: impl Display) {
+    let screen = Screen::of_stderr();
+    for line in text.to_string().lines() {
+        for line in screen.lines("", line) {
+            writeln!(io::stderr(), "{}", screen.coloured(mood, &line)).ok();
+        }
+    }
 }

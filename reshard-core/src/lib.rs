@@ -20,6 +20,7 @@ pub mod phases;
 mod plan;
 pub mod plans;
 pub mod preflight;
+pub mod quantity;
 mod report;
 mod reservation;
 pub mod rings;

@@ -23,6 +23,9 @@ pub(super) struct StepArgs {
 
 /// What a verb does of a plan: the phase's name.
 pub(super) trait Verb {
+    /// The phases of all verbs, in the order of the verbs.
+    const PHASES: &'static [&'static str];
+
     fn phase(&self) -> &'static str;
     fn args(self) -> StepArgs;
 }
@@ -36,6 +39,8 @@ macro_rules! verbs {
         }
 
         impl Verb for $name {
+            const PHASES: &'static [&'static str] = &[$($phase),*];
+
             fn phase(&self) -> &'static str {
                 match self {
                     $(Self::$verb(_) => $phase,)*

@@ -1,23 +1,23 @@
-//! `reshard pause`, `reshard tune`, `reshard phases`, `reshard log`: words to and from a running plan.
+//! `reshard pause`, `reshard tune`: words to a running plan.
 
 use std::io::Write;
 
 use clap::Args;
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
 use reshard_core::{Knobs, Store, phases};
 use serde_json::{Value, json};
 
 use super::error::{Error, Result};
 use super::format::Format;
 use super::place::PlanFile;
-use super::watch::line;
 use crate::output::{Output, say};
 
 /// Stop a running plan where that is safe, or before a phase
 ///
 /// It does not stop while writes are refused: only when they flow again. `reshard resume` goes on.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard pause split.plan
+  reshard pause split.plan --before block-writes")]
 pub(super) struct PauseArgs {
     #[command(flatten)]
     file: PlanFile,
@@ -131,88 +131,4 @@ fn tuned(knobs: &Knobs, settings: &[String]) -> Result<Knobs> {
         setting: settings.join(" "),
         known: "numbers that are not too large".to_owned(),
     })
-}
-
-/// List the phases of a plan: what each reads and changes, when it is done, and how it is taken back
-#[derive(Args, Debug)]
-pub(super) struct PhasesArgs {
-    /// Tell everything about each
-    #[arg(short, long)]
-    long: bool,
-    /// Print docs/phases.md
-    #[arg(long, conflicts_with = "long")]
-    markdown: bool,
-    /// How to print them
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
-}
-
-impl PhasesArgs {
-    pub(super) fn run(self, out: &mut Output) -> Result<()> {
-        let phases = phases::rfd103();
-        if self.markdown {
-            return Ok(write!(out, "{}", phases::document(&phases))?);
-        }
-        if self.output.is_json() {
-            let list = phases.iter().map(|phase| {
-                let mut about = json!(phase.about());
-                if let Some(members) = about.as_object_mut() {
-                    members.insert("name".to_owned(), json!(phase.name()));
-                }
-                about
-            });
-            return Ok(out.json(&list.collect::<Vec<_>>())?);
-        }
-        if self.long {
-            for (phase, about) in phases.iter().map(|phase| (phase.name(), phase.about())) {
-                writeln!(out, "{phase}: {}", about.title)?;
-                for (what, text) in [
-                    ("RFD 103", about.rfd103),
-                    ("reads", about.reads),
-                    ("writes", about.writes),
-                    ("done when", about.done_when),
-                    ("undo", about.undo),
-                    ("pause", about.pause),
-                ] {
-                    writeln!(out, "  {what:<10} {text}")?;
-                }
-            }
-            return Ok(());
-        }
-        let mut table = Table::new();
-        table.load_style(NOTHING).set_header(["PHASE", "RFD 103", "WRITES", "WHAT"]);
-        for phase in &phases {
-            let about = phase.about();
-            let writes = if phase.write_block().touches() { "refused" } else { "flow" };
-            table.add_row([phase.name(), about.rfd103, writes, about.title]);
-        }
-        writeln!(out, "{}", table.trim_fmt())?;
-        Ok(())
-    }
-}
-
-/// Print the log of a plan
-#[derive(Args, Debug)]
-pub(super) struct LogArgs {
-    #[command(flatten)]
-    file: PlanFile,
-    /// How to print it
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
-}
-
-impl LogArgs {
-    pub(super) fn run(self, out: &mut Output) -> Result<()> {
-        let log = self.file.look()?.log_after(0)?;
-        if self.output.is_json() {
-            for (_, entry) in log {
-                out.json(&entry)?;
-            }
-            return Ok(());
-        }
-        for (_, entry) in log {
-            writeln!(out, "{} {}", entry.at.strftime("%Y-%m-%d"), line(&entry))?;
-        }
-        Ok(())
-    }
 }

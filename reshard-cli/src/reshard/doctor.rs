@@ -1,13 +1,10 @@
 //! `reshard doctor`.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
 use manatee_client::ShardName;
-use reshard_core::preflight::{Subject, Verdict, check};
+use reshard_core::preflight::{Report, Subject, Verdict, check};
 use reshard_core::{SqliteStore, Store, SystemClock};
 
 use super::error::Result;
@@ -15,11 +12,16 @@ use super::format::Format;
 use super::place::{Cache, Region};
 use crate::exit;
 use crate::output::Output;
+use crate::screen::Mood;
+use crate::table::Table;
 
 /// Check whether a shard can be split now; nothing is changed
 ///
 /// Exit status 2 if a check failed. A plan makes the same checks before it starts and before writes are refused.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard doctor 2.moray.coal.joyent.us
+  reshard doctor 2.moray.coal.joyent.us --plan split.plan")]
 pub(super) struct DoctorArgs {
     /// The shard
     shard: ShardName,
@@ -46,16 +48,30 @@ impl DoctorArgs {
         if self.output.is_json() {
             out.json(&report)?;
         } else {
-            let mut table = Table::new();
-            table.load_style(NOTHING).set_header(["CHECK", "", "FOUND"]);
-            for check in &report.checks {
-                table.add_row([check.name.clone(), check.verdict.to_string(), check.found.clone()]);
-            }
-            writeln!(out, "{}", table.trim_fmt())?;
-            for check in report.checks.iter().filter(|check| !check.remedy.is_empty()) {
-                writeln!(out, "{}: {}", check.name, check.remedy)?;
-            }
+            show(&report, out)?;
         }
         Ok(if report.verdict() == Verdict::Failed { exit::DAMAGED } else { exit::SUCCESS })
+    }
+}
+
+fn show(report: &Report, out: &mut Output) -> Result<()> {
+    let mut table = Table::new(["CHECK", "", "FOUND"]);
+    for check in &report.checks {
+        let cells = [check.name.clone(), check.verdict.to_string(), check.found.clone()];
+        table.row_in(mood(check.verdict), cells);
+    }
+    out.table(table)?;
+    for check in report.checks.iter().filter(|check| !check.remedy.is_empty()) {
+        out.text_in(mood(check.verdict), "", format_args!("{}: {}", check.name, check.remedy))?;
+    }
+    Ok(())
+}
+
+fn mood(verdict: Verdict) -> Mood {
+    match verdict {
+        Verdict::Skipped => Mood::Faint,
+        Verdict::Ok => Mood::Plain,
+        Verdict::Warning => Mood::Warning,
+        Verdict::Failed => Mood::Bad,
     }
 }

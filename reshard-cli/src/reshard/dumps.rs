@@ -34,6 +34,8 @@ impl DumpLockCommand {
 
 /// Show who keeps dumps from starting, and since when
 #[derive(Args, Debug)]
+#[command(after_help = "Example:
+  reshard dump-lock show")]
 pub(super) struct ShowArgs {
     #[command(flatten)]
     region: Region,

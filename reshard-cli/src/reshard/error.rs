@@ -161,6 +161,14 @@ pub(crate) enum Error {
         /// The name.
         name: String,
     },
+    /// A time cannot be read.
+    #[error(
+        "{text:?} is neither a time, such as 2026-01-31T20:00:00Z, nor how long ago, such as 90s, 10m, 2h or 1d"
+    )]
+    Since {
+        /// What was written.
+        text: String,
+    },
     /// A setting cannot be changed so.
     #[error("{setting:?} is not NAME=NUMBER with a name of these: {known}")]
     Setting {
@@ -189,5 +197,10 @@ impl Error {
     /// Whether whoever reads our output has read enough.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// What may help, if the message does not say it.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        if let Self::Fash(error) = self { error.hint() } else { None }
     }
 }

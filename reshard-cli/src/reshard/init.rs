@@ -15,6 +15,9 @@ use crate::output::{Output, say};
 ///
 /// In Manta's deployment zone nothing has to be said: its configuration names SAPI.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard init
+  reshard init http://sapi.coal.joyent.us --config coal.toml")]
 pub(super) struct InitArgs {
     /// SAPI's URL [default: the deployment zone's]
     sapi: Option<BaseUrl>,

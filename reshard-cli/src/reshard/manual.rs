@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
-use super::Cli;
 use super::error::{Error, Result};
+use super::pages;
 use crate::manual;
 use crate::output::Output;
 
@@ -21,7 +21,7 @@ pub(super) struct CompletionsArgs {
 
 impl CompletionsArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<()> {
-        Ok(manual::completions(self.shell, Cli::command(), out)?)
+        Ok(manual::completions(self.shell, pages::command(), out)?)
     }
 }
 
@@ -42,10 +42,10 @@ pub(super) struct ManArgs {
 impl ManArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<()> {
         if let Some(directory) = self.directory {
-            let written = manual::write_pages(Cli::command(), &directory);
+            let written = manual::write_pages(pages::command(), &directory);
             return written.map_err(|source| Error::Man { directory, source });
         }
-        match manual::page(Cli::command(), &self.command, out)? {
+        match manual::page(pages::command(), &self.command, out)? {
             None => Ok(()),
             Some(name) => Err(Error::NoCommand { name }),
         }

@@ -6,9 +6,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
 use manatee_client::ShardName;
+use reshard_core::quantity::{bytes, count};
 use reshard_core::rows::measuring_peer;
 use reshard_core::{
     Database, Deployment, Inventory, MeasureOptions, Measurement, Method, SystemClock, VnodeSet,
@@ -20,6 +19,7 @@ use super::format::Format;
 use super::place::{Cache, Region};
 use crate::output::Output;
 use crate::progress::spinner;
+use crate::table::Table;
 
 /// The longest time that one statement may take.
 const STATEMENT: Duration = Duration::from_mins(1);
@@ -31,6 +31,9 @@ const SHOWN: usize = 15;
 /// It reads from the last peer of the chain, a few megabytes at a time. Rows without a `_vnode` are counted where their
 /// keys belong.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard measure 2.moray.coal.joyent.us
+  reshard measure 2.moray.coal.joyent.us --sample 5 -o json")]
 pub(super) struct MeasureArgs {
     /// The shard
     shard: ShardName,
@@ -97,41 +100,49 @@ fn show(measurement: &Measurement, out: &mut Output) -> Result<()> {
         )?,
     }
     let mut sums: BTreeMap<fash::Vnode, (u64, u64, u64)> = BTreeMap::new();
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["TABLE", "VNODES", "ROWS", "BYTES", "NO _VNODE"]);
+    let mut table =
+        Table::new(["TABLE", "VNODES", "ROWS", "SIZE", "NO _VNODE"]).numbers(&[1, 2, 3, 4]);
     for counted in &measurement.tables {
-        let (mut rows, mut bytes) = (0, 0);
+        let (mut rows, mut size) = (0, 0);
         for vnode in &counted.vnodes {
             let sum = sums.entry(vnode.vnode).or_default();
             sum.0 += vnode.rows;
             sum.1 += vnode.bytes;
             sum.2 += vnode.rows_of_last_day;
             rows += vnode.rows;
-            bytes += vnode.bytes;
+            size += vnode.bytes;
         }
-        table.add_row([
+        table.row([
             counted.table.clone(),
-            counted.vnodes.len().to_string(),
-            rows.to_string(),
-            bytes.to_string(),
-            counted.without_vnode.to_string(),
+            count(counted.vnodes.len() as u64),
+            count(rows),
+            bytes(size),
+            count(counted.without_vnode),
         ]);
     }
-    writeln!(out, "{}\n", table.trim_fmt())?;
+    out.table(table)?;
+    writeln!(out)?;
     let undated: u64 = measurement.tables.iter().map(|table| table.without_mtime).sum();
     if undated > 0 {
-        writeln!(out, "{undated} rows have no _mtime and are not among those of the last day\n")?;
+        let undated = count(undated);
+        let text = format_args!("{undated} rows have no _mtime and are not among those of the last day");
+        out.text("", text)?;
+        writeln!(out)?;
     }
     let mut heaviest: Vec<_> = sums.into_iter().collect();
     heaviest.sort_by_key(|&(vnode, (rows, ..))| (Reverse(rows), vnode));
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["VNODE", "ROWS", "BYTES", "ROWS OF LAST DAY"]);
-    for (vnode, (rows, bytes, new)) in heaviest.iter().take(SHOWN) {
-        table.add_row([vnode.to_string(), rows.to_string(), bytes.to_string(), new.to_string()]);
+    let mut table =
+        Table::new(["VNODE", "ROWS", "SIZE", "ROWS OF LAST DAY"]).numbers(&[0, 1, 2, 3]);
+    for &(vnode, (rows, size, new)) in heaviest.iter().take(SHOWN) {
+        table.row([vnode.to_string(), count(rows), bytes(size), count(new)]);
     }
-    writeln!(out, "{}", table.trim_fmt())?;
+    out.table(table)?;
     if heaviest.len() > SHOWN {
-        writeln!(out, "and {} more vnodes; -o json has them", heaviest.len() - SHOWN)?;
+        writeln!(
+            out,
+            "and {} more vnodes; -o json has them",
+            count((heaviest.len() - SHOWN) as u64)
+        )?;
     }
     Ok(())
 }

@@ -5,17 +5,23 @@ mod confirm;
 mod control;
 mod doctor;
 mod dumps;
+mod entry;
 mod error;
 mod execute;
+mod failure;
 mod format;
 mod init;
 mod lab;
+mod log;
 mod manual;
 mod measure;
+mod pages;
 mod peers;
+mod phase_list;
 mod place;
 mod plan;
 mod plans;
+mod report;
 mod ring;
 mod rows;
 mod run;
@@ -24,15 +30,15 @@ mod status;
 mod watch;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{ColorChoice, Parser, Subcommand};
+use clap::{ColorChoice, FromArgMatches, Parser, Subcommand};
 
 use self::error::Result;
-use crate::chain::Chain;
 use crate::exit;
-use crate::output::{Output, say};
+use crate::output::Output;
 
 /// Move vnodes of Manta's metadata tier from one shard to another
 ///
@@ -40,7 +46,13 @@ use crate::output::{Output, say};
 #[derive(Parser, Debug)]
 #[command(name = "reshard", version, color = ColorChoice::Never, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
-#[command(after_help = "Exit status:
+#[command(after_help = "Example, from the first look to the last:
+  reshard doctor 2.moray.coal.joyent.us
+  reshard plan new 2.moray.coal.joyent.us split.plan
+  reshard run split.plan
+  reshard report split.plan
+
+Exit status:
   0  done
   1  failed or called wrongly
   2  `doctor`, `ring audit`, `rows verify` or `lab check` found something wrong
@@ -59,16 +71,20 @@ enum Command {
     Measure(measure::MeasureArgs),
     Plan(plan::PlanArgs),
     Plans(plans::PlansArgs),
+    #[command(after_help = pages::RUN)]
     Run(run::RunArgs),
     /// Go on with a plan that was paused, held or interrupted
+    ///
+    /// It goes on where the plan was, after it has looked at what is there. `--dry-run` shows what is left to do.
+    #[command(after_help = pages::RESUME)]
     Resume(run::RunArgs),
     Status(status::StatusArgs),
     Pause(control::PauseArgs),
     Abort(run::AbortArgs),
     Tune(control::TuneArgs),
-    Log(control::LogArgs),
-    Report(status::ReportArgs),
-    Phases(control::PhasesArgs),
+    Log(log::LogArgs),
+    Report(report::ReportArgs),
+    Phases(phase_list::PhasesArgs),
     /// By hand: objects whose way through the move can be followed
     #[command(subcommand)]
     Canary(by_hand::CanaryVerb),
@@ -109,23 +125,33 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         return ::lab::service::main(args);
     }
     let mut out = Output::new();
-    let status = match Cli::try_parse_from(args) {
-        Ok(cli) => cli.command.run(&mut out),
+    let parsed = pages::command().try_get_matches_from(&args).and_then(|matches| {
+        let as_json = failure::wants_json(&matches);
+        Cli::from_arg_matches(&matches).map(|cli| (cli, as_json))
+    });
+    let (status, as_json) = match parsed {
+        Ok((cli, as_json)) => (cli.command.run(&mut out), as_json),
         Err(error) => {
             let shown = error.print();
-            let code = if error.use_stderr() { exit::FAILURE } else { exit::SUCCESS };
-            shown.map(|()| code).map_err(error::Error::from)
+            let code = if error.use_stderr() {
+                failure::tell_usage(&error, failure::seems_to_want_json(&args), &mut out);
+                exit::FAILURE
+            } else {
+                exit::SUCCESS
+            };
+            (shown.map(|()| code).map_err(error::Error::from), false)
         }
     };
     // What was printed before a failure is printed all the same.
-    let flushed = out.finish().map_err(error::Error::from);
+    let flushed = out.flush().map_err(error::Error::from);
     let status = status.and_then(|status| flushed.map(|()| status));
     ExitCode::from(status.unwrap_or_else(|error| {
         // Whoever reads our output has read enough, as `head` does.
         if error.is_closed_pipe() {
             return exit::SUCCESS;
         }
-        say(format_args!("reshard: {}", Chain(&error)));
+        failure::tell(&error, as_json, &mut out);
+        out.finish().ok();
         exit::FAILURE
     }))
 }
@@ -155,7 +181,7 @@ impl Command {
                 Self::Status(args) => args.run(out).await,
                 Self::Pause(args) => args.run(),
                 Self::Tune(args) => args.run(out),
-                Self::Log(args) => args.run(out),
+                Self::Log(args) => args.run(out).await,
                 Self::Report(args) => args.run(out),
                 Self::Phases(args) => args.run(out),
             };

@@ -3,10 +3,9 @@
 use std::io::Write;
 
 use clap::{Args, Subcommand};
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
 use manatee_client::ShardName;
 use reshard_core::peers::{ChainStatus, PeerStatus, chain_status};
+use reshard_core::quantity::bytes;
 
 use super::by_hand::{self, PeersStep};
 use super::error::Result;
@@ -14,6 +13,8 @@ use super::format::Format;
 use super::place::Region;
 use crate::exit;
 use crate::output::{Output, say};
+use crate::screen::Mood;
+use crate::table::Table;
 
 /// A shard's peers
 #[derive(Subcommand, Debug)]
@@ -57,21 +58,20 @@ impl ShowArgs {
         }
         who(&chain, out)?;
         writeln!(out)?;
-        let mut table = Table::new();
-        table.load_style(NOTHING).set_header(["ROLE", "PEER", "POSITION", "BEHIND", "REPLICATION"]);
+        let mut table = Table::new(["ROLE", "PEER", "POSITION", "BEHIND", "REPLICATION"]);
         for peer in &chain.peers {
-            table.add_row([
+            table.row([
                 peer.role.to_string(),
                 peer.zone.label().to_owned(),
                 peer.position.map_or_else(none, |position| position.to_string()),
-                peer.behind.map_or_else(none, |bytes| format!("{bytes} B")),
+                peer.behind.map_or_else(none, bytes),
                 replication(peer),
             ]);
         }
-        writeln!(out, "{}", table.trim_fmt())?;
+        out.table(table)?;
         for peer in &chain.peers {
             if let Some(trouble) = &peer.trouble {
-                writeln!(out, "{}: {trouble}", peer.zone.label())?;
+                out.text_in(Mood::Bad, "", format_args!("{}: {trouble}", peer.zone.label()))?;
             }
         }
         Ok(())
@@ -80,20 +80,19 @@ impl ShowArgs {
 
 /// Who and where the peers are; what is not known goes to standard error.
 pub(super) fn who(chain: &ChainStatus, out: &mut Output) -> Result<()> {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["ROLE", "ALIAS", "SERVER", "ADDRESS"]);
+    let mut table = Table::new(["ROLE", "ALIAS", "SERVER", "ADDRESS"]);
     for peer in &chain.peers {
         let place = peer.place.as_ref();
         let server =
             place.map(|place| place.hostname.clone().unwrap_or_else(|| place.server.to_string()));
-        table.add_row([
+        table.row([
             peer.role.to_string(),
             place.map_or_else(|| peer.zone.to_string(), |place| place.alias.clone()),
             server.unwrap_or_else(none),
             peer.ip.clone(),
         ]);
     }
-    writeln!(out, "{}", table.trim_fmt())?;
+    out.table(table)?;
     for unknown in &chain.unknown {
         say(format_args!("reshard: notice: {unknown}"));
     }
@@ -110,7 +109,7 @@ fn replication(peer: &PeerStatus) -> String {
     }
     if let Some(restore) = &peer.restore {
         let percent = restore.completed.saturating_mul(100) / restore.size.max(1);
-        return format!("restoring, {percent} % of {} B", restore.size);
+        return format!("restoring, {percent} % of {}", bytes(restore.size));
     }
     match peer.streams {
         Some(true) => "streams".to_owned(),

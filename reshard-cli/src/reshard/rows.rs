@@ -4,9 +4,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
 use manatee_client::ShardName;
+use reshard_core::quantity::count as number;
 use reshard_core::rows::{
     CountProgress, ShardCount, Split, TableCount, connect_primary, count_shard, measuring_peer,
 };
@@ -21,6 +20,7 @@ use super::place::{Cache, PlanFile, Region};
 use crate::exit;
 use crate::output::Output;
 use crate::progress::spinner;
+use crate::table::Table;
 
 /// The longest time that one statement may take.
 const STATEMENT: Duration = Duration::from_mins(1);
@@ -167,7 +167,7 @@ impl VerifyArgs {
             out.json(&Verified { ghosts, shards })?;
         } else {
             show(&shards, out)?;
-            writeln!(out, "{ghosts} ghost rows")?;
+            writeln!(out, "{} ghost rows", number(ghosts))?;
         }
         Ok(if ghosts == 0 { exit::SUCCESS } else { exit::DAMAGED })
     }
@@ -193,28 +193,32 @@ fn show_odd(count: &ShardCount, out: &mut Output) -> Result<()> {
 }
 
 fn show(counts: &[ShardCount], out: &mut Output) -> Result<()> {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["SHARD", "TABLE", "OWN", "GHOSTS", "NO _VNODE"]);
+    let mut table =
+        Table::new(["SHARD", "TABLE", "OWN", "GHOSTS", "NO _VNODE"]).numbers(&[2, 3, 4]);
     for count in counts {
         let name = count.shard.as_str();
         let short = name.split('.').next().unwrap_or(name);
         for of in &count.tables {
-            table.add_row([
+            table.row([
                 short.to_owned(),
                 of.table.clone(),
-                of.kept_at(&count.shard).to_string(),
-                of.ghosts_at(&count.shard).to_string(),
-                of.without_vnode.to_string(),
+                number(of.kept_at(&count.shard)),
+                number(of.ghosts_at(&count.shard)),
+                number(of.without_vnode),
             ]);
         }
     }
-    writeln!(out, "{}", table.trim_fmt())?;
+    out.table(table)?;
     for count in counts {
         for of in &count.tables {
             let ghosts =
                 of.kept_by.iter().filter(|(keeper, rows)| *keeper != count.shard && *rows > 0);
             for (keeper, rows) in ghosts {
-                writeln!(out, "{rows} rows of {} at {} are {keeper}'s", of.table, count.shard)?;
+                let rows = number(*rows);
+                out.text(
+                    "",
+                    format_args!("{rows} rows of {} at {} are {keeper}'s", of.table, count.shard),
+                )?;
             }
         }
     }

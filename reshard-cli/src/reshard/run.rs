@@ -65,6 +65,16 @@ fn question(plan: &Plan) -> String {
 ///
 /// Possible until the new ring is published; afterwards the plan can only go on.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard abort split.plan --dry-run
+  reshard abort split.plan
+  reshard abort split.plan --signal
+
+Exit status:
+  0  everything was taken back
+  1  it could not be begun, or there is no way back any more
+  3  it holds: it needs the operator
+  4  it was paused")]
 pub(super) struct AbortArgs {
     #[command(flatten)]
     on: ExecuteArgs,

@@ -1,19 +1,19 @@
-//! `reshard status`, `reshard report`.
+//! `reshard status`.
 
 use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
 use jiff::Timestamp;
-use reshard_core::{Activity, Costs, PhaseState, PlanState, Report, SqliteStore, Store, phases};
+use reshard_core::{Activity, PhaseState, PlanState, Report, SqliteStore, Store, phases};
 use serde::Serialize;
 
 use super::error::Result;
 use super::format::Format;
 use super::place::PlanFile;
 use crate::output::Output;
+use crate::screen::Mood;
+use crate::table::Table;
 
 /// Show how far a plan is, what it does this moment, and what there is to do
 #[derive(Args, Debug)]
@@ -56,15 +56,14 @@ impl StatusArgs {
             return Ok(state);
         }
         writeln!(out, "plan {}: {} to {}", report.plan, report.source, shards(&report))?;
-        let mut table = Table::new();
-        table.load_style(NOTHING).set_header(["PHASE", "STATE", "SECONDS", "ATTEMPTS"]);
+        let mut table = Table::new(["PHASE", "STATE", "SECONDS", "ATTEMPTS"]);
         for phase in &report.phases {
             let seconds = phase.seconds.map_or_else(String::new, |took| format!("{took:.1}"));
             let state = format!("{:?}", phase.state).to_lowercase();
-            table.add_row([phase.name.clone(), state, seconds, phase.attempts.to_string()]);
+            table.row([phase.name.clone(), state, seconds, phase.attempts.to_string()]);
         }
         let all = phases::rfd103().len();
-        writeln!(out, "{}", table.trim_fmt())?;
+        out.table(table)?;
         writeln!(out, "{} of {all} phases begun", report.phases.len())?;
         for block in &report.write_block.all {
             if let Some(took) = block.took() {
@@ -74,13 +73,16 @@ impl StatusArgs {
         }
         match &report.state {
             PlanState::Held { phase, what, remedy } => {
-                writeln!(out, "HELD in {phase}: {what}\nTo do: {remedy}")?;
+                out.text_in(Mood::Bad, "HELD ", format_args!("in {phase}: {what}"))?;
+                out.text("To do: ", remedy)?;
             }
             PlanState::Running | PlanState::Aborting => now(activity.as_ref(), out)?,
             PlanState::Planned => writeln!(out, "not begun: `reshard run` begins")?,
             PlanState::Paused => writeln!(out, "paused: `reshard resume` goes on")?,
             PlanState::Aborted => writeln!(out, "taken back")?,
-            PlanState::Done => writeln!(out, "done: `reshard report` tells more")?,
+            PlanState::Done => {
+                out.text_in(Mood::Good, "", "done: `reshard report` tells more")?;
+            }
         }
         Ok(state)
     }
@@ -118,31 +120,4 @@ fn now(activity: Option<&Activity>, out: &mut Output) -> Result<()> {
 
 fn shards(report: &Report) -> String {
     report.targets.iter().map(|(shard, _)| shard.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-/// Tell what a plan moved, how long writes were refused, and what was found on the way
-#[derive(Args, Debug)]
-pub(super) struct ReportArgs {
-    #[command(flatten)]
-    file: PlanFile,
-    /// Print only what single steps took, for `reshard plan new --costs` to predict by
-    #[arg(long, conflicts_with = "output")]
-    costs: bool,
-    /// Markdown, or JSON for programs
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
-}
-
-impl ReportArgs {
-    pub(super) fn run(self, out: &mut Output) -> Result<()> {
-        let store = self.file.look()?;
-        let report = Report::of(&store, &phases::rfd103())?;
-        if self.costs {
-            return Ok(out.json(&Costs::observed(&store.plan()?, &report))?);
-        }
-        if self.output.is_json() {
-            return Ok(out.json(&report)?);
-        }
-        Ok(write!(out, "{}", report.to_markdown())?)
-    }
 }

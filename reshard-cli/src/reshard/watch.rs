@@ -7,7 +7,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use reshard_core::{Activity, Entry, EntryKind, Event, Observer};
 
-use crate::output::say;
+use super::entry::{line, mood};
+use crate::output::say_in;
 
 /// Prints what is worth a line to standard error, and on a terminal what is going on this moment below it.
 pub(super) struct Watch {
@@ -62,7 +63,7 @@ impl Watch {
             EntryKind::Outcome => false,
         };
         if shown {
-            self.bar.suspend(|| say(line(entry)));
+            self.bar.suspend(|| say_in(mood(entry.kind), line(entry)));
         }
     }
 }
@@ -76,20 +77,4 @@ impl Observer for Watch {
             self.line(entry);
         }
     }
-}
-
-/// A line of the log.
-pub(super) fn line(entry: &Entry) -> String {
-    let kind = match entry.kind {
-        EntryKind::Stage | EntryKind::Intent => "",
-        EntryKind::Outcome => "done: ",
-        EntryKind::Note => "note: ",
-        EntryKind::Trouble => "trouble: ",
-        EntryKind::Hold => "HOLD: ",
-    };
-    let at = entry.at.strftime("%H:%M:%S");
-    if entry.phase.is_empty() {
-        return format!("{at} {kind}{}", entry.text);
-    }
-    format!("{at} {}: {kind}{}", entry.phase, entry.text)
 }

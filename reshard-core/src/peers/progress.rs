@@ -6,6 +6,7 @@ use manatee_client::{ClusterState, Downstream, Lsn, Peer, downstream_named};
 use super::restore::restore_of;
 use crate::causes::with_causes;
 use crate::deployment::Deployment;
+use crate::quantity::bytes;
 
 /// How far a peer is.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,13 +111,13 @@ impl std::fmt::Display for PeerProgress {
         let peer = self.peer.zone_id.label();
         match &self.standing {
             Standing::Restoring { completed, size } => {
-                write!(f, "{peer} has copied {completed} of about {size} bytes")
+                write!(f, "{peer} has copied {} of about {}", bytes(*completed), bytes(*size))
             }
             Standing::Replaying { missing, attached: true, .. } => {
-                write!(f, "{peer} is {missing} bytes behind")
+                write!(f, "{peer} is {} behind", bytes(*missing))
             }
             Standing::Replaying { missing, attached: false, .. } => {
-                write!(f, "{peer} is {missing} bytes behind and does not stream")
+                write!(f, "{peer} is {} behind and does not stream", bytes(*missing))
             }
             Standing::Away(why) => write!(f, "{peer} does not replicate: {why}"),
         }

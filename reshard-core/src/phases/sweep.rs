@@ -11,6 +11,7 @@ use super::unneeded::OwnersWatch;
 use crate::executor::{Context, Seen, Waiting};
 use crate::journal::Progress;
 use crate::phase::{MayPass, OrTrouble, Trouble};
+use crate::quantity::bytes;
 use crate::rows::{
     Ghost, GhostSweep, Keepers, RowsError, Split, Table, count_rows, delete_proven, sync_lag,
 };
@@ -158,7 +159,7 @@ impl Sweeper<'_> {
             let most = context.knobs()?.delete_max_lag_bytes;
             Ok(match lag {
                 Some(u64::MAX) => Seen::NotYet(None, "it is away".to_owned()),
-                Some(lag) if lag > most => Seen::NotYet(None, format!("{lag} bytes behind")),
+                Some(lag) if lag > most => Seen::NotYet(None, format!("{} behind", bytes(lag))),
                 Some(_) | None => Seen::Ready(()),
             })
         };

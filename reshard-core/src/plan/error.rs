@@ -4,6 +4,8 @@ use fash::{SelectError, Vnode};
 use manatee_client::ShardName;
 use sapi_client::ServerUuid;
 
+use crate::quantity::bytes;
+
 /// Why there is no plan for a request.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -138,7 +140,11 @@ pub enum PlanError {
     #[error("there is no usable server for new zones")]
     NoServer,
     /// A server has not enough room.
-    #[error("the server {server} has {free} bytes free, and its new peers need {needed}")]
+    #[error(
+        "the server {server} has {} free, and its new peers need {}",
+        bytes(*free),
+        bytes(*needed)
+    )]
     NoRoom {
         /// The server.
         server: ServerUuid,

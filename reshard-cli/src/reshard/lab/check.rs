@@ -18,6 +18,8 @@ use crate::reshard::format::Format;
 /// Every acknowledged write has to be readable at its owner with its value; nothing may be there that was not written, and
 /// no vnode may have taken writes at two shards. It can be run at any moment, also while loads run.
 #[derive(Args, Debug)]
+#[command(after_help = "Example:
+  reshard lab check load.log --cleaned")]
 pub(super) struct CheckArgs {
     #[command(flatten)]
     lab: Running,

@@ -12,6 +12,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Stop the lab, and wait until it has stopped
 #[derive(Args, Debug)]
+#[command(after_help = "Example:
+  reshard lab down")]
 pub(super) struct DownArgs {
     #[command(flatten)]
     lab: Running,

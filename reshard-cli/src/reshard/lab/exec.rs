@@ -16,6 +16,9 @@ use crate::reshard::error::Result;
 /// The shell is the terminal's, or reads standard input when that is no terminal. Zones see their own file system and the tools that production has: svcs, svcadm, manatee-adm, json, fash and more.
 /// The exit status is the command's.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard lab exec 1.postgres.lab manatee-adm pg-status
+  reshard lab exec 1.postgres.lab")]
 pub(super) struct ExecArgs {
     #[command(flatten)]
     lab: Running,

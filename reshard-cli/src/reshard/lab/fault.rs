@@ -15,6 +15,9 @@ use crate::reshard::error::Result;
 ///
 /// Prints the number by which `reshard lab heal` mends it. Zones are named as in `reshard lab exec`.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard lab break primary 2
+  reshard lab break api sapi 500 --requests 3")]
 pub(super) struct BreakArgs {
     #[command(flatten)]
     lab: Running,
@@ -25,23 +28,28 @@ pub(super) struct BreakArgs {
 #[derive(Subcommand, Debug)]
 enum What {
     /// Kill all processes of a zone at once, as by a power failure
+    #[command(after_help = "Example:\n  reshard lab break zone 1.postgres.lab")]
     Zone {
         /// The zone
         zone: String,
     },
     /// Kill the zone of a shard's primary
+    #[command(after_help = "Example:\n  reshard lab break primary 2")]
     Primary {
         /// The shard: its number, or its whole name
         shard: String,
     },
     /// Kill ZooKeeper
+    #[command(after_help = "Example:\n  reshard lab break zookeeper")]
     Zookeeper,
     /// Let a zone neither answer nor act: its processes stand still
+    #[command(after_help = "Example:\n  reshard lab break partition 1.postgres.lab")]
     Partition {
         /// The zone
         zone: String,
     },
     /// Let the processes of a zone run only some of the time
+    #[command(after_help = "Example:\n  reshard lab break slow 1.postgres.lab --percent 90")]
     Slow {
         /// The zone
         zone: String,
@@ -50,16 +58,21 @@ enum What {
         percent: u8,
     },
     /// Let everything that a zone writes fail, as on a full disk
+    #[command(after_help = "Example:\n  reshard lab break disk 1.postgres.lab")]
     Disk {
         /// The zone
         zone: String,
     },
     /// Let a standby receive, but not replay
+    #[command(after_help = "Example:\n  reshard lab break lag 1.postgres.lab")]
     Lag {
         /// The zone of the standby
         zone: String,
     },
     /// Let a compute node look dead to CNAPI; its zones go on
+    #[command(
+        after_help = "Example:\n  reshard lab break server 44454c4c-0000-4000-8000-000000000001 --power"
+    )]
     Server {
         /// The compute node
         server: Uuid,
@@ -68,6 +81,9 @@ enum What {
         power: bool,
     },
     /// Let an API misbehave
+    #[command(
+        after_help = "Example:\n  reshard lab break api sapi hang --method POST --path /instances"
+    )]
     Api {
         /// The API
         #[arg(value_enum)]
@@ -89,11 +105,15 @@ enum What {
         requests: Option<u32>,
     },
     /// Flip bits in the file of an image
+    #[command(
+        after_help = "Example:\n  reshard lab break image f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d"
+    )]
     Image {
         /// The image
         image: Uuid,
     },
     /// Let VMAPI's next job of a kind fail
+    #[command(after_help = "Example:\n  reshard lab break job provision --message 'no room'")]
     Job {
         /// The kind of job
         #[arg(value_enum)]
@@ -103,6 +123,7 @@ enum What {
         message: String,
     },
     /// Let VMAPI's jobs of a kind take longer
+    #[command(after_help = "Example:\n  reshard lab break slow-job provision --seconds 60")]
     SlowJob {
         /// The kind of job
         #[arg(value_enum)]
@@ -223,6 +244,9 @@ impl BreakArgs {
 
 /// Mend what was broken on purpose
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard lab heal
+  reshard lab heal 3")]
 pub(super) struct HealArgs {
     #[command(flatten)]
     lab: Running,

@@ -20,6 +20,8 @@ use crate::reshard::format::Format;
 /// It goes on until ^C or for as long as --seconds says, then prints what it did. `reshard lab check` proves from the log
 /// what became of every write.
 #[derive(Args, Debug)]
+#[command(after_help = "Example:
+  reshard lab load --seconds 60")]
 pub(super) struct LoadArgs {
     #[command(flatten)]
     lab: Running,

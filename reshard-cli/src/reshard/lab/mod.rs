@@ -22,6 +22,9 @@ use crate::output::Output;
 /// `up` starts it and stays until ^C or `reshard lab down`; the other commands are for another terminal. Every zone has
 /// its own address in 127.77.0.0/16 and the ports of production. It needs Linux, PostgreSQL and ZooKeeper.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard lab up
+  reshard lab status")]
 pub(super) struct LabArgs {
     #[command(subcommand)]
     command: LabCommand,

@@ -9,6 +9,9 @@ use crate::reshard::error::Result;
 
 /// Open psql at the primary of a shard
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard lab psql 2
+  reshard lab psql 2 -- -c 'select count(*) from manta'")]
 pub(super) struct PsqlArgs {
     #[command(flatten)]
     lab: Running,

@@ -1,10 +1,7 @@
 //! `reshard lab status`.
 
-use std::io::Write;
-
 use clap::Args;
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
+use lab::ActiveFault;
 use lab::control::{ServiceState, ZoneStatus};
 use serde::Serialize;
 
@@ -12,9 +9,13 @@ use super::running::Running;
 use crate::output::Output;
 use crate::reshard::error::Result;
 use crate::reshard::format::Format;
+use crate::screen::Mood;
+use crate::table::Table;
 
-/// What runs in the lab, and what is broken
+/// Show what runs in the lab, and what is broken
 #[derive(Args, Debug)]
+#[command(after_help = "Example:
+  reshard lab status")]
 pub(super) struct StatusArgs {
     #[command(flatten)]
     lab: Running,
@@ -26,7 +27,7 @@ pub(super) struct StatusArgs {
 #[derive(Serialize)]
 struct Status {
     zones: Vec<ZoneStatus>,
-    faults: Vec<lab::ActiveFault>,
+    faults: Vec<ActiveFault>,
 }
 
 impl StatusArgs {
@@ -37,13 +38,12 @@ impl StatusArgs {
             out.json(&status)?;
             return Ok(());
         }
-        let mut table = Table::new();
-        table.load_style(NOTHING).set_header(["ZONE", "ALIAS", "ADDRESS", "STATE", "SERVICES"]);
+        let mut table = Table::new(["ZONE", "ALIAS", "ADDRESS", "STATE", "SERVICES"]);
         for zone in &status.zones {
             let uuid = zone.spec.uuid.to_string();
             let state = format!("{:?}", zone.state).to_lowercase();
             let short = uuid.split('-').next().unwrap_or_default().to_owned();
-            table.add_row([
+            table.row([
                 short,
                 zone.spec.alias.clone(),
                 zone.spec.address.to_string(),
@@ -51,13 +51,11 @@ impl StatusArgs {
                 services(zone),
             ]);
         }
-        writeln!(out, "{}", table.trim_fmt())?;
+        out.table(table)?;
         for fault in &status.faults {
-            writeln!(
-                out,
-                "broken since {}: {} (reshard lab heal {})",
-                fault.since, fault.fault, fault.id
-            )?;
+            let ActiveFault { since, fault, id } = fault;
+            let text = format_args!("broken since {since:.0}: {fault} (reshard lab heal {id})");
+            out.text_in(Mood::Bad, "", text)?;
         }
         Ok(())
     }

@@ -17,6 +17,9 @@ use crate::reshard::format::Format;
 /// Without --directory the lab is gone with all its data when it stops. With it, the data stay, and the next start with
 /// the same directory goes on with them.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard lab up
+  reshard lab up --directory /var/tmp/my-lab")]
 pub(super) struct UpArgs {
     #[command(flatten)]
     size: Size,

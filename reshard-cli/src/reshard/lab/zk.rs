@@ -10,6 +10,9 @@ use crate::reshard::error::Result;
 ///
 /// Without a command it is interactive.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard lab zk
+  reshard lab zk ls /manatee")]
 pub(super) struct ZkArgs {
     #[command(flatten)]
     lab: Running,

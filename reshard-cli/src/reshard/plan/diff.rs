@@ -17,6 +17,8 @@ const LONGEST: usize = 60;
 
 /// Compare two plans; exit status 1 if they differ
 #[derive(Args, Debug)]
+#[command(after_help = "Example:
+  reshard plan diff split.plan other.plan")]
 pub(super) struct DiffArgs {
     /// A plan's file
     first: PathBuf,

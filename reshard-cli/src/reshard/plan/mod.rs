@@ -13,6 +13,9 @@ use crate::output::Output;
 
 /// Make a plan, look at it, or compare two
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard plan new 2.moray.coal.joyent.us split.plan
+  reshard plan show split.plan")]
 pub(super) struct PlanArgs {
     #[command(subcommand)]
     command: PlanCommand,

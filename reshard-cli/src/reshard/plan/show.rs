@@ -3,17 +3,20 @@
 use std::io::Write;
 
 use clap::Args;
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
+use reshard_core::quantity::{bytes, count, seconds};
 use reshard_core::{Plan, Store};
 
 use crate::output::Output;
 use crate::reshard::error::Result;
 use crate::reshard::format::Format;
 use crate::reshard::place::PlanFile;
+use crate::screen::Mood;
+use crate::table::Table;
 
 /// Show what a plan is going to do, what it will cost, and what to know before
 #[derive(Args, Debug)]
+#[command(after_help = "Example:
+  reshard plan show split.plan")]
 pub(super) struct ShowArgs {
     #[command(flatten)]
     file: PlanFile,
@@ -36,39 +39,57 @@ impl ShowArgs {
 pub(in crate::reshard) fn summary(plan: &Plan, out: &mut Output) -> Result<()> {
     writeln!(out, "plan {} of {:.0}", plan.uuid, plan.created)?;
     writeln!(out, "hash {}\n", plan.hash)?;
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["SHARD", "VNODES", "AFTER", "ROWS", "AFTER"]);
+    balance(plan, out)?;
+    writeln!(out)?;
+    out.text("", "What is going to be done (* while writes to the moving vnodes are refused):")?;
+    for action in &plan.actions {
+        let (mood, mark) =
+            if action.in_write_block { (Mood::Warning, "* ") } else { (Mood::Plain, "  ") };
+        out.text_in(mood, mark, format_args!("{}: {}", action.phase, action.what))?;
+    }
+    prediction(plan, out)?;
+    writeln!(out, "\nTo know before:")?;
+    for risk in &plan.risks {
+        out.text("* ", risk)?;
+    }
+    Ok(())
+}
+
+fn balance(plan: &Plan, out: &mut Output) -> Result<()> {
+    let mut table =
+        Table::new(["SHARD", "VNODES", "AFTER", "ROWS", "AFTER"]).numbers(&[1, 2, 3, 4]);
     for side in &plan.balance {
-        let rows = |rows: Option<u64>| rows.map_or_else(|| "-".to_owned(), |rows| rows.to_string());
-        table.add_row([
+        let rows = |rows: Option<u64>| rows.map_or_else(|| "-".to_owned(), count);
+        table.row([
             side.shard.to_string(),
-            side.vnodes.0.to_string(),
-            side.vnodes.1.to_string(),
+            count(side.vnodes.0),
+            count(side.vnodes.1),
             rows(side.rows.map(|rows| rows.0)),
             rows(side.rows.map(|rows| rows.1)),
         ]);
     }
-    writeln!(out, "{}\n", table.trim_fmt())?;
-    writeln!(out, "What is going to be done (* while writes to the moving vnodes are refused):")?;
-    for action in &plan.actions {
-        let mark = if action.in_write_block { '*' } else { ' ' };
-        writeln!(out, "{mark} {}: {}", action.phase, action.what)?;
-    }
+    Ok(out.table(table)?)
+}
+
+/// What the plan will cost.
+pub(in crate::reshard) fn prediction(plan: &Plan, out: &mut Output) -> Result<()> {
     let prediction = &plan.prediction;
-    writeln!(out, "\nWrites will be refused for about {:.0} s:", prediction.write_block_seconds)?;
-    for (what, seconds) in &prediction.write_block_parts {
-        writeln!(out, "  {seconds:6.1} s  {what}")?;
+    let parts = |parts: &[(String, f64)], out: &mut Output| -> Result<()> {
+        for (what, took) in parts {
+            out.text(&format!("  {:>12}  ", seconds(*took)), what)?;
+        }
+        Ok(())
+    };
+    let blocked = seconds(prediction.write_block_seconds);
+    writeln!(out, "\nWrites will be refused for about {blocked}:")?;
+    parts(&prediction.write_block_parts, out)?;
+    writeln!(out, "\nEverything will take about {}:", seconds(prediction.total_seconds))?;
+    parts(&prediction.total_parts, out)?;
+    if !prediction.disk.is_empty() {
+        writeln!(out)?;
     }
-    writeln!(out, "\nEverything will take about {:.0} s:", prediction.total_seconds)?;
-    for (what, seconds) in &prediction.total_parts {
-        writeln!(out, "  {seconds:6.1} s  {what}")?;
-    }
-    for (server, bytes) in &prediction.disk {
-        writeln!(out, "\nServer {server} needs {} MB for new peers", bytes / 1_000_000)?;
-    }
-    writeln!(out, "\nTo know before:")?;
-    for risk in &plan.risks {
-        writeln!(out, "* {risk}")?;
+    for (server, needed) in &prediction.disk {
+        out.text("", format_args!("Server {server} needs {} for new peers", bytes(*needed)))?;
     }
     Ok(())
 }

@@ -1,12 +1,9 @@
 //! `reshard ring audit`.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
 use reshard_core::audit::{ReferenceRing, RoutersAudit, audit_routers};
 use reshard_core::rings::{current_ring, fetch_ring_directory, ring_imgapi};
 use reshard_core::{Deployment, SystemClock};
@@ -18,6 +15,8 @@ use crate::progress::spinner;
 use crate::reshard::error::Result;
 use crate::reshard::format::Format;
 use crate::reshard::place::Region;
+use crate::screen::Mood;
+use crate::table::Table;
 
 /// Compare the ring of every electric-moray process with the one that SAPI names; exit status 2 if one differs
 ///
@@ -82,11 +81,10 @@ fn show(audit: &RoutersAudit, out: &mut Output) -> Result<()> {
         let text = stamp.map(|stamp| stamp.to_string());
         text.and_then(|text| text.get(..8).map(str::to_owned)).unwrap_or_else(|| "-".to_owned())
     };
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["INSTANCE", "ZONE", "STATE", "STAMP", "TABLES", "KEYS"]);
+    let mut table = Table::new(["INSTANCE", "ZONE", "STATE", "STAMP", "TABLES", "KEYS"]);
     for of in &audit.instances {
         let zone = of.zone.map(|zone| zone.to_string());
-        table.add_row([
+        table.row([
             of.instance.clone(),
             zone.and_then(|zone| zone.get(..8).map(str::to_owned)).unwrap_or_default(),
             of.state.clone(),
@@ -95,14 +93,14 @@ fn show(audit: &RoutersAudit, out: &mut Output) -> Result<()> {
             format!("{} of {}", of.right, audit.keys),
         ]);
     }
-    writeln!(out, "{}", table.trim_fmt())?;
+    out.table(table)?;
     for (problem, having) in problems(audit) {
         let who = if having.len() == audit.instances.len() {
             format!("all {} processes", having.len())
         } else {
             having.join(", ")
         };
-        writeln!(out, "{who}: {problem}")?;
+        out.text_in(Mood::Bad, "", format_args!("{who}: {problem}"))?;
     }
     Ok(())
 }

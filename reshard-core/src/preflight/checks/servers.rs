@@ -5,6 +5,7 @@ use sapi_client::imgapi::ImageState;
 use super::super::evidence::{ServerSeen, ZoneSeen};
 use super::{Check, Evidence, Findings, Subject, look, names, seen};
 use crate::inventory::ClockReading;
+use crate::quantity::bytes;
 
 /// How far a zone's clock may be off, in seconds.
 const SKEW_WARNING: u64 = 2;
@@ -94,15 +95,15 @@ pub(super) fn disk(evidence: &Evidence, subject: &Subject) -> Check {
                 format!(
                     "the server {} has {} free, the new peers need {}",
                     server.hostname,
-                    size(free),
-                    size(*needed)
+                    bytes(free),
+                    bytes(*needed)
                 ),
                 "make room there, or choose other servers",
             ),
             Some(_) => {}
             None => findings.warn(
                 format!("CNAPI does not tell what is free on the server {}", server.hostname),
-                format!("see that {} are free: `zpool list` there", size(*needed)),
+                format!("see that {} are free: `zpool list` there", bytes(*needed)),
             ),
         }
     }
@@ -115,10 +116,10 @@ pub(super) fn disk(evidence: &Evidence, subject: &Subject) -> Check {
         smallest = Some(smallest.map_or(inside.free_bytes, |free| free.min(inside.free_bytes)));
         if inside.free_bytes < least {
             findings.fail(
-                format!("{} has only {} free", peer.label, size(inside.free_bytes)),
+                format!("{} has only {} free", peer.label, bytes(inside.free_bytes)),
                 format!(
                     "make room in the zone, {} at least: log piles up while new peers are restored",
-                    size(least)
+                    bytes(least)
                 ),
             );
         }
@@ -135,24 +136,16 @@ fn well(servers: &[ServerSeen], subject: &Subject, smallest: Option<u64>, databa
         .iter()
         .filter_map(|(uuid, needed)| {
             let server = servers.iter().find(|server| server.uuid == *uuid)?;
-            let free = size(server.free_bytes?);
-            Some(format!("{} has {free} for {}", server.hostname, size(*needed)))
+            let free = bytes(server.free_bytes?);
+            Some(format!("{} has {free} for {}", server.hostname, bytes(*needed)))
         })
         .collect();
     let own = format!(
         "the database has {}, the fullest peer {} free",
-        size(database),
-        smallest.map_or("an unknown size".to_owned(), size)
+        bytes(database),
+        smallest.map_or("an unknown size".to_owned(), bytes)
     );
     if room.is_empty() { own } else { format!("{}; {own}", names(&room)) }
-}
-
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..0x10_0000 => format!("{} KiB", bytes >> 10),
-        0x10_0000..0x4000_0000 => format!("{} MiB", bytes >> 20),
-        _ => format!("{} GiB", bytes >> 30),
-    }
 }
 
 /// The clocks of the zones, and so of their servers, are right.

@@ -1,0 +1,71 @@
+//! `reshard phases`.
+
+use std::io::Write;
+
+use clap::Args;
+use reshard_core::phases;
+use serde_json::json;
+
+use super::error::Result;
+use super::format::Format;
+use crate::output::Output;
+use crate::table::Table;
+
+/// List the phases of a plan: what each reads and changes, when it is done, and how it is taken back
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard phases
+  reshard phases --long")]
+pub(super) struct PhasesArgs {
+    /// Tell everything about each
+    #[arg(short, long)]
+    long: bool,
+    /// Print docs/phases.md
+    #[arg(long, conflicts_with = "long")]
+    markdown: bool,
+    /// How to print them
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+impl PhasesArgs {
+    pub(super) fn run(self, out: &mut Output) -> Result<()> {
+        let phases = phases::rfd103();
+        if self.markdown {
+            return Ok(write!(out, "{}", phases::document(&phases))?);
+        }
+        if self.output.is_json() {
+            let list = phases.iter().map(|phase| {
+                let mut about = json!(phase.about());
+                if let Some(members) = about.as_object_mut() {
+                    members.insert("name".to_owned(), json!(phase.name()));
+                }
+                about
+            });
+            return Ok(out.json(&list.collect::<Vec<_>>())?);
+        }
+        if self.long {
+            for (phase, about) in phases.iter().map(|phase| (phase.name(), phase.about())) {
+                out.text("", format_args!("{phase}: {}", about.title))?;
+                for (what, text) in [
+                    ("RFD 103", about.rfd103),
+                    ("reads", about.reads),
+                    ("writes", about.writes),
+                    ("done when", about.done_when),
+                    ("undo", about.undo),
+                    ("pause", about.pause),
+                ] {
+                    out.text(&format!("  {what:<10} "), text)?;
+                }
+            }
+            return Ok(());
+        }
+        let mut table = Table::new(["PHASE", "RFD 103", "WRITES", "WHAT"]);
+        for phase in &phases {
+            let about = phase.about();
+            let writes = if phase.write_block().touches() { "refused" } else { "flow" };
+            table.row([phase.name(), about.rfd103, writes, about.title].map(str::to_owned));
+        }
+        Ok(out.table(table)?)
+    }
+}
