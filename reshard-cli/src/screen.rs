@@ -60,6 +60,17 @@ impl Screen {
         }
     }
 
+    /// How many lines it has, if somebody watches: what is printed can be replaced.
+    pub(crate) fn height(self) -> Option<usize> {
+        let (_, height) = terminal_size::terminal_size().filter(|_| self.is_terminal)?;
+        Some(usize::from(height.0))
+    }
+
+    /// Whether a line need not be broken.
+    pub(crate) fn fits(self, line: &str) -> bool {
+        self.width.is_none_or(|width| textwrap::core::display_width(line) <= width)
+    }
+
     /// Where each line is a record of its own, it is broken only on a terminal.
     pub(crate) fn for_records(self) -> Self {
         Self { width: self.width.filter(|_| self.is_terminal), ..self }

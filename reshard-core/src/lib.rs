@@ -44,8 +44,8 @@ pub use deployment::{
 };
 pub use discover::{DEPLOYMENT_ZONE_CONFIGURATION, DeploymentZone, DiscoverError};
 pub use executor::{
-    Context, Ended, Event, Executor, ExecutorError, Observer, Seen, Waiting, WriteBlockRecord,
-    taken_back_by_abort,
+    Context, Ended, Event, Executor, ExecutorError, Observer, OpenWriteBlock, Seen, Waiting,
+    WriteBlockRecord, taken_back_by_abort,
 };
 pub use inventory::{
     ClockReading, Drift, DriftSeverity, Expected, InstanceProbe, Inventory, InventoryError,

@@ -12,7 +12,7 @@ use super::format::Format;
 use super::place::{Cache, Region};
 use crate::exit;
 use crate::output::Output;
-use crate::screen::Mood;
+use crate::screen::{Mood, Screen};
 use crate::table::Table;
 
 /// Check whether a shard can be split now; nothing is changed
@@ -48,23 +48,25 @@ impl DoctorArgs {
         if self.output.is_json() {
             out.json(&report)?;
         } else {
-            show(&report, out)?;
+            out.lines(Mood::Plain, &lines(&report, out.screen()))?;
         }
         Ok(if report.verdict() == Verdict::Failed { exit::DAMAGED } else { exit::SUCCESS })
     }
 }
 
-fn show(report: &Report, out: &mut Output) -> Result<()> {
+fn lines(report: &Report, screen: Screen) -> Vec<String> {
     let mut table = Table::new(["CHECK", "", "FOUND"]);
     for check in &report.checks {
         let cells = [check.name.clone(), check.verdict.to_string(), check.found.clone()];
         table.row_in(mood(check.verdict), cells);
     }
-    out.table(table)?;
+    let mut lines = table.lines(screen);
     for check in report.checks.iter().filter(|check| !check.remedy.is_empty()) {
-        out.text_in(mood(check.verdict), "", format_args!("{}: {}", check.name, check.remedy))?;
+        let remedy = screen.lines("", &format!("{}: {}", check.name, check.remedy));
+        let mood = mood(check.verdict);
+        lines.extend(remedy.iter().map(|line| screen.coloured(mood, line)));
     }
-    Ok(())
+    lines
 }
 
 fn mood(verdict: Verdict) -> Mood {
@@ -73,5 +75,36 @@ fn mood(verdict: Verdict) -> Mood {
         Verdict::Ok => Mood::Plain,
         Verdict::Warning => Mood::Warning,
         Verdict::Failed => Mood::Bad,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reshard_core::preflight::Check;
+
+    use super::*;
+
+    #[test]
+    fn it_fits_80_columns() {
+        let check = |verdict, found: &str, remedy: &str| Check {
+            name: "shard-transactions".to_owned(),
+            verdict,
+            found: found.to_owned(),
+            remedy: remedy.to_owned(),
+        };
+        let url = format!("http://imgapi.example.net/images/{}", "f3a8a7c2-".repeat(8));
+        let report = Report {
+            taken: jiff::Timestamp::UNIX_EPOCH,
+            source: "2.moray.lab.example.net".parse().unwrap(),
+            checks: vec![
+                check(Verdict::Ok, &"all of them are healthy ".repeat(9), ""),
+                check(Verdict::Failed, &format!("no answer from {url}"), &"mend it ".repeat(30)),
+            ],
+        };
+        let lines = lines(&report, Screen::plain(80));
+        for line in lines.iter().filter(|line| !line.contains(&url)) {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        assert!(lines.iter().any(|line| line.ends_with(&url)), "{lines:?}");
     }
 }

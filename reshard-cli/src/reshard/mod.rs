@@ -25,6 +25,7 @@ mod report;
 mod ring;
 mod rows;
 mod run;
+mod runnable;
 mod shard;
 mod status;
 mod watch;

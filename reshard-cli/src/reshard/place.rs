@@ -8,6 +8,11 @@ use reshard_core::{Configuration, Deployment, SqliteStore};
 
 use super::error::Result;
 
+/// The environment variable that names the configuration.
+const CONFIG_VARIABLE: &str = "RESHARD_CONFIG";
+/// Where the configuration is if nobody says.
+const USUAL_CONFIG: &str = "reshard.toml";
+
 /// The configuration's file.
 #[derive(Args, Debug)]
 pub(super) struct ConfigFile {
@@ -15,9 +20,9 @@ pub(super) struct ConfigFile {
     #[arg(
         short,
         long,
-        env = "RESHARD_CONFIG",
+        env = CONFIG_VARIABLE,
         value_name = "FILE",
-        default_value = "reshard.toml"
+        default_value = USUAL_CONFIG
     )]
     config: PathBuf,
 }
@@ -25,6 +30,13 @@ pub(super) struct ConfigFile {
 impl ConfigFile {
     pub(super) fn path(&self) -> &Path {
         &self.config
+    }
+
+    /// The file, unless it is found without being said: where it usually is, or where the environment says.
+    pub(super) fn said(&self) -> Option<&Path> {
+        let of_environment = std::env::var_os(CONFIG_VARIABLE);
+        let usual = of_environment.as_deref().unwrap_or(USUAL_CONFIG.as_ref());
+        (self.config != *usual).then_some(&*self.config)
     }
 }
 
@@ -59,6 +71,10 @@ pub(super) struct PlanFile {
 impl PlanFile {
     pub(super) fn open(&self) -> Result<Arc<SqliteStore>> {
         Ok(Arc::new(SqliteStore::open(&self.plan)?))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.plan
     }
 
     /// The plan's file, to look at.

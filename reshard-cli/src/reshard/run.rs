@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::error::Result;
 use super::execute::{ExecuteArgs, Work};
-use super::plan::summary;
+use super::format::Format;
+use super::plan::{Rest, summary};
 use crate::exit;
 use crate::output::{Output, say};
 
@@ -33,11 +34,7 @@ impl RunArgs {
         let store = self.on.file.open()?;
         let plan = store.plan()?;
         if self.on.dry_run {
-            if self.on.output.is_json() {
-                out.json(&plan)?;
-            } else {
-                summary(&plan, out)?;
-            }
+            preview(&*store, &plan, self.on.output, out)?;
             return Ok(exit::SUCCESS);
         }
         if store.state()? == PlanState::Planned {
@@ -49,6 +46,15 @@ impl RunArgs {
         }
         self.on.execute(store, Work::Run, self.verbose, out).await
     }
+}
+
+/// The plan, or what of it is left to do once it has begun.
+fn preview(store: &dyn Store, plan: &Plan, format: Format, out: &mut Output) -> Result<()> {
+    if store.state()? == PlanState::Planned {
+        return if format.is_json() { Ok(out.json(plan)?) } else { summary(plan, out) };
+    }
+    let rest = Rest::of(plan, &phases::rfd103(), &store.phases()?);
+    if format.is_json() { Ok(out.json(&rest)?) } else { rest.show(out) }
 }
 
 fn question(plan: &Plan) -> String {

@@ -1,8 +1,12 @@
 //! A plan without a region: what `reshard` tells of it, and the rings that it makes of it, without a network.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 
-use reshard_core::{Activity, PhaseRecord, PhaseState, Plan, PlanState, SqliteStore, Store};
+use reshard_core::{
+    Activity, Entry, EntryKind, PhaseRecord, PhaseState, Plan, PlanState, Presence, SqliteStore,
+    Store, phases, quantity,
+};
 use serde_json::json;
 
 use crate::sealed::Sealed;
@@ -71,10 +75,11 @@ fn an_abort_tells_what_it_takes_back_until_it_is_too_late() {
     let names = sealed.reshard(line).json()["taken_back"].clone();
     assert_eq!(names, json!(["lock-dumps", "freeze-source", "reserve-names", "preflight"]));
     begin(&store, "publish-ring", PhaseState::Begun);
-    let stderr = sealed.reshard(line).refused();
-    assert!(stderr.contains("cannot be taken back: publish-ring has begun"), "{stderr}");
+    let why = |line: &str| sealed.reshard(line).failure()["error"].to_string();
+    let error = why(line);
+    assert!(error.contains("cannot be taken back: publish-ring has begun"), "{error}");
     store.set_state(&PlanState::Done).unwrap();
-    assert!(sealed.reshard(line).refused().contains("is over: it is done"));
+    assert!(why(line).contains("is over: it is done"));
 }
 
 #[test]
@@ -90,7 +95,7 @@ fn the_status_tells_what_the_present_phase_does() {
     };
     let now = || {
         let shown = sealed.reshard("status split.plan").quiet();
-        shown.lines().find_map(|line| line.strip_prefix("now: ").map(str::to_owned))
+        shown.lines().find_map(|line| line.strip_prefix("now       ").map(str::to_owned))
     };
     begin(&store, "stage-rings", PhaseState::Begun);
     store.set_activity(Some(&activity("stage-rings", "put rings there"))).unwrap();
@@ -102,6 +107,161 @@ fn the_status_tells_what_the_present_phase_does() {
     assert!(now().unwrap().starts_with(title), "{:?}", now());
     begin(&store, "recheck", PhaseState::Undoing);
     assert_eq!(now(), None);
+}
+
+/// A process that is no more.
+fn dead_process() -> u32 {
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    child.wait().unwrap();
+    child.id()
+}
+
+#[test]
+fn with_the_executor_dead_in_the_write_block_the_status_shouts() {
+    let (sealed, store) = planned();
+    let now = jiff::Timestamp::now();
+    let began = now - jiff::SignedDuration::from_secs(20);
+    store.set_state(&PlanState::Running).unwrap();
+    begin(&store, "block-writes", PhaseState::Done);
+    begin(&store, "split-shard", PhaseState::Begun);
+    let block = json!({"began": began, "ended": null, "moved": false});
+    store.set_fact("write-block", Some(&block)).unwrap();
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let pid = dead_process();
+    let executor =
+        Presence { token: 1, host, pid, session: 7, since: began, heartbeat: began, left: None };
+    store.claim(&executor).unwrap();
+    let shown = sealed.reshard("status split.plan").quiet();
+    let first: Vec<&str> = shown.lines().take_while(|line| !line.is_empty()).collect();
+    let words = first.join(" ");
+    assert!(words.starts_with("WRITES TO THE MOVING VNODES ARE REFUSED since 2"), "{shown}");
+    assert!(words.contains(&format!("process {pid} on")) && words.contains("is dead"), "{shown}");
+    assert_eq!(first.last(), Some(&"    reshard resume split.plan"), "{shown}");
+    let document = sealed.reshard("status split.plan -o json").json();
+    assert_eq!(document["writes"]["refused"], true);
+    assert_eq!(document["executor"]["liveness"], "dead");
+    assert_eq!(document["commands"][0]["command"], "reshard resume split.plan");
+    // With a configuration that is not where it usually is, the command says so.
+    let elsewhere = sealed.reshard("status split.plan -c lab.toml").quiet();
+    assert!(
+        elsewhere.contains("\n    reshard resume split.plan --config lab.toml\n"),
+        "{elsewhere}"
+    );
+}
+
+#[test]
+fn whoever_watches_in_a_pipe_gets_a_line_for_each_change_until_the_plan_stops() {
+    let (sealed, store) = planned();
+    store.set_state(&PlanState::Running).unwrap();
+    begin(&store, "stage-rings", PhaseState::Begun);
+    let mut watching = sealed.command(env!("CARGO_BIN_EXE_reshard"));
+    watching.args(["status", "split.plan", "--watch"]).stdout(std::process::Stdio::piped());
+    let mut watching = watching.spawn().unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().map(Result::unwrap);
+    assert!(next().unwrap().contains("interrupted: stage-rings: "));
+    begin(&store, "stage-rings", PhaseState::Done);
+    begin(&store, "recheck", PhaseState::Begun);
+    assert!(next().unwrap().contains("interrupted: recheck: "));
+    store.set_state(&PlanState::Done).unwrap();
+    assert!(next().unwrap().ends_with(" done"));
+    assert_eq!(next(), None);
+    assert!(watching.wait().unwrap().success());
+}
+
+#[test]
+fn screens_fit_80_columns_and_those_who_want_it_otherwise_say_so() {
+    let (sealed, store) = planned();
+    let longest = |screen: &str| screen.lines().map(|line| line.chars().count()).max().unwrap();
+    let fits = |line: &str| {
+        let shown = sealed.reshard(line).quiet();
+        let longest = shown.lines().max_by_key(|line| line.chars().count()).unwrap();
+        assert!(longest.chars().count() <= 80, "reshard {line}: {longest}");
+    };
+    for line in ["plan show split.plan", "run split.plan --dry-run", "phases", "phases --long"] {
+        fits(line);
+    }
+    fits("status split.plan");
+    store.set_state(&PlanState::Running).unwrap();
+    begin(&store, "preflight", PhaseState::Done);
+    begin(&store, "reserve-names", PhaseState::Begun);
+    let text =
+        "somebody should look at what the new peers have, for it is not what they had ".repeat(3);
+    for kind in [EntryKind::Trouble, EntryKind::Note, EntryKind::Hold] {
+        let (at, phase) = (jiff::Timestamp::now(), "preflight".to_owned());
+        store.append(&Entry { at, phase, kind, text: text.clone() }).unwrap();
+    }
+    for line in ["status split.plan", "resume split.plan --dry-run", "report split.plan"] {
+        fits(line);
+    }
+    // A log in a pipe has a line for each entry.
+    assert_eq!(sealed.reshard("log split.plan").quiet().lines().count(), 3);
+    let with = |variable: &str, value: &str| {
+        let mut command = sealed.command(env!("CARGO_BIN_EXE_reshard"));
+        let output = command.args(["status", "split.plan"]).env(variable, value).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(longest(&with("COLUMNS", "60")) <= 60, "{}", with("COLUMNS", "60"));
+    assert!(longest(&with("COLUMNS", "100")) > 80);
+    assert!(with("CLICOLOR_FORCE", "1").contains("\u{1b}["));
+    assert!(!with("NO_COLOR", "1").contains('\u{1b}'));
+    assert!(!with("TERM", "xterm").contains('\u{1b}'), "colour in a pipe");
+}
+
+#[test]
+fn what_is_left_to_do_is_shown_before_a_plan_goes_on() {
+    let (sealed, store) = planned();
+    let all = sealed.reshard("resume split.plan --dry-run").quiet();
+    assert!(all.contains("What is going to be done"), "{all}");
+    store.set_state(&PlanState::Paused).unwrap();
+    for phase in ["preflight", "reserve-names", "plant-canaries", "freeze-source", "lock-dumps"] {
+        begin(&store, phase, PhaseState::Done);
+    }
+    begin(&store, "provision-peers", PhaseState::Begun);
+    let rest = sealed.reshard("resume split.plan --dry-run").quiet();
+    assert!(rest.starts_with("What is left to do"), "{rest}");
+    assert!(rest.contains("provision-peers (begun): make postgres/3/0"), "{rest}");
+    assert!(!rest.contains("freeze-source:") && rest.contains("* drain: "), "{rest}");
+    let blocked = store.plan().unwrap().prediction.write_block_seconds;
+    let words = format!("Writes will be refused for about {}", quantity::seconds(blocked));
+    assert!(rest.contains(&words), "{rest}");
+    for phase in phases::rfd103().iter().filter(|phase| phase.write_block().touches()) {
+        begin(&store, phase.name(), PhaseState::Done);
+    }
+    let document = sealed.reshard("resume split.plan --dry-run -o json").json();
+    assert_eq!(document["write_block_seconds"], json!(null));
+    assert_eq!(document["phases"][0]["phase"], "provision-peers");
+    let rest = sealed.reshard("resume split.plan --dry-run").quiet();
+    assert!(rest.contains("Writes will not be refused any more"), "{rest}");
+}
+
+#[test]
+fn the_log_is_narrowed_and_followed_to_the_end_of_the_plan() {
+    let (sealed, store) = planned();
+    let log = |at: &str, phase: &str| {
+        let (at, phase) = (at.parse().unwrap(), phase.to_owned());
+        store.append(&Entry { at, phase, kind: EntryKind::Note, text: "seen".into() }).unwrap();
+    };
+    log("2026-01-31T12:00:00Z", "preflight");
+    log("2026-01-31T12:10:00Z", "drain");
+    log("2026-01-31T12:20:00Z", "preflight");
+    let lines = |line: &str| sealed.reshard(line).quiet().lines().count();
+    assert_eq!(lines("log split.plan"), 3);
+    assert_eq!(lines("log split.plan --phase preflight"), 2);
+    assert_eq!(lines("log split.plan --since 2026-01-31T12:05:00Z --phase preflight"), 1);
+    assert_eq!(lines("log split.plan --since 1h"), 0);
+    assert!(sealed.reshard("log split.plan --since soon").refused().contains("nor how long ago"));
+    assert!(sealed.reshard("log split.plan --phase x").refused().contains("no phase x"));
+    let mut following = sealed.command(env!("CARGO_BIN_EXE_reshard"));
+    following.args(["log", "split.plan", "-f", "--phase", "drain"]);
+    let mut following = following.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().ends_with("12:10:00 drain: note: seen"));
+    log("2026-01-31T12:30:00Z", "drain");
+    assert!(lines.next().unwrap().unwrap().ends_with("12:30:00 drain: note: seen"));
+    store.set_state(&PlanState::Aborted).unwrap();
+    assert!(lines.next().is_none());
+    assert!(following.wait().unwrap().success());
 }
 
 #[test]

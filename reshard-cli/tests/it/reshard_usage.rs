@@ -1,5 +1,7 @@
 //! What `reshard` says about command lines that are wrong or ask for help, its completions and man pages.
 
+use serde_json::json;
+
 use crate::sealed::Sealed;
 
 #[test]
@@ -56,23 +58,20 @@ fn a_reader_that_has_read_enough_is_no_failure() {
 }
 
 #[test]
-fn every_verb_without_a_plan_shows_an_example() {
+fn programs_read_of_a_failure_what_people_do() {
     let sealed = Sealed::new();
-    for verb in [
-        "peers show",
-        "shard show",
-        "dumps",
-        "ring audit",
-        "ring fetch",
-        "ring remap",
-        "ring pack",
-        "ring upload",
-        "rows count",
-        "rows verify",
-        "completions",
-        "man",
-    ] {
-        let help = sealed.reshard(&format!("{verb} --help")).quiet();
-        assert!(help.contains(&format!("  reshard {verb}")), "{help}");
+    let missing = sealed.reshard("status none.plan -o json").failure();
+    assert_eq!(missing["error"], "there is no plan file none.plan; `reshard plan new` writes one");
+    assert_eq!((&missing["causes"], &missing["hint"]), (&json!([]), &json!(null)));
+    sealed.write("bad.toml", "sapi = 1");
+    let bad = sealed.reshard("dump-lock show -c bad.toml -o json").failure();
+    assert!(bad["error"].as_str().unwrap().contains("bad.toml"), "{bad}");
+    assert!(!bad["causes"].as_array().unwrap().is_empty(), "{bad}");
+    for line in ["peers show -o json", "peers show --output=json", "peers show -ojson"] {
+        let wrong = sealed.reshard(line).failure();
+        assert!(wrong["error"].as_str().unwrap().contains("required arguments"), "{line}: {wrong}");
+        assert!(wrong["hint"].as_str().unwrap().contains("Usage: reshard peers show"), "{wrong}");
     }
+    // People get words only, and nothing that programs would take for data.
+    assert!(sealed.reshard("status none.plan").refused().contains("no plan file none.plan"));
 }

@@ -92,6 +92,16 @@ impl Run {
         self.stderr
     }
 
+    /// The document of a run that failed with status 1: why, which standard error says too.
+    #[track_caller]
+    pub(crate) fn failure(self) -> serde_json::Value {
+        assert_eq!((self.status, self.stdout.lines().count()), (1, 1), "{}", self.stderr);
+        let document: serde_json::Value = serde_json::from_str(&self.stdout).unwrap();
+        let error = document["error"].as_str().unwrap();
+        assert!(self.stderr.contains(error.lines().next().unwrap()), "{}", self.stderr);
+        document
+    }
+
     /// Standard output of a run that succeeded, as JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> serde_json::Value {

@@ -4,6 +4,7 @@ mod budget;
 mod context;
 mod event;
 mod heartbeat;
+mod present_block;
 mod run;
 mod sessions;
 mod step;
@@ -19,6 +20,7 @@ use manatee_client::{HeldLock, LockError};
 
 pub use self::context::{Context, Seen, Waiting};
 pub use self::event::{Event, Observer};
+pub use self::present_block::OpenWriteBlock;
 pub use self::way_back::taken_back_by_abort;
 pub(crate) use self::write_block::WRITE_BLOCKS;
 pub use self::write_block::WriteBlockRecord;

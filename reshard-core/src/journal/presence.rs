@@ -36,7 +36,7 @@ pub struct Presence {
 
 /// Whether somebody executes a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "executor", rename_all = "kebab-case")]
+#[serde(tag = "liveness", rename_all = "kebab-case")]
 pub enum Liveness {
     /// Nobody: no executor has begun, or the last one left in order.
     Nobody,

@@ -7,6 +7,7 @@ mod error;
 mod hash;
 mod ids;
 mod make;
+mod parts;
 mod place;
 mod pnodes;
 mod predict;

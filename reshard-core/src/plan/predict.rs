@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use sapi_client::ServerUuid;
 
+use super::parts::{
+    BLOCK, BUILD, DELETE, DRAIN, HAND_OVER, INSTALL, LIST, MORAYS, PEERS, PUBLISH, READ_ONLY,
+    RESTORE, STAGE, START,
+};
 use super::{Costs, Prediction, Target};
 use crate::inventory::Inventory;
 
@@ -12,16 +16,13 @@ pub(super) fn predict(inventory: &Inventory, targets: &[Target], costs: &Costs) 
     let rounds = router_rounds(inventory, costs.router_concurrency) as f64;
     let flips = rounds * longest_zone(inventory) as f64 * costs.router_flip;
     let write_block_parts = parts(&[
-        ("the read-only ring on every electric-moray", flips),
-        ("replaying the last writes", costs.drain),
-        ("the new shards start", costs.shard_start),
-        (
-            "the new shards in SAPI and in every electric-moray's configuration",
-            costs.sapi_change + rounds * costs.router_configuration,
-        ),
-        ("the new ring on every electric-moray, read-only", flips),
-        ("the new ring in SAPI", costs.sapi_change),
-        ("the new ring on every electric-moray", flips),
+        (READ_ONLY, flips),
+        (DRAIN, costs.drain),
+        (START, costs.shard_start),
+        (LIST, costs.sapi_change + rounds * costs.router_configuration),
+        (HAND_OVER, flips),
+        (PUBLISH, costs.sapi_change),
+        (INSTALL, flips),
     ]);
     let write_block_seconds = sum(&write_block_parts);
     let peers: usize = targets.iter().map(|target| target.peers.len()).sum();
@@ -30,16 +31,13 @@ pub(super) fn predict(inventory: &Inventory, targets: &[Target], costs: &Costs) 
     let ghost_rows = ghost_rows(inventory, targets);
     let ring_build = costs.ring_build * f64::from(inventory.ring.vnode_count) / 1e6;
     let total_parts = parts(&[
-        ("making the peers", peers as f64 * costs.provision),
-        ("restoring the peers", peers as f64 * database / costs.restore_bytes),
-        ("making the Moray zones", morays as f64 * costs.provision),
-        ("building the rings", ring_build.max(2.0)),
-        ("staging the rings", rounds * 2.0 * costs.ring_stage),
-        ("the write block", write_block_seconds),
-        (
-            "deleting the rows that are left over",
-            ghost_rows.unwrap_or(0) as f64 / costs.delete_rows,
-        ),
+        (PEERS, peers as f64 * costs.provision),
+        (RESTORE, peers as f64 * database / costs.restore_bytes),
+        (MORAYS, morays as f64 * costs.provision),
+        (BUILD, ring_build.max(2.0)),
+        (STAGE, rounds * 2.0 * costs.ring_stage),
+        (BLOCK, write_block_seconds),
+        (DELETE, ghost_rows.unwrap_or(0) as f64 / costs.delete_rows),
     ]);
     Prediction {
         write_block_seconds,

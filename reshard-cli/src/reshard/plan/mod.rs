@@ -2,10 +2,12 @@
 
 mod diff;
 mod new;
+mod rest;
 mod show;
 
 use clap::{Args, Subcommand};
 
+pub(super) use self::rest::Rest;
 pub(super) use self::show::summary;
 use super::error::Result;
 use crate::exit;

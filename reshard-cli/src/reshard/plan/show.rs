@@ -72,7 +72,7 @@ fn balance(plan: &Plan, out: &mut Output) -> Result<()> {
 }
 
 /// What the plan will cost.
-pub(in crate::reshard) fn prediction(plan: &Plan, out: &mut Output) -> Result<()> {
+fn prediction(plan: &Plan, out: &mut Output) -> Result<()> {
     let prediction = &plan.prediction;
     let parts = |parts: &[(String, f64)], out: &mut Output| -> Result<()> {
         for (what, took) in parts {

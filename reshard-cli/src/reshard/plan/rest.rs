@@ -1,0 +1,86 @@
+//! What of a plan is left to do.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::Arc;
+
+use reshard_core::quantity::seconds;
+use reshard_core::{Phase, PhaseRecord, PhaseState, Plan};
+use serde::Serialize;
+
+use crate::output::Output;
+use crate::reshard::error::Result;
+use crate::screen::Mood;
+
+/// What of a plan is left to do, and how long it takes. Durations are in seconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(in crate::reshard) struct Rest {
+    /// The phases that are not done, in their order.
+    phases: Vec<Left>,
+    /// How long writes to the moving vnodes are going to be refused; absent if that is over.
+    write_block_seconds: Option<f64>,
+    total_seconds: f64,
+}
+
+/// A phase that is not done.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Left {
+    phase: String,
+    /// Whether it has begun, and goes on where it was.
+    begun: bool,
+    in_write_block: bool,
+    /// What it is going to do, in words.
+    actions: Vec<String>,
+}
+
+impl Rest {
+    pub(in crate::reshard) fn of(
+        plan: &Plan,
+        phases: &[Arc<dyn Phase>],
+        records: &BTreeMap<String, PhaseRecord>,
+    ) -> Self {
+        let state = |phase: &Arc<dyn Phase>| records.get(phase.name()).map(|record| record.state);
+        let left = || phases.iter().filter(|phase| state(phase) != Some(PhaseState::Done));
+        let predicted =
+            |phase: &Arc<dyn Phase>| plan.prediction.seconds_of(phase.name()).unwrap_or_default();
+        let blocked = || left().filter(|phase| phase.write_block().touches());
+        Self {
+            phases: left()
+                .map(|phase| Left {
+                    phase: phase.name().to_owned(),
+                    begun: state(phase) == Some(PhaseState::Begun),
+                    in_write_block: phase.write_block().touches(),
+                    actions: actions(plan, &**phase),
+                })
+                .collect(),
+            write_block_seconds: blocked().next().map(|_| blocked().map(predicted).sum()),
+            total_seconds: left().map(predicted).sum(),
+        }
+    }
+
+    pub(in crate::reshard) fn show(&self, out: &mut Output) -> Result<()> {
+        out.text("", "What is left to do (* while writes to the moving vnodes are refused):")?;
+        for left in &self.phases {
+            let (mood, mark) =
+                if left.in_write_block { (Mood::Warning, "* ") } else { (Mood::Plain, "  ") };
+            let begun = if left.begun { " (begun)" } else { "" };
+            for action in &left.actions {
+                out.text_in(mood, mark, format_args!("{}{begun}: {action}", left.phase))?;
+            }
+        }
+        writeln!(out)?;
+        let blocked = match self.write_block_seconds {
+            Some(blocked) => format!("Writes will be refused for about {}", seconds(blocked)),
+            None => "Writes will not be refused any more".to_owned(),
+        };
+        writeln!(out, "{blocked}")?;
+        writeln!(out, "All that is left will take about {}", seconds(self.total_seconds))?;
+        Ok(())
+    }
+}
+
+fn actions(plan: &Plan, phase: &dyn Phase) -> Vec<String> {
+    let of_phase = plan.actions.iter().filter(|action| action.phase == phase.name());
+    let actions: Vec<String> = of_phase.map(|action| action.what.clone()).collect();
+    if actions.is_empty() { vec![phase.about().title.to_owned()] } else { actions }
+}

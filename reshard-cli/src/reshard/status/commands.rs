@@ -1,0 +1,119 @@
+//! What can be done about a plan next, as commands to be typed.
+
+use reshard_core::{Liveness, PlanState};
+use serde::Serialize;
+
+use super::facts::Facts;
+use super::view::Situation;
+
+/// A command, and what it does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Suggestion {
+    pub(super) command: String,
+    pub(super) why: String,
+}
+
+/// The commands that make sense now, the one that should be typed first.
+pub(super) fn suggestions(facts: &Facts, situation: Situation) -> Vec<Suggestion> {
+    let line = &facts.runnable;
+    let blocked = facts.block.is_some();
+    let way_back = facts.no_way_back.is_none();
+    let mut list = List(Vec::new());
+    let resume = |why| (line.in_region("resume", ""), why);
+    let abort = (line.in_region("abort", ""), "takes everything back");
+    let rest = (line.about("resume", " --dry-run"), "shows what is left to do");
+    match situation {
+        Situation::Planned => {
+            list.add((line.about("plan show", ""), "shows what is going to be done"));
+            list.add((line.in_region("run", ""), "carries it out; asks first"));
+        }
+        Situation::Running => {
+            if !blocked {
+                list.add((line.about("pause", ""), "stops it where that is safe"));
+            }
+            if way_back {
+                let why = if blocked {
+                    "lets the original rings go back, and takes everything back"
+                } else {
+                    "tells the executor to take everything back"
+                };
+                list.add((line.about("abort", " --signal"), why));
+            }
+            list.add((line.about("tune", ""), "shows what can be changed meanwhile"));
+            list.add((line.about("log", " --follow"), "shows what it does"));
+        }
+        Situation::Aborting => list.add((line.about("log", " --follow"), "shows what it does")),
+        Situation::Paused | Situation::Held => {
+            list.add(resume(match (situation, blocked) {
+                (Situation::Held, true) => {
+                    "goes on when that is put right: only so writes flow again"
+                }
+                (Situation::Held, false) => "goes on when that is put right",
+                _ => "goes on",
+            }));
+            list.add(rest);
+            if way_back {
+                list.add(abort);
+            }
+        }
+        Situation::Abandoned => match (&facts.report.state, blocked) {
+            (PlanState::Aborting, _) => {
+                list.add((line.in_region("abort", ""), "goes on taking everything back"));
+            }
+            (_, true) => {
+                list.add(resume(
+                    "goes on at once; writes flow again at the end of the write block",
+                ));
+                if way_back {
+                    list.add((
+                        line.in_region("abort", ""),
+                        "puts the original rings back, so that writes flow; takes everything back",
+                    ));
+                }
+            }
+            (_, false) => {
+                list.add(resume("goes on where it was"));
+                list.add(rest);
+                if way_back {
+                    list.add(abort);
+                }
+            }
+        },
+        Situation::NotResponding => not_responding(facts, &mut list),
+        Situation::Aborted => list.add((line.about("report", ""), "tells what was done")),
+        Situation::Done => {
+            list.add((
+                line.about("report", ""),
+                "tells what moved, and how long writes were refused",
+            ));
+            list.add((
+                line.in_region("rows verify", ""),
+                "proves that no shard has rows of another",
+            ));
+        }
+    }
+    list.0
+}
+
+/// It may be stopped, hang, or be dead on another machine.
+fn not_responding(facts: &Facts, list: &mut List) {
+    if let Liveness::NotResponding { presence, .. } = &facts.executor {
+        let pid = presence.pid;
+        list.add((
+            format!("ps -o pid,s,etime,args -p {pid}"),
+            "on its machine: T is stopped, and `kill -CONT` lets it go on",
+        ));
+    }
+    list.add((
+        facts.runnable.in_region("resume", ""),
+        "takes over when ZooKeeper has given its session up, some seconds after its last sign",
+    ));
+}
+
+struct List(Vec<Suggestion>);
+
+impl List {
+    fn add(&mut self, (command, why): (String, &str)) {
+        self.0.push(Suggestion { command, why: why.to_owned() });
+    }
+}

@@ -1,0 +1,83 @@
+//! What a plan's status is made of, gathered from its file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reshard_core::{
+    Activity, Controls, Entry, EntryKind, Liveness, OpenWriteBlock, Phase, Plan, Report, Store,
+    StoreError, SystemClock,
+};
+
+use crate::reshard::runnable::Runnable;
+
+/// Everything that a status is made of.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub(super) now: Timestamp,
+    pub(super) report: Report,
+    /// All phases of the plan in their order.
+    pub(super) phases: Vec<Step>,
+    /// The phase from which on there is no way back, if it has begun.
+    pub(super) no_way_back: Option<String>,
+    /// While writes are refused.
+    pub(super) block: Option<OpenWriteBlock>,
+    pub(super) executor: Liveness,
+    pub(super) activity: Option<Activity>,
+    /// What went wrong last.
+    pub(super) trouble: Option<Entry>,
+    pub(super) controls: Controls,
+    /// How commands about the plan are written.
+    pub(super) runnable: Runnable,
+}
+
+/// A phase of the plan, as it was planned.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) name: String,
+    pub(super) title: String,
+    pub(super) predicted: Option<Duration>,
+}
+
+impl Facts {
+    /// Reads the journal.
+    pub(super) fn of(
+        store: &dyn Store,
+        plan: &Plan,
+        phases: &[Arc<dyn Phase>],
+        runnable: &Runnable,
+    ) -> Result<Self, StoreError> {
+        let now = Timestamp::now();
+        let report = Report::of(store, phases)?;
+        let begun = |phase: &Arc<dyn Phase>| {
+            let of = report.phases.iter().find(|report| report.name == phase.name());
+            of.is_some_and(|report| report.state.may_have_effects())
+        };
+        let no_way_back = phases.iter().find(|phase| phase.is_point_of_no_return() && begun(phase));
+        let log = store.log_after(0)?;
+        let is_trouble = |entry: &Entry| matches!(entry.kind, EntryKind::Trouble | EntryKind::Hold);
+        Ok(Self {
+            now,
+            no_way_back: no_way_back.map(|phase| phase.name().to_owned()),
+            phases: phases.iter().map(|phase| Step::of(&**phase, plan)).collect(),
+            block: OpenWriteBlock::of(store, plan, phases, &SystemClock)?,
+            executor: Liveness::of(store, now)?,
+            activity: store.activity()?,
+            trouble: log.into_iter().map(|(_, entry)| entry).rfind(is_trouble),
+            controls: store.controls()?,
+            report,
+            runnable: runnable.clone(),
+        })
+    }
+}
+
+impl Step {
+    fn of(phase: &dyn Phase, plan: &Plan) -> Self {
+        let predicted = plan.prediction.seconds_of(phase.name());
+        Self {
+            name: phase.name().to_owned(),
+            title: phase.about().title.to_owned(),
+            predicted: predicted.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! `reshard status`.
+
+mod commands;
+mod facts;
+mod redraw;
+#[cfg(test)]
+mod tests;
+mod text;
+mod view;
+
+use std::time::Duration;
+
+use clap::Args;
+use reshard_core::{Store, phases};
+
+use self::facts::Facts;
+use self::redraw::Redraw;
+use self::view::View;
+use super::error::Result;
+use super::format::Format;
+use super::place::{ConfigFile, PlanFile};
+use super::runnable::Runnable;
+use crate::output::Output;
+
+/// How often it is looked again.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Show whether writes are refused, how far a plan is, who executes it, and what can be done next
+///
+/// It only reads the plan's file, for which it needs no more than the right to read it. With --watch a terminal is redrawn
+/// every second; in a pipe every change is a line, and with -o json a document.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reshard status split.plan
+  reshard status split.plan --watch
+  reshard status split.plan -o json
+
+Exit status:
+  0  it was shown, whatever it is
+  1  the file cannot be read, or is no plan")]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    file: PlanFile,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Go on until the plan has stopped: it is done, taken back, paused or held
+    #[arg(short, long)]
+    watch: bool,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+impl StatusArgs {
+    pub(super) async fn run(self, out: &mut Output) -> Result<()> {
+        let store = self.file.look()?;
+        let (plan, phases) = (store.plan()?, phases::rfd103());
+        let runnable = Runnable::new(self.file.path(), self.config.said());
+        let mut redraw = Redraw::new(self.output, self.watch);
+        loop {
+            let facts = Facts::of(&store, &plan, &phases, &runnable)?;
+            let view = View::of(&facts);
+            redraw.show(&view, facts.now, out)?;
+            if !self.watch || view.has_stopped() {
+                return Ok(());
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! A plan's status for people.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reshard_core::quantity::{bytes, count, duration, per_second, rate, seconds};
+use reshard_core::{Liveness, PhaseState, PlanState, Progress};
+
+use super::view::{Now, PhaseView, Situation, View, ago};
+use crate::reshard::entry;
+use crate::screen::{Mood, Screen};
+use crate::table::Table;
+
+/// The lines of the screen, as wide as it is. What needs somebody comes first.
+pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Vec<String> {
+    let mut text = Text { screen, lines: Vec::new() };
+    alarm(view, now, &mut text);
+    let targets: Vec<String> = view
+        .targets
+        .iter()
+        .map(|(shard, vnodes)| format!("{} vnodes to {shard}", count(*vnodes)))
+        .collect();
+    text.item(Mood::Plain, "plan", &view.plan.to_string());
+    text.item(Mood::Plain, "moves", &format!("from {} {}", view.source, targets.join(", ")));
+    let (mood, state) = state(view);
+    text.item(mood, "state", &state);
+    if let PlanState::Held { remedy, .. } = &view.state {
+        text.item(Mood::Plain, "to do", remedy);
+    }
+    if let Some(now) = &view.now {
+        text.item(Mood::Plain, "now", &present(now));
+        if let Some(can) = &now.you_can {
+            text.item(Mood::Plain, "", &format!("you can {can}"));
+        }
+    }
+    let (mood, executor) = executor(view, now);
+    text.item(mood, "executor", &executor);
+    for asked in &view.asked {
+        text.item(Mood::Plain, "asked", asked);
+    }
+    if let Some(trouble) = &view.last_trouble {
+        let since = duration(ago(now, trouble.at));
+        let more = match view.troubles {
+            0 | 1 => String::new(),
+            all => format!(" (so far {} that passed)", count(all)),
+        };
+        text.item(
+            entry::mood(trouble.kind),
+            "trouble",
+            &format!("{since} ago: {}{more}", entry::line(trouble)),
+        );
+    }
+    for before in &view.refused_before {
+        let how = if before.moved { "the vnodes moved" } else { "taken back" };
+        let took = seconds(before.seconds);
+        text.item(Mood::Plain, "writes", &format!("were refused for {took}: {how}"));
+    }
+    phases(view, now, &mut text);
+    commands(view, &mut text);
+    text.lines
+}
+
+/// The one line of a pipe, without what changes all the time.
+pub(super) fn summary(view: &View) -> String {
+    let (_, state) = state(view);
+    let writes = if view.writes.refused { "; WRITES TO THE MOVING VNODES ARE REFUSED" } else { "" };
+    match &view.now {
+        Some(now) => format!("{state}: {}: {}{writes}", now.phase, now.what),
+        None => format!("{state}{writes}"),
+    }
+}
+
+struct Text {
+    screen: Screen,
+    lines: Vec<String>,
+}
+
+impl Text {
+    fn add(&mut self, mood: Mood, head: &str, text: &str) {
+        let lines = self.screen.lines(head, text);
+        self.lines.extend(lines.iter().map(|line| self.screen.coloured(mood, line)));
+    }
+
+    fn item(&mut self, mood: Mood, name: &str, text: &str) {
+        self.add(mood, &format!("{name:<9} "), text);
+    }
+
+    fn blank(&mut self) {
+        self.lines.push(String::new());
+    }
+}
+
+/// Whether writes are refused, before anything else.
+fn alarm(view: &View, now: Timestamp, text: &mut Text) {
+    if !view.writes.refused {
+        return;
+    }
+    let since = view
+        .writes
+        .since_seconds
+        .map_or_else(String::new, |since| format!(" since {}", seconds(since)));
+    let head = format!("WRITES TO THE MOVING VNODES ARE REFUSED{since}");
+    match view.situation {
+        Situation::Running => {
+            let until = match view.writes.left_seconds {
+                Some(left) if left > 0.0 => format!("at most {} more", seconds(left)),
+                Some(_) => "and the original rings go back now".to_owned(),
+                None => "until every router has the new ring".to_owned(),
+            };
+            text.add(Mood::Bad, "", &format!("{head}, {until}."));
+        }
+        Situation::Aborting => {
+            text.add(Mood::Bad, "", &format!("{head}, until the original rings are back."));
+        }
+        Situation::Abandoned | Situation::NotResponding => {
+            text.add(
+                Mood::Bad,
+                "",
+                &format!("{head}, and nobody ends that: {}.", executor(view, now).1),
+            );
+            if let Some(first) = view.commands.iter().find(|it| it.command.starts_with("reshard "))
+            {
+                text.add(Mood::Bad, "", "Type now:");
+                text.lines.push(format!("    {}", first.command));
+            }
+        }
+        Situation::Held
+        | Situation::Paused
+        | Situation::Planned
+        | Situation::Aborted
+        | Situation::Done => {
+            text.add(Mood::Bad, "", &format!("{head}, until somebody lets the plan go on."));
+        }
+    }
+    text.blank();
+}
+
+fn state(view: &View) -> (Mood, String) {
+    match (view.situation, &view.state) {
+        (_, PlanState::Held { phase, what, .. }) => (Mood::Bad, format!("HELD in {phase}: {what}")),
+        (Situation::Abandoned, PlanState::Aborting) => {
+            (Mood::Bad, "interrupted while everything was taken back".to_owned())
+        }
+        (Situation::Abandoned, _) => (Mood::Bad, "interrupted".to_owned()),
+        (Situation::NotResponding, _) => (Mood::Bad, "stands still".to_owned()),
+        (_, PlanState::Planned) => (Mood::Plain, "not begun".to_owned()),
+        (_, PlanState::Running) => (Mood::Plain, "running".to_owned()),
+        (_, PlanState::Paused) => (Mood::Warning, "paused".to_owned()),
+        (_, PlanState::Aborting) => (Mood::Warning, "being taken back".to_owned()),
+        (_, PlanState::Aborted) => (Mood::Good, "taken back".to_owned()),
+        (_, PlanState::Done) => (Mood::Good, "done".to_owned()),
+    }
+}
+
+fn present(now: &Now) -> String {
+    let since = seconds(now.since_seconds);
+    let far = now
+        .progress
+        .as_ref()
+        .map_or_else(String::new, |progress| format!(", {}", how_far(progress, now.since_seconds)));
+    format!("{}: {}, since {since}{far}", now.phase, now.what)
+}
+
+/// How far something is, and how fast it goes.
+fn how_far(progress: &Progress, since: f64) -> String {
+    let Progress { done, total, unit } = progress;
+    let since = Duration::try_from_secs_f64(since).unwrap_or_default();
+    if unit == "bytes" {
+        let fast = rate(*done, since).map_or_else(String::new, |rate| format!(" ({rate})"));
+        return format!("{} of {}{fast}", bytes(*done), bytes(*total));
+    }
+    let fast = per_second(*done, since).filter(|&each| each > 0);
+    let fast = fast.map_or_else(String::new, |each| format!(" ({}/s)", count(each)));
+    format!("{} of {} {unit}{fast}", count(*done), count(*total))
+}
+
+fn executor(view: &View, now: Timestamp) -> (Mood, String) {
+    let is_needed = matches!(view.state, PlanState::Running | PlanState::Aborting);
+    let missed = if is_needed { Mood::Bad } else { Mood::Plain };
+    let who = view.executor.presence().map_or_else(String::new, |presence| {
+        format!("the executor, process {} on {},", presence.pid, presence.host)
+    });
+    let sign = view.executor.presence().map_or_else(String::new, |presence| {
+        format!("its last sign was {} ago", duration(ago(now, presence.heartbeat)))
+    });
+    match &view.executor {
+        Liveness::Nobody => (missed, "nobody executes the plan".to_owned()),
+        Liveness::Alive(presence) => {
+            let since = duration(ago(now, presence.since));
+            (Mood::Plain, format!("{} alive: since {since}, {sign}", who.trim_end_matches(',')))
+        }
+        Liveness::NotResponding { .. } => (Mood::Bad, format!("{who} does not respond: {sign}")),
+        Liveness::Dead(_) => (missed, format!("{who} is dead: {sign}")),
+    }
+}
+
+/// Those that are over on one line, the others with what they take.
+fn phases(view: &View, now: Timestamp, text: &mut Text) {
+    let is_over = |phase: &&PhaseView| phase.state == Some(PhaseState::Done);
+    let (done, others): (Vec<&PhaseView>, Vec<&PhaseView>) = view.phases.iter().partition(is_over);
+    text.blank();
+    if let Some(left) = view.remaining_seconds {
+        let over = now + jiff::SignedDuration::from_secs_f64(left);
+        let over = over.strftime("%H:%M UTC");
+        text.add(
+            Mood::Plain,
+            "",
+            &format!(
+                "{} of {} phases are done; about {} to go, until {over}",
+                done.len(),
+                view.phases.len(),
+                seconds(left)
+            ),
+        );
+    } else {
+        text.add(
+            Mood::Plain,
+            "",
+            &format!("{} of {} phases are done", done.len(), view.phases.len()),
+        );
+    }
+    if !done.is_empty() {
+        let names: Vec<&str> = done.iter().map(|phase| phase.name.as_str()).collect();
+        text.add(Mood::Faint, "  ", &names.join(", "));
+    }
+    if others.is_empty() || matches!(view.situation, Situation::Aborted) {
+        return;
+    }
+    let mut table = Table::new(["PHASE", "STATE", "TIME", "WHAT"]).numbers(&[2]);
+    for phase in others {
+        let (mood, state) = match phase.state {
+            None => (Mood::Plain, "to come"),
+            Some(PhaseState::Begun) => (Mood::Warning, "begun"),
+            Some(PhaseState::Done) => (Mood::Plain, "done"),
+            Some(PhaseState::Undoing) => (Mood::Warning, "undoing"),
+            Some(PhaseState::Undone) => (Mood::Plain, "undone"),
+        };
+        let predicted =
+            phase.predicted_seconds.map(|predicted| format!("~ {}", seconds(predicted)));
+        let begun = phase.seconds.filter(|_| phase.state == Some(PhaseState::Begun)).map(seconds);
+        let what = match phase.attempts {
+            0 | 1 => phase.title.clone(),
+            attempts => format!("{} (begun {attempts} times)", phase.title),
+        };
+        table.row_in(
+            mood,
+            [phase.name.clone(), state.to_owned(), begun.or(predicted).unwrap_or_default(), what],
+        );
+    }
+    let screen = text.screen;
+    text.lines.extend(table.lines(screen));
+}
+
+/// Lines to be pasted, and so never broken.
+fn commands(view: &View, text: &mut Text) {
+    if view.commands.is_empty() {
+        return;
+    }
+    text.blank();
+    text.add(Mood::Plain, "", "What can be done:");
+    for suggestion in &view.commands {
+        let whole = format!("  {}  # {}", suggestion.command, suggestion.why);
+        if text.screen.fits(&whole) {
+            text.lines.push(whole);
+        } else {
+            text.add(Mood::Faint, "  # ", &suggestion.why);
+            text.lines.push(format!("  {}", suggestion.command));
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The write block that lasts now, for those who only read the journal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::budget::budget;
+use super::way_back::no_way_back;
+use super::write_block::{WRITE_BLOCK, WriteBlockRecord};
+use crate::clock::Clock;
+use crate::journal::{Store, StoreError};
+use crate::phase::Phase;
+use crate::plan::Plan;
+
+/// An interval in which writes to the moving vnodes are refused, and which is not over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenWriteBlock {
+    /// For how long they have been refused.
+    pub lasts: Duration,
+    /// How much longer the plan's executor lets that last at most, the way back included, if one is there. Absent once there is no
+    /// way back: then it lasts until the new ring is in place everywhere.
+    pub left: Option<Duration>,
+}
+
+impl OpenWriteBlock {
+    /// The write block of a plan, if writes are refused as far as its journal tells.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]
+    pub fn of(
+        store: &dyn Store,
+        plan: &Plan,
+        phases: &[Arc<dyn Phase>],
+        clock: &dyn Clock,
+    ) -> Result<Option<Self>, StoreError> {
+        let last: Option<WriteBlockRecord> = store.remembered(WRITE_BLOCK)?;
+        let Some(record) = last.filter(|record| record.ended.is_none()) else { return Ok(None) };
+        let lasts = record.lasts(clock);
+        let allowed = budget(plan, store.controls()?.knobs.budget_seconds);
+        let is_final = no_way_back(store, phases)?.is_some();
+        Ok(Some(Self { lasts, left: (!is_final).then(|| allowed.saturating_sub(lasts)) }))
+    }
+}
