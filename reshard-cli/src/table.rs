@@ -5,6 +5,8 @@ use comfy_table::presets::NOTHING;
 
 use crate::screen::{Mood, Screen};
 
+/// What is before the first column.
+const MARGIN: usize = 1;
 /// What is between two columns.
 const GAP: usize = 2;
 
@@ -40,7 +42,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
 
     /// The table's lines.
     pub(crate) fn lines(self, screen: Screen) -> Vec<String> {
-        let before = self.widths().map(|width| width + GAP).sum::<usize>();
+        let before = MARGIN + self.widths().map(|width| width + GAP).sum::<usize>();
         let mut table = comfy_table::Table::new();
         table.load_style(NOTHING).set_header(self.header);
         let mut moods = vec![Mood::Faint];

@@ -125,7 +125,8 @@ fn show(measurement: &Measurement, out: &mut Output) -> Result<()> {
     let undated: u64 = measurement.tables.iter().map(|table| table.without_mtime).sum();
     if undated > 0 {
         let undated = count(undated);
-        let text = format_args!("{undated} rows have no _mtime and are not among those of the last day");
+        let text =
+            format_args!("{undated} rows have no _mtime and are not among those of the last day");
         out.text("", text)?;
         writeln!(out)?;
     }

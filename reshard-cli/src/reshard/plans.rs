@@ -3,8 +3,6 @@
 use std::io::Write;
 
 use clap::{Args, Subcommand};
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
 use reshard_core::plans::{
     Executing, Holding, PlanFile, PlanOverview, plans_overview, releasable, release,
 };
@@ -15,6 +13,7 @@ use super::error::Result;
 use super::format::Format;
 use super::place::Region;
 use crate::output::{Output, say};
+use crate::table::Table;
 
 /// List all plans that ZooKeeper knows: whether an executor is alive, and what each keeps for itself
 ///
@@ -113,13 +112,11 @@ impl ListArgs {
             say("ZooKeeper knows no plan.");
             return Ok(());
         }
-        let mut table = Table::new();
-        table.load_style(NOTHING).set_header(["PLAN", "EXECUTOR", "KEEPS"]);
+        let mut table = Table::new(["PLAN", "EXECUTOR", "KEEPS"]);
         for plan in &plans {
-            table.add_row([plan.plan.to_string(), executor(plan), kept(&plan.holds)]);
+            table.row([plan.plan.to_string(), executor(plan), kept(&plan.holds)]);
         }
-        writeln!(out, "{}", table.trim_fmt())?;
-        Ok(())
+        Ok(out.table(table)?)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::reshard::format::Format;
 /// what became of every write.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
-  reshard lab load --seconds 60")]
+  reshard lab load --log load.log --seconds 60")]
 pub(super) struct LoadArgs {
     #[command(flatten)]
     lab: Running,
