@@ -6,10 +6,17 @@ function recordDeleteLog(req, cb) {
         cb();
         return;
     }
-    var crc = require('crc');
     var now = Date.now();
     var text = JSON.stringify(previous);
-    var etag = crc.hex32(crc.crc32(text));
+    var crc = -1, byte, bit;
+    for (var i = 0; i < text.length; i++) {
+        byte = (crc ^ text.charCodeAt(i)) & 0xff;
+        for (bit = 0; bit < 8; bit++) {
+            byte = (byte & 1) ? (byte >>> 1) ^ 0xedb88320 : byte >>> 1;
+        }
+        crc = (crc >>> 8) ^ byte;
+    }
+    var etag = ('0000000' + (~crc >>> 0).toString(16).toUpperCase()).slice(-8);
     var sql, values;
     if (headers['x-muskie-snaplinks-disabled']) {
         sql = 'INSERT INTO manta_fastdelete_queue (_key, _value, _etag, _mtime) VALUES ($1, $2, $3, $4)';

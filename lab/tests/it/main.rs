@@ -17,6 +17,7 @@ mod interruption;
 mod load;
 mod missing;
 mod plants;
+mod record_delete_log;
 mod region;
 mod router;
 mod rows;
