@@ -13,6 +13,7 @@ mod fault;
 mod lab;
 mod layout;
 pub mod load;
+mod monitor;
 mod moray;
 mod options;
 mod pg_dump;

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 
 use crate::layout::Layout;
+use crate::monitor;
 use crate::moray::config::{self, ZooKeeperConfig};
 use crate::rings::Serving;
 use crate::service::{ServiceContext, Stopped, terminated};
@@ -91,7 +92,7 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
         index_shards: router.index_shards(),
     })?;
     let result = tokio::select! {
-        error = status::serve(listener, status) => Err(error.into()),
+        error = monitor::serve(listener, "/status", move || status.clone()) => Err(error.into()),
         result = terminated() => Ok(result?),
     };
     // Nothing is passed on after that.

@@ -9,6 +9,7 @@ use tokio_postgres::Row;
 
 use super::arguments::{Argument, JsType, check, check_not_empty, options, text, time_limit};
 use super::bucket::{Bucket, is_bucket_name};
+use super::kang::Requests;
 use super::pool::{Pool, Transaction};
 use super::values::{Cell, Parameter};
 use super::writes::{Write, batch_answer, lost_race};
@@ -25,12 +26,14 @@ const ATTEMPTS: u32 = 10;
 #[derive(Debug)]
 pub(super) struct Moray {
     pool: Arc<Pool>,
+    requests: Arc<Requests>,
     /// Those that were seen. Nothing changes or deletes buckets.
     buckets: Mutex<HashMap<String, Arc<Bucket>>>,
 }
 
 impl Handler for Moray {
     async fn handle(&self, request: Request, reply: Reply) -> Result<(), ServerError> {
+        let _pending = self.requests.begin(&request);
         let Request { method, args, .. } = request;
         let values = self.answer(&method, &args).await?;
         for value in values {
@@ -43,8 +46,8 @@ impl Handler for Moray {
 }
 
 impl Moray {
-    pub(super) fn new(pool: Arc<Pool>) -> Self {
-        Self { pool, buckets: Mutex::default() }
+    pub(super) fn new(pool: Arc<Pool>, requests: Arc<Requests>) -> Self {
+        Self { pool, requests, buckets: Mutex::default() }
     }
 
     async fn answer(&self, method: &str, args: &[Value]) -> Result<Vec<Value>, ServerError> {

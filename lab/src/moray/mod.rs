@@ -10,6 +10,7 @@ mod error;
 pub(crate) mod etag;
 mod filter;
 mod handler;
+mod kang;
 mod objects;
 mod pool;
 mod primary;
@@ -18,12 +19,18 @@ pub(crate) mod schema;
 mod values;
 mod writes;
 
-use moray_client::Server;
+use std::sync::Arc;
 
+use moray_client::Server;
+use tokio::net::TcpListener;
+
+use crate::monitor;
 use crate::service::{ServiceContext, Stopped, terminated};
 
 /// The port of Moray.
 pub(crate) const PORT: u16 = 2020;
+/// The port at which it tells which requests it is at.
+pub(crate) const KANG_PORT: u16 = PORT + 1000;
 
 /// The service `moray`: listens as soon as the shard has a primary that takes writes, and until it is told to stop.
 pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
@@ -31,9 +38,14 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
     let config: config::Config = config::read(&path).await?;
     let primary = primary::follow(config.zookeeper, &config.shard);
     let pool = pool::Pool::new(primary, config.ip);
+    let requests = Arc::new(kang::Requests::default());
+    let listener = TcpListener::bind((config.ip, KANG_PORT)).await?;
+    let (told, zone) = (Arc::clone(&requests), context.zone);
+    let monitor = monitor::serve(listener, kang::SNAPSHOT, move || told.snapshot(zone));
     let serve = async {
         pool.writable().await;
-        let server = Server::start((config.ip, PORT), handler::Moray::new(pool.clone())).await?;
+        let handler = handler::Moray::new(pool.clone(), requests);
+        let server = Server::start((config.ip, PORT), handler).await?;
         tracing::info!(address = %server.address(), shard = config.shard, "Moray listens");
         std::future::pending::<()>().await;
         drop(server);
@@ -41,6 +53,7 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
     };
     tokio::select! {
         result = serve => result,
+        error = monitor => Err(error.into()),
         result = terminated() => Ok(result?),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::layout::{Layout, Role};
+use crate::moray;
 
 /// What has to happen before a service's process is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,11 @@ pub(super) fn services(role: Role, layout: &Layout) -> Vec<Service> {
             services.push(Service::new("manta/application/manatee-sitter", "default", "sitter"));
         }
         Role::Moray => {
-            services.push(Service::new("smartdc/application/moray", "moray-2020", "moray"));
+            let service = Service::new("smartdc/application/moray", "moray-2020", "moray");
+            let properties = [("moray/port", moray::PORT), ("moray/kang", moray::KANG_PORT)];
+            let properties =
+                properties.map(|(name, port)| (name.to_owned(), format!("integer {port}"))).into();
+            services.push(Service { properties, ..service });
         }
         Role::ElectricMoray => {
             let instances = 1..=layout.options.router_instances;
