@@ -98,6 +98,16 @@ impl MantaApplication {
         self.text(key)?.parse().map_err(|_| MetadataError { key, problem })
     }
 
+    /// A UUID as IMGAPI and whatever compares text take it: in lower case. What reads the metadata itself, as electric-moray's
+    /// setup does, fails with another.
+    fn uuid_in<V: FromStr>(&self, key: &'static str) -> Result<V, MetadataError> {
+        const WHAT: &str = "a UUID in lower case";
+        if self.text(key)?.contains(|c: char| c.is_ascii_uppercase()) {
+            return Err(MetadataError { key, problem: MetadataProblem::Type(WHAT) });
+        }
+        self.parsed(key, WHAT)
+    }
+
     /// `REGION`, such as `coal`.
     ///
     /// # Errors
@@ -140,7 +150,7 @@ impl MantaApplication {
     ///
     /// [`MetadataError`]
     pub fn poseidon(&self) -> Result<AccountUuid, MetadataError> {
-        self.parsed("POSEIDON_UUID", "a UUID")
+        self.uuid_in("POSEIDON_UUID")
     }
 
     /// `HASH_RING_IMAGE`: the image of the ring in use.
@@ -149,7 +159,7 @@ impl MantaApplication {
     ///
     /// [`MetadataError`]
     pub fn hash_ring_image(&self) -> Result<ImageUuid, MetadataError> {
-        self.parsed("HASH_RING_IMAGE", "a UUID")
+        self.uuid_in("HASH_RING_IMAGE")
     }
 
     /// `HASH_RING_IMGAPI_SERVICE`: the IMGAPI that has the ring. Read it each time: it may be changed.

@@ -1,6 +1,7 @@
 //! What the SAPI client does besides asking.
 
-use sapi_client::sapi::{ApplicationFilter, InstanceFilter, NewInstance};
+use sapi_client::manta::MantaApplication;
+use sapi_client::sapi::{Application, ApplicationFilter, InstanceFilter, NewInstance};
 use sapi_client::{ErrorKind, Unreadable};
 use serde_json::{Value, json};
 
@@ -202,4 +203,31 @@ async fn mantas_metadata_is_typed() {
     assert_eq!(manta.poseidon().unwrap_err().problem.to_string(), "is missing");
     let server = Server::script([json(200, &json!([]))]).await;
     assert!(server.sapi().find_manta().await.is_err());
+}
+
+#[test]
+fn ids_that_others_read_as_they_stand_are_in_lower_case() {
+    // IMGAPI answers 404 to upper case (recorded in golden-http/imgapi/007-get-upper-uuid), and electric-moray's setup asks it
+    // for whatever text is there.
+    for (key, text, is_one) in [
+        ("HASH_RING_IMAGE", IMAGE.to_owned(), true),
+        ("HASH_RING_IMAGE", IMAGE.to_uppercase(), false),
+        ("POSEIDON_UUID", MANTA.to_owned(), true),
+        ("POSEIDON_UUID", MANTA.to_uppercase(), false),
+    ] {
+        let application = json!({"uuid": MANTA, "metadata": {key: text}});
+        let application: Application = serde_json::from_value(application).unwrap();
+        let manta = MantaApplication::from(application);
+        let read = match key {
+            "HASH_RING_IMAGE" => manta.hash_ring_image().map(drop),
+            _ => manta.poseidon().map(drop),
+        };
+        match read {
+            Ok(()) => assert!(is_one, "{text}"),
+            Err(error) => {
+                assert!(!is_one, "{text}");
+                assert_eq!(error.problem.to_string(), "is not a UUID in lower case");
+            }
+        }
+    }
 }
