@@ -40,7 +40,8 @@ pub use clock::{Clock, Reading, SystemClock};
 pub use configuration::{Configuration, ConfigurationError, DatacenterUrls};
 pub use deployment::{
     AnyBody, AnyTransport, CnapiCommands, Database, DatabaseError, Datacenter, Deployment,
-    DeploymentError, ZoneCommandError, ZoneCommands, ZoneOutput, ZonePlace, ZoneScript,
+    DeploymentError, MonitorError, ZoneCommandError, ZoneCommands, ZoneOutput, ZonePlace,
+    ZoneScript,
 };
 pub use discover::{DEPLOYMENT_ZONE_CONFIGURATION, DeploymentZone, DiscoverError};
 pub use executor::{
@@ -49,9 +50,9 @@ pub use executor::{
 };
 pub use inventory::{
     ClockReading, Drift, DriftSeverity, Expected, InstanceProbe, Inventory, InventoryError,
-    PeerFacts, PnodeFacts, RingFacts, RouterFacts, RouterInstance, RouterProbe, RouterStatus,
-    ServerFacts, Services, ShardFacts, Stamped, StatusShard, ZoneFacts, drift, gather, pnode_name,
-    probe_router, read_ring,
+    PeerFacts, PnodeFacts, RingFacts, RingsLock, RouterFacts, RouterInstance, RouterProbe,
+    RouterStatus, ServerFacts, Services, ShardFacts, Stamped, StatusShard, ZoneFacts, drift,
+    gather, pnode_name, probe_router, read_ring,
 };
 pub use journal::{
     Activity, Controls, Entry, EntryKind, Knobs, Liveness, PhaseRecord, PhaseState, PlanState,

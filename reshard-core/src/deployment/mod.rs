@@ -1,6 +1,7 @@
 //! The region that is changed: its APIs, ZooKeeper, PostgreSQL servers and zones.
 
 mod database;
+mod monitor;
 mod transport;
 mod zone_commands;
 
@@ -17,6 +18,8 @@ use sapi_client::{BaseUrl, HttpTransport, Settings};
 
 pub(crate) use self::database::is_of_the_moment;
 pub use self::database::{Database, DatabaseError};
+pub use self::monitor::MonitorError;
+pub(crate) use self::monitor::get_json;
 pub use self::transport::{AnyBody, AnyTransport};
 pub use self::zone_commands::{
     CnapiCommands, ZoneCommandError, ZoneCommands, ZoneOutput, ZonePlace, ZoneScript,

@@ -39,12 +39,13 @@ pub struct ZoneScript {
     text: &'static str,
     variables: Vec<(&'static str, String)>,
     limit: Duration,
+    called: Option<String>,
 }
 
 impl ZoneScript {
     /// A script that may take five minutes. The name is for messages.
     pub fn new(name: &'static str, text: &'static str) -> Self {
-        Self { name, text, variables: Vec::new(), limit: Duration::from_mins(5) }
+        Self { name, text, variables: Vec::new(), limit: Duration::from_mins(5), called: None }
     }
 
     /// Sets a variable for the script; the name is a shell identifier.
@@ -59,6 +60,18 @@ impl ZoneScript {
     pub fn within(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
+    }
+
+    /// Sets what its process is called in the zone, behind `reshard-`: letters, digits and dashes. Default: its name.
+    #[must_use]
+    pub fn called(mut self, called: impl Into<String>) -> Self {
+        self.called = Some(called.into());
+        self
+    }
+
+    /// The word by which its processes are known in the zone: another process never has it.
+    fn process_name(&self) -> String {
+        format!("reshard-{}", self.called.as_deref().unwrap_or(self.name))
     }
 
     /// The name.
@@ -196,7 +209,8 @@ impl ZoneCommands for CnapiCommands {
             ZoneCommandError::UnknownDatacenter { zone, datacenter: place.datacenter.clone() }
         })?;
         let enter = Script::new(ENTER).map_err(ZoneCommandError::NoScript)?;
-        let enter = enter.arg(zone.to_string()).env("RESHARD_SCRIPT", script.in_zone());
+        let enter = enter.arg(zone.to_string()).arg(script.process_name());
+        let enter = enter.env("RESHARD_SCRIPT", script.in_zone());
         // A CNAPI that does not answer must not be waited for as long as the longest script of anybody may take.
         let call = request::execute(place.server, &enter).within(script.limit + GRACE);
         let output = cnapi.client().run(&call).await;

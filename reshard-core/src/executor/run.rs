@@ -1,5 +1,6 @@
 //! Going forward.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::budget::budget;
@@ -50,7 +51,7 @@ impl Executor {
         }
         for phase in &self.phases {
             let done = self.store.phases()?.get(phase.name()).map(|record| record.state);
-            if done == Some(PhaseState::Done) {
+            if done == Some(PhaseState::Done) && !self.has_expired(&**phase)? {
                 continue;
             }
             context.phase = phase.name();
@@ -82,6 +83,14 @@ impl Executor {
             }
         })?;
         Ok(wanted && !blocked)
+    }
+
+    /// Whether a phase that an earlier execution has done has to be done again.
+    fn has_expired(&self, phase: &dyn Phase) -> Result<bool, StoreError> {
+        let records = self.store.phases()?;
+        let blocks = |phase: &&Arc<dyn Phase>| phase.write_block() == WriteBlock::Begins;
+        let mut blocks = self.phases.iter().filter(blocks).filter_map(|it| records.get(it.name()));
+        Ok(phase.expires() && !blocks.any(|record| record.state.may_have_effects()))
     }
 
     /// Undoes what a write block that was taken back has made unusable, so that it is made anew under other names.

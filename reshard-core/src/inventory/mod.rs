@@ -16,7 +16,8 @@ pub(crate) use self::gather::{manta_services, router_name, services_of};
 pub use self::ring::{pnode_name, read_ring};
 pub(crate) use self::routers::AT_ONCE;
 pub use self::routers::{
-    ClockReading, InstanceProbe, RouterProbe, RouterStatus, Stamped, StatusShard, probe_router,
+    ClockReading, InstanceProbe, RingsLock, RouterProbe, RouterStatus, Stamped, StatusShard,
+    probe_router,
 };
 pub(crate) use self::servers::free_bytes;
 pub(crate) use self::shard::{shard_state, zone_facts, zones_of};

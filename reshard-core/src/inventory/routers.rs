@@ -21,8 +21,32 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub struct RouterProbe {
     /// The zone's clock, and ours before and after it was asked.
     pub clock: ClockReading,
+    /// SMF's state of config-agent, which writes the zone's configuration; empty where there is none.
+    pub config_agent: String,
+    /// The lock under which plans change the zone's rings.
+    pub lock: RingsLock,
     /// Its SMF instances.
     pub instances: Vec<InstanceProbe>,
+}
+
+/// The lock in an electric-moray zone under which plans change its rings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RingsLock {
+    /// Nobody has it.
+    Free,
+    /// A command of a plan runs.
+    Held {
+        /// The plan.
+        plan: String,
+        /// The command's number in the plan.
+        number: u64,
+    },
+    /// A file is left that names no command that runs. The next command removes it.
+    Left,
+    /// In its place is what no plan has made.
+    Strange,
+    /// The directory that it is to be in is not one that only root can enter.
+    ForeignDirectory,
 }
 
 /// A zone's clock.
@@ -120,7 +144,12 @@ pub async fn probe_router(
     ip: &str,
     clock: &dyn Clock,
 ) -> Result<RouterProbe, InventoryError> {
-    let script = ZoneScript::new("router-facts", include_str!("../scripts/router-facts.sh"));
+    let text = concat!(
+        include_str!("../scripts/own-directory.sh"),
+        include_str!("../scripts/newest-command.sh"),
+        include_str!("../scripts/router-facts.sh")
+    );
+    let script = ZoneScript::new("router-facts", text);
     let script = script.with("ip", ip).within(LIMIT);
     let before = clock.now();
     let printed = deployment.zones().stdout(place, &script).await?;
@@ -131,6 +160,7 @@ pub async fn probe_router(
 /// The line that makes no sense is the error.
 fn parse(printed: &str, before: Timestamp, after: Timestamp) -> Result<RouterProbe, String> {
     let mut clock = None;
+    let (mut config_agent, mut lock) = (String::new(), None);
     let mut instances: Vec<InstanceProbe> = Vec::new();
     for line in printed.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -139,6 +169,20 @@ fn parse(printed: &str, before: Timestamp, after: Timestamp) -> Result<RouterPro
             ["clock", zone] => {
                 let zone = zone.parse().map_err(|_| wrong())?;
                 clock = Some(ClockReading { zone, before, after });
+            }
+            ["agent", state @ ..] => config_agent = state.join(" "),
+            ["lock", found @ ..] => {
+                lock = Some(match found {
+                    ["free"] => RingsLock::Free,
+                    ["left"] => RingsLock::Left,
+                    ["strange"] => RingsLock::Strange,
+                    ["foreign"] => RingsLock::ForeignDirectory,
+                    ["runs", plan, number] => RingsLock::Held {
+                        plan: (*plan).to_owned(),
+                        number: number.parse().map_err(|_| wrong())?,
+                    },
+                    _ => return Err(wrong()),
+                });
             }
             ["instance", instance, state, port, status_port, ring, stamp, tables] => {
                 let stamp = match *stamp {
@@ -170,7 +214,8 @@ fn parse(printed: &str, before: Timestamp, after: Timestamp) -> Result<RouterPro
     }
     instances.sort_by(|a, b| a.instance.cmp(&b.instance));
     let clock = clock.ok_or("nothing")?;
-    Ok(RouterProbe { clock, instances })
+    let lock = lock.ok_or("nothing of its lock")?;
+    Ok(RouterProbe { clock, config_agent, lock, instances })
 }
 
 /// The electric-moray zones with their instances, in the order given.
@@ -212,13 +257,15 @@ mod tests {
     #[test]
     fn a_zone_is_understood() {
         let now: Timestamp = "2024-05-06T07:08:09Z".parse().unwrap();
-        let printed = "Welcome!\nclock 1714979290\n\
+        let printed = "Welcome!\nclock 1714979290\nagent online\nlock runs p 7\n\
             instance electric-moray-2022 maintenance 2022 4022 /electric-moray/chash/leveldb-2022 ? -\n\
             instance electric-moray-2021 online 2021 4021 /electric-moray/chash/leveldb-2021 f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d 12:34\n\
             status electric-moray-2021 {\"pid\": 7, \"client_list\": [\"tcp://1.moray:2020\"], \"index_shards\": [{\"host\":\"1.moray\",\"readOnly\":true}]}\n\
             status electric-moray-2022 \n";
         let probe = parse(printed, now, now).unwrap();
         assert_eq!(probe.clock.skew(), 0);
+        assert_eq!(probe.config_agent, "online");
+        assert_eq!(probe.lock, RingsLock::Held { plan: "p".to_owned(), number: 7 });
         let [first, second] = probe.instances.as_slice() else { panic!("{probe:?}") };
         assert_eq!((first.instance.as_str(), first.status_port), ("electric-moray-2021", 4021));
         assert_eq!(first.port, 2021);

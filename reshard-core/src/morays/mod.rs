@@ -1,4 +1,6 @@
-//! Moray zones of a new shard.
+//! Moray zones: what those of a new shard are given, whether they answer, and which requests a process is at.
+
+mod processes;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -7,6 +9,10 @@ use manatee_client::ShardName;
 use moray_client::{Client, ClientOptions, GetOptions};
 use sapi_client::{Attributes, ServiceUuid};
 
+pub(crate) use self::processes::LONGEST_CLAIM;
+pub use self::processes::{
+    MorayProcess, MorayZoneError, PendingWrites, moray_processes, pending_writes,
+};
 use crate::deployment::Deployment;
 use crate::shards::membership;
 use crate::zones::{TemplateError, shard_metadata};

@@ -36,6 +36,12 @@ pub trait Phase: Send + Sync {
         false
     }
 
+    /// Whether what it found is of use only to the execution that found it. Done by an earlier one, it is done again, unless
+    /// writes are refused by then.
+    fn expires(&self) -> bool {
+        false
+    }
+
     /// Brings about what the phase is for. Called again, it goes on where it was, or finds everything done.
     ///
     /// # Errors

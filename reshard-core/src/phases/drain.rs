@@ -1,11 +1,12 @@
 //! Finds the point at which the source's history parts, and waits until the new peers have replayed up to it.
 //!
-//! All routers refuse writes to the moving vnodes when this begins. Whatever a router had passed on before is part of a
-//! transaction at the primary that is still open, or over.
+//! All routers refuse writes to the moving vnodes when this begins. Whatever a router had passed on before waits in Moray, or is
+//! part of a transaction at the primary that is still open or prepared, or is over.
 //!
-//! * reads: open transactions and position of the source's primary; positions of the new peers
+//! * reads: requests of the source's Moray processes; open and prepared transactions and position of its primary; positions of
+//!   the new peers
 //! * writes: nothing; the fact `split-point`
-//! * done when: transactions from before have ended and every new peer has replayed the position after them
+//! * done when: requests and transactions from before have ended and every new peer has replayed the position after them
 //! * undo: the fact is forgotten
 //! * pause: not inside the write block
 
@@ -14,21 +15,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use manatee_client::{ClusterState, Peer};
 
-use super::source::{frozen_tail, primary_is_silent};
-use crate::deployment::Database;
+use super::moray_queue;
+use super::source::frozen_tail;
+use super::transactions::{Primary, TRANSACTIONS};
 use crate::executor::{Context, Seen, Waiting};
 use crate::peers::follow;
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone, WriteBlock};
-use crate::shards::{SplitPoint, server_time, snapshot, transactions_before};
+use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
+use crate::shards::{SplitPoint, server_time, snapshot};
 
 /// The fact with the [`SplitPoint`].
 pub(super) const SPLIT_POINT: &str = "split-point";
-/// How long any statement here may take.
-const STATEMENT: Duration = Duration::from_secs(5);
-/// How long the primary may be silent.
-const SILENT: Duration = Duration::from_secs(10);
-/// How long transactions from before may last.
-const TRANSACTIONS: Duration = Duration::from_secs(30);
 /// How long the rest of the replay may take.
 const REPLAY: Duration = Duration::from_mins(2);
 
@@ -46,9 +42,10 @@ impl Phase for Drain {
         About {
             title: "let the last writes reach the new peers",
             rfd103: "7",
-            reads: "open transactions and position of the source's primary, positions of the new peers",
+            reads: "requests of the source's Moray processes, open and prepared transactions and position of its primary, positions \
+                    of the new peers",
             writes: "nothing",
-            done_when: "older transactions have ended and every new peer has replayed the position after them",
+            done_when: "older requests and transactions have ended and every new peer has replayed the position after them",
             undo: "nothing",
             pause: "never: it is inside the write block",
         }
@@ -72,49 +69,20 @@ impl Phase for Drain {
     }
 }
 
-/// The position after all transactions that began before now.
+/// The position after everything that routers had passed on before now.
 async fn split_point(context: &Context, state: &ClusterState) -> Result<SplitPoint, Trouble> {
-    let name = &context.plan().request.source;
-    let silent = || primary_is_silent(state, name);
-    let endpoint = state.primary.endpoint().map_err(|error| {
-        Trouble::hold(format!("the primary of {name} cannot be asked: {error}"), silent())
-    })?;
-    let waiting = Waiting { what: format!("the primary of {name} to answer"), you_can: silent() };
-    let database = context
-        .wait(waiting, SILENT, || async {
-            let connected = Database::connect(&endpoint, STATEMENT).await;
-            connected.or_hold("it does not answer", silent()).map(Seen::Ready)
-        })
-        .await?;
-    let told = |what: &str| format!("the primary of {name} does not tell {what}");
-    let from = server_time(&database).await.or_hold(told("its time"), silent())?;
-    let waiting = Waiting {
-        what: "transactions from before the write block to end".to_owned(),
-        you_can: "end those that hang, with pg_terminate_backend(PID) at the primary".to_owned(),
-    };
-    context
-        .wait(waiting, TRANSACTIONS, || async {
-            let open = transactions_before(&database, &from).await;
-            let open = open.or_hold(told("its transactions"), silent())?;
-            if open.is_empty() {
-                return Ok(Seen::Ready(()));
-            }
-            let listed: Vec<String> = open
-                .iter()
-                .map(|one| {
-                    format!(
-                        "process {} ({:?}), open for {} s",
-                        one.pid, one.application, one.seconds
-                    )
-                })
-                .collect();
-            Ok(Seen::NotYet(None, listed.join(", ")))
-        })
-        .await?;
-    let snapshot = snapshot(&database).await.or_hold(told("its snapshot"), silent())?;
-    let lsn = context.deployment().postgres(endpoint).current_position().await;
-    let lsn = lsn.or_hold(told("its position"), silent())?;
-    Ok(SplitPoint { source: name.clone(), lsn, snapshot, at: context.now() })
+    let primary = Primary::connect(context, state).await?;
+    moray_queue::is_over(context).await?;
+    let database = &primary.database;
+    // Only now: a request that has waited in Moray until a moment ago has begun its transaction just now.
+    let from = primary.told("its time", server_time(database, Duration::ZERO).await)?;
+    let which = "transactions from before the write block";
+    primary.ended_before(context, &from, which, TRANSACTIONS).await?;
+    let snapshot = primary.told("its snapshot", snapshot(database).await)?;
+    let lsn = context.deployment().postgres(primary.endpoint.clone()).current_position().await;
+    let lsn = primary.told("its position", lsn)?;
+    let source = context.plan().request.source.clone();
+    Ok(SplitPoint { source, lsn, snapshot, at: context.now() })
 }
 
 /// Waits until all peers have replayed everything up to the split point.

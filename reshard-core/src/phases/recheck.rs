@@ -1,24 +1,40 @@
 //! Looks once more, now that everything is prepared: from here on writes will be refused.
 //!
+//! What it finds must not be older than the execution that goes on from it: done before, it is done again.
+//!
 //! * Reads: what `preflight` reads. What the plan has done itself is no obstacle: its freeze, its locks, its zones.
 //! * Writes: nothing; the freeze and the lock on dumps again, if somebody has removed them and the operator goes on.
 //! * Done when: no check fails, and nothing that the plan was made from has changed.
 //! * Undo: there is nothing to undo.
 //! * Pause: before it begins.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
+use manatee_client::ClusterState;
 
 use super::fitness::{Fitness, judge};
 use super::lock_dumps::still_locked;
+use super::moray_queue;
 use super::reserve_ring::Base;
 use super::source::frozen_source;
+use super::transactions::{Primary, TRANSACTIONS};
 use crate::executor::Context;
 use crate::inventory::Expected;
 use crate::phase::{About, Phase, Trouble, Undone};
-use crate::preflight::{Subject, own_zones};
+use crate::preflight::{OLD_TRANSACTION, Subject, own_zones};
+use crate::shards::server_time;
 
 /// Looks once more before writes are refused.
 pub struct Recheck;
+
+/// Waits for transactions that are open for some time already: inside the write block they would be waited for in vain.
+async fn settled(context: &Context, state: &ClusterState) -> Result<(), Trouble> {
+    let primary = Primary::connect(context, state).await?;
+    let old = primary.told("its time", server_time(&primary.database, OLD_TRANSACTION).await)?;
+    let patience = Duration::from_secs(context.knobs()?.wait_seconds).min(TRANSACTIONS);
+    primary.ended_before(context, &old, "old transactions at the source", patience).await
+}
 
 #[async_trait]
 impl Phase for Recheck {
@@ -38,10 +54,16 @@ impl Phase for Recheck {
         }
     }
 
+    fn expires(&self) -> bool {
+        true
+    }
+
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         context.check_budget()?;
-        frozen_source(context).await?;
+        let state = frozen_source(context).await?;
         still_locked(context).await?;
+        settled(context, &state).await?;
+        moray_queue::find_processes(context).await?;
         let (plan, round) = (context.plan(), context.round()?);
         let subject = Subject::prepared_plan(plan, round);
         let expected = Expected {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reserve_ring::Base;
 use super::unneeded::may_go_back;
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, MonitorError};
 use crate::executor::Context;
 use crate::journal::Progress;
 use crate::phase::{Phase, Trouble};
@@ -240,7 +240,7 @@ impl Flipping<'_> {
         let status = get_status(self.deployment, router, flipped.status_port).await?;
         let odd = |problem: String| {
             let url = format!("http://{}:{}/status", router.ip, flipped.status_port);
-            Err(RouterError::Status { url, problem })
+            Err(RouterError::from(MonitorError::Odd { url, problem }))
         };
         if status.pid != *pid || status.start_time != *start_time {
             return odd(format!(

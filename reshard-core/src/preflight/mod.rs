@@ -10,12 +10,16 @@ mod report;
 mod subject;
 
 use std::path::Path;
+use std::time::Duration;
 
 pub use self::report::{Check, Report, Verdict};
 pub(crate) use self::subject::own_zones;
 pub use self::subject::{Stage, Subject};
 use crate::clock::Clock;
 use crate::deployment::Deployment;
+
+/// How long a transaction at the source is open before somebody should look: those of Moray last milliseconds.
+pub(crate) const OLD_TRANSACTION: Duration = Duration::from_secs(5);
 
 /// Makes all checks. Nothing is changed. `cache` is the directory in which images of rings are kept.
 pub async fn check(

@@ -27,6 +27,8 @@ macro_rules! script {
         ZoneScript::new(
             $name,
             concat!(
+                include_str!("../scripts/own-directory.sh"),
+                include_str!("../scripts/newest-command.sh"),
                 include_str!("../scripts/router-common.sh"),
                 include_str!(concat!("../scripts/", $name, ".sh"))
             ),
@@ -48,6 +50,7 @@ pub struct Command {
 impl Command {
     fn script(&self, script: ZoneScript) -> ZoneScript {
         script
+            .called(format!("{}-{}", self.plan, self.number))
             .with("plan", self.plan.to_string())
             .with("issue", self.number.to_string())
             .with("unstamped", self.unstamped.map(|image| image.to_string()).unwrap_or_default())

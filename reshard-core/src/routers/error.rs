@@ -1,9 +1,9 @@
 //! What can be wrong with routers.
 
+use sapi_client::InstanceUuid;
 use sapi_client::manta::FindError;
-use sapi_client::{InstanceUuid, TransportError};
 
-use crate::deployment::{DeploymentError, ZoneCommandError};
+use crate::deployment::{DeploymentError, MonitorError, ZoneCommandError};
 use crate::phase::{MayPass, Trouble};
 
 /// Something about the routers is not as it should be, or could not be asked or done.
@@ -57,21 +57,8 @@ pub enum RouterError {
         line: String,
     },
     /// An instance does not tell its status.
-    #[error("{url} does not answer")]
-    Unreachable {
-        /// Where.
-        url: String,
-        /// Why not.
-        source: TransportError,
-    },
-    /// An instance's status is not what it should be.
-    #[error("{url} {problem}")]
-    Status {
-        /// Where.
-        url: String,
-        /// What is wrong.
-        problem: String,
-    },
+    #[error(transparent)]
+    Status(#[from] MonitorError),
 }
 
 impl MayPass for RouterError {
@@ -79,7 +66,7 @@ impl MayPass for RouterError {
         match self {
             Self::Api(error) | Self::Manta(FindError::Call(error)) => error.may_pass(),
             Self::Zone(error) => error.may_pass(),
-            Self::NotStaged { .. } | Self::Unreachable { .. } | Self::Status { .. } => true,
+            Self::NotStaged { .. } | Self::Status(_) => true,
             Self::Manta(_)
             | Self::Deployment(_)
             | Self::Odd { .. }

@@ -9,6 +9,8 @@ mod error;
 mod list;
 mod parallel;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use self::commands::{
     Command, Flip, Flipped, InstanceState, StagedImage, clear, flip, render_shards, stage,

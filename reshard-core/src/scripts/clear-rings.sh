@@ -12,7 +12,7 @@ for name in "${instances[@]}"; do
 done
 for ring in "${rings[@]}"; do
     for image in $images; do
-        rm -rf "$ring.reshard-$image" "$ring.reshard-$image.part" "/var/tmp/reshard-$image.tgz" || return
+        rm -rf "$ring.reshard-$image" "$ring.reshard-$image.part" "$own/$image.tgz" || return
     done
 done
-rm -f /var/tmp/reshard-rings.seen
+rm -f "$seen"

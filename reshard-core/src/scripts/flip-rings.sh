@@ -92,7 +92,8 @@ flip() {
     local start=yes
     [[ $state == disabled && ! -e $flip ]] && start=no
     if [[ $start == yes ]]; then
-        echo "$plan" >"$flip" || return
+        # The directory may be another user's, who must not have a link followed.
+        [[ -f $flip && ! -L $flip ]] || { rm -f "$flip" && (set -C && echo "$plan" >"$flip"); } || return
         svcadm disable -s "$fmri" || return
     fi
     if [[ $live != "$want" ]]; then

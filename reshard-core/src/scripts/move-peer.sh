@@ -4,6 +4,7 @@
 #   start: not empty if the sitter is to be started then
 #   left: a file that tells, once it is there, that the sitter has left its old shard
 # shellcheck shell=bash disable=SC2154
+own_directory || return
 config=/opt/smartdc/manatee/etc/sitter.json
 is_rendered() {
     [[ $(json -f "$config" shardPath) == "$shard_path" ]] || return

@@ -1,4 +1,4 @@
-# Before every script that has to do with the rings of an electric-moray zone.
+# Before every script that has to do with the rings of an electric-moray zone, behind newest-command.sh.
 #   $plan, $issue   the plan, and the number of this command in it
 #   $unstamped      the image that a ring without a stamp came from; empty if there is none such
 #
@@ -15,31 +15,55 @@ refuse() {
 # The newest command of a plan is the one that is obeyed: it ends what an executor that died or gave up has left running, and
 # what comes late is refused. So two never rename the same directories.
 begin() {
-    local lock=/var/tmp/reshard-rings.lock seen=/var/tmp/reshard-rings.seen me=$BASHPID pid number of
-    echo "$me $issue $plan" >"$lock.$me" || return
-    until ln "$lock.$me" "$lock" 2>/dev/null; do
-        read -r pid number of 2>/dev/null <"$lock" || continue
-        if [[ $(ps -o comm= -p "$pid") == *bash ]]; then
-            not_late "$number" "$of"
-            kill -TERM -- "-$pid" 2>/dev/null
-            sleep 0.2
-            kill -KILL -- "-$pid" 2>/dev/null
+    local me=$BASHPID try number of
+    own_directory 2>/dev/null ||
+        refuse "$own in the zone $(zonename) is not a directory that only root can enter" \
+            "see what is in it, then \`zlogin $(zonename) rm -rf $own\` and \`reshard resume\`"
+    # The names as they are now; a directory that is empty goes too.
+    # shellcheck disable=SC2064
+    trap "rm -f '$lock.$me'" EXIT
+    rm -rf "$lock.$me" && echo "$me $issue $plan" >"$lock.$me" || return
+    for ((try = 0; ; try++)); do
+        # A directory would take the link in.
+        [[ -d $lock ]] || ! ln "$lock.$me" "$lock" 2>/dev/null || break
+        if ((try == 30)); then
+            refuse "$lock in the zone $(zonename) cannot be taken: $(ls -ld "$lock")" \
+                "see what made it; when nothing needs it, \`zlogin $(zonename) rm -rf $lock\` and \`reshard resume\`"
         fi
-        rm -f "$lock"
+        take_lock_away
+        sleep 0.1
     done
-    # shellcheck disable=SC2064 # the names as they are now
-    trap "rm -f '$lock' '$lock.$me'" EXIT
+    # shellcheck disable=SC2064
+    trap "rm -f '$lock.$me' '$lock'; rmdir '$own' 2>/dev/null" EXIT
     if read -r number of 2>/dev/null <"$seen"; then
         not_late "$number" "$of"
     fi
     echo "$issue $plan" >"$seen.new" && mv "$seen.new" "$seen"
 }
 
+# Takes the lock away from an older command, which is ended, or from one that does not run any more.
+take_lock_away() {
+    local held pid number of
+    [[ -f $lock && ! -L $lock ]] && held=$(cat "$lock" 2>/dev/null) || return
+    read -r pid number of <<<"$held"
+    if runs "$pid" "$number" "$of"; then
+        not_late "$number" "$of"
+        kill -TERM -- "-$pid" 2>/dev/null
+        sleep 0.2
+        if runs "$pid" "$number" "$of"; then
+            # It may still be at work: the lock is looked at again.
+            kill -KILL -- "-$pid" 2>/dev/null
+            return
+        fi
+    fi
+    # Another command may have taken it meanwhile.
+    [[ $(cat "$lock" 2>/dev/null) == "$held" ]] && rm -f "$lock"
+}
+
 not_late() {
     if [[ $2 == "$plan" ]] && (($1 > issue)); then
-        rm -f "/var/tmp/reshard-rings.lock.$BASHPID"
         refuse "command $issue of the plan came after command $1" \
-            "see whether the plan is carried out from another copy of its file; if not, remove /var/tmp/reshard-rings.seen in the zone $(zonename)"
+            "see whether the plan is carried out from another copy of its file; if not, \`zlogin $(zonename) rm -f $seen\` and \`reshard resume\`"
     fi
 }
 

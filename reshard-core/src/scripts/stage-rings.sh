@@ -49,7 +49,7 @@ stage() {
 
 begin && read_instances || return
 for pair in $images; do
-    image=${pair%:*} file=/var/tmp/reshard-${pair%:*}.tgz
+    image=${pair%:*} file=$own/${pair%:*}.tgz
     fetch "$image" "${pair#*:}" "$file" || return
     for name in "${instances[@]}"; do
         stage "$image" "$file" "${rings[$name]}" || return

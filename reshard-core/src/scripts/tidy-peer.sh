@@ -22,4 +22,4 @@ if [[ $(json -f "$registrar" registration.domain) != "$shard" ]]; then
     return 1
 fi
 svcadm restart registrar || return
-rm -f "$left"
+rm -f "$left" && { rmdir "${left%/*}" 2>/dev/null || true; }

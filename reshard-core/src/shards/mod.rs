@@ -18,6 +18,8 @@ pub use self::membership::{
 pub use self::overview::{FreezeSeen, Listed, ShardOverview, listed_in, shard_overview};
 pub use self::ready::{NotReady, primary_ready};
 pub use self::registration::registration_path;
+pub(crate) use self::sitters::left_file;
 pub use self::sitters::{MovingPeer, move_peer, start_sitter, stop_sitter};
 pub use self::split_point::SplitPoint;
-pub use self::transactions::{OpenTransaction, server_time, snapshot, transactions_before};
+pub use self::transactions::{Holder, OpenTransaction, server_time, snapshot, transactions_before};
+pub(crate) use self::transactions::{how_to_end, listed};

@@ -9,8 +9,11 @@ use crate::deployment::{Deployment, ZoneCommandError, ZonePlace, ZoneScript};
 use crate::plan::PlanUuid;
 
 const STOP: &str = include_str!("../scripts/stop-sitter.sh");
-const MOVE: &str = include_str!("../scripts/move-peer.sh");
+const MOVE: &str =
+    concat!(include_str!("../scripts/own-directory.sh"), include_str!("../scripts/move-peer.sh"));
 const START: &str = include_str!("../scripts/start-sitter.sh");
+/// The directory of a zone that only root can enter, as `own-directory.sh` has it.
+const OWN_DIRECTORY: &str = "/var/reshard";
 /// SMF gives a sitter a minute to stop.
 const LONGEST: Duration = Duration::from_secs(90);
 
@@ -27,12 +30,17 @@ pub struct MovingPeer {
     pub plan: PlanUuid,
 }
 
+/// The file in a peer's zone that tells, once it is there, that the peer's sitter has left its old shard.
+pub(crate) fn left_file(plan: PlanUuid) -> String {
+    format!("{OWN_DIRECTORY}/{plan}-left")
+}
+
 impl MovingPeer {
     fn script(&self, name: &'static str, text: &'static str) -> ZoneScript {
         // The zone is the plan's own, so the file goes with it if the plan is taken back.
         ZoneScript::new(name, text)
             .with("shard_path", format!("/manatee/{}", self.to))
-            .with("left", format!("/var/tmp/reshard-{}-left", self.plan))
+            .with("left", left_file(self.plan))
             .within(LONGEST)
     }
 }

@@ -4,6 +4,7 @@ use manatee_client::ShardName;
 
 use crate::deployment::{Deployment, ZoneCommandError, ZonePlace, ZoneScript};
 use crate::plan::PlanUuid;
+use crate::shards::left_file;
 
 const TIDY: &str = include_str!("../scripts/tidy-peer.sh");
 
@@ -21,6 +22,6 @@ pub async fn tidy_peer(
 ) -> Result<(), ZoneCommandError> {
     let script = ZoneScript::new("tidy-peer", TIDY)
         .with("shard", shard.as_str())
-        .with("left", format!("/var/tmp/reshard-{plan}-left"));
+        .with("left", left_file(plan));
     deployment.zones().stdout(peer, &script).await.map(drop)
 }

@@ -1,12 +1,14 @@
 //! The checks: each judges what was seen, and knows nothing of how.
 
 mod locks;
+mod morays;
 mod ring;
 mod routers;
 mod servers;
 mod shard;
 mod shard_list;
 mod tables;
+mod transactions;
 mod zones;
 
 #[cfg(test)]
@@ -26,6 +28,8 @@ pub(super) const ALL: &[CheckFn] = &[
     shard::replication,
     shard::writable,
     shard::lag,
+    transactions::open,
+    transactions::prepared,
     shard::versions,
     shard::sitters,
     tables::buckets,
@@ -41,10 +45,14 @@ pub(super) const ALL: &[CheckFn] = &[
     shard_list::well_formed,
     shard_list::listed,
     shard_list::storage,
+    shard_list::overridden,
     ring::readable,
     routers::online,
     routers::serve_the_ring,
     routers::know_the_shards,
+    routers::config_agents,
+    routers::locks,
+    morays::tell_their_requests,
     servers::images,
     servers::imgapi,
     servers::running,

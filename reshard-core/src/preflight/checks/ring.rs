@@ -10,8 +10,9 @@ pub(super) fn readable(evidence: &Evidence, subject: &Subject) -> Check {
         Err(why) => {
             findings.fail(
                 format!("the ring that SAPI names cannot be read: {why}"),
-                "see HASH_RING_IMAGE and HASH_RING_IMGAPI_SERVICE in SAPI, and the image: an electric-moray zone \
-                 that is provisioned now would not come up",
+                "see HASH_RING_IMAGE (a UUID in lower case, as IMGAPI takes it) and HASH_RING_IMGAPI_SERVICE with \
+                 `sdc-sapi '/applications?name=manta&include_master=true'`, and the image: an electric-moray zone that is \
+                 provisioned now would not come up",
             );
             return findings.or_ok("");
         }

@@ -6,7 +6,11 @@ use sapi_client::manta::ShardList;
 
 use super::super::evidence::RouterSeen;
 use super::{Check, Evidence, Findings, Subject, look, names, seen};
-use crate::inventory::{InstanceProbe, RouterStatus, Stamped};
+use crate::inventory::{InstanceProbe, RingsLock, RouterStatus, Stamped};
+use crate::preflight::Verdict;
+
+/// Where plans keep what they leave in a zone, as `own-directory.sh` has it.
+const LOCK_DIRECTORY: &str = "/var/reshard";
 
 /// Every process with what to call it.
 fn all(routers: &[RouterSeen]) -> impl Iterator<Item = (String, &InstanceProbe)> {
@@ -137,6 +141,57 @@ pub(super) fn know_the_shards(evidence: &Evidence, _: &Subject) -> Check {
         }
     }
     findings.or_ok(format!("all know {} shards", list.len()))
+}
+
+/// In every zone config-agent runs: it is what tells the processes of new shards.
+pub(super) fn config_agents(evidence: &Evidence, _: &Subject) -> Check {
+    let mut findings = Findings::new("routers-config-agent");
+    let routers = seen!(findings, look(&evidence.routers));
+    for router in routers {
+        let Ok(probe) = &router.probe else { continue };
+        if probe.config_agent != "online" {
+            let state = if probe.config_agent.is_empty() { "missing" } else { &probe.config_agent };
+            let zone = &router.zone;
+            findings.fail(
+                format!("config-agent in {} is {state}", router.label),
+                format!("`zlogin {zone} svcs -x config-agent`; `zlogin {zone} svcadm clear config-agent` or `enable` when it is put right"),
+            );
+        }
+    }
+    findings.or_ok(format!("online in {} zones", routers.len()))
+}
+
+/// In every zone the lock under which rings are changed is free, and where only root can have put it.
+pub(super) fn locks(evidence: &Evidence, subject: &Subject) -> Check {
+    let mut findings = Findings::new("routers-lock");
+    let routers = seen!(findings, look(&evidence.routers));
+    for router in routers {
+        let Ok(probe) = &router.probe else { continue };
+        let (label, zone) = (&router.label, &router.zone);
+        match &probe.lock {
+            RingsLock::Free => {}
+            RingsLock::Left => findings.warn(
+                format!("in {label} a lock is left that names no command that runs"),
+                "nothing need be done: the next command of a plan removes it",
+            ),
+            RingsLock::Held { plan, .. } if subject.is_own(Some(plan)) => {}
+            // Before the rings are changed, the plan waits for the other one.
+            RingsLock::Held { plan, number } => findings.add(
+                if subject.is_prepared() { Verdict::Failed } else { Verdict::Warning },
+                format!("in {label} the command {number} of the plan {plan} runs"),
+                "let that plan end, or abort it: `reshard status` where its file is",
+            ),
+            RingsLock::Strange => findings.fail(
+                format!("in {label} {LOCK_DIRECTORY}/rings.lock is not a file"),
+                format!("see what made it; `zlogin {zone} rm -rf {LOCK_DIRECTORY}/rings.lock` when nothing needs it"),
+            ),
+            RingsLock::ForeignDirectory => findings.fail(
+                format!("in {label} {LOCK_DIRECTORY} is not a directory that only root can enter"),
+                format!("see what is in it; `zlogin {zone} rm -rf {LOCK_DIRECTORY}` when nothing needs it"),
+            ),
+        }
+    }
+    findings.or_ok(format!("free in {} zones", routers.len()))
 }
 
 fn differences(status: &RouterStatus, list: &ShardList) -> Vec<String> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sapi_client::manta::{INDEX_MORAY_SHARDS, MantaApplication};
 use serde_json::Value;
 
+use super::super::evidence::Override;
 use super::{Check, Evidence, Findings, Subject, look, seen};
 
 /// Every zone's configuration can be rendered from the list.
@@ -123,6 +124,22 @@ pub(super) fn storage(evidence: &Evidence, subject: &Subject) -> Check {
         );
     }
     findings.or_ok(format!("the source is the {roles} shard, and that was asked for"))
+}
+
+/// What the routers read of the application is not overridden at their service or at an instance: SAPI merges all three.
+pub(super) fn overridden(evidence: &Evidence, _: &Subject) -> Check {
+    let mut findings = Findings::new("sapi-overrides");
+    for Override { at, path, key } in &seen!(findings, look(&evidence.zones)).overrides {
+        let change = format!("{{\"action\":\"delete\",\"metadata\":{{\"{key}\":\"\"}}}}");
+        findings.fail(
+            format!("{at} overrides {key} of the application manta ({path})"),
+            format!(
+                "find out why; the routers would not see what is changed at the application: \
+                 `sdc-sapi {path} -X PUT -d '{change}'` removes it"
+            ),
+        );
+    }
+    findings.or_ok("none")
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::super::evidence::{PeerProbe, RouterSeen, ServerSeen, Zones};
+use super::super::evidence::{OldTransactions, Override, PeerProbe, RouterSeen, ServerSeen, Zones};
 use super::super::{Stage, Verdict};
 use super::*;
 use crate::inventory::{
-    ClockReading, InstanceProbe, RouterProbe, RouterStatus, Stamped, StatusShard,
+    ClockReading, InstanceProbe, RingsLock, RouterProbe, RouterStatus, Stamped, StatusShard,
 };
 use crate::plan::tests::inventory;
 
@@ -32,12 +32,14 @@ pub(super) fn blind() -> Evidence {
         writability: nothing(),
         database_bytes: nothing(),
         tables: nothing(),
+        transactions: nothing(),
         peers: Vec::<PeerProbe>::new(),
         dump_lock: nothing(),
         dumps: nothing(),
         ring_lock: nothing(),
         plan_locks: nothing(),
         routers: nothing(),
+        morays: nothing(),
         ring: nothing(),
         imgapis: vec![("http://imgapi".to_owned(), nothing())],
         images: nothing(),
@@ -64,8 +66,18 @@ fn routers(change: impl FnOnce(&mut InstanceProbe)) -> Vec<RouterSeen> {
     };
     let mut instances = vec![instance(2021), instance(2022), instance(2023)];
     change(&mut instances[1]);
-    let probe = RouterProbe { clock: ClockReading { zone: 0, before: now, after: now }, instances };
-    vec![RouterSeen { label: "em-1".to_owned(), probe: Ok(probe) }]
+    let probe = RouterProbe {
+        clock: ClockReading { zone: 0, before: now, after: now },
+        config_agent: "online".to_owned(),
+        lock: RingsLock::Free,
+        instances,
+    };
+    let zone = uuid::Uuid::from_u128(9).into();
+    vec![RouterSeen { label: "em-1".to_owned(), zone, probe: Ok(probe) }]
+}
+
+fn zones(overrides: Vec<Override>) -> Zones {
+    Zones { seen: Vec::new(), names: Vec::new(), overrides }
 }
 
 /// A region whose routers are all well but for this change.
@@ -129,6 +141,112 @@ fn a_router_that_is_off_is_found() {
 }
 
 #[test]
+fn a_router_zone_that_cannot_be_changed_is_found() {
+    let with = |change: &dyn Fn(&mut RouterProbe)| {
+        let mut routers = routers(|_| ());
+        change(routers[0].probe.as_mut().unwrap());
+        Evidence { routers: Ok(routers), ..blind() }
+    };
+    let lock = |lock: RingsLock| {
+        let evidence = with(&|probe| probe.lock = lock.clone());
+        let stage = Stage::Prepared { zones: std::collections::BTreeSet::default() };
+        let mine = Subject { plan: Some("p".to_owned()), stage, ..subject() };
+        let check = routers::locks(&evidence, &mine);
+        (check.verdict, check.remedy)
+    };
+    let held = |plan: &str| RingsLock::Held { plan: plan.to_owned(), number: 1 };
+    assert_eq!(lock(RingsLock::Free).0, Verdict::Ok);
+    assert_eq!(lock(held("p")).0, Verdict::Ok);
+    assert_eq!(lock(held("q")).0, Verdict::Failed);
+    assert_eq!(lock(RingsLock::Left).0, Verdict::Warning);
+    for (foreign, path) in [(RingsLock::Strange, "/rings.lock"), (RingsLock::ForeignDirectory, "")]
+    {
+        let (verdict, remedy) = lock(foreign);
+        assert_eq!(verdict, Verdict::Failed);
+        let zone = uuid::Uuid::from_u128(9);
+        assert!(remedy.contains(&format!("`zlogin {zone} rm -rf /var/reshard{path}`")), "{remedy}");
+    }
+    let agent = |state: &str| {
+        let evidence = with(&|probe| state.clone_into(&mut probe.config_agent));
+        routers::config_agents(&evidence, &subject()).verdict
+    };
+    assert_eq!(
+        ["online", "maintenance", ""].map(agent),
+        [Verdict::Ok, Verdict::Failed, Verdict::Failed]
+    );
+}
+
+#[test]
+fn metadata_that_the_routers_would_read_instead_is_found() {
+    let verdict = |overrides| {
+        let evidence = Evidence { zones: Ok(zones(overrides)), ..blind() };
+        let check = shard_list::overridden(&evidence, &subject());
+        (check.verdict, check.remedy)
+    };
+    assert_eq!(verdict(Vec::new()).0, Verdict::Ok);
+    let overriding = Override {
+        at: "the service electric-moray".to_owned(),
+        path: "/services/u".to_owned(),
+        key: "INDEX_MORAY_SHARDS",
+    };
+    let (failed, remedy) = verdict(vec![overriding]);
+    assert_eq!(failed, Verdict::Failed);
+    let line = r#"`sdc-sapi /services/u -X PUT -d '{"action":"delete","metadata":{"INDEX_MORAY_SHARDS":""}}'`"#;
+    assert!(remedy.contains(line), "{remedy}");
+}
+
+#[test]
+fn transactions_that_would_keep_writes_refused_are_found() {
+    use crate::shards::{Holder, OpenTransaction};
+    let at = "tcp://postgres@10.0.0.1:5432/postgres".parse().unwrap();
+    let session = Holder::Session {
+        pid: 4711,
+        user: "moray".to_owned(),
+        application: "psql".to_owned(),
+        client: "10.0.0.9".to_owned(),
+        state: "idle in transaction".to_owned(),
+    };
+    let prepared = Holder::Prepared { gid: "job-7".to_owned(), owner: "moray".to_owned() };
+    let open = [session, prepared].map(|holder| OpenTransaction { holder, seconds: 77 }).into();
+    let seen = Evidence { transactions: Ok(OldTransactions { at, open }), ..blind() };
+    let ready = Stage::Prepared { zones: std::collections::BTreeSet::default() };
+    for (stage, verdict) in [(Stage::Before, Verdict::Warning), (ready, Verdict::Failed)] {
+        let subject = Subject { stage, ..subject() };
+        let open = transactions::open(&seen, &subject);
+        assert_eq!(open.verdict, verdict);
+        for words in ["4711", "moray", "psql", "10.0.0.9", "idle in transaction", "77 s"] {
+            assert!(open.found.contains(words), "{open:?}");
+        }
+        assert!(!open.found.contains("job-7"), "{open:?}");
+        assert!(open.remedy.contains("SELECT pg_terminate_backend(4711)\"`"), "{open:?}");
+        let prepared = transactions::prepared(&seen, &subject);
+        assert_eq!(prepared.verdict, verdict);
+        assert!(prepared.remedy.contains("ROLLBACK PREPARED 'job-7'\"`"), "{prepared:?}");
+    }
+}
+
+#[test]
+fn a_moray_that_does_not_tell_its_requests_is_no_obstacle() {
+    let process = |kang: Option<&str>| crate::morays::MorayProcess {
+        zone: uuid::Uuid::from_u128(8).into(),
+        instance: "moray-2021".to_owned(),
+        kang: kang.map(str::to_owned),
+    };
+    let verdict = |kang, told| {
+        let processes = Ok(vec![(process(kang), told)]);
+        let evidence = Evidence { morays: Ok(vec![("m-1".to_owned(), processes)]), ..blind() };
+        let check = morays::tell_their_requests(&evidence, &subject());
+        (check.verdict, check.remedy)
+    };
+    let url = Some("http://10.0.0.8:3021/kang/snapshot");
+    assert_eq!(verdict(url, Ok(())).0, Verdict::Ok);
+    let (warning, remedy) = verdict(url, nothing());
+    assert_eq!(warning, Verdict::Warning);
+    assert!(remedy.contains("`curl http://10.0.0.8:3021/kang/snapshot`"), "{remedy}");
+    assert_eq!(verdict(None, nothing()).0, Verdict::Warning);
+}
+
+#[test]
 fn disk_is_compared_with_what_is_needed() {
     let server = |free_bytes| ServerSeen {
         uuid: uuid::Uuid::from_u128(1).into(),
@@ -174,7 +292,7 @@ fn new_names_must_be_free_everywhere() {
     .unwrap();
     let free = || Evidence {
         manta: Ok(application.clone().into()),
-        zones: Ok(Zones { seen: Vec::new(), names: Vec::new() }),
+        zones: Ok(zones(Vec::new())),
         kept_shards: Ok(Vec::new()),
         reserved_names: Ok(std::collections::BTreeMap::default()),
         ring: Ok(inventory(2, 64).ring),

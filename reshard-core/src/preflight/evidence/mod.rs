@@ -18,8 +18,8 @@ use sapi_client::imgapi::{Image, Ping};
 use sapi_client::manta::MantaApplication;
 use sapi_client::{ImageUuid, ServerUuid};
 
-pub(super) use self::shard::PeerProbe;
-pub(super) use self::zones::{RouterSeen, ZoneKind, ZoneSeen, Zones};
+pub(super) use self::shard::{OldTransactions, PeerProbe};
+pub(super) use self::zones::{Morays, Override, RouterSeen, ZoneKind, ZoneSeen, Zones};
 use super::Subject;
 use crate::causes::with_causes;
 use crate::clock::Clock;
@@ -53,12 +53,14 @@ pub(super) struct Evidence {
     pub(super) writability: Found<Writability>,
     pub(super) database_bytes: Found<u64>,
     pub(super) tables: Found<Tables>,
+    pub(super) transactions: Found<OldTransactions>,
     pub(super) peers: Vec<PeerProbe>,
     pub(super) dump_lock: Found<DumpLockState>,
     pub(super) dumps: Found<Vec<(String, Found<RunningDump>)>>,
     pub(super) ring_lock: Found<LockState>,
     pub(super) plan_locks: Found<Vec<(String, LockState)>>,
     pub(super) routers: Found<Vec<RouterSeen>>,
+    pub(super) morays: Found<Morays>,
     pub(super) ring: Found<RingFacts>,
     /// Answers of the ring's IMGAPI and of all datacenters'.
     pub(super) imgapis: Vec<(String, Found<Ping>)>,
@@ -112,6 +114,7 @@ pub(super) async fn look(
                 within("ZooKeeper", DEADLINE, plan_locks(deployment)),
                 within("ZooKeeper", DEADLINE, async { Shard::list(session).await.map_err(why) }),
                 zones::look_at_routers(deployment, &zones, clock),
+                zones::look_at_morays(deployment, &zones),
                 imgapis(deployment, &manta),
                 images(deployment, subject, &zones),
                 within("CNAPI", DEADLINE, servers(deployment)),
@@ -131,8 +134,16 @@ pub(super) async fn look(
     let (state, candidates) = (state.clone(), candidates.clone());
     let (dump_lock, ring_lock) = (dump_lock.clone(), ring_lock.clone());
     let (plan_locks, kept_shards) = (plan_locks.clone(), kept_shards.clone());
-    let (.., routers, imgapis, images, servers, reserved_names) = rest;
-    let shard::OfPeers { versions, writability, database_bytes, tables, peers, dumps } = of_peers;
+    let (.., routers, morays, imgapis, images, servers, reserved_names) = rest;
+    let shard::OfPeers {
+        versions,
+        writability,
+        database_bytes,
+        tables,
+        transactions,
+        peers,
+        dumps,
+    } = of_peers;
     Evidence {
         manta,
         zones,
@@ -143,12 +154,14 @@ pub(super) async fn look(
         writability,
         database_bytes,
         tables,
+        transactions,
         peers,
         dump_lock,
         dumps,
         ring_lock,
         plan_locks,
         routers,
+        morays,
         ring,
         imgapis,
         images,

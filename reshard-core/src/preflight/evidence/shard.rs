@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use manatee_client::{ClusterView, DUMP_PORT, Peer, Role, RunningDump, Writability, running_dump};
+use manatee_client::{
+    ClusterView, DUMP_PORT, Peer, PgEndpoint, Role, RunningDump, Writability, running_dump,
+};
 
 use super::zones::{ZoneKind, ZoneSeen, Zones};
 use super::{DEADLINE, Found, why, within};
 use crate::clock::Clock;
 use crate::deployment::{Database, Deployment, ZonePlace, ZoneScript};
 use crate::inventory::ClockReading;
+use crate::preflight::OLD_TRANSACTION;
 use crate::rows::{Tables, list_tables};
+use crate::shards::{OpenTransaction, server_time, transactions_before};
 
 /// How long a peer may take to answer.
 const PEER: Duration = Duration::from_secs(5);
@@ -21,8 +25,17 @@ pub(super) struct OfPeers {
     pub(super) writability: Found<Writability>,
     pub(super) database_bytes: Found<u64>,
     pub(super) tables: Found<Tables>,
+    pub(super) transactions: Found<OldTransactions>,
     pub(super) peers: Vec<PeerProbe>,
     pub(super) dumps: Found<Vec<(String, Found<RunningDump>)>>,
+}
+
+/// Transactions at the primary that are open for some time, and all prepared ones.
+pub(in crate::preflight) struct OldTransactions {
+    /// The primary.
+    pub(in crate::preflight) at: PgEndpoint,
+    /// The transactions.
+    pub(in crate::preflight) open: Vec<OpenTransaction>,
 }
 
 /// A peer's zone.
@@ -56,7 +69,7 @@ pub(super) async fn look(
     let primary = chain.as_ref().map_err(String::clone).and_then(|chain| {
         chain.first().copied().ok_or_else(|| "the shard has no primary".to_owned())
     });
-    let (versions, writability, database_bytes, tables, peers, dumps) = tokio::join!(
+    let (versions, writability, database_bytes, tables, transactions, peers, dumps) = tokio::join!(
         async {
             let asking = chain
                 .clone()?
@@ -70,6 +83,7 @@ pub(super) async fn look(
         },
         async { database_bytes(primary.clone()?).await },
         async { within("the primary", DEADLINE, tables(primary.clone()?)).await },
+        within("the primary", DEADLINE, async { old_transactions(primary.clone()?).await }),
         look_into_zones(deployment, zones, clock),
         async {
             let peers = view.as_ref().map_err(String::clone)?.state.peers();
@@ -84,7 +98,7 @@ pub(super) async fn look(
             Ok(join_all(asking).await)
         },
     );
-    OfPeers { versions, writability, database_bytes, tables, peers, dumps }
+    OfPeers { versions, writability, database_bytes, tables, transactions, peers, dumps }
 }
 
 async fn version(deployment: &Deployment, peer: &Peer) -> Found<String> {
@@ -104,6 +118,14 @@ async fn tables(primary: &Peer) -> Found<Tables> {
     let endpoint = primary.endpoint().map_err(why)?;
     let database = Database::connect(&endpoint, DEADLINE).await.map_err(why)?;
     list_tables(&database).await.map_err(why)
+}
+
+async fn old_transactions(primary: &Peer) -> Found<OldTransactions> {
+    let at = primary.endpoint().map_err(why)?;
+    let database = Database::connect(&at, PEER).await.map_err(why)?;
+    let old = server_time(&database, OLD_TRANSACTION).await.map_err(why)?;
+    let open = transactions_before(&database, &old).await.map_err(why)?;
+    Ok(OldTransactions { at, open })
 }
 
 async fn look_into_zones(

@@ -1,0 +1,70 @@
+//! What the processes of Manta tell of themselves, over HTTP.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use sapi_client::{AnswerBody, Method, Outgoing, OutgoingBody, Transport, TransportError};
+use serde::de::DeserializeOwned;
+
+use super::Deployment;
+
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A process did not tell of itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MonitorError {
+    /// It does not answer.
+    #[error("{url} does not answer")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// Why not.
+        source: TransportError,
+    },
+    /// It answers something else.
+    #[error("{url} {problem}")]
+    Odd {
+        /// Where.
+        url: String,
+        /// What is wrong with the answer.
+        problem: String,
+    },
+}
+
+/// Asks a process for a JSON document of at most `max_bytes` bytes.
+pub(crate) async fn get_json<T: DeserializeOwned>(
+    deployment: &Deployment,
+    url: &str,
+    max_bytes: usize,
+) -> Result<T, MonitorError> {
+    let unreachable = |source| MonitorError::Unreachable { url: url.to_owned(), source };
+    let odd = |problem: String| MonitorError::Odd { url: url.to_owned(), problem };
+    let request = Outgoing {
+        method: Method::Get,
+        url: url.to_owned(),
+        headers: vec![("accept", "application/json".to_owned())],
+        body: OutgoingBody::Empty,
+    };
+    let asked = async {
+        let mut incoming = deployment.http().send(request).await.map_err(unreachable)?;
+        let mut body = BytesMut::new();
+        while let Some(chunk) = incoming.body.chunk().await.map_err(unreachable)? {
+            if body.len().saturating_add(chunk.len()) > max_bytes {
+                return Err(odd(format!("answers with more than {max_bytes} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if incoming.status != 200 {
+            return Err(odd(format!("answers {}", incoming.status)));
+        }
+        serde_json::from_slice(&body)
+            .map_err(|error| odd(format!("answers what is not understood: {error}")))
+    };
+    let slow = |_| {
+        let problem = format!("no answer within {} s", TIMEOUT.as_secs());
+        unreachable(TransportError::Broken(problem.into()))
+    };
+    tokio::time::timeout(TIMEOUT, asked).await.map_err(slow)?
+}

@@ -1,0 +1,86 @@
+//! Transactions at the source's primary that began before some moment, and may still write.
+
+use std::time::Duration;
+
+use manatee_client::{ClusterState, PgEndpoint};
+
+use super::source::primary_is_silent;
+use crate::deployment::Database;
+use crate::executor::{Context, Seen, Waiting};
+use crate::phase::{OrTrouble, Trouble};
+use crate::shards::{how_to_end, listed, transactions_before};
+
+/// How long any statement may take.
+const STATEMENT: Duration = Duration::from_secs(5);
+/// How long the primary may be silent.
+const SILENT: Duration = Duration::from_secs(10);
+/// How long transactions from before may last.
+pub(super) const TRANSACTIONS: Duration = Duration::from_secs(30);
+
+/// The source's primary and a connection to it.
+pub(super) struct Primary {
+    pub(super) endpoint: PgEndpoint,
+    pub(super) database: Database,
+    shard: String,
+    silent: String,
+}
+
+impl Primary {
+    /// Connects to the primary that the source's state names.
+    pub(super) async fn connect(context: &Context, state: &ClusterState) -> Result<Self, Trouble> {
+        let name = &context.plan().request.source;
+        let silent = || primary_is_silent(state, name);
+        let endpoint = state.primary.endpoint().map_err(|error| {
+            Trouble::hold(format!("the primary of {name} cannot be asked: {error}"), silent())
+        })?;
+        let what = format!("the primary of {name} to answer");
+        let waiting = Waiting { what, you_can: silent() };
+        let database = context
+            .wait(waiting, SILENT, || async {
+                let connected = Database::connect(&endpoint, STATEMENT).await;
+                connected.or_hold("it does not answer", silent()).map(Seen::Ready)
+            })
+            .await?;
+        Ok(Self { endpoint, database, shard: name.to_string(), silent: silent() })
+    }
+
+    /// The answer to a question, or the trouble that it does not tell `what`.
+    pub(super) fn told<T, E>(&self, what: &str, answer: Result<T, E>) -> Result<T, Trouble>
+    where
+        Result<T, E>: OrTrouble<T>,
+    {
+        answer.or_hold(format!("the primary of {} does not tell {what}", self.shard), &self.silent)
+    }
+
+    /// Waits until the transactions that began before this time of its server have ended, and all that were prepared.
+    pub(super) async fn ended_before(
+        &self,
+        context: &Context,
+        time: &str,
+        which: &str,
+        limit: Duration,
+    ) -> Result<(), Trouble> {
+        let open = || async {
+            let open = transactions_before(&self.database, time).await;
+            self.told("its transactions", open)
+        };
+        // What to do names those that are in the way, so it is found before it is waited for.
+        let first = open().await?;
+        if first.is_empty() {
+            return Ok(());
+        }
+        let waiting = Waiting {
+            what: format!("{which} to end"),
+            you_can: how_to_end(&first, &self.endpoint),
+        };
+        context
+            .wait(waiting, limit, || async {
+                let open = open().await?;
+                if open.is_empty() {
+                    return Ok(Seen::Ready(()));
+                }
+                Ok(Seen::NotYet(None, listed(&open)))
+            })
+            .await
+    }
+}
