@@ -95,7 +95,7 @@ fn the_status_tells_what_the_present_phase_does() {
     };
     let now = || {
         let shown = sealed.reshard("status split.plan").quiet();
-        shown.lines().find_map(|line| line.strip_prefix("now       ").map(str::to_owned))
+        shown.lines().find_map(|line| line.strip_prefix("was at    ").map(str::to_owned))
     };
     begin(&store, "stage-rings", PhaseState::Begun);
     store.set_activity(Some(&activity("stage-rings", "put rings there"))).unwrap();

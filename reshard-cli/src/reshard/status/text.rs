@@ -11,6 +11,9 @@ use crate::reshard::entry;
 use crate::screen::{Mood, Screen};
 use crate::table::Table;
 
+/// How the executor is spoken of where no heading says it.
+const EXECUTOR: &str = "the executor, ";
+
 /// The lines of the screen, as wide as it is. What needs somebody comes first.
 pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Vec<String> {
     let mut text = Text { screen, lines: Vec::new() };
@@ -21,20 +24,21 @@ pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Vec<String> 
         .map(|(shard, vnodes)| format!("{} vnodes to {shard}", count(*vnodes)))
         .collect();
     text.item(Mood::Plain, "plan", &view.plan.to_string());
-    text.item(Mood::Plain, "moves", &format!("from {} {}", view.source, targets.join(", ")));
+    text.item(Mood::Plain, "moves", &format!("of {}: {}", view.source, targets.join(", ")));
     let (mood, state) = state(view);
     text.item(mood, "state", &state);
     if let PlanState::Held { remedy, .. } = &view.state {
         text.item(Mood::Plain, "to do", remedy);
     }
     if let Some(now) = &view.now {
-        text.item(Mood::Plain, "now", &present(now));
+        let is_going_on = matches!(view.situation, Situation::Running | Situation::Aborting);
+        text.item(Mood::Plain, if is_going_on { "now" } else { "was at" }, &present(now));
         if let Some(can) = &now.you_can {
             text.item(Mood::Plain, "", &format!("you can {can}"));
         }
     }
     let (mood, executor) = executor(view, now);
-    text.item(mood, "executor", &executor);
+    text.item(mood, "executor", executor.strip_prefix(EXECUTOR).unwrap_or(&executor));
     for asked in &view.asked {
         text.item(Mood::Plain, "asked", asked);
     }
@@ -44,11 +48,8 @@ pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Vec<String> 
             0 | 1 => String::new(),
             all => format!(" (so far {} that passed)", count(all)),
         };
-        text.item(
-            entry::mood(trouble.kind),
-            "trouble",
-            &format!("{since} ago: {}{more}", entry::line(trouble)),
-        );
+        let said = format!("{since} ago{more}, {}: {}", trouble.phase, trouble.text);
+        text.item(entry::mood(trouble.kind), "trouble", &said);
     }
     for before in &view.refused_before {
         let how = if before.moved { "the vnodes moved" } else { "taken back" };
@@ -178,7 +179,7 @@ fn executor(view: &View, now: Timestamp) -> (Mood, String) {
     let is_needed = matches!(view.state, PlanState::Running | PlanState::Aborting);
     let missed = if is_needed { Mood::Bad } else { Mood::Plain };
     let who = view.executor.presence().map_or_else(String::new, |presence| {
-        format!("the executor, process {} on {},", presence.pid, presence.host)
+        format!("{EXECUTOR}process {} on {},", presence.pid, presence.host)
     });
     let sign = view.executor.presence().map_or_else(String::new, |presence| {
         format!("its last sign was {} ago", duration(ago(now, presence.heartbeat)))
