@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use super::error::LabError;
 use super::remains::{Remnant, kill};
-use super::{Lab, block, home, host, start};
+use super::{Lab, block, home, host, reach, start};
 use crate::address::AddressBlock;
 use crate::directory::LabDirectory;
 use crate::layout::Layout;
@@ -173,6 +173,7 @@ impl LabBuilder {
         };
         let program = copy(&program, &directory)?;
         let host = found.host(program, directory.path().to_owned(), block);
+        reach::check_way(directory.path(), host.run_as.as_deref()).await?;
         let (layout, is_new) = match existing {
             Some(mut layout) => {
                 if !directory.made().exists() {

@@ -45,6 +45,19 @@ pub enum LabError {
         .0.display()
     )]
     HalfMade(PathBuf),
+    /// The user of the lab's services does not get to its directory.
+    #[error(
+        "the lab in {} cannot run there: its services run as the user {user}, who cannot enter {}: choose another directory, \
+         or `chmod o+x {}`", directory.display(), barrier.display(), barrier.display()
+    )]
+    Unreachable {
+        /// The lab's directory.
+        directory: PathBuf,
+        /// The directory that keeps the user out.
+        barrier: PathBuf,
+        /// The user.
+        user: String,
+    },
     /// A file or directory of the lab cannot be made, read or written.
     #[error("cannot {action} {}", path.display())]
     File {

@@ -8,6 +8,7 @@ mod home;
 mod host;
 mod images;
 mod proof;
+mod reach;
 mod ready;
 mod remains;
 mod ring;

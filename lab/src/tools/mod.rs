@@ -19,6 +19,7 @@ mod session;
 mod svcadm;
 mod svcprop;
 mod svcs;
+mod svcs_explain;
 mod webapi;
 mod zone;
 

@@ -10,12 +10,13 @@ use super::fmri;
 use super::options::{Grammar, usage};
 use super::processes::{self, Process};
 use super::session::{Ending, Failure, Place, Session};
+use super::svcs_explain::explain;
 use crate::control::{ServiceState, ServiceStatus};
 
-pub(super) const USAGE: &str = "svcs [-aHp] [-o column[,column...]] [{FMRI|pattern}...]";
+pub(super) const USAGE: &str = "svcs [-aHp] [-o column[,column...]] [{FMRI|pattern}...]\n       svcs -x [-v] [{FMRI|pattern}...]";
 
 pub(super) async fn run(session: &Session, args: &[String]) -> Ending {
-    let options = Grammar::new("aHpo:").parse(args)?;
+    let options = Grammar::new("aHpo:xv").parse(args)?;
     let columns = match options.value('o') {
         None => vec![Column::State, Column::Time, Column::Fmri],
         Some(_) => options.list('o').into_iter().map(Column::parse).collect::<Result<_, _>>()?,
@@ -30,6 +31,10 @@ pub(super) async fn run(session: &Session, args: &[String]) -> Ending {
             session.complain(format!("svcs: Pattern '{operand}' doesn't match any instances\n"));
             code = 1;
         }
+    }
+    if options.has('x') {
+        session.print(explain(&services, &options.operands));
+        return Ok(code);
     }
     let listing = Listing { columns, header: !options.has('H'), now: Timestamp::now() };
     let processes = if options.has('p') { processes::all("") } else { Vec::new() };

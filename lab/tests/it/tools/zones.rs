@@ -60,6 +60,12 @@ fn services_are_listed_and_stopped() {
     let listed = format!("STATE          STIME    FMRI\nonline         2020     {SITTER}\n");
     assert_eq!(run("svcs", &["manatee-sitter"]), (0, listed, String::new()));
     assert_eq!(run("svcs", &["-Ho", "state", "manatee-sitter"]).1, "online\n");
+    assert_eq!(run("svcs", &["-x"]), (0, String::new(), String::new()));
+    let explained = run("svcs", &["-xv", "manatee-sitter"]).1;
+    assert!(
+        explained.contains("State: online since") && explained.contains("Impact: None."),
+        "{explained}"
+    );
     let (code, out, complaint) = run("svcs", &["muskie"]);
     assert_eq!((code, out.as_str()), (1, ""));
     assert_eq!(complaint, "svcs: Pattern 'muskie' doesn't match any instances\n");

@@ -104,6 +104,7 @@ impl UpArgs {
         if let Some(options) = self.size.options() {
             builder = builder.options(options);
         }
+        let kept = self.directory.clone();
         if let Some(directory) = self.directory {
             builder = builder.directory(directory);
         }
@@ -116,11 +117,17 @@ impl UpArgs {
         let builder = builder.on_progress(move |step| shown.set_message(step.to_owned()));
         let started = builder.start_unless(interrupted.wait()).await;
         spinner.finish_and_clear();
-        let Some(lab) = started? else { return Ok(()) };
+        let Some(lab) = started? else {
+            say("The lab was not started: it was stopped before it was ready.");
+            return Ok(());
+        };
         if self.output.is_json() {
             out.json(lab.layout())?;
         } else {
             write!(out, "{}", lab.summary())?;
+            let block = lab.layout().block.number();
+            writeln!(out, "\nexport RESHARD_CONFIG={}", lab.configuration().display())?;
+            writeln!(out, "export RESHARD_LAB={block}")?;
         }
         out.flush()?;
         say("The lab runs until ^C or `reshard lab down`.");
@@ -128,7 +135,15 @@ impl UpArgs {
             () = lab.stop_asked_for() => {}
             () = interrupted.wait() => {}
         }
+        say("Stopping the lab.");
         lab.stop().await;
+        match kept {
+            None => say("The lab has stopped; nothing of it is left."),
+            Some(directory) => say(format_args!(
+                "The lab has stopped; `reshard lab up --directory {}` goes on with it.",
+                directory.display()
+            )),
+        }
         Ok(())
     }
 }
