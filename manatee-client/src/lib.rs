@@ -57,6 +57,7 @@ mod lock_error;
 mod lsn;
 mod peer;
 mod postgres;
+mod printable;
 mod promote;
 mod remove;
 mod replication;

@@ -2,6 +2,7 @@
 
 use crate::error::ZooKeeperError;
 use crate::lock::LockRecord;
+use crate::printable::printable;
 
 /// A lock cannot be had, kept or looked at.
 #[derive(Debug, thiserror::Error)]
@@ -66,9 +67,9 @@ pub enum LockError {
 }
 
 fn described(record: &LockRecord) -> String {
-    let owner = record.owner.as_deref().unwrap_or("somebody who is just taking it");
+    let owner = printable(record.owner.as_deref().unwrap_or("somebody who is just taking it"));
     match &record.since {
         Some(since) => format!("{owner} since {since} (token {})", record.token),
-        None => owner.to_owned(),
+        None => owner,
     }
 }

@@ -9,6 +9,7 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage, SimpleQueryRow};
 use crate::error::Cause;
 use crate::lsn::Lsn;
 use crate::peer::PgEndpoint;
+use crate::printable::printable;
 use crate::replication::{Downstream, ServerVersion};
 
 /// One PostgreSQL server.
@@ -324,7 +325,7 @@ pub enum PostgresError {
         source: Cause,
     },
     /// It refused the connection or the query.
-    #[error("it says: {message} ({code})")]
+    #[error("it says: {} ({})", printable(message), printable(code))]
     Refused {
         /// The `SQLSTATE`.
         code: String,

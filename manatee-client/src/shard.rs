@@ -6,6 +6,7 @@ use crate::error::ZooKeeperError;
 use crate::fence::Fence;
 use crate::id::ShardName;
 use crate::lock::HeldLock;
+use crate::printable::printable;
 use crate::session::{Node, Session, Watch};
 use crate::state::{ClusterState, StateError};
 
@@ -227,7 +228,7 @@ pub enum ShardError {
         lock: String,
     },
     /// The shard is frozen by somebody else.
-    #[error("shard {shard} is frozen by {}: {reason}", .owner.as_deref().unwrap_or("an operator"))]
+    #[error("shard {shard} is frozen by {}: {}", printable(.owner.as_deref().unwrap_or("an operator")), printable(reason))]
     FrozenByOther {
         /// The shard.
         shard: ShardName,

@@ -36,6 +36,7 @@
 mod client;
 mod error;
 mod outcome;
+mod printable;
 mod protocol;
 mod rpc;
 mod server;

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-/// An error and its causes, separated by colons.
+/// An error and its causes, separated by colons, as [`printable`] text.
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -11,5 +11,36 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
         text.push_str(&error.to_string());
         cause = error.source();
     }
-    text
+    printable(&text)
+}
+
+/// A text in one line, in which everything that a terminal would obey, or not show, is written as an escape: control
+/// characters, line breaks, marks that turn the direction of what follows. What PostgreSQL, ZooKeeper, zones and files
+/// say passes through this before it is part of a message.
+pub fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '"' | '\'' | '\\' => shown.push(c),
+            _ => shown.extend(c.escape_debug()),
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read it")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn a_cause_cannot_forge_lines() {
+        let error = Outer(std::io::Error::other("ERROR:  \u{1b}[2J\r\nall \u{202e}is well"));
+        let line = r"cannot read it: ERROR:  \u{1b}[2J\r\nall \u{202e}is well";
+        assert_eq!(with_causes(&error), line);
+        assert_eq!(printable(line), line);
+    }
 }

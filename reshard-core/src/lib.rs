@@ -20,6 +20,7 @@ pub mod phases;
 mod plan;
 pub mod plans;
 pub mod preflight;
+mod private;
 pub mod quantity;
 mod report;
 mod reservation;
@@ -36,6 +37,7 @@ pub mod tidy;
 mod vnode_set;
 pub mod zones;
 
+pub use causes::printable;
 pub use clock::{Clock, Reading, SystemClock};
 pub use configuration::{Configuration, ConfigurationError, DatacenterUrls};
 pub use deployment::{
@@ -68,6 +70,7 @@ pub use plan::{
     Action, Balance, Costs, InvalidPlanUuid, Layout, NewZone, PLAN_VERSION, Plan, PlanDifference,
     PlanError, PlanUuid, Prediction, Request, Selection, Target,
 };
+pub use private::create_private_directory;
 pub use report::{PhaseReport, Report, WriteBlockReport};
 pub use reservation::{Reservation, reserved_names};
 pub use vnode_set::{InvalidVnodeSet, VnodeSet};

@@ -268,6 +268,21 @@ impl Error {
         })
     }
 
+    /// Whether it is the server that fails, whatever it is asked: it cannot be reached, does not answer in time, answers
+    /// with a status of 500 and above, or is not the server that was meant.
+    pub fn is_of_the_server(&self) -> bool {
+        match self.kind() {
+            ErrorKind::Connect(_)
+            | ErrorKind::Tls(_)
+            | ErrorKind::Cut(_)
+            | ErrorKind::Timeout(_)
+            | ErrorKind::TooLarge { .. }
+            | ErrorKind::Unreadable(_) => true,
+            ErrorKind::Server(error) => error.status >= 500 || error.is_foreign,
+            ErrorKind::Refused(_) | ErrorKind::LocalFile { .. } => false,
+        }
+    }
+
     /// Whether the same call may be made again and may then succeed.
     ///
     /// True where nothing was sent, and for passing troubles (503, a lost connection, a timeout) of calls that are safe

@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 
 use super::MessageId;
 
+use crate::printable::printable;
+
 /// The server's answer to a request that it did not carry out, or that failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
-#[error("{name}: {message}")]
+#[error("{}: {}", printable(&.name.to_string()), printable(message))]
 pub struct ServerError {
     /// What kind of error it is.
     pub name: ErrorName,

@@ -9,6 +9,7 @@ use sapi_client::cnapi::{Cnapi, InvalidScript, Script, request};
 use sapi_client::{InstanceUuid, ServerUuid};
 
 use super::AnyTransport;
+use crate::causes::printable;
 
 /// The global zone's part: it enters the zone.
 const ENTER: &str = include_str!("../scripts/enter-zone.sh");
@@ -136,7 +137,7 @@ impl dyn ZoneCommands + '_ {
         if output.exit_code == 0 {
             return Ok(output.stdout);
         }
-        let last = |text: &str| text.trim().lines().last().unwrap_or_default().to_owned();
+        let last = |text: &str| printable(text.trim().lines().last().unwrap_or_default());
         let mut said = last(&output.stderr);
         if said.is_empty() {
             said = last(&output.stdout);

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::event::{Event, Observer};
+use crate::causes::printable;
 use crate::clock::Clock;
 use crate::deployment::Deployment;
 use crate::journal::{Activity, Entry, EntryKind, Knobs, Progress, Store};
@@ -311,7 +312,7 @@ impl Context {
 
     pub(super) fn log(&self, kind: EntryKind, text: &str) -> Result<(), Trouble> {
         let entry =
-            Entry { at: self.now(), phase: self.phase.to_owned(), kind, text: text.to_owned() };
+            Entry { at: self.now(), phase: self.phase.to_owned(), kind, text: printable(text) };
         self.store.append(&entry)?;
         self.tell(&Event::Logged(entry));
         Ok(())

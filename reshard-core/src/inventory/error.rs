@@ -70,7 +70,7 @@ pub enum InventoryError {
     /// A peer of the state has no zone that SAPI knows.
     #[error(
         "the shard {shard} has a peer in the zone {zone}, which is no postgres instance of that shard in SAPI; `reshard \
-         doctor` tells more"
+         doctor {shard}` tells more"
     )]
     UnknownPeer {
         /// The shard.

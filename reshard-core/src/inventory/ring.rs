@@ -11,6 +11,7 @@ use super::{InventoryError, PnodeFacts, RingFacts};
 use crate::VnodeSet;
 use crate::deployment::Deployment;
 use crate::keys::KeyHash;
+use crate::private::create_private_directory;
 
 /// The port in the names of pnodes, which electric-moray has built in.
 const PORT: u16 = 2020;
@@ -45,10 +46,12 @@ pub async fn read_ring(
     let file = image.files.first().ok_or(InventoryError::NoRingFile(uuid))?;
     let (sha1, size) = (file.sha1.to_string(), file.size);
     let unusable = |source| InventoryError::Cache { path: cache.to_owned(), source };
-    tokio::fs::create_dir_all(cache).await.map_err(unusable)?;
+    create_private_directory(cache).map_err(unusable)?;
+    // Made first, so that a directory that cannot be written is not taken for a ring that cannot be had.
+    let scratch = tempfile::tempdir_in(cache).map_err(unusable)?;
     let archive = cache.join(format!("{uuid}.tar.gz"));
     let known = if tokio::fs::try_exists(&archive).await.map_err(unusable)? {
-        read_image(uuid, &archive, cache, &sha1, size).await
+        read_image(uuid, &archive, scratch.path(), &sha1, size).await
     } else {
         Err(InventoryError::NoRingFile(uuid))
     };
@@ -59,7 +62,7 @@ pub async fn read_ring(
             let imgapi = deployment.imgapi_at(&base);
             let downloaded = imgapi.download_image_file(&image, &archive).await;
             downloaded.map_err(InventoryError::api(format!("the file of the image {uuid}")))?;
-            read_image(uuid, &archive, cache, &sha1, size).await?
+            read_image(uuid, &archive, scratch.path(), &sha1, size).await?
         }
     };
     let vnode_count = hashing.vnode_count();
@@ -70,25 +73,25 @@ pub async fn read_ring(
 async fn read_image(
     image: ImageUuid,
     archive: &Path,
-    cache: &Path,
+    scratch: &Path,
     sha1: &str,
     size: u64,
 ) -> Result<(KeyHash, Vec<PnodeFacts>), InventoryError> {
-    let (archive, cache, sha1) = (archive.to_owned(), cache.to_owned(), sha1.to_owned());
-    let read = move || unpack_and_read(image, &archive, &cache, sha1, size);
+    let (archive, scratch, sha1) = (archive.to_owned(), scratch.to_owned(), sha1.to_owned());
+    let read = move || unpack_and_read(image, &archive, &scratch, sha1, size);
     tokio::task::spawn_blocking(read).await.map_err(InventoryError::BrokenOff)?
 }
 
 fn unpack_and_read(
     image: ImageUuid,
     archive: &Path,
-    cache: &Path,
+    scratch: &Path,
     sha1: String,
     size: u64,
 ) -> Result<(KeyHash, Vec<PnodeFacts>), InventoryError> {
-    let unusable = |source| InventoryError::Cache { path: cache.to_owned(), source };
+    let unusable = |source| InventoryError::Cache { path: scratch.to_owned(), source };
     // Unpacked anew each time: nobody knows what became of a directory meanwhile.
-    let directory = tempfile::tempdir_in(cache).map_err(unusable)?;
+    let directory = tempfile::tempdir_in(scratch).map_err(unusable)?;
     let ring = directory.path().join("ring");
     let options = UnpackOptions {
         expected_sha1: Some(sha1),

@@ -41,8 +41,7 @@ impl Planted {
                     "the router {router} takes {} for vnode {}, the plan for vnode {}",
                     self.canary.key, node.vnode, self.canary.vnode
                 ),
-                "its ring is not the one that the plan was made from: see which image is installed there (`reshard \
-                 doctor`)",
+                "its ring is not the one that the plan was made from: see which image is installed there (`reshard ring audit`)",
             ));
         }
         if let Some(expected) = expected.filter(|expected| node.pnode != *expected) {
@@ -51,7 +50,7 @@ impl Planted {
                     "the router {router} has {} (vnode {}) at {}, not at {expected}",
                     self.canary.key, node.vnode, node.pnode
                 ),
-                "it has another ring than it should: see which image is installed there (`reshard doctor`), install the \
+                "it has another ring than it should: see which image is installed there (`reshard ring audit`), install the \
                  right one; then `reshard resume`",
             ));
         }

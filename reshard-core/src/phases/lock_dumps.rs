@@ -108,7 +108,7 @@ pub(super) async fn release(context: &Context) -> Result<(), Trouble> {
         .act("release the lock on dumps", async {
             lock(context).release(&owner).await.or_hold(
                 "the lock on dumps cannot be released",
-                "if somebody has replaced it by hand, it is theirs to delete; when it is gone, `reshard resume` or `reshard abort`",
+                "if somebody has replaced it by hand, it is theirs to delete; when it is gone, `reshard resume` (`reshard abort` if that was under way)",
             )
         })
         .await

@@ -46,13 +46,18 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Tro
         format!("somebody else has changed the plan's freeze of the shard {name}: {found}")
     };
     if let Some(freeze) = &state.freeze {
-        return Err(Trouble::hold(
-            foreign(&format!("it is frozen for another reason: {}", freeze.shown().1)),
-            format!(
+        let remedy = match freeze.owner() {
+            // Lifted, it would take the ground from under a plan that moves peers.
+            Some(_) => "let the plan that froze it end: `reshard plans` lists them; then `reshard resume`, or `reshard abort`, \
+                        which takes everything back"
+                .to_owned(),
+            None => format!(
                 "find out who, and why; when it is not needed any more, `manatee-adm unfreeze -s {name}` and `reshard resume`, or \
                  `reshard abort`, which takes everything back"
             ),
-        ));
+        };
+        let found = format!("it is frozen for another reason: {}", freeze.shown().1);
+        return Err(Trouble::hold(foreign(&found), remedy));
     }
     if !context.fact(UNFROZEN)?.unwrap_or(false) {
         context.remember(UNFROZEN, &true)?;

@@ -189,7 +189,7 @@ async fn audit(
 fn another_ring(router: &RouterAddress, what: &str) -> Trouble {
     Trouble::hold(
         format!("{} ({}) {what}", router.name, router.address),
-        "it has another ring than it should: see which image is installed there (`reshard doctor`), install the right one; \
+        "it has another ring than it should: see which image is installed there (`reshard ring audit`), install the right one; \
          then `reshard resume`",
     )
 }

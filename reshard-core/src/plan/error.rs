@@ -57,8 +57,7 @@ pub enum PlanError {
     /// The write block cannot be done in the budget, or not be taken back in it.
     #[error(
         "writes may be refused for at most {seconds} s, which is too short: the write block is predicted to take {predicted:.0} \
-         s, and the way back is to fit in too; allow {needed} s at least, or predict by what was measured (`reshard plan new \
-         --costs`)"
+         s, and the way back is to fit in too; allow {needed} s at least, or predict by what was measured (`reshard plan new` with `--costs`)"
     )]
     Budget {
         /// What was asked for, in seconds.

@@ -2,12 +2,13 @@
 //! before it starts and once more before writes are blocked.
 //!
 //! First everything is looked at, all at once and each thing with a deadline; then the checks judge what was seen. What could
-//! not be seen fails the checks that need it, and no others.
+//! not be seen fails the checks that need it, and no others; an API that does not answer is one finding, however many need it.
 
 mod checks;
 mod evidence;
 mod report;
 mod subject;
+mod unseen;
 
 use std::path::Path;
 use std::time::Duration;
@@ -31,5 +32,5 @@ pub async fn check(
     let taken = clock.now();
     let evidence = Box::pin(evidence::look(deployment, subject, cache, clock)).await;
     let checks = checks::ALL.iter().map(|check| check(&evidence, subject)).collect();
-    Report { taken, source: subject.source.clone(), checks }
+    Report::new(taken, subject.source.clone(), checks)
 }

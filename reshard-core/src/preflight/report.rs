@@ -6,6 +6,9 @@ use jiff::Timestamp;
 use manatee_client::ShardName;
 use serde::{Deserialize, Serialize};
 
+use super::unseen::Unseen;
+use crate::causes::printable;
+
 /// The outcome of all checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -28,13 +31,16 @@ pub struct Check {
     pub found: String,
     /// What to do; empty where there is nothing to do.
     pub remedy: String,
+    /// What it could not see, as long as that is not told in words.
+    #[serde(skip)]
+    unseen: Vec<Unseen>,
 }
 
 /// What a check came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// It could not be asked here, and need not be.
+    /// It was not made: it need not be, or what it needs is itself a failed check.
     Skipped,
     /// All is well.
     Ok,
@@ -45,6 +51,17 @@ pub enum Verdict {
 }
 
 impl Report {
+    /// The outcome of these checks. What several could not see for one cause is told once, by a check of its own.
+    pub(super) fn new(taken: Timestamp, source: ShardName, mut checks: Vec<Check>) -> Self {
+        let causes = shared_causes(&checks);
+        for check in &mut checks {
+            check.tell(&causes);
+        }
+        let told = causes.iter().map(|cause| cause.check(&source));
+        let checks = told.chain(checks).collect();
+        Self { taken, source, checks }
+    }
+
     /// The worst verdict.
     pub fn verdict(&self) -> Verdict {
         self.checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Skipped)
@@ -54,6 +71,93 @@ impl Report {
     pub fn failed(&self) -> impl Iterator<Item = &Check> {
         self.checks.iter().filter(|check| check.verdict == Verdict::Failed)
     }
+}
+
+/// A reason why several checks cannot be made, or an API that fails.
+struct Cause {
+    unseen: Unseen,
+    /// The names of the checks that need it.
+    needed_by: Vec<String>,
+}
+
+/// What is told by a check of its own: every API that fails, and whatever else keeps more than one check from being made.
+fn shared_causes(checks: &[Check]) -> Vec<Cause> {
+    let mut causes: Vec<Cause> = Vec::new();
+    for check in checks {
+        for unseen in &check.unseen {
+            match causes.iter_mut().find(|cause| cause.unseen.has_cause_of(unseen)) {
+                Some(cause) if cause.needed_by.contains(&check.name) => {}
+                Some(cause) => cause.needed_by.push(check.name.clone()),
+                None => causes
+                    .push(Cause { unseen: unseen.clone(), needed_by: vec![check.name.clone()] }),
+            }
+        }
+    }
+    causes.retain(|cause| cause.needed_by.len() > 1 || cause.unseen.api().is_some());
+    causes
+}
+
+impl Cause {
+    fn check(&self, source: &ShardName) -> Check {
+        let count = match self.needed_by.len() {
+            1 => "1 check needs it".to_owned(),
+            count => format!("{count} checks need it"),
+        };
+        let again = format!("`reshard doctor {source}`");
+        Check {
+            name: "answers".to_owned(),
+            verdict: Verdict::Failed,
+            found: format!("{}; {count}: {}", self.unseen, self.needed_by.join(", ")),
+            remedy: match self.unseen.api() {
+                Some(api) => {
+                    format!("make {} answer: `curl -i {}/ping`; then {again}", api.name, api.url)
+                }
+                None => format!("make it answer, then {again}"),
+            },
+            unseen: Vec::new(),
+        }
+    }
+
+    fn short(&self) -> &str {
+        self.unseen.api().map_or("what `answers` tells", |api| &api.name)
+    }
+}
+
+impl Check {
+    /// Puts what could not be seen into words, and for what is told elsewhere only its name.
+    fn tell(&mut self, causes: &[Cause]) {
+        let (mut wanted, mut words): (Vec<&str>, Vec<String>) = (Vec::new(), Vec::new());
+        for unseen in std::mem::take(&mut self.unseen) {
+            match causes.iter().find(|cause| cause.unseen.has_cause_of(&unseen)) {
+                Some(cause) if wanted.contains(&cause.short()) => {}
+                Some(cause) => wanted.push(cause.short()),
+                None => words.push(format!("cannot be checked: {unseen}")),
+            }
+        }
+        if !words.is_empty() {
+            add(&mut self.remedy, "make it answer, then check again");
+        }
+        if !wanted.is_empty() {
+            let wanted = wanted.join(" and ");
+            if self.found.is_empty() && words.is_empty() {
+                self.verdict = Verdict::Skipped;
+                words.push(format!("not made, for want of {wanted}"));
+            } else {
+                words.push(format!("the rest was not checked, for want of {wanted}"));
+            }
+        }
+        for word in words {
+            add(&mut self.found, &word);
+        }
+    }
+}
+
+/// Another part of a text.
+fn add(text: &mut String, part: &str) {
+    if !text.is_empty() {
+        text.push_str("; ");
+    }
+    text.push_str(part);
 }
 
 impl fmt::Display for Verdict {
@@ -73,11 +177,18 @@ pub(super) struct Findings {
     verdict: Verdict,
     found: Vec<String>,
     remedies: Vec<String>,
+    unseen: Vec<Unseen>,
 }
 
 impl Findings {
     pub(super) fn new(name: &'static str) -> Self {
-        Self { name, verdict: Verdict::Ok, found: Vec::new(), remedies: Vec::new() }
+        Self {
+            name,
+            verdict: Verdict::Ok,
+            found: Vec::new(),
+            remedies: Vec::new(),
+            unseen: Vec::new(),
+        }
     }
 
     pub(super) fn warn(&mut self, found: impl fmt::Display, remedy: impl fmt::Display) {
@@ -95,7 +206,7 @@ impl Findings {
         remedy: impl fmt::Display,
     ) {
         self.verdict = self.verdict.max(verdict);
-        self.found.push(found.to_string());
+        self.found.push(printable(&found.to_string()));
         let remedy = remedy.to_string();
         if !remedy.is_empty() && !self.remedies.contains(&remedy) {
             self.remedies.push(remedy);
@@ -103,18 +214,21 @@ impl Findings {
     }
 
     /// What could not be seen.
-    pub(super) fn blind(&mut self, why: impl fmt::Display) {
-        self.fail(format!("cannot be checked: {why}"), "make it answer, then check again");
+    pub(super) fn blind(&mut self, why: impl Into<Unseen>) {
+        self.verdict = Verdict::Failed;
+        self.unseen.push(why.into());
     }
 
     /// The check; `well` tells what was seen if nothing is wrong.
     pub(super) fn or_ok(self, well: impl Into<String>) -> Check {
-        let found = if self.found.is_empty() { well.into() } else { self.found.join("; ") };
+        let is_well = self.found.is_empty() && self.unseen.is_empty();
+        let found = if is_well { well.into() } else { self.found.join("; ") };
         Check {
             name: self.name.to_owned(),
             verdict: self.verdict,
             found,
             remedy: self.remedies.join("; "),
+            unseen: self.unseen,
         }
     }
 
@@ -124,6 +238,74 @@ impl Findings {
             verdict: Verdict::Skipped,
             found: why.into(),
             remedy: String::new(),
+            unseen: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::unseen::Api;
+    use super::*;
+
+    fn silent_sapi() -> Unseen {
+        let (name, url) = ("SAPI".to_owned(), "http://10.0.0.1".to_owned());
+        Unseen::silent(Api { name, url }, 45)
+    }
+
+    fn blind(name: &'static str, why: impl Into<Unseen>) -> Check {
+        let mut findings = Findings::new(name);
+        findings.blind(why);
+        findings.or_ok("")
+    }
+
+    fn report(checks: Vec<Check>) -> Vec<(Verdict, String)> {
+        let source = "2.moray.lab.example.net".parse().unwrap();
+        let report = Report::new(Timestamp::UNIX_EPOCH, source, checks);
+        report
+            .checks
+            .into_iter()
+            .map(|check| {
+                (check.verdict, format!("{}: {} ({})", check.name, check.found, check.remedy))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn an_api_that_is_silent_is_one_finding_however_many_checks_need_it() {
+        let mut half = Findings::new("images");
+        half.fail("an image is missing", "import it");
+        half.blind(silent_sapi().of("another image"));
+        let checks =
+            vec![blind("a", silent_sapi()), blind("b", &silent_sapi().of("em-1")), half.or_ok("")];
+        let expected = [
+            (
+                Verdict::Failed,
+                "answers: no answer from SAPI at http://10.0.0.1 within 45 s; 3 checks need it: a, b, images (make SAPI answer: `curl -i http://10.0.0.1/ping`; then `reshard doctor 2.moray.lab.example.net`)",
+            ),
+            (Verdict::Skipped, "a: not made, for want of SAPI ()"),
+            (Verdict::Skipped, "b: not made, for want of SAPI ()"),
+            (
+                Verdict::Failed,
+                "images: an image is missing; the rest was not checked, for want of SAPI (import it)",
+            ),
+        ];
+        assert_eq!(report(checks), expected.map(|(verdict, text)| (verdict, text.to_owned())));
+    }
+
+    #[test]
+    fn whatever_else_keeps_checks_from_being_made_is_told_once_too() {
+        let checks =
+            vec![blind("a", "no primary"), blind("b", "no primary"), blind("c", "no clock")];
+        let expected = [
+            (
+                Verdict::Failed,
+                "answers: no primary; 2 checks need it: a, b (make it answer, then `reshard doctor 2.moray.lab.example.net`)",
+            ),
+            (Verdict::Skipped, "a: not made, for want of what `answers` tells ()"),
+            (Verdict::Skipped, "b: not made, for want of what `answers` tells ()"),
+            (Verdict::Failed, "c: cannot be checked: no clock (make it answer, then check again)"),
+        ];
+        assert_eq!(report(checks), expected.map(|(verdict, text)| (verdict, text.to_owned())));
     }
 }

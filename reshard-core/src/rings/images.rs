@@ -12,6 +12,7 @@ use sapi_client::{AccountUuid, ImageUuid};
 use super::RingError;
 use crate::deployment::AnyTransport;
 use crate::plan::PlanUuid;
+use crate::private::{create_private_directory, keep_private};
 use crate::zones::PLAN_TAG;
 
 /// The tag that says what in the plan an image is for.
@@ -193,6 +194,7 @@ fn make_image(ring: &Ring, stamp: &Stamp, directory: &Path) -> Result<PathBuf, R
     remove(&file)?;
     create_ring(&made, ring)?;
     pack(&made, &file, Some(stamp))?;
+    keep_private(&file).map_err(|source| RingError::File { path: file.clone(), source })?;
     remove(&made)?;
     let (packed, packed_stamp) = read_image(&file, &place("ring"), None)?;
     if packed != *ring || packed_stamp.as_ref() != Some(stamp) {
@@ -208,7 +210,7 @@ fn make_image(ring: &Ring, stamp: &Stamp, directory: &Path) -> Result<PathBuf, R
 }
 
 fn make_directory(directory: &Path) -> Result<(), RingError> {
-    fs::create_dir_all(directory)
+    create_private_directory(directory)
         .map_err(|source| RingError::File { path: directory.to_owned(), source })
 }
 

@@ -6,6 +6,7 @@ use sapi_client::ImageUuid;
 use sapi_client::imgapi::Sha1Hex;
 
 use super::{Router, RouterError};
+use crate::causes::printable;
 use crate::deployment::{Deployment, ZoneCommandError, ZoneOutput, ZoneScript};
 use crate::plan::PlanUuid;
 
@@ -249,16 +250,17 @@ async fn run(
     let zone = router.place.zone;
     let ZoneOutput { exit_code, stdout, stderr } =
         deployment.zones().run(&router.place, script).await?;
-    let said = stderr.trim().lines().last().unwrap_or_default();
+    let last = stderr.trim().lines().last().unwrap_or_default();
+    let (what, remedy) = last.split_once('\t').unwrap_or((last, "look into the zone"));
     match exit_code {
         0 => Ok(stdout),
         REFUSED => {
-            let (what, remedy) = said.split_once('\t').unwrap_or((said, "look into the zone"));
-            Err(RouterError::Refused { zone, what: what.to_owned(), remedy: remedy.to_owned() })
+            let (what, remedy) = (printable(what), printable(remedy));
+            Err(RouterError::Refused { zone, what, remedy })
         }
         NOT_STAGED => Err(RouterError::NotStaged { zone }),
         exit_code => {
-            let (script, said) = (script.name(), said.to_owned());
+            let (script, said) = (script.name(), printable(last));
             Err(ZoneCommandError::Failed { script, zone, exit_code, said }.into())
         }
     }

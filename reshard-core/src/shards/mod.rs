@@ -1,7 +1,9 @@
 //! Shards as wholes: freezing them, making a new one of peers that leave another, and telling when it works.
 
 mod establish;
+mod every;
 mod freeze;
+mod known;
 mod membership;
 mod overview;
 mod ready;
@@ -11,7 +13,9 @@ mod split_point;
 mod transactions;
 
 pub use self::establish::{Began, EstablishError, establish, first_state, is_of};
+pub use self::every::{EveryShard, ShardLine, every_shard};
 pub use self::freeze::{freeze_for_plan, frozen_for_plan, unfreeze_for_plan};
+pub use self::known::{KnownShards, known_shards};
 pub use self::membership::{
     MembershipError, Moved, ONE_NODE_WRITE_MODE, alias, check_instance, membership, move_instance,
 };

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use manatee_client::ShardName;
+use manatee_client::{Freeze, ShardName};
 use sapi_client::{Attributes, ImageUuid};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::causes::printable;
 use crate::deployment::Deployment;
 use crate::inventory::{
     InventoryError, ZoneFacts, pnode_name, read_ring, shard_state, zone_facts, zones_of,
@@ -48,6 +49,14 @@ pub struct FreezeSeen {
     pub owner: Option<String>,
 }
 
+impl FreezeSeen {
+    pub(super) fn of(freeze: &Freeze) -> Self {
+        let (since, reason) = freeze.shown();
+        let owner = freeze.owner().map(printable);
+        Self { since: printable(&since), reason: printable(&reason), owner }
+    }
+}
+
 /// A piece of metadata that names a shard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Listed {
@@ -75,10 +84,7 @@ pub async fn shard_overview(
     let metadata = manta.application().metadata.clone().unwrap_or_default();
     Ok(ShardOverview {
         chain,
-        freeze: state.freeze.as_ref().map(|freeze| {
-            let (since, reason) = freeze.shown();
-            FreezeSeen { since, reason, owner: freeze.owner().map(str::to_owned) }
-        }),
+        freeze: state.freeze.as_ref().map(FreezeSeen::of),
         one_node_write_mode: state.one_node_write_mode,
         morays: morays.iter().map(zone_facts).collect::<Result<_, _>>()?,
         pnode: pnode_name(shard),

@@ -61,6 +61,11 @@ impl<T: Transport> Client<T> {
         Self { transport, base, settings, api }
     }
 
+    /// The API, such as `SAPI`.
+    pub fn api(&self) -> &'static str {
+        self.api
+    }
+
     /// The server's address.
     pub fn base(&self) -> &BaseUrl {
         &self.base

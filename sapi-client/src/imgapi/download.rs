@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::Md5;
 use sha1::{Digest, Sha1};
-use tokio::fs::File;
+use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tracing::Instrument;
@@ -27,7 +27,7 @@ impl<T: Transport> Imgapi<T> {
     /// Receives the file of an image that was got from this IMGAPI, checks size, MD5 and SHA-1, and puts it at `to`.
     ///
     /// While it comes in it is beside `to` with `.partial` at the end of its name, and removed if anything fails: what is
-    /// at `to` is whole. What was there before is replaced. A transfer that is cut off begins again from the start. Two
+    /// at `to` is whole, and readable for its owner alone. What was there before is replaced. A transfer that is cut off begins again from the start. Two
     /// downloads to one place at the same time disturb each other.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl<T: Transport> Imgapi<T> {
         let silence = client.settings().silence;
         let partial = Partial::beside(to);
         let failed = |source| ErrorKind::LocalFile { path: to.display().to_string(), source };
-        let mut out = File::create(&partial.0).await.map_err(failed)?;
+        let mut out = create_private(&partial.0).await.map_err(failed)?;
 
         let attempt = Attempt { request: &call.request, request_id, body: OutgoingBody::Empty };
         let incoming = timeout(silence, client.send(attempt)).await;
@@ -102,6 +102,15 @@ impl<T: Transport> Imgapi<T> {
         let directory = File::open(directory.unwrap_or(Path::new("."))).await.map_err(failed)?;
         directory.sync_all().await.map_err(failed)
     }
+}
+
+/// What is downloaded is for its owner alone.
+async fn create_private(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    options.open(path).await
 }
 
 fn not_a_file() -> ErrorKind {

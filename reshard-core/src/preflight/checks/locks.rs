@@ -25,7 +25,16 @@ pub(super) fn freeze(evidence: &Evidence, subject: &Subject) -> Check {
     let owner = freeze.owner().map(|owner| format!(" by {owner}")).unwrap_or_default();
     findings.fail(
         format!("the source is frozen{owner} since {since}: {reason}"),
-        format!("ask whoever froze it; then `manatee-adm unfreeze -s {}`", subject.source),
+        match freeze.owner() {
+            // Lifted, it would take the ground from under a plan that moves peers.
+            Some(_) => {
+                "let that plan end, or abort it where its file is: `reshard plans` lists them"
+                    .to_owned()
+            }
+            None => {
+                format!("ask whoever froze it; then `manatee-adm unfreeze -s {}`", subject.source)
+            }
+        },
     );
     findings.or_ok("")
 }
@@ -126,11 +135,11 @@ pub(super) fn plans(evidence: &Evidence, subject: &Subject) -> Check {
         match state {
             LockState::Held(record) if !own => findings.warn(
                 format!("the plan {name} is being carried out by {}", holder(record)),
-                "two plans may prepare at once, only one may change the ring: `reshard status` where it runs",
+                "two plans may prepare at once, only one may change the ring: `reshard plans` lists them",
             ),
             LockState::Abandoned(record) if !own => findings.warn(
                 format!("the plan {name} was left by {}", holder(record)),
-                "it may be half done: `reshard resume` or `reshard abort` it where its journal is",
+                "it may be half done: resume or abort it where its file is; `reshard plans` lists what it keeps",
             ),
             LockState::Held(_) | LockState::Abandoned(_) | LockState::Free => {}
         }

@@ -17,6 +17,7 @@ mod tests;
 use super::evidence::{Evidence, Found};
 use super::report::{Check, Findings};
 use super::subject::Subject;
+use super::unseen::{Unseen, why};
 
 type CheckFn = fn(&Evidence, &Subject) -> Check;
 
@@ -84,7 +85,7 @@ fn names(all: &[String]) -> String {
     }
 }
 
-/// Turns what could not be seen into a text, without taking it.
-fn look<T>(found: &Found<T>) -> Result<&T, &str> {
-    found.as_ref().map_err(String::as_str)
+/// What was seen, without taking it.
+fn look<T>(found: &Found<T>) -> Result<&T, &Unseen> {
+    found.as_ref()
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sapi_client::manta::ShardList;
 
 use super::super::evidence::RouterSeen;
-use super::{Check, Evidence, Findings, Subject, look, names, seen};
+use super::{Check, Evidence, Findings, Subject, look, names, seen, why};
 use crate::inventory::{InstanceProbe, RingsLock, RouterStatus, Stamped};
 use crate::preflight::Verdict;
 
@@ -128,7 +128,7 @@ pub(super) fn know_the_shards(evidence: &Evidence, _: &Subject) -> Check {
     let list = match manta.index_shards() {
         Ok(list) => list,
         Err(error) => {
-            findings.blind(error);
+            findings.blind(why(error));
             return findings.or_ok("");
         }
     };
@@ -179,7 +179,7 @@ pub(super) fn locks(evidence: &Evidence, subject: &Subject) -> Check {
             RingsLock::Held { plan, number } => findings.add(
                 if subject.is_prepared() { Verdict::Failed } else { Verdict::Warning },
                 format!("in {label} the command {number} of the plan {plan} runs"),
-                "let that plan end, or abort it: `reshard status` where its file is",
+                "let that plan end, or abort it: `reshard plans` lists them",
             ),
             RingsLock::Strange => findings.fail(
                 format!("in {label} {LOCK_DIRECTORY}/rings.lock is not a file"),

@@ -20,7 +20,7 @@ pub(super) fn images(evidence: &Evidence, _: &Subject) -> Check {
     let images = seen!(findings, look(&evidence.images));
     for ((datacenter, uuid), image) in images {
         match image {
-            Err(why) => findings.blind(format!("the image {uuid} in {datacenter}: {why}")),
+            Err(why) => findings.blind(why.of(format!("the image {uuid} in {datacenter}"))),
             Ok(None) => findings.fail(
                 format!("IMGAPI of {datacenter} has no image {uuid}"),
                 "import it with `sdc-imgadm import`, or choose another image",
@@ -125,7 +125,7 @@ pub(super) fn disk(evidence: &Evidence, subject: &Subject) -> Check {
         }
     }
     if let Err(why) = &evidence.database_bytes {
-        findings.blind(format!("the size of the database: {why}"));
+        findings.blind(why.of("the size of the database"));
     }
     findings.or_ok(well(servers, subject, smallest, database))
 }

@@ -192,7 +192,7 @@ pub(super) fn versions(evidence: &Evidence, _: &Subject) -> Check {
     for (peer, version) in versions {
         match version {
             Ok(version) => drop(different.insert(version)),
-            Err(why) => findings.blind(format!("the version of {peer}: {why}")),
+            Err(why) => findings.blind(why.of(format!("the version of {peer}"))),
         }
     }
     if different.len() > 1 {

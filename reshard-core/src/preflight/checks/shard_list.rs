@@ -6,7 +6,7 @@ use sapi_client::manta::{INDEX_MORAY_SHARDS, MantaApplication};
 use serde_json::Value;
 
 use super::super::evidence::Override;
-use super::{Check, Evidence, Findings, Subject, look, seen};
+use super::{Check, Evidence, Findings, Subject, look, seen, why};
 
 /// Every zone's configuration can be rendered from the list.
 pub(super) fn well_formed(evidence: &Evidence, _: &Subject) -> Check {
@@ -70,7 +70,7 @@ pub(super) fn listed(evidence: &Evidence, subject: &Subject) -> Check {
     let list = match manta.index_shards() {
         Ok(list) => list,
         Err(error) => {
-            findings.blind(error);
+            findings.blind(why(error));
             return findings.or_ok("");
         }
     };

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::evidence::{OldTransactions, Override, PeerProbe, RouterSeen, ServerSeen, Zones};
-use super::super::{Stage, Verdict};
+use super::super::{Report, Stage, Verdict};
 use super::*;
 use crate::inventory::{
     ClockReading, InstanceProbe, RingsLock, RouterProbe, RouterStatus, Stamped, StatusShard,
@@ -17,7 +17,7 @@ pub(super) fn subject() -> Subject {
 }
 
 fn nothing<T>() -> Found<T> {
-    Err("nobody answers".to_owned())
+    Err("nobody answers".into())
 }
 
 /// Nothing could be seen.
@@ -100,10 +100,15 @@ fn names_are_each_there_once_and_never_change() {
 fn what_cannot_be_seen_fails_and_says_so() {
     let (evidence, mut subject) = (blind(), subject());
     subject.targets = vec!["3.moray.lab.example.net".parse().unwrap()];
-    for check in ALL {
-        let check = check(&evidence, &subject);
+    let checks: Vec<Check> = ALL.iter().map(|check| check(&evidence, &subject)).collect();
+    for check in &checks {
         assert_eq!(check.verdict, Verdict::Failed, "{check:?}");
-        assert!(!check.found.is_empty() && !check.remedy.is_empty(), "{check:?}");
+    }
+    let report = Report::new(jiff::Timestamp::UNIX_EPOCH, subject.source.clone(), checks);
+    let (first, others) = report.checks.split_first().unwrap();
+    assert_eq!((first.name.as_str(), first.verdict), ("answers", Verdict::Failed));
+    for check in others {
+        assert!(!check.found.is_empty() && check.verdict != Verdict::Ok, "{check:?}");
     }
 }
 

@@ -6,7 +6,7 @@ use sapi_client::vmapi::{Vm, VmState};
 use serde_json::Value;
 
 use super::super::evidence::{ZoneKind, ZoneSeen};
-use super::{Check, Evidence, Findings, Subject, look, names, seen};
+use super::{Check, Evidence, Findings, Subject, look, names, seen, why};
 use crate::zones::plan_of;
 
 /// Every instance of the source and of the routers has a running zone, of which both tell the same; and every peer of the
@@ -17,7 +17,7 @@ pub(super) fn agree(evidence: &Evidence, subject: &Subject) -> Check {
     let mut stale = Vec::new();
     for zone in &zones.seen {
         match &zone.vm {
-            Err(why) => findings.blind(format!("{}: {why}", zone.label())),
+            Err(why) => findings.blind(why.of(zone.label())),
             Ok(Some(vm)) if vm.exists() => compare(zone, vm, &mut stale, &mut findings),
             Ok(_) => findings.fail(
                 format!("SAPI has the instance {}, but VMAPI has no such zone", zone.instance.uuid),
@@ -158,39 +158,37 @@ pub(super) fn names_free(evidence: &Evidence, subject: &Subject) -> Check {
     let listed = match manta.index_shards() {
         Ok(listed) => listed,
         Err(error) => {
-            findings.blind(error);
+            findings.blind(why(error));
             return findings.or_ok("");
         }
     };
     for name in &subject.targets {
         let text = name.as_str();
-        let mut taken = |by: String, remedy: &str| {
+        // What has the name may be live: the remedy is never to remove it.
+        let mut taken = |by: String| {
             findings.fail(
                 format!("{name} is taken: {by}"),
-                format!("choose another number, or {remedy}"),
+                format!(
+                    "`reshard abort`, then a new plan: `reshard plan new {} FILE` takes the next free numbers",
+                    subject.source
+                ),
             );
         };
         let instances = zones.names.iter().filter(|zone| zone.service_name == text);
         for zone in instances.filter(|zone| !subject.created(&zone.uuid.to_string())) {
-            taken(format!("the instance {} in SAPI", zone.uuid), "remove the instance");
+            taken(format!("the instance {} in SAPI", zone.uuid));
         }
         if let Some(plan) = reserved.get(text).filter(|plan| !subject.is_own(Some(plan))) {
-            taken(format!("the plan {plan} has reserved it"), "abort that plan");
+            taken(format!("the plan {plan} has reserved it (`reshard plans`)"));
         }
         if kept.contains(name) {
-            taken(
-                format!("ZooKeeper has /manatee/{name}"),
-                "remove that directory if no sitter needs it",
-            );
+            taken(format!("ZooKeeper has /manatee/{name}"));
         }
         if ring.pnodes.iter().any(|pnode| pnode.host() == Some(text)) {
-            taken("it is in the ring".to_owned(), "split another way");
+            taken("it is in the ring".to_owned());
         }
         if listed.get(text).is_some() {
-            taken(
-                "it is in INDEX_MORAY_SHARDS".to_owned(),
-                "take it off the list if it is a leftover",
-            );
+            taken("it is in INDEX_MORAY_SHARDS".to_owned());
         }
     }
     findings.or_ok(format!(

@@ -4,7 +4,6 @@ mod shard;
 mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,21 +15,22 @@ use manatee_client::{
 use sapi_client::cnapi::{Extra, Server, ServerFilter};
 use sapi_client::imgapi::{Image, Ping};
 use sapi_client::manta::MantaApplication;
-use sapi_client::{ImageUuid, ServerUuid};
+use sapi_client::{Client, ImageUuid, ServerUuid};
 
 pub(super) use self::shard::{OldTransactions, PeerProbe};
 pub(super) use self::zones::{Morays, Override, RouterSeen, ZoneKind, ZoneSeen, Zones};
 use super::Subject;
-use crate::causes::with_causes;
+pub(super) use super::unseen::why;
+use super::unseen::{Api, Unseen};
 use crate::clock::Clock;
-use crate::deployment::Deployment;
+use crate::deployment::{AnyTransport, Deployment};
 use crate::executor::PLAN_LOCKS;
 use crate::inventory::{RingFacts, free_bytes, read_ring};
 use crate::reservation::{Reservation, reserved_names};
 use crate::rows::Tables;
 
 /// What was seen, or why not.
-pub(super) type Found<T> = Result<T, String>;
+pub(super) type Found<T> = Result<T, Unseen>;
 
 /// Images by datacenter; absent where IMGAPI has none.
 pub(super) type Images = BTreeMap<(String, ImageUuid), Found<Option<Image>>>;
@@ -93,15 +93,16 @@ pub(super) async fn look(
     let dump_lock = DumpLock::new(session.clone());
     // The other things are found by these.
     let (manta, view) = tokio::join!(
-        within("SAPI", DEADLINE, async {
-            deployment.sapi().map_err(why)?.find_manta().await.map_err(why)
-        }),
+        async {
+            let sapi = deployment.sapi().map_err(why)?;
+            asking(sapi.client(), async { sapi.find_manta().await.map_err(why) }).await
+        },
         within("the shard", DEADLINE, async {
             ClusterView::load(&source, Duration::from_secs(5)).await.map_err(why)
         }),
     );
     let zones = match &manta {
-        Ok(manta) => within("SAPI", DEADLINE, zones::look(deployment, manta, subject)).await,
+        Ok(manta) => zones::look(deployment, manta, subject).await,
         Err(why) => Err(why.clone()),
     };
     let (rest, ring, of_peers) = tokio::join!(
@@ -117,14 +118,14 @@ pub(super) async fn look(
                 zones::look_at_morays(deployment, &zones),
                 imgapis(deployment, &manta),
                 images(deployment, subject, &zones),
-                within("CNAPI", DEADLINE, servers(deployment)),
+                servers(deployment),
                 within("ZooKeeper", DEADLINE, async {
                     reserved_names(deployment).await.map_err(why)
                 }),
             )
         },
         async {
-            let manta = manta.as_ref().map_err(String::clone)?;
+            let manta = manta.as_ref().map_err(Unseen::clone)?;
             let read = async { read_ring(deployment, manta, cache).await.map_err(why) };
             within("the ring", RING_DEADLINE, read).await
         },
@@ -171,11 +172,6 @@ pub(super) async fn look(
     }
 }
 
-/// An error with its causes, in one line.
-pub(super) fn why(error: impl Error) -> String {
-    with_causes(&error)
-}
-
 /// Gives up in time.
 pub(super) async fn within<T>(
     what: &str,
@@ -183,7 +179,18 @@ pub(super) async fn within<T>(
     looking: impl Future<Output = Found<T>>,
 ) -> Found<T> {
     let looked = tokio::time::timeout(deadline, looking).await;
-    looked.unwrap_or_else(|_| Err(format!("no answer from {what} within {} s", deadline.as_secs())))
+    looked.unwrap_or_else(|_| {
+        Err(format!("no answer from {what} within {} s", deadline.as_secs()).into())
+    })
+}
+
+/// Asks an API, and gives up in time.
+pub(super) async fn asking<T>(
+    client: &Client<AnyTransport>,
+    looking: impl Future<Output = Found<T>>,
+) -> Found<T> {
+    let looked = tokio::time::timeout(DEADLINE, looking).await;
+    looked.unwrap_or_else(|_| Err(Unseen::silent(Api::of(client), DEADLINE.as_secs())))
 }
 
 async fn ring_lock(deployment: &Deployment) -> Found<LockState> {
@@ -213,7 +220,7 @@ async fn imgapis(
         clients.entry(base).or_insert_with(|| datacenter.imgapi.clone());
     }
     join_all(clients.into_iter().map(|(base, imgapi)| async move {
-        let ping = within("IMGAPI", DEADLINE, async { imgapi.ping().await.map_err(why) }).await;
+        let ping = asking(imgapi.client(), async { imgapi.ping().await.map_err(why) }).await;
         (base, ping)
     }))
     .await
@@ -221,7 +228,7 @@ async fn imgapis(
 
 /// Every image that new zones may be made from, in every datacenter in which the source or new zones are.
 async fn images(deployment: &Deployment, subject: &Subject, zones: &Found<Zones>) -> Found<Images> {
-    let zones = zones.as_ref().map_err(String::clone)?;
+    let zones = zones.as_ref().map_err(Unseen::clone)?;
     let mut wanted: BTreeSet<(&str, ImageUuid)> = BTreeSet::new();
     for datacenter in deployment.datacenters() {
         let here = |zone: &&ZoneSeen| {
@@ -237,17 +244,21 @@ async fn images(deployment: &Deployment, subject: &Subject, zones: &Found<Zones>
         );
     }
     let looking = wanted.into_iter().map(|(datacenter, uuid)| async move {
-        let look = async {
-            let imgapi = &deployment.datacenter(datacenter).map_err(why)?.imgapi;
-            match imgapi.get_image(uuid).await {
-                Ok(image) => Ok(Some(image)),
-                Err(error) if error.is_not_found() => Ok(None),
-                Err(error) => Err(why(error)),
-            }
-        };
-        ((datacenter.to_owned(), uuid), within("IMGAPI", DEADLINE, look).await)
+        ((datacenter.to_owned(), uuid), image(deployment, datacenter, uuid).await)
     });
     Ok(join_all(looking).await.into_iter().collect())
+}
+
+async fn image(deployment: &Deployment, datacenter: &str, uuid: ImageUuid) -> Found<Option<Image>> {
+    let imgapi = &deployment.datacenter(datacenter).map_err(why)?.imgapi;
+    let look = async {
+        match imgapi.get_image(uuid).await {
+            Ok(image) => Ok(Some(image)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(why(error)),
+        }
+    };
+    asking(imgapi.client(), look).await
 }
 
 async fn servers(deployment: &Deployment) -> Found<Vec<ServerSeen>> {
@@ -255,7 +266,9 @@ async fn servers(deployment: &Deployment) -> Found<Vec<ServerSeen>> {
         ServerFilter { extras: vec![Extra::Disk, Extra::Capacity], ..ServerFilter::default() };
     let mut seen = Vec::new();
     for datacenter in deployment.datacenters() {
-        let listed = datacenter.cnapi.list_servers(&filter).await.map_err(why)?;
+        let cnapi = &datacenter.cnapi;
+        let listing = async { cnapi.list_servers(&filter).await.map_err(why) };
+        let listed = asking(cnapi.client(), listing).await?;
         seen.extend(listed.iter().map(|server: &Server| ServerSeen {
             uuid: server.uuid,
             hostname: server.hostname.clone().unwrap_or_else(|| server.uuid.to_string()),

@@ -8,7 +8,7 @@ use manatee_client::{
 };
 
 use super::zones::{ZoneKind, ZoneSeen, Zones};
-use super::{DEADLINE, Found, why, within};
+use super::{DEADLINE, Found, Unseen, why, within};
 use crate::clock::Clock;
 use crate::deployment::{Database, Deployment, ZonePlace, ZoneScript};
 use crate::inventory::ClockReading;
@@ -65,10 +65,11 @@ pub(super) async fn look(
     clock: &dyn Clock,
 ) -> OfPeers {
     let chain: Found<Vec<&Peer>> =
-        view.as_ref().map(|view| view.state.chain().collect()).map_err(String::clone);
-    let primary = chain.as_ref().map_err(String::clone).and_then(|chain| {
-        chain.first().copied().ok_or_else(|| "the shard has no primary".to_owned())
-    });
+        view.as_ref().map(|view| view.state.chain().collect()).map_err(Unseen::clone);
+    let primary = chain
+        .as_ref()
+        .map_err(Unseen::clone)
+        .and_then(|chain| chain.first().copied().ok_or_else(|| "the shard has no primary".into()));
     let (versions, writability, database_bytes, tables, transactions, peers, dumps) = tokio::join!(
         async {
             let asking = chain
@@ -86,7 +87,7 @@ pub(super) async fn look(
         within("the primary", DEADLINE, async { old_transactions(primary.clone()?).await }),
         look_into_zones(deployment, zones, clock),
         async {
-            let peers = view.as_ref().map_err(String::clone)?.state.peers();
+            let peers = view.as_ref().map_err(Unseen::clone)?.state.peers();
             let asking = peers.filter(|(role, _)| *role != Role::Deposed).map(|(_, peer)| async {
                 let endpoint = peer.endpoint().map_err(why);
                 let dump = match endpoint {
@@ -146,7 +147,7 @@ async fn look_into_zones(
 async fn look_into_zone(deployment: &Deployment, zone: &ZoneSeen, clock: &dyn Clock) -> PeerProbe {
     let inside = match zone.place() {
         Some(place) => within("the zone", DEADLINE, probe(deployment, &place, clock)).await,
-        None => Err("VMAPI does not say where it is".to_owned()),
+        None => Err("VMAPI does not say where it is".into()),
     };
     PeerProbe { label: zone.label(), inside }
 }

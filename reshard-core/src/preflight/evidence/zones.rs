@@ -7,7 +7,7 @@ use sapi_client::sapi::{Instance, InstanceFilter};
 use sapi_client::vmapi::Vm;
 use sapi_client::{Attributes, InstanceUuid};
 
-use super::{DEADLINE, Found, why, within};
+use super::{DEADLINE, Found, Unseen, asking, why, within};
 use crate::clock::Clock;
 use crate::deployment::{Deployment, ZonePlace};
 use crate::inventory::{AT_ONCE, RouterProbe, manta_services, probe_router, router_name};
@@ -103,7 +103,9 @@ pub(super) async fn look(
     manta: &MantaApplication,
     subject: &Subject,
 ) -> Found<Zones> {
-    let services = manta_services(deployment, manta).await.map_err(why)?;
+    let sapi = deployment.sapi().map_err(why)?;
+    let listing = async { manta_services(deployment, manta).await.map_err(why) };
+    let services = asking(sapi.client(), listing).await?;
     let router = router_name(manta).map_err(why)?;
     let wanted = [
         ("postgres", ZoneKind::Postgres, subject.source.as_str()),
@@ -125,8 +127,8 @@ pub(super) async fn look(
                 include_master: true,
                 ..InstanceFilter::default()
             };
-            let sapi = deployment.sapi().map_err(why)?;
-            for instance in sapi.list_instances(&filter).await.map_err(why)? {
+            let listing = async { sapi.list_instances(&filter).await.map_err(why) };
+            for instance in asking(sapi.client(), listing).await? {
                 if is_router {
                     let (at, path) = ("an instance of electric-moray", instance.uuid);
                     let path = format!("/instances/{path}");
@@ -154,18 +156,22 @@ async fn vm(
     uuid: InstanceUuid,
 ) -> Found<Option<Vm>> {
     let datacenter = datacenter.ok_or("its instance has no metadata DATACENTER")?;
-    match deployment.datacenter(datacenter).map_err(why)?.vmapi.get_vm(uuid).await {
-        Ok(vm) => Ok(Some(vm)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(why(error)),
-    }
+    let vmapi = &deployment.datacenter(datacenter).map_err(why)?.vmapi;
+    let look = async {
+        match vmapi.get_vm(uuid).await {
+            Ok(vm) => Ok(Some(vm)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(why(error)),
+        }
+    };
+    asking(vmapi.client(), look).await
 }
 
 /// The source's Moray processes, by zone, and whether each tells its requests.
 pub(in crate::preflight) type Morays = Vec<(String, Found<Vec<(MorayProcess, Found<()>)>>)>;
 
 pub(super) async fn look_at_morays(deployment: &Deployment, zones: &Found<Zones>) -> Found<Morays> {
-    let zones = zones.as_ref().map_err(String::clone)?;
+    let zones = zones.as_ref().map_err(Unseen::clone)?;
     let morays = zones.seen.iter().filter(|zone| zone.kind == ZoneKind::Moray);
     let looking = morays.map(|zone| async move {
         let look = async {
@@ -174,7 +180,7 @@ pub(super) async fn look_at_morays(deployment: &Deployment, zones: &Found<Zones>
             let asking = processes.into_iter().map(|process| async move {
                 let told = match &process.kang {
                     Some(url) => pending_writes(deployment, url).await.map(drop).map_err(why),
-                    None => Err("it has no kang".to_owned()),
+                    None => Err("it has no kang".into()),
                 };
                 (process, told)
             });
@@ -190,7 +196,7 @@ pub(super) async fn look_at_routers(
     zones: &Found<Zones>,
     clock: &dyn Clock,
 ) -> Found<Vec<RouterSeen>> {
-    let zones = zones.as_ref().map_err(String::clone)?;
+    let zones = zones.as_ref().map_err(Unseen::clone)?;
     let mut looking = Vec::new();
     for zone in &zones.seen {
         if zone.kind == ZoneKind::Router {
