@@ -4,15 +4,17 @@ use std::error::Error;
 use std::fmt;
 use std::iter;
 
-/// Prints an error and then every cause of it, separated by colons.
+use reshard_core::printable;
+
+/// Prints an error and then every cause of it, separated by colons, in one line that a terminal does not obey.
 #[derive(Debug)]
 pub struct Chain<'a>(pub &'a dyn Error);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        f.write_str(&printable(&self.0.to_string()))?;
         iter::successors(self.0.source(), |&error| error.source())
-            .try_for_each(|cause| write!(f, ": {cause}"))
+            .try_for_each(|cause| write!(f, ": {}", printable(&cause.to_string())))
     }
 }
 
@@ -27,7 +29,7 @@ mod tests {
 
     #[test]
     fn every_cause_is_printed_once() {
-        let error = Outer(io::Error::other("disk on fire"));
-        assert_eq!(Chain(&error).to_string(), "cannot read ring.json: disk on fire");
+        let error = Outer(io::Error::other("disk\u{7} on fire"));
+        assert_eq!(Chain(&error).to_string(), "cannot read ring.json: disk\\u{7} on fire");
     }
 }

@@ -6,9 +6,10 @@ use clap::{Args, Subcommand};
 use reshard_core::{Phase, PhaseState, Plan, Store, phases};
 use serde_json::json;
 
-use super::error::{Error, Result};
+use super::error::Result;
 use super::execute::{ExecuteArgs, Work};
 use super::format::Format;
+use super::named::Unknown;
 use crate::exit;
 use crate::output::{Output, say};
 
@@ -151,7 +152,7 @@ pub(super) async fn run(verb: impl Verb, out: &mut Output) -> Result<u8> {
     let store = on.file.open()?;
     let list = phases::rfd103();
     let Some(phase) = list.iter().find(|phase| phase.name() == name) else {
-        return Err(Error::NoPhase { name: name.to_owned() });
+        return Err(Unknown::new("phase", name, list.iter().map(|phase| phase.name())).into());
     };
     if on.dry_run {
         return preview(&store.plan()?, &**phase, on.output, out).map(|()| exit::SUCCESS);

@@ -6,8 +6,10 @@ use clap::Args;
 use reshard_core::{Knobs, Store, phases};
 use serde_json::{Value, json};
 
+use super::complete;
 use super::error::{Error, Result};
 use super::format::Format;
+use super::named::Unknown;
 use super::place::PlanFile;
 use crate::output::{Output, say};
 
@@ -22,7 +24,7 @@ pub(super) struct PauseArgs {
     #[command(flatten)]
     file: PlanFile,
     /// Not now, but before this phase; `reshard phases` lists them
-    #[arg(long, value_name = "PHASE")]
+    #[arg(long, value_name = "PHASE", add = complete::phases())]
     before: Option<String>,
 }
 
@@ -47,10 +49,11 @@ impl PauseArgs {
 }
 
 pub(super) fn check_phase(name: &str) -> Result<()> {
-    if phases::rfd103().iter().any(|phase| phase.name() == name) {
+    let list = phases::rfd103();
+    if list.iter().any(|phase| phase.name() == name) {
         return Ok(());
     }
-    Err(Error::NoPhase { name: name.to_owned() })
+    Err(Unknown::new("phase", name, list.iter().map(|phase| phase.name())).into())
 }
 
 /// Show or change the settings of a plan, also while it runs
@@ -61,7 +64,7 @@ pub(super) struct TuneArgs {
     #[command(flatten)]
     file: PlanFile,
     /// Settings to change; without any, all are printed
-    #[arg(value_name = "NAME=VALUE")]
+    #[arg(value_name = "NAME=VALUE", add = complete::settings())]
     settings: Vec<String>,
     /// How to print them
     #[arg(short, long, value_enum, default_value_t)]

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use manatee_client::ShardName;
 use reshard_core::preflight::{Report, Subject, Verdict, check};
 use reshard_core::{SqliteStore, Store, SystemClock};
 
+use super::complete;
 use super::error::Result;
 use super::format::Format;
 use super::place::{Cache, Region};
+use super::remedy::with_file;
+use super::shard_arg::ShardArg;
 use crate::exit;
 use crate::output::Output;
 use crate::screen::{Mood, Screen};
@@ -23,8 +25,9 @@ use crate::table::Table;
   reshard doctor 2.moray.coal.joyent.us
   reshard doctor 2.moray.coal.joyent.us --plan split.plan")]
 pub(super) struct DoctorArgs {
-    /// The shard
-    shard: ShardName,
+    /// The shard; its number is enough
+    #[arg(add = complete::shards())]
+    shard: ShardArg,
     #[command(flatten)]
     region: Region,
     /// Check for this plan: its servers, images, disk and new names too
@@ -39,12 +42,22 @@ pub(super) struct DoctorArgs {
 
 impl DoctorArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
-        let subject = match &self.plan {
-            Some(file) => Subject::plan(&SqliteStore::open_read_only(file)?.plan()?),
-            None => Subject::shard(self.shard),
+        let of_plan = match &self.plan {
+            Some(file) => Some(Subject::plan(&SqliteStore::open_read_only(file)?.plan()?)),
+            None => None,
         };
+        let cache = self.cache.open()?;
         let deployment = self.region.connect().await?;
-        let report = check(&deployment, &subject, &self.cache.directory, &SystemClock).await;
+        let subject = match of_plan {
+            Some(subject) => subject,
+            None => Subject::shard(self.shard.resolve(&deployment).await?),
+        };
+        let mut report = check(&deployment, &subject, cache.path(), &SystemClock).await;
+        if let Some(file) = &self.plan {
+            for check in &mut report.checks {
+                check.remedy = with_file(&check.remedy, file);
+            }
+        }
         if self.output.is_json() {
             out.json(&report)?;
         } else {
@@ -86,11 +99,8 @@ mod tests {
 
     #[test]
     fn it_fits_80_columns() {
-        let check = |verdict, found: &str, remedy: &str| Check {
-            name: "shard-transactions".to_owned(),
-            verdict,
-            found: found.to_owned(),
-            remedy: remedy.to_owned(),
+        let check = |verdict, found: &str, remedy: &str| {
+            Check::new("shard-transactions", verdict, found, remedy)
         };
         let url = format!("http://imgapi.example.net/images/{}", "f3a8a7c2-".repeat(8));
         let report = Report {

@@ -4,14 +4,15 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use manatee_client::ShardName;
 use reshard_core::dumps::{DumpsOverview, LockSeen, dumps_overview, see_lock};
 use reshard_core::{Clock, SystemClock};
 
 use super::by_hand::{self, DumpLockStep};
+use super::complete;
 use super::error::Result;
 use super::format::Format;
 use super::place::Region;
+use super::shard_arg::ShardArg;
 use crate::exit;
 use crate::output::{Output, say};
 
@@ -77,8 +78,9 @@ fn show_lock(lock: &LockSeen, out: &mut Output) -> Result<()> {
   reshard dumps 2.moray.coal.joyent.us
   reshard dumps 2.moray.coal.joyent.us --since 2026-01-31T20:00:00Z")]
 pub(super) struct DumpsArgs {
-    /// The shard
-    shard: ShardName,
+    /// The shard; its number is enough
+    #[arg(add = complete::shards())]
+    shard: ShardArg,
     #[command(flatten)]
     region: Region,
     /// List the dumps that should have begun since then
@@ -92,8 +94,9 @@ pub(super) struct DumpsArgs {
 impl DumpsArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
         let deployment = self.region.connect().await?;
+        let shard = self.shard.resolve(&deployment).await?;
         let now = SystemClock.now();
-        let overview = dumps_overview(&deployment, &self.shard, self.since, now).await?;
+        let overview = dumps_overview(&deployment, &shard, self.since, now).await?;
         if self.output.is_json() {
             return Ok(out.json(&overview)?);
         }

@@ -39,11 +39,26 @@ pub(crate) enum Error {
         /// How long it was waited for.
         seconds: u64,
     },
-    /// A zone was named that is not there.
-    #[error("no zone is called {name}; `reshard lab status` lists them")]
-    NoZone {
-        /// The name.
-        name: String,
+    /// A name that nothing has.
+    #[error(transparent)]
+    Unknown(#[from] super::named::Unknown),
+    /// What was typed is the beginning of several shards' names.
+    #[error("{written} may be {one} or {other}: write more of it")]
+    SeveralShards {
+        /// What was typed.
+        written: String,
+        /// A shard.
+        one: manatee_client::ShardName,
+        /// Another.
+        other: manatee_client::ShardName,
+    },
+    /// The lists of shards do not answer.
+    #[error("which shard {written} is cannot be looked up ({why}); write its whole name")]
+    ShardUnknown {
+        /// What was typed.
+        written: String,
+        /// What does not answer.
+        why: String,
     },
     /// The beginning of a name fits several zones.
     #[error("{name} is the beginning of {one} and of {other}: write more of it")]
@@ -92,6 +107,14 @@ pub(crate) enum Error {
     NoSapi {
         /// The deployment zone's configuration.
         path: String,
+    },
+    /// What is downloaded has no place.
+    #[error("the cache {path} cannot be written; name another directory with --cache", path = .path.display())]
+    Cache {
+        /// The directory.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: io::Error,
     },
     /// There is no plan.
     #[error("no plan can be made")]
@@ -155,12 +178,6 @@ pub(crate) enum Error {
     /// The answer was no.
     #[error("nothing was done")]
     NotConfirmed,
-    /// There is no such phase.
-    #[error("there is no phase {name}; `reshard phases` lists them")]
-    NoPhase {
-        /// The name.
-        name: String,
-    },
     /// A time cannot be read.
     #[error(
         "{text:?} is neither a time, such as 2026-01-31T20:00:00Z, nor how long ago, such as 90s, 10m, 2h or 1d"

@@ -9,6 +9,7 @@ use super::confirm::Confirm;
 use super::error::Result;
 use super::format::Format;
 use super::place::{PlanFile, Region};
+use super::remedy::with_file;
 use super::watch::Watch;
 use crate::exit;
 use crate::output::{Output, say};
@@ -63,7 +64,7 @@ impl ExecuteArgs {
         executor.close().await;
         let ended = ended?;
         let (words, status) = told(&ended, work);
-        say(words);
+        say(with_file(&words, self.file.path()));
         if self.output.is_json() {
             out.json(&ended)?;
         }

@@ -47,7 +47,7 @@ impl InitArgs {
         }
         write_new(self.config.path(), &text)?;
         say(format_args!(
-            "Written to {}; `reshard doctor` looks at the region.",
+            "Written to {}; `reshard shards` shows what it leads to.",
             self.config.path().display()
         ));
         Ok(())

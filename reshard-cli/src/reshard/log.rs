@@ -7,6 +7,7 @@ use clap::Args;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use reshard_core::{Entry, PlanState, Store};
 
+use super::complete;
 use super::control::check_phase;
 use super::entry::{line, mood};
 use super::error::{Error, Result};
@@ -35,7 +36,7 @@ pub(super) struct LogArgs {
     #[arg(long, value_name = "TIME|DURATION")]
     since: Option<String>,
     /// Only what this phase logged; `reshard phases` lists them
-    #[arg(long, value_name = "PHASE")]
+    #[arg(long, value_name = "PHASE", add = complete::phases())]
     phase: Option<String>,
     /// How to print it; JSON is one document a line
     #[arg(short, long, value_enum, default_value_t)]

@@ -5,12 +5,16 @@ use std::path::PathBuf;
 use clap::Args;
 use clap_complete::Shell;
 
+use super::complete;
 use super::error::{Error, Result};
 use super::pages;
 use crate::manual;
 use crate::output::Output;
 
-/// Print a script that completes reshard's commands and options in a shell
+/// Print a script that completes what is typed of reshard in a shell
+///
+/// Commands and options, and the names of shards, phases, settings, plan files and a lab's zones. For shards the region is asked
+/// that --config or the environment names; if it does not answer within 1.5 s, none are offered.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   reshard completions bash > ~/.local/share/bash-completion/completions/reshard")]
@@ -21,7 +25,7 @@ pub(super) struct CompletionsArgs {
 
 impl CompletionsArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<()> {
-        Ok(manual::completions(self.shell, pages::command(), out)?)
+        Ok(complete::script(self.shell, out)?)
     }
 }
 

@@ -6,7 +6,6 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
-use manatee_client::ShardName;
 use reshard_core::quantity::{bytes, count};
 use reshard_core::rows::measuring_peer;
 use reshard_core::{
@@ -14,9 +13,11 @@ use reshard_core::{
     gather, measure,
 };
 
+use super::complete;
 use super::error::Result;
 use super::format::Format;
 use super::place::{Cache, Region};
+use super::shard_arg::ShardArg;
 use crate::output::Output;
 use crate::progress::spinner;
 use crate::table::Table;
@@ -35,8 +36,9 @@ const SHOWN: usize = 15;
   reshard measure 2.moray.coal.joyent.us
   reshard measure 2.moray.coal.joyent.us --sample 5 -o json")]
 pub(super) struct MeasureArgs {
-    /// The shard
-    shard: ShardName,
+    /// The shard; its number is enough
+    #[arg(add = complete::shards())]
+    shard: ShardArg,
     #[command(flatten)]
     region: Region,
     /// Read only so many percent of the pages, chosen at random
@@ -51,9 +53,10 @@ pub(super) struct MeasureArgs {
 
 impl MeasureArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
+        let cache = self.cache.open()?;
         let deployment = self.region.connect().await?;
-        let inventory =
-            gather(&deployment, &self.shard, &self.cache.directory, &SystemClock, &|_| {}).await?;
+        let shard = self.shard.resolve(&deployment).await?;
+        let inventory = gather(&deployment, &shard, cache.path(), &SystemClock, &|_| {}).await?;
         let measurement = measured(&deployment, &inventory, self.sample).await?;
         if self.output.is_json() {
             return Ok(out.json(&measurement)?);

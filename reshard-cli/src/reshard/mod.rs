@@ -1,6 +1,7 @@
 //! The `reshard` command.
 
 mod by_hand;
+mod complete;
 mod confirm;
 mod control;
 mod doctor;
@@ -15,18 +16,22 @@ mod lab;
 mod log;
 mod manual;
 mod measure;
+mod named;
 mod pages;
 mod peers;
 mod phase_list;
 mod place;
 mod plan;
 mod plans;
+mod remedy;
 mod report;
 mod ring;
 mod rows;
 mod run;
 mod runnable;
 mod shard;
+mod shard_arg;
+mod shards;
 mod status;
 mod watch;
 
@@ -99,6 +104,7 @@ enum Command {
     #[command(subcommand)]
     DumpLock(dumps::DumpLockCommand),
     Dumps(dumps::DumpsArgs),
+    Shards(shards::ShardsArgs),
     /// By hand: the ring
     #[command(subcommand)]
     Ring(ring::RingCommand),
@@ -124,6 +130,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     // A lab's services are this program too.
     if ::lab::service::is_meant(&args) {
         return ::lab::service::main(args);
+    }
+    if let Some(code) = complete::answer(&args) {
+        return ExitCode::from(code);
     }
     let mut out = Output::new();
     let parsed = pages::command().try_get_matches_from(&args).and_then(|matches| {
@@ -177,6 +186,7 @@ impl Command {
                 Self::Plans(args) => args.run(out).await,
                 Self::Measure(args) => args.run(out).await,
                 Self::Dumps(args) => args.run(out).await,
+                Self::Shards(args) => args.run(out).await,
                 Self::Completions(args) => args.run(out),
                 Self::Man(args) => args.run(out),
                 Self::Status(args) => args.run(out).await,

@@ -3,14 +3,15 @@
 use std::io::Write;
 
 use clap::{Args, Subcommand};
-use manatee_client::ShardName;
 use reshard_core::peers::{ChainStatus, PeerStatus, chain_status};
 use reshard_core::quantity::bytes;
 
 use super::by_hand::{self, PeersStep};
+use super::complete;
 use super::error::Result;
 use super::format::Format;
 use super::place::Region;
+use super::shard_arg::ShardArg;
 use crate::exit;
 use crate::output::{Output, say};
 use crate::screen::Mood;
@@ -40,8 +41,9 @@ impl PeersCommand {
 #[command(after_help = "Example:
   reshard peers show 2.moray.coal.joyent.us")]
 pub(super) struct ShowArgs {
-    /// The shard
-    shard: ShardName,
+    /// The shard; its number is enough
+    #[arg(add = complete::shards())]
+    shard: ShardArg,
     #[command(flatten)]
     region: Region,
     /// How to print it
@@ -52,7 +54,8 @@ pub(super) struct ShowArgs {
 impl ShowArgs {
     async fn run(self, out: &mut Output) -> Result<()> {
         let deployment = self.region.connect().await?;
-        let chain = chain_status(&deployment, &self.shard).await?;
+        let shard = self.shard.resolve(&deployment).await?;
+        let chain = chain_status(&deployment, &shard).await?;
         if self.output.is_json() {
             return Ok(out.json(&chain)?);
         }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use reshard_core::{Configuration, Deployment, SqliteStore};
+use reshard_core::{Configuration, Deployment, SqliteStore, create_private_directory};
 
-use super::error::Result;
+use super::complete;
+use super::error::{Error, Result};
 
 /// The environment variable that names the configuration.
 const CONFIG_VARIABLE: &str = "RESHARD_CONFIG";
@@ -56,15 +57,51 @@ impl Region {
 /// A directory for what is downloaded.
 #[derive(Args, Debug)]
 pub(super) struct Cache {
-    /// Where images of rings are kept
-    #[arg(long = "cache", value_name = "DIRECTORY", default_value = ".")]
-    pub(super) directory: PathBuf,
+    /// Where images of rings are kept [default: reshard in the user's cache, ~/.cache]
+    #[arg(long = "cache", value_name = "DIRECTORY")]
+    directory: Option<PathBuf>,
+}
+
+/// A directory that can be written; one that nobody chose goes with it.
+pub(super) struct CacheDirectory {
+    path: PathBuf,
+    _of_this_run: Option<tempfile::TempDir>,
+}
+
+impl Cache {
+    /// The directory, made if it is not there.
+    pub(super) fn open(&self) -> Result<CacheDirectory> {
+        let Some(path) = self.directory.clone().or_else(user_cache) else {
+            let of_this_run = tempfile::tempdir()?;
+            let path = of_this_run.path().to_owned();
+            return Ok(CacheDirectory { path, _of_this_run: Some(of_this_run) });
+        };
+        let made =
+            create_private_directory(&path).and_then(|()| tempfile::tempfile_in(&path).map(drop));
+        made.map_err(|source| Error::Cache { path: path.clone(), source })?;
+        Ok(CacheDirectory { path, _of_this_run: None })
+    }
+}
+
+impl CacheDirectory {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The user's own directory for what can be fetched again; absent for a user without a home.
+fn user_cache() -> Option<PathBuf> {
+    let absolute =
+        |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(caches.join("reshard"))
 }
 
 /// A plan.
 #[derive(Args, Debug)]
 pub(super) struct PlanFile {
     /// The plan's file; `reshard plan new` writes one
+    #[arg(add = complete::plans())]
     plan: PathBuf,
 }
 

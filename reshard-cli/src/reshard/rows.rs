@@ -14,9 +14,11 @@ use sapi_client::ImageUuid;
 use serde::Serialize;
 
 use super::by_hand::{self, RowsStep};
+use super::complete;
 use super::error::{Error, Result};
 use super::format::Format;
 use super::place::{Cache, PlanFile, Region};
+use super::shard_arg::ShardArg;
 use crate::exit;
 use crate::output::Output;
 use crate::progress::spinner;
@@ -87,8 +89,9 @@ impl From {
 #[command(after_help = "Example:
   reshard rows count 2.moray.coal.joyent.us")]
 pub(super) struct CountArgs {
-    /// The shard
-    shard: ShardName,
+    /// The shard; its number is enough
+    #[arg(add = complete::shards())]
+    shard: ShardArg,
     #[command(flatten)]
     region: Region,
     #[command(flatten)]
@@ -110,11 +113,13 @@ struct Counted {
 
 impl CountArgs {
     async fn run(self, out: &mut Output) -> Result<()> {
+        let cache = self.cache.open()?;
         let deployment = self.region.connect().await?;
+        let shard = self.shard.resolve(&deployment).await?;
         let manta = deployment.sapi()?.find_manta().await?;
-        let ring = read_ring(&deployment, &manta, &self.cache.directory).await?;
-        let split = Split::of_ring(&ring, &self.shard)?;
-        let count = self.from.count(&deployment, &self.shard, &split).await?;
+        let ring = read_ring(&deployment, &manta, cache.path()).await?;
+        let split = Split::of_ring(&ring, &shard)?;
+        let count = self.from.count(&deployment, &shard, &split).await?;
         if self.output.is_json() {
             return Ok(out.json(&Counted { ring: ring.image, count })?);
         }

@@ -6,6 +6,7 @@ use clap::Args;
 use reshard_core::{Plan, PlanState, Store, phases, taken_back_by_abort};
 use serde_json::json;
 
+use super::complete;
 use super::error::Result;
 use super::execute::{ExecuteArgs, Work};
 use super::format::Format;
@@ -22,7 +23,7 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     on: ExecuteArgs,
     /// Stop before this phase; `reshard phases` lists them
-    #[arg(long, value_name = "PHASE")]
+    #[arg(long, value_name = "PHASE", add = complete::phases())]
     pause_before: Option<String>,
     /// Print every single change
     #[arg(short, long)]

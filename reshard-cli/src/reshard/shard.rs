@@ -3,14 +3,15 @@
 use std::io::Write;
 
 use clap::{Args, Subcommand};
-use manatee_client::ShardName;
 use reshard_core::shards::{ShardOverview, shard_overview};
 
 use super::by_hand::{self, ShardStep};
+use super::complete;
 use super::error::Result;
 use super::format::Format;
 use super::peers::who;
 use super::place::{Cache, Region};
+use super::shard_arg::ShardArg;
 use crate::exit;
 use crate::output::Output;
 
@@ -36,8 +37,9 @@ impl ShardCommand {
 #[command(after_help = "Example:
   reshard shard show 2.moray.coal.joyent.us")]
 pub(super) struct ShowArgs {
-    /// The shard
-    shard: ShardName,
+    /// The shard; its number is enough
+    #[arg(add = complete::shards())]
+    shard: ShardArg,
     #[command(flatten)]
     region: Region,
     #[command(flatten)]
@@ -49,8 +51,10 @@ pub(super) struct ShowArgs {
 
 impl ShowArgs {
     async fn run(self, out: &mut Output) -> Result<()> {
+        let cache = self.cache.open()?;
         let deployment = self.region.connect().await?;
-        let overview = shard_overview(&deployment, &self.shard, &self.cache.directory).await?;
+        let shard = self.shard.resolve(&deployment).await?;
+        let overview = shard_overview(&deployment, &shard, cache.path()).await?;
         if self.output.is_json() {
             return Ok(out.json(&overview)?);
         }

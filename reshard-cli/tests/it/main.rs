@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 #![expect(clippy::print_stdout, reason = "says what was skipped, and how to repeat what failed")]
 
+mod completion;
 mod faults;
 mod fixtures;
 mod golden;
@@ -12,6 +13,7 @@ mod leveldb;
 mod memory;
 mod oracle;
 mod pipes;
+mod places;
 mod plans;
 mod region;
 mod remedies;

@@ -124,6 +124,12 @@ impl Cause {
 }
 
 impl Check {
+    /// An outcome in words.
+    pub fn new(name: &str, verdict: Verdict, found: &str, remedy: &str) -> Self {
+        let [name, found, remedy] = [name, found, remedy].map(str::to_owned);
+        Self { name, verdict, found, remedy, unseen: Vec::new() }
+    }
+
     /// Puts what could not be seen into words, and for what is told elsewhere only its name.
     fn tell(&mut self, causes: &[Cause]) {
         let (mut wanted, mut words): (Vec<&str>, Vec<String>) = (Vec::new(), Vec::new());
@@ -277,7 +283,7 @@ mod tests {
         half.fail("an image is missing", "import it");
         half.blind(silent_sapi().of("another image"));
         let checks =
-            vec![blind("a", silent_sapi()), blind("b", &silent_sapi().of("em-1")), half.or_ok("")];
+            vec![blind("a", silent_sapi()), blind("b", silent_sapi().of("em-1")), half.or_ok("")];
         let expected = [
             (
                 Verdict::Failed,

@@ -9,6 +9,7 @@ use lab::control::ExecRequest;
 use super::psql::exit_code;
 use super::running::{Running, zone_named};
 use crate::output::Output;
+use crate::reshard::complete;
 use crate::reshard::error::Result;
 
 /// Run a command in a zone; without one, a login shell
@@ -26,6 +27,7 @@ pub(super) struct ExecArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = ExecRequest::default().time_limit().as_secs())]
     time_limit: u64,
     /// The zone: its UUID or alias, or the beginning of one, or its address
+    #[arg(add = complete::zones())]
     zone: String,
     /// The command and its arguments; none: a shell
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::running::{Running, zone_named};
 use crate::output::Output;
+use crate::reshard::complete;
 use crate::reshard::error::Result;
 
 /// Break something on purpose
@@ -31,6 +32,7 @@ enum What {
     #[command(after_help = "Example:\n  reshard lab break zone 1.postgres.lab")]
     Zone {
         /// The zone
+        #[arg(add = complete::zones())]
         zone: String,
     },
     /// Kill the zone of a shard's primary
@@ -46,12 +48,14 @@ enum What {
     #[command(after_help = "Example:\n  reshard lab break partition 1.postgres.lab")]
     Partition {
         /// The zone
+        #[arg(add = complete::zones())]
         zone: String,
     },
     /// Let the processes of a zone run only some of the time
     #[command(after_help = "Example:\n  reshard lab break slow 1.postgres.lab --percent 90")]
     Slow {
         /// The zone
+        #[arg(add = complete::zones())]
         zone: String,
         /// How much of the time they stand still
         #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u8).range(1..=99))]
@@ -61,12 +65,14 @@ enum What {
     #[command(after_help = "Example:\n  reshard lab break disk 1.postgres.lab")]
     Disk {
         /// The zone
+        #[arg(add = complete::zones())]
         zone: String,
     },
     /// Let a standby receive, but not replay
     #[command(after_help = "Example:\n  reshard lab break lag 1.postgres.lab")]
     Lag {
         /// The zone of the standby
+        #[arg(add = complete::zones())]
         zone: String,
     },
     /// Let a compute node look dead to CNAPI; its zones go on

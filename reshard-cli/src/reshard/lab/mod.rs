@@ -11,6 +11,8 @@ mod status;
 mod up;
 mod zk;
 
+pub(super) use self::running::zone_aliases;
+
 use clap::{Args, Subcommand};
 
 use super::error::Result;

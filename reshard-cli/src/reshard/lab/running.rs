@@ -5,6 +5,7 @@ use lab::AddressBlock;
 use lab::control::{ControlClient, ZoneStatus};
 
 use crate::reshard::error::{Error, Result};
+use crate::reshard::named::Unknown;
 
 /// Which lab a command is about.
 #[derive(Args, Debug)]
@@ -34,6 +35,13 @@ impl Running {
     }
 }
 
+/// The aliases of the zones of the lab that runs.
+pub(in crate::reshard) async fn zone_aliases() -> Option<Vec<String>> {
+    let &[block] = &*lab::running().await else { return None };
+    let zones = client(block).zones().await.ok()?;
+    Some(zones.into_iter().map(|zone| zone.spec.alias).collect())
+}
+
 fn client(block: AddressBlock) -> ControlClient {
     ControlClient::new(&format!("http://{}", block.control()))
 }
@@ -54,7 +62,10 @@ pub(super) fn zone_named<'a>(zones: &'a [ZoneStatus], name: &str) -> Result<&'a 
     let mut found = zones.iter().filter(begins);
     match (found.next(), found.next()) {
         (Some(zone), None) => Ok(zone),
-        (None, _) => Err(Error::NoZone { name: name.to_owned() }),
+        (None, _) => {
+            let aliases = zones.iter().map(|zone| zone.spec.alias.as_str());
+            Err(Unknown::new("zone", name, aliases).into())
+        }
         (Some(one), Some(other)) => Err(Error::SeveralZones {
             name: name.to_owned(),
             one: one.spec.alias.clone(),

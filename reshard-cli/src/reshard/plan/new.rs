@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use manatee_client::ShardName;
 use reshard_core::{
     Costs, Layout, Plan, PlanUuid, Request, Selection, SqliteStore, SystemClock, VnodeSet, gather,
 };
@@ -13,9 +12,11 @@ use sapi_client::{ImageUuid, ServerUuid};
 use super::summary;
 use crate::output::{Output, say};
 use crate::progress::spinner;
+use crate::reshard::complete;
 use crate::reshard::error::{Error, Result};
 use crate::reshard::measure::measured;
-use crate::reshard::place::Region;
+use crate::reshard::place::{Cache, Region};
+use crate::reshard::shard_arg::ShardArg;
 
 /// Look at the region and make a plan to split a shard; nothing is changed
 #[derive(Args, Debug)]
@@ -24,8 +25,9 @@ use crate::reshard::place::Region;
   reshard plan new 2.moray.coal.joyent.us four.plan --new-shards 3 --by rows
   reshard plan new 2.moray.coal.joyent.us some.plan --by listed --vnodes 0-99,4711")]
 pub(super) struct NewArgs {
-    /// The shard to split
-    source: ShardName,
+    /// The shard to split; its number is enough
+    #[arg(add = complete::shards())]
+    source: ShardArg,
     /// The file to write the plan to
     plan: PathBuf,
     #[command(flatten)]
@@ -75,6 +77,8 @@ pub(super) struct NewArgs {
     /// Predict by what `reshard report --costs` printed for an earlier plan
     #[arg(long, value_name = "FILE")]
     costs: Option<PathBuf>,
+    #[command(flatten)]
+    cache: Cache,
     /// Print the plan and do not write it
     #[arg(long)]
     dry_run: bool,
@@ -106,12 +110,14 @@ enum LayoutName {
 
 impl NewArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
-        let request = self.request()?;
+        let mut request = self.request()?;
+        let cache = self.cache.open()?;
         let deployment = self.region.connect().await?;
-        let cache = self.plan.parent().map_or_else(PathBuf::new, PathBuf::from);
+        request.source = self.source.resolve(&deployment).await?;
         let spinner = spinner();
         let on_progress = |what: &str| spinner.set_message(what.to_owned());
-        let inventory = gather(&deployment, &self.source, &cache, &SystemClock, &on_progress).await;
+        let inventory =
+            gather(&deployment, &request.source, cache.path(), &SystemClock, &on_progress).await;
         spinner.finish_and_clear();
         let mut inventory = inventory?;
         if self.measure || request.selection.needs_measurement() {
@@ -140,7 +146,7 @@ impl NewArgs {
                 self.share.iter().map(|share| parsed_share(share)).collect::<Result<_>>()?,
             )
         };
-        let mut request = Request::new(self.source.clone())
+        let mut request = Request::new(self.source.written().clone())
             .with_new_shards(self.new_shards)
             .with_numbers(self.numbers.iter().copied())
             .with_selection(selection)

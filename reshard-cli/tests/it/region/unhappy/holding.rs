@@ -18,7 +18,7 @@ const START: &str = "start it, or remove it";
 pub(super) fn rows() -> Vec<Row> {
     let sapi = |method| Api(Sapi, Error500, method, "/", Healed);
     vec![
-        ("preflight", sapi("GET"), Holds("the server answered 500", "make it answer")),
+        ("preflight", sapi("GET"), Holds("the server answered 500", "make SAPI answer")),
         ("preflight", RouterDisabled, Holds("electric-moray-2021 in", ENABLE)),
         ("reserve-names", NameReserved, Holds("cannot be reserved", "takes other numbers")),
         (

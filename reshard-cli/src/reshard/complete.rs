@@ -1,0 +1,119 @@
+//! What can be typed next, for the shells: besides commands and options the region's shards, a lab's zones, phases, settings,
+//! and plan files. The script that `reshard completions` prints runs this program again with [`VARIABLE`] set.
+//!
+//! Whoever presses the tab key wants no message and does not wait: what is not known at once is not offered.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::CommandFactory;
+use clap_complete::env::Shells;
+use clap_complete::{
+    ArgValueCandidates, ArgValueCompleter, CompleteEnv, CompletionCandidate, PathCompleter, Shell,
+};
+use reshard_core::shards::known_shards;
+use reshard_core::{Configuration, Deployment, Knobs, phases};
+
+use super::Cli;
+use super::lab::zone_aliases;
+use crate::exit;
+
+/// The environment variable by which a shell's function asks, and that holds the shell's name.
+const VARIABLE: &str = "RESHARD_COMPLETE";
+/// How long a region or a lab is waited for.
+const PATIENCE: Duration = Duration::from_millis(1500);
+/// How every plan file begins.
+const PLAN_FILE: &[u8] = b"SQLite format 3\0";
+
+/// Answers a shell that asks what can be typed next; nothing if none asks.
+pub(super) fn answer(args: &[OsString]) -> Option<u8> {
+    env::var_os(VARIABLE)?;
+    let here = env::current_dir().ok();
+    let asked = CompleteEnv::with_factory(Cli::command).var(VARIABLE);
+    match asked.try_complete(args.iter().cloned(), here.as_deref()) {
+        Ok(true) => Some(exit::SUCCESS),
+        Ok(false) => None,
+        // The shell would show it in the middle of the line that is being typed.
+        Err(_) => Some(exit::FAILURE),
+    }
+}
+
+/// Prints the script that makes a shell ask.
+pub(super) fn script(shell: Shell, out: &mut impl Write) -> io::Result<()> {
+    let shells = Shells::builtins();
+    let shell = shells.completer(&shell.to_string());
+    let shell = shell.ok_or_else(|| io::Error::other("no such shell"))?;
+    shell.write_registration(VARIABLE, "reshard", "reshard", "reshard", out)
+}
+
+/// The region's shards.
+pub(super) fn shards() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let names = in_time(async {
+            let configuration = Configuration::read(&configuration_file()).ok()?;
+            let deployment = Deployment::connect(configuration).await.ok()?;
+            Some(known_shards(&deployment, PATIENCE / 2).await.names)
+        });
+        candidates(names.flatten().into_iter().flatten().map(|name| name.to_string()))
+    })
+}
+
+/// The zones of the lab that runs.
+pub(super) fn zones() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| candidates(in_time(zone_aliases()).flatten().unwrap_or_default()))
+}
+
+/// The phases of a plan.
+pub(super) fn phases() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| candidates(phases::rfd103().iter().map(|phase| phase.name())))
+}
+
+/// The settings of a plan, up to the value.
+pub(super) fn settings() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let knobs = serde_json::json!(Knobs::default());
+        candidates(knobs.as_object().into_iter().flatten().map(|(name, _)| format!("{name}=")))
+    })
+}
+
+/// Plan files.
+pub(super) fn plans() -> ArgValueCompleter {
+    ArgValueCompleter::new(PathCompleter::any().filter(is_plan))
+}
+
+fn is_plan(path: &Path) -> bool {
+    let mut beginning = [0; PLAN_FILE.len()];
+    let read = path.is_file().then(|| File::open(path)?.read_exact(&mut beginning));
+    matches!(read, Some(Ok(()))) && beginning == PLAN_FILE
+}
+
+fn candidates<T: Into<OsString>>(names: impl IntoIterator<Item = T>) -> Vec<CompletionCandidate> {
+    names.into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// The configuration that the line so far names.
+fn configuration_file() -> PathBuf {
+    let mut words = env::args_os().skip_while(|word| word != "--").map(PathBuf::from);
+    while let Some(word) = words.next() {
+        if ["-c", "--config"].iter().any(|option| word == Path::new(option)) {
+            return words.next().unwrap_or_default();
+        }
+        if let Some(file) = word.to_str().and_then(|word| word.strip_prefix("--config=")) {
+            return file.into();
+        }
+    }
+    env::var_os("RESHARD_CONFIG").map_or_else(|| "reshard.toml".into(), PathBuf::from)
+}
+
+/// What comes of it in time, without a word if nothing does.
+fn in_time<T>(asking: impl Future<Output = T>) -> Option<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let answer = runtime.block_on(async { tokio::time::timeout(PATIENCE, asking).await.ok() });
+    // A name that is being resolved cannot be given up, and must not be waited for.
+    runtime.shutdown_background();
+    answer
+}
