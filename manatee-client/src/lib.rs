@@ -87,7 +87,7 @@ pub use freeze_mark::Freeze;
 pub use history::{HistoryEntry, HistoryEvent, Version1Event};
 pub use id::{BadShardName, PeerId, ShardName, ZoneId};
 pub use initial::{InitialStateError, founding_state, initial_state, singleton_state};
-pub use lock::{HeldLock, Lock, LockRecord, LockState, Takeover};
+pub use lock::{HeldLock, Lock, LockNote, LockRecord, LockState, Takeover};
 pub use lock_error::LockError;
 pub use lsn::{BadLsn, Lsn};
 pub use peer::{BadPgUrl, Peer, PgEndpoint};

@@ -7,6 +7,10 @@
 //!
 //! A holder whose session died leaves a record without `alive`: the lock is abandoned, and what it protected may be half done.
 //! It is handed over only to a caller that says so.
+//!
+//! Holders can leave notes beside the lock, see [`HeldLock::write_note`].
+
+mod note;
 
 use std::time::Duration;
 
@@ -14,6 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
+pub use self::note::LockNote;
 use crate::deadline;
 use crate::error::ZooKeeperError;
 use crate::fence::Fence;

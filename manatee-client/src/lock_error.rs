@@ -38,6 +38,12 @@ pub enum LockError {
         /// The lock's node.
         lock: String,
     },
+    /// A note beside it was written by somebody else.
+    #[error("{path} has been written since it was read")]
+    NoteChanged {
+        /// The note's node.
+        path: String,
+    },
     /// Others changed it all the time.
     #[error("the lock {lock} changes too fast: {attempts} attempts to take it lost to others")]
     Contention {

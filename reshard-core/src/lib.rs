@@ -8,6 +8,7 @@ mod configuration;
 mod deployment;
 mod discover;
 pub mod dumps;
+mod epoch;
 mod executor;
 mod inventory;
 mod journal;
@@ -46,6 +47,7 @@ pub use deployment::{
     ZoneScript,
 };
 pub use discover::{DEPLOYMENT_ZONE_CONFIGURATION, DeploymentZone, DiscoverError};
+pub use epoch::{Epoch, EpochError, KnownPlan, Standing, epoch_of, known_plans};
 pub use executor::{
     Context, Ended, Event, Executor, ExecutorError, Observer, OpenWriteBlock, Seen, Waiting,
     WriteBlockRecord, taken_back_by_abort,

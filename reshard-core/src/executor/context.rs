@@ -10,6 +10,7 @@ use manatee_client::HeldLock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::epoch::EpochNote;
 use super::event::{Event, Observer};
 use crate::causes::printable;
 use crate::clock::Clock;
@@ -33,6 +34,7 @@ pub struct Context {
     pub(super) store: Arc<dyn Store>,
     pub(super) observers: Vec<Arc<dyn Observer>>,
     pub(super) lock: HeldLock,
+    pub(super) epoch: Arc<EpochNote>,
     /// The phase that is run or undone.
     pub(super) phase: &'static str,
     /// Whether writes are refused meanwhile, so that nobody may pause here.
@@ -187,13 +189,23 @@ impl Context {
         doing: impl Future<Output = Result<T, Trouble>>,
     ) -> Result<T, Trouble> {
         self.checkpoint()?;
-        self.check_lock().await?;
         let what = what.to_string();
-        self.log(EntryKind::Intent, &what)?;
-        self.show(&what, None, None)?;
+        let activity = self.activity(&what, self.now(), None, None);
+        self.log_showing(EntryKind::Intent, &what, Some(activity))?;
+        self.still_alone().await?;
         let done = doing.await?;
         self.log(EntryKind::Outcome, &what)?;
         Ok(done)
+    }
+
+    /// Proves that this is still the plan's only executor, and tells ZooKeeper how much the journal knows: before every single
+    /// thing that is changed, where [`Context::act`] is about many.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble::Overtaken`] if it is not; [`Trouble::Passing`] if ZooKeeper does not answer.
+    pub async fn still_alone(&self) -> Result<(), Trouble> {
+        Ok(self.epoch.tell().await?)
     }
 
     /// Says what is worth knowing.
@@ -211,7 +223,7 @@ impl Context {
     ///
     /// [`Trouble::Journal`]
     pub fn progress(&self, what: &str, progress: Progress) -> Result<(), Trouble> {
-        self.show(what, None, Some(progress))
+        self.show(self.activity(what, self.now(), None, Some(progress)))
     }
 
     /// Looks again and again until something is there, at most for `limit`; shows the operator what is waited for.
@@ -252,7 +264,8 @@ impl Context {
             // Every write to the journal waits for the disk.
             let now = Some((what.clone(), progress.clone()));
             if shown != now {
-                self.show_since(&what, since, Some(waiting.you_can.clone()), progress)?;
+                let you_can = Some(waiting.you_can.clone());
+                self.show(self.activity(&what, since, you_can, progress))?;
                 shown = now;
             }
             if self.since(began) >= limit {
@@ -295,47 +308,39 @@ impl Context {
         trouble
     }
 
-    async fn check_lock(&self) -> Result<(), Trouble> {
-        match self.lock.is_held().await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Trouble::hold(
-                "another executor has taken over this plan",
-                "look at the other one with `reshard status`; this one has stopped",
-            )),
-            Err(error) => Err(Trouble::Passing {
-                what: "cannot see whether this is still the plan's only executor".to_owned(),
-                remedy: None,
-                source: Some(Box::new(error)),
-            }),
-        }
+    pub(super) fn log(&self, kind: EntryKind, text: &str) -> Result<(), Trouble> {
+        self.log_showing(kind, text, None)
     }
 
-    pub(super) fn log(&self, kind: EntryKind, text: &str) -> Result<(), Trouble> {
+    /// Logs, and shows what is going on from now on: together, for every write to the journal waits for the disk.
+    fn log_showing(
+        &self,
+        kind: EntryKind,
+        text: &str,
+        activity: Option<Activity>,
+    ) -> Result<(), Trouble> {
         let entry =
             Entry { at: self.now(), phase: self.phase.to_owned(), kind, text: printable(text) };
-        self.store.append(&entry)?;
+        self.store.append(&entry, activity.as_ref())?;
         self.tell(&Event::Logged(entry));
+        if let Some(activity) = activity {
+            self.tell(&Event::Activity(activity));
+        }
         Ok(())
     }
 
-    fn show(
-        &self,
-        what: &str,
-        you_can: Option<String>,
-        progress: Option<Progress>,
-    ) -> Result<(), Trouble> {
-        self.show_since(what, self.now(), you_can, progress)
-    }
-
-    fn show_since(
+    fn activity(
         &self,
         what: &str,
         since: Timestamp,
         you_can: Option<String>,
         progress: Option<Progress>,
-    ) -> Result<(), Trouble> {
-        let what = what.to_owned();
-        let activity = Activity { phase: self.phase.to_owned(), what, since, you_can, progress };
+    ) -> Activity {
+        let (phase, what) = (self.phase.to_owned(), what.to_owned());
+        Activity { phase, what, since, you_can, progress }
+    }
+
+    fn show(&self, activity: Activity) -> Result<(), Trouble> {
         self.store.set_activity(Some(&activity))?;
         self.tell(&Event::Activity(activity));
         Ok(())

@@ -2,6 +2,7 @@
 
 mod budget;
 mod context;
+mod epoch;
 mod event;
 mod heartbeat;
 mod present_block;
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use manatee_client::{HeldLock, LockError};
 
 pub use self::context::{Context, Seen, Waiting};
+use self::epoch::EpochNote;
 pub use self::event::{Event, Observer};
 pub use self::present_block::OpenWriteBlock;
 pub use self::way_back::taken_back_by_abort;
@@ -26,7 +28,8 @@ pub(crate) use self::write_block::WRITE_BLOCKS;
 pub use self::write_block::WriteBlockRecord;
 use crate::clock::{Clock, SystemClock};
 use crate::deployment::{Deployment, DeploymentError};
-use crate::journal::{Store, StoreError};
+use crate::epoch::{Epoch, EpochError};
+use crate::journal::{PlanState, Store, StoreError};
 use crate::phase::Phase;
 use crate::plan::{Plan, PlanUuid};
 
@@ -88,7 +91,51 @@ pub enum Ended {
 pub enum ExecutorError {
     /// The journal cannot be read or written.
     #[error("the journal failed")]
-    Journal(#[from] StoreError),
+    Journal(#[source] StoreError),
+    /// Another executor has taken the plan over while this one slept, or had no session with ZooKeeper.
+    #[error(
+        "another executor has taken over this plan: {by}. This one has stopped; `reshard status` shows what the other one does"
+    )]
+    Overtaken {
+        /// Who it is.
+        by: String,
+    },
+    /// The file is an older copy of the plan's.
+    #[error(
+        "{file} is an older copy of plan {plan}, which was carried on by {latest}: {}. Nothing was done. Go on with that \
+         file: what only it knows was made since cannot be told from what is in use now",
+        told(latest)
+    )]
+    OlderCopy {
+        /// The plan.
+        plan: PlanUuid,
+        /// The older copy.
+        file: String,
+        /// What the executor told that had the latest.
+        latest: Box<Epoch>,
+    },
+    /// The plan has begun, but not in this region.
+    #[error(
+        "ZooKeeper at {zookeeper} knows nothing of plan {plan}, which has begun as {file} says. Nothing was done. Either the \
+         configuration is another region's: look at `zookeeper` in it; or /manta_reshard was removed from ZooKeeper, and \
+         with it what plans keep from each other"
+    )]
+    UnknownHere {
+        /// The plan.
+        plan: PlanUuid,
+        /// Its file.
+        file: String,
+        /// The servers that were asked.
+        zookeeper: String,
+    },
+    /// What ZooKeeper knows of the plan cannot be read or written.
+    #[error("cannot see whether {file} is the latest copy of its plan")]
+    Epoch {
+        /// The plan's file.
+        file: String,
+        /// Why not.
+        source: Box<EpochError>,
+    },
     /// Another executor runs the plan, or ZooKeeper cannot be asked.
     #[error("cannot become the only executor of plan {plan}")]
     Lock {
@@ -140,6 +187,28 @@ pub enum ExecutorError {
     },
 }
 
+impl From<StoreError> for ExecutorError {
+    fn from(error: StoreError) -> Self {
+        if let StoreError::Overtaken { by, .. } = &error {
+            return Self::Overtaken { by: by.to_string() };
+        }
+        Self::Journal(error)
+    }
+}
+
+/// What became of the plan, and when that was known.
+fn told(latest: &Epoch) -> String {
+    let state = match &latest.state {
+        PlanState::Done => "it was done".to_owned(),
+        PlanState::Aborted => "it was taken back".to_owned(),
+        PlanState::Held { phase, .. } => format!("it was held in {phase}"),
+        PlanState::Paused => "it was paused".to_owned(),
+        PlanState::Planned | PlanState::Running => "it was being carried out".to_owned(),
+        PlanState::Aborting => "it was being taken back".to_owned(),
+    };
+    format!("{state} at {}", latest.told.strftime("%Y-%m-%d %H:%M:%S UTC"))
+}
+
 impl Executor {
     /// Executes the plan in the store with these phases, such as [`crate::phases::rfd103`].
     pub fn new(store: Arc<dyn Store>, deployment: Deployment, phases: Vec<Arc<dyn Phase>>) -> Self {
@@ -182,6 +251,7 @@ impl Executor {
             store: self.store.clone(),
             observers: self.observers.clone(),
             lock: alone.lock.clone(),
+            epoch: alone.epoch.clone(),
             phase: "",
             in_write_block: false,
             no_way_back: false,
@@ -195,12 +265,25 @@ struct Alone {
     plan: Arc<Plan>,
     deployment: Deployment,
     lock: HeldLock,
+    /// What ZooKeeper knows of the plan.
+    epoch: Arc<EpochNote>,
 }
 
 impl Alone {
     async fn end(self) {
-        if let Err(error) = self.lock.release().await {
-            tracing::warn!(%error, "the plan's lock was not given back; it is free when the session ends");
+        // The next executor goes by the journal; this is for those who look.
+        if let Err(error) = self.epoch.tell().await {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "ZooKeeper does not know how the execution ended"
+            );
         }
+        release(&self.lock).await;
+    }
+}
+
+async fn release(lock: &HeldLock) {
+    if let Err(error) = lock.release().await {
+        tracing::warn!(%error, "the plan's lock was not given back; it is free when the session ends");
     }
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use manatee_client::{HeldLock, Lock, Takeover};
 
+use super::epoch::EpochNote;
 use super::heartbeat::Heartbeat;
 use super::way_back::refuse_if_over;
-use super::{Alone, Ended, Event, Executor, ExecutorError, PLAN_LOCKS};
+use super::{Alone, Ended, Event, Executor, ExecutorError, PLAN_LOCKS, release};
 use crate::clock::{Clock, SystemClock, host};
 use crate::deployment::Deployment;
+use crate::epoch::{EpochError, Standing};
 use crate::journal::{Activity, Entry, EntryKind, Presence};
 use crate::plan::Plan;
 
@@ -33,7 +35,9 @@ impl Executor {
         let mut heartbeat = None;
         loop {
             let alone = match self.begin_alone().await {
-                Err(ExecutorError::Lock { .. }) if self.deployment().session().is_over() => {
+                Err(ExecutorError::Lock { .. } | ExecutorError::Epoch { .. })
+                    if self.deployment().session().is_over() =>
+                {
                     continue;
                 }
                 alone => alone?,
@@ -67,23 +71,64 @@ impl Executor {
         refuse_if_over(&*self.store)?;
         let deployment = self.living_deployment().await?;
         let lock = self.take_lock(&deployment, &plan).await?;
-        let alone = Alone { plan, deployment, lock };
-        if let Err(error) = self.claim(&alone) {
-            alone.end().await;
-            return Err(error);
+        match self.take_over(&plan, &deployment, &lock).await {
+            Ok(epoch) => Ok(Alone { plan, deployment, lock, epoch: Arc::new(epoch) }),
+            Err(error) => {
+                release(&lock).await;
+                Err(error)
+            }
         }
-        Ok(alone)
     }
 
-    /// Makes this the only executor that writes the journal. If another one has claimed it while this one had no session, the
-    /// plan is that one's.
-    fn claim(&self, alone: &Alone) -> Result<(), ExecutorError> {
+    /// Sees that the journal is the latest copy, and makes this executor the only one that writes it. If another one has taken
+    /// the plan over while this one had no session, the plan is that one's.
+    async fn take_over(
+        &self,
+        plan: &Arc<Plan>,
+        deployment: &Deployment,
+        lock: &HeldLock,
+    ) -> Result<EpochNote, ExecutorError> {
+        let failed = |error| match error {
+            EpochError::Overtaken { by } => ExecutorError::Overtaken { by: by.to_string() },
+            EpochError::Journal(error) => error.into(),
+            source @ (EpochError::Lock { .. }
+            | EpochError::List { .. }
+            | EpochError::Contention { .. }
+            | EpochError::Unreadable { .. }) => {
+                ExecutorError::Epoch { file: self.store.place(), source: Box::new(source) }
+            }
+        };
+        let (plan, store, clock) = (plan.clone(), self.store.clone(), self.clock.clone());
+        let uuid = plan.uuid;
+        let (epoch, before) =
+            EpochNote::read(lock.clone(), store, plan, clock).await.map_err(failed)?;
+        let file = self.store.place();
+        match (Standing::of(&*self.store, before.as_ref())?, before) {
+            (Standing::Latest, _) => {}
+            (Standing::Older, Some(latest)) => {
+                return Err(ExecutorError::OlderCopy {
+                    plan: uuid,
+                    file,
+                    latest: Box::new(latest),
+                });
+            }
+            (Standing::Unknown | Standing::Older, _) => {
+                let zookeeper = deployment.session().servers().to_string();
+                return Err(ExecutorError::UnknownHere { plan: uuid, file, zookeeper });
+            }
+        }
+        self.claim(deployment, lock)?;
+        epoch.tell().await.map_err(failed)?;
+        Ok(epoch)
+    }
+
+    fn claim(&self, deployment: &Deployment, lock: &HeldLock) -> Result<(), ExecutorError> {
         let now = SystemClock.now();
         Ok(self.store.claim(&Presence {
-            token: alone.lock.token(),
+            token: lock.token(),
             host: host(),
             pid: std::process::id(),
-            session: alone.deployment.session().id(),
+            session: deployment.session().id(),
             since: now,
             heartbeat: now,
             left: None,
@@ -133,7 +178,7 @@ impl Executor {
         self.store.set_activity(None)?;
         let text = "the session with ZooKeeper was over; a new one goes on".to_owned();
         let entry = Entry { at: self.clock.now(), phase, kind: EntryKind::Note, text };
-        self.store.append(&entry)?;
+        self.store.append(&entry, None)?;
         self.tell(&Event::Logged(entry));
         *self.deployment.lock().unwrap_or_else(PoisonError::into_inner) = renewed.clone();
         Ok(renewed)

@@ -1,5 +1,6 @@
 //! Executions of invented phases: whatever fails, stops or crashes when, the world ends up as it should.
 
+mod copies;
 mod write_block;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::configuration::{Configuration, DatacenterUrls};
-use crate::journal::{Knobs, PlanState, SqliteStore};
+use crate::journal::{Knobs, SqliteStore};
 use crate::phase::{About, Trouble, Undone, WriteBlock};
 use crate::servers::zookeeper::ZooKeeper;
 
@@ -199,7 +200,7 @@ struct Fixture {
     clock: Arc<TestClock>,
     world: Arc<Mutex<World>>,
     store: Arc<SqliteStore>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Fixture {
@@ -212,7 +213,7 @@ impl Fixture {
             clock: Arc::new(TestClock::default()),
             world: Arc::new(Mutex::new(World { effects: BTreeMap::new(), script })),
             store: Arc::new(store),
-            _directory: directory,
+            directory,
         }
     }
 
@@ -278,13 +279,17 @@ impl Fixture {
 }
 
 async fn deployment(zookeeper: &ZooKeeper) -> Deployment {
+    deployment_at(zookeeper.address(), 8).await
+}
+
+async fn deployment_at(zookeeper: String, session_timeout_seconds: u64) -> Deployment {
     let url = || "http://127.0.0.1:1".parse().unwrap();
     let urls = DatacenterUrls { sapi: url(), vmapi: url(), cnapi: url(), imgapi: url() };
     Deployment::connect(Configuration {
         region: "lab".to_owned(),
         dns_domain: "example.net".to_owned(),
-        zookeeper: zookeeper.address(),
-        session_timeout_seconds: 8,
+        zookeeper,
+        session_timeout_seconds,
         routers: vec!["127.0.0.1:1".to_owned()],
         datacenters: [("lab-1".to_owned(), urls)].into(),
     })
@@ -304,7 +309,6 @@ fn executions() {
     runtime.block_on(a_plain_run(&deployment));
     runtime.block_on(write_block::all(&deployment));
     runtime.block_on(no_abort_after_publication(&deployment));
-    runtime.block_on(one_executor_at_a_time(&deployment, &zookeeper));
 
     let does = prop_oneof![
         6 => Just(Does::Well),
@@ -339,20 +343,6 @@ async fn no_abort_after_publication(deployment: &Deployment) {
     let refused = fixture.executor().abort().await;
     assert!(matches!(refused, Err(ExecutorError::TooLate { .. })), "{refused:?}");
     assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
-}
-
-async fn one_executor_at_a_time(deployment: &Deployment, zookeeper: &ZooKeeper) {
-    let fixture = Fixture::new(deployment, vec![Does::Crashes]);
-    let executor = fixture.executor();
-    let running = tokio::spawn(async move { executor.run().await });
-    while fixture.effects().is_empty() {
-        tokio::task::yield_now().await;
-    }
-    // Another session, as another process has.
-    let other = Fixture { deployment: self::deployment(zookeeper).await, ..fixture };
-    let refused = other.executor().run().await;
-    assert!(matches!(refused, Err(ExecutorError::Lock { .. })), "{refused:?}");
-    running.abort();
 }
 
 async fn every_script_ends_well(

@@ -76,7 +76,7 @@ impl Executor {
         let at_last =
             self.store.activity()?.map(|activity| format!("; at last: {}", activity.what));
         if let Err(worse) = self.undo_write_block(context).await {
-            if matches!(worse, Trouble::SessionOver) {
+            if matches!(worse, Trouble::SessionOver | Trouble::Overtaken { .. }) {
                 return self.stop(context, &worse);
             }
             let worse = Trouble::hold(
@@ -101,6 +101,7 @@ impl Executor {
             Trouble::Passing { .. }
             | Trouble::Stopped
             | Trouble::SessionOver
+            | Trouble::Overtaken { .. }
             | Trouble::Journal(_) => {
                 "`reshard resume` tries again, `reshard abort` takes everything back".to_owned()
             }
@@ -227,6 +228,7 @@ impl Executor {
                 Err(ExecutorError::Journal(StoreError::Plan { path, problem }))
             }
             Trouble::SessionOver => Err(ExecutorError::SessionOver),
+            Trouble::Overtaken { by } => Err(ExecutorError::Overtaken { by: by.clone() }),
             Trouble::Stopped => {
                 self.finish(context, &PlanState::Paused, "stopped as asked")?;
                 Ok(Ended::Paused { phase })

@@ -78,7 +78,7 @@ pub enum StoreError {
     },
     /// Another executor has taken the plan over, so this one may not write any more.
     #[error(
-        "another executor has taken over the plan in {path}: process {} on {} since {}", by.pid, by.host, by.since
+        "another executor has taken over the plan in {path}: {by}, since {}", by.since
     )]
     Overtaken {
         /// The file.

@@ -37,6 +37,9 @@ pub trait Store: Send + Sync {
     /// The plan.
     fn plan(&self) -> Result<Plan, StoreError>;
 
+    /// Where it is, for people: the file's whole path.
+    fn place(&self) -> String;
+
     /// A directory for what the plan makes on this machine, such as rings. It need not exist, and whatever is in it can be
     /// made again.
     fn work_directory(&self) -> PathBuf;
@@ -84,8 +87,10 @@ pub trait Store: Send + Sync {
     /// Writes that the executor which claimed this store is alive, or, with `leaves`, that it leaves in order.
     fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError>;
 
-    /// Adds to the log; its number counts up from 1.
-    fn append(&self, entry: &Entry) -> Result<u64, StoreError>;
+    /// Adds to the log; its number counts up from 1. Together with it goes what is going on from now on, if that is told.
+    fn append(&self, entry: &Entry, activity: Option<&Activity>) -> Result<u64, StoreError>;
+    /// How many entries the log has on the disk: as many as it knows after a crash.
+    fn entries(&self) -> Result<u64, StoreError>;
     /// The log after the entry of this number; 0 for all of it.
     fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError>;
 }
@@ -182,6 +187,13 @@ pub enum PhaseState {
     Undoing,
     /// It was taken back.
     Undone,
+}
+
+impl PlanState {
+    /// Whether the plan is done or was taken back: nothing is left to do.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Done | Self::Aborted)
+    }
 }
 
 impl PhaseState {

@@ -1,5 +1,6 @@
 //! Who executes a plan, and whether that executor is alive.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -32,6 +33,13 @@ pub struct Presence {
     pub heartbeat: Timestamp,
     /// When it left the plan in order; absent for one that is at work, or died.
     pub left: Option<Timestamp>,
+}
+
+/// Who it is: `process 77 on headnode`.
+impl fmt::Display for Presence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} on {}", self.pid, self.host)
+    }
 }
 
 /// Whether somebody executes a plan.

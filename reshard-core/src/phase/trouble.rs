@@ -8,6 +8,7 @@ use sapi_client::imgapi::ImportError;
 
 use crate::causes::with_causes;
 use crate::deployment::{DatabaseError, DeploymentError, ZoneCommandError, is_of_the_moment};
+use crate::epoch::EpochError;
 use crate::journal::StoreError;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -49,9 +50,45 @@ pub enum Trouble {
     /// ZooKeeper has ended the session, and with it goes the proof that this is the plan's only executor.
     #[error("the session with ZooKeeper is over")]
     SessionOver,
+    /// Another executor has taken the plan over: it is none of this one's business any more.
+    #[error("another executor has taken over the plan: {by}")]
+    Overtaken {
+        /// Who it is.
+        by: String,
+    },
     /// The journal cannot be read or written, so nothing can be done safely.
     #[error("the journal failed")]
-    Journal(#[from] StoreError),
+    Journal(#[source] StoreError),
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        if let StoreError::Overtaken { by, .. } = &error {
+            return Self::Overtaken { by: by.to_string() };
+        }
+        Self::Journal(error)
+    }
+}
+
+impl From<EpochError> for Trouble {
+    fn from(error: EpochError) -> Self {
+        match error {
+            EpochError::Overtaken { by } => Self::Overtaken { by: by.to_string() },
+            EpochError::Journal(error) => error.into(),
+            EpochError::Unreadable { .. } => Self::Hold {
+                what: "cannot see whether this is still the plan's only executor".to_owned(),
+                remedy: "find out who wrote that; `reshard resume` when it is put right".to_owned(),
+                source: Some(Box::new(error)),
+            },
+            EpochError::Lock { .. } | EpochError::List { .. } | EpochError::Contention { .. } => {
+                Self::Passing {
+                    what: "cannot see whether this is still the plan's only executor".to_owned(),
+                    remedy: None,
+                    source: Some(Box::new(error)),
+                }
+            }
+        }
+    }
 }
 
 impl Trouble {
@@ -80,7 +117,7 @@ impl Trouble {
 
     /// Whether this executor cannot do anything any more.
     pub(crate) fn is_the_end(&self) -> bool {
-        matches!(self, Self::Journal(_) | Self::SessionOver)
+        matches!(self, Self::Journal(_) | Self::SessionOver | Self::Overtaken { .. })
     }
 
     /// What the operator can do if it does not go away by itself.
@@ -93,6 +130,7 @@ impl Trouble {
             | Self::Stopped
             | Self::OverBudget { .. }
             | Self::SessionOver
+            | Self::Overtaken { .. }
             | Self::Journal(_) => PUT_RIGHT.to_owned(),
         }
     }

@@ -32,6 +32,7 @@ fn rank(trouble: &Trouble) -> u8 {
         Trouble::Hold { .. } => 3,
         Trouble::SessionOver => 4,
         Trouble::Journal(_) => 5,
+        Trouble::Overtaken { .. } => 6,
     }
 }
 

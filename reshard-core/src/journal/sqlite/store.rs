@@ -40,6 +40,10 @@ impl Store for SqliteStore {
         Ok(plan)
     }
 
+    fn place(&self) -> String {
+        std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone()).display().to_string()
+    }
+
     /// Beside the plan file, with `.work` at the end of its name.
     fn work_directory(&self) -> PathBuf {
         beside(&self.path, ".work")
@@ -135,9 +139,20 @@ impl Store for SqliteStore {
         written
     }
 
-    fn append(&self, entry: &Entry) -> Result<u64, StoreError> {
+    fn entries(&self) -> Result<u64, StoreError> {
+        let number: i64 = self.run(|connection| {
+            let sql = "select coalesce(max(number), 0) from log";
+            connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
+        })?;
+        Ok(u64::try_from(number).unwrap_or_default())
+    }
+
+    fn append(&self, entry: &Entry, activity: Option<&Activity>) -> Result<u64, StoreError> {
         let json = self.written("log", entry)?;
         let number = self.write(|transaction| {
+            if let Some(activity) = activity {
+                self.put(transaction, "document", "activity", activity)?;
+            }
             transaction
                 .prepare_cached("insert into log (json) values (?1)")
                 .and_then(|mut statement| statement.insert([json]))

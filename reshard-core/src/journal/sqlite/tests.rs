@@ -86,7 +86,7 @@ fn an_executor_writes_nothing_once_another_has_claimed_the_plan() {
     assert!(is_overtaken(first.set_fact("round", Some(&1.into()))));
     assert!(is_overtaken(first.set_fact("round", None)));
     assert!(is_overtaken(first.set_activity(None)));
-    assert!(is_overtaken(first.append(&entry)));
+    assert!(is_overtaken(first.append(&entry, None)));
     assert!(is_overtaken(first.update_controls(&mut |controls| controls.pause = false)));
     assert!(is_overtaken(first.beat(now, false)));
     // Not even with the lock of before, and not with a lock that ZooKeeper began to count anew.
@@ -101,7 +101,7 @@ fn an_executor_writes_nothing_once_another_has_claimed_the_plan() {
 
     // Operators claim nothing, and may always say what they want.
     operator.update_controls(&mut |controls| controls.pause = true).unwrap();
-    second.append(&entry).unwrap();
+    second.append(&entry, None).unwrap();
 }
 
 #[test]

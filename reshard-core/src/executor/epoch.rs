@@ -1,0 +1,106 @@
+//! Telling ZooKeeper how far a plan is before anything is changed, which at once proves that nobody has taken the plan over.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use manatee_client::{HeldLock, LockError, LockNote};
+use tokio::sync::Mutex;
+
+use super::write_block::{WRITE_BLOCK, WriteBlockRecord};
+use crate::clock::{Clock, host};
+use crate::epoch::{Epoch, EpochError, NOTE, node};
+use crate::journal::Store;
+use crate::plan::Plan;
+
+/// How often the note is read anew when it was this executor that had written it last, in an attempt whose answer was lost.
+const ATTEMPTS: u32 = 5;
+
+/// The note beside the plan's lock, which only the executor that wrote it last can write.
+///
+/// Whoever takes the lock reads the note and writes it before everything else. So this executor's next write fails, and a
+/// write that succeeds proves that nobody has taken the plan over before it: one message to ZooKeeper, not more than asking
+/// who holds the lock.
+pub(super) struct EpochNote {
+    lock: HeldLock,
+    store: Arc<dyn Store>,
+    plan: Arc<Plan>,
+    clock: Arc<dyn Clock>,
+    /// How often it was asked for.
+    asked: AtomicU64,
+    told: Mutex<Told>,
+}
+
+struct Told {
+    last: Option<LockNote>,
+    /// All that was asked for up to this number is answered by the last write.
+    answers: u64,
+}
+
+impl EpochNote {
+    /// Reads what the executor before has told, with the lock just taken.
+    pub(super) async fn read(
+        lock: HeldLock,
+        store: Arc<dyn Store>,
+        plan: Arc<Plan>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Option<Epoch>), EpochError> {
+        let last = lock.note(NOTE).await;
+        let last = last.map_err(|source| EpochError::Lock { plan: plan.uuid, source })?;
+        let parse = |note: &LockNote| Epoch::parse(&node(plan.uuid), note.data());
+        let before = last.as_ref().map(parse).transpose()?;
+        let told = Mutex::new(Told { last, answers: 0 });
+        Ok((Self { lock, store, plan, clock, asked: AtomicU64::new(0), told }, before))
+    }
+
+    /// Tells how much the journal has now. Of several who ask at a time, one is told for all.
+    pub(super) async fn tell(&self) -> Result<(), EpochError> {
+        let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut told = self.told.lock().await;
+        if told.answers >= number {
+            return Ok(());
+        }
+        let answers = self.asked.load(Ordering::SeqCst);
+        let data = self.now()?;
+        let failed = |source| EpochError::Lock { plan: self.plan.uuid, source };
+        for _ in 0..ATTEMPTS {
+            match self.lock.write_note(NOTE, &data, told.last.as_ref()).await {
+                Ok(note) => {
+                    *told = Told { last: Some(note), answers };
+                    return Ok(());
+                }
+                Err(LockError::NoteChanged { .. }) => {}
+                Err(error) => return Err(failed(error)),
+            }
+            let found = self.lock.note(NOTE).await.map_err(failed)?;
+            let theirs =
+                found.as_ref().map(|note| Epoch::parse(&node(self.plan.uuid), note.data()));
+            if let Some(by) = theirs.transpose()?.filter(|found| found.token != self.lock.token()) {
+                return Err(EpochError::Overtaken { by: Box::new(by) });
+            }
+            told.last = found;
+        }
+        Err(EpochError::Contention { node: node(self.plan.uuid) })
+    }
+
+    fn now(&self) -> Result<Vec<u8>, EpochError> {
+        let block: Option<WriteBlockRecord> = self.store.remembered(WRITE_BLOCK)?;
+        let epoch = Epoch {
+            token: self.lock.token(),
+            entries: self.store.entries()?,
+            state: self.store.state()?,
+            file: self.store.place(),
+            host: host(),
+            pid: std::process::id(),
+            source: self.plan.request.source.to_string(),
+            targets: self.plan.targets.iter().map(|target| target.name.to_string()).collect(),
+            told: self.clock.now(),
+            writes_refused_since: block
+                .filter(|block| block.ended.is_none())
+                .map(|block| block.began),
+        };
+        serde_json::to_vec(&epoch).map_err(|error| EpochError::Unreadable {
+            node: node(self.plan.uuid),
+            problem: error.to_string(),
+        })
+    }
+}

@@ -1,0 +1,258 @@
+//! Copies of a plan's file, and executors that slept: whoever knows less changes nothing.
+
+use std::path::Path;
+
+use tokio::sync::Notify;
+
+use super::*;
+use crate::epoch::{Standing, epoch_of, known_plans};
+use crate::journal::Liveness;
+use crate::servers::proxy::{Line, Proxy};
+
+#[test]
+fn copies_and_sleepers() {
+    let zookeeper = ZooKeeper::start();
+    let runtime = runtime();
+    runtime.block_on(async {
+        let deployment = deployment(&zookeeper).await;
+        one_executor_at_a_time(&deployment, &zookeeper).await;
+        an_old_copy_of_a_plan_that_is_done_takes_nothing_back(&deployment).await;
+        an_old_copy_of_a_plan_that_goes_on_changes_nothing(&deployment).await;
+        a_plain_copy_after_a_crash_is_the_plan(&deployment).await;
+        a_plan_of_another_region_is_refused(&deployment).await;
+        whoever_looks_sees_who_executes(&deployment).await;
+        for same_file in [true, false] {
+            a_sleeper_leaves_the_plan_to_the_one_that_took_it(&zookeeper, same_file).await;
+        }
+    });
+}
+
+async fn one_executor_at_a_time(deployment: &Deployment, zookeeper: &ZooKeeper) {
+    let fixture = Fixture::new(deployment, vec![Does::Crashes]);
+    let executor = fixture.executor();
+    let running = tokio::spawn(async move { executor.run().await });
+    while fixture.effects().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    // Another session, as another process has.
+    let other = Fixture { deployment: super::deployment(zookeeper).await, ..fixture };
+    let refused = other.executor().run().await;
+    assert!(matches!(refused, Err(ExecutorError::Lock { .. })), "{refused:?}");
+    running.abort();
+}
+
+impl Fixture {
+    fn copy(&self, name: &str) -> Fixture {
+        let copy = self.directory.path().join(name);
+        std::fs::copy(self.store.path(), &copy).unwrap();
+        self.with_file(&copy)
+    }
+
+    fn with_file(&self, path: &Path) -> Fixture {
+        Fixture {
+            deployment: self.deployment.clone(),
+            clock: self.clock.clone(),
+            world: self.world.clone(),
+            store: Arc::new(SqliteStore::open(path).unwrap()),
+            directory: TempDir::new().unwrap(),
+        }
+    }
+
+    async fn standing(&self) -> Standing {
+        let uuid = self.store.plan().unwrap().uuid;
+        let epoch = epoch_of(&self.deployment, uuid).await.unwrap();
+        Standing::of(&*self.store, epoch.as_ref()).unwrap()
+    }
+}
+
+async fn paused_before_the_block(deployment: &Deployment) -> Fixture {
+    let fixture = Fixture::new(deployment, Vec::new());
+    let block = Some("block".to_owned());
+    fixture
+        .store
+        .update_controls(&mut |controls| controls.pause_before.clone_from(&block))
+        .unwrap();
+    let ended = fixture.executor().run().await.unwrap();
+    assert_eq!(ended, Ended::Paused { phase: "block".to_owned() });
+    fixture
+}
+
+fn refused(ended: Result<Ended, ExecutorError>) -> (Box<Epoch>, String) {
+    let error = ended.unwrap_err();
+    let text = crate::causes::with_causes(&error);
+    let ExecutorError::OlderCopy { latest, .. } = error else { panic!("{text}") };
+    (latest, text)
+}
+
+async fn an_old_copy_of_a_plan_that_is_done_takes_nothing_back(deployment: &Deployment) {
+    let fixture = paused_before_the_block(deployment).await;
+    let copy = fixture.copy("copy");
+    assert_eq!(copy.standing().await, Standing::Latest);
+    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+    assert_eq!(
+        (fixture.standing().await, copy.standing().await),
+        (Standing::Latest, Standing::Older)
+    );
+
+    let log = copy.store.log_after(0).unwrap();
+    for ended in [copy.executor().abort().await, copy.executor().run().await] {
+        let (latest, text) = refused(ended);
+        assert_eq!(
+            (latest.state, latest.entries),
+            (PlanState::Done, fixture.store.entries().unwrap())
+        );
+        assert_eq!((latest.file, latest.pid), (fixture.store.place(), std::process::id()));
+        assert!(text.contains("older copy") && text.contains("it was done at"), "{text}");
+    }
+    let ended = copy.executor().step("block").await;
+    refused(ended);
+    assert_eq!(fixture.effects().len(), PHASES.len());
+    assert_eq!(copy.store.log_after(0).unwrap(), log, "something was begun");
+}
+
+async fn an_old_copy_of_a_plan_that_goes_on_changes_nothing(deployment: &Deployment) {
+    let fixture = paused_before_the_block(deployment).await;
+    let copy = fixture.copy("copy");
+    // Held after publication.
+    fixture.world.lock().unwrap().script = vec![Does::Holds, Does::Well, Does::Well, Does::Well];
+    let ended = fixture.executor().run().await.unwrap();
+    assert!(matches!(ended, Ended::Held { .. }), "{ended:?}");
+    let effects = fixture.effects();
+    let (latest, text) = refused(copy.executor().run().await);
+    assert!(matches!(latest.state, PlanState::Held { .. }), "{latest:?}");
+    assert!(latest.writes_refused_since.is_some() && text.contains("held in unblock"), "{text}");
+    refused(copy.executor().abort().await);
+    assert_eq!(fixture.effects(), effects);
+    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+    let known = known_plans(deployment).await.unwrap();
+    let uuid = fixture.store.plan().unwrap().uuid;
+    let known = known.into_iter().find(|known| known.plan == uuid).unwrap();
+    let epoch = known.epoch.unwrap().unwrap();
+    assert_eq!((epoch.state, epoch.writes_refused_since), (PlanState::Done, None));
+}
+
+async fn a_plain_copy_after_a_crash_is_the_plan(deployment: &Deployment) {
+    let script = vec![Does::Crashes, Does::Well, Does::Well, Does::Well];
+    let fixture = Fixture::new(deployment, script);
+    assert!(fixture.run().await.is_none(), "it did not crash");
+    assert!(fixture.block().is_some_and(|block| block.ended.is_none()));
+    let moved = fixture.copy("moved");
+    assert_eq!(moved.executor().abort().await.unwrap(), Ended::Aborted);
+    assert_eq!(fixture.effects(), Vec::<&str>::new());
+    let (latest, _) = refused(fixture.executor().run().await);
+    assert_eq!((latest.state, latest.file), (PlanState::Aborted, moved.store.place()));
+}
+
+async fn a_plan_of_another_region_is_refused(deployment: &Deployment) {
+    let fixture = paused_before_the_block(deployment).await;
+    let elsewhere = ZooKeeper::start();
+    let other = super::deployment(&elsewhere).await;
+    let other = Fixture { deployment: other, ..fixture.copy("copy") };
+    let refused = other.executor().abort().await;
+    assert!(matches!(refused, Err(ExecutorError::UnknownHere { .. })), "{refused:?}");
+    assert_eq!(fixture.effects(), ["first", "make"]);
+    // Of a plan that has not begun ZooKeeper need not know anything.
+    let other = Fixture::new(&other.deployment, Vec::new());
+    assert_eq!(other.executor().run().await.unwrap(), Ended::Done);
+}
+
+async fn whoever_looks_sees_who_executes(deployment: &Deployment) {
+    let fixture = Fixture::new(deployment, vec![Does::Crashes]);
+    let file = SqliteStore::open_read_only(fixture.store.path()).unwrap();
+    let liveness = || Liveness::of(&file, SystemClock.now()).unwrap();
+    assert_eq!(liveness(), Liveness::Nobody);
+    let executor = fixture.executor();
+    let running = tokio::spawn(async move { executor.run().await });
+    while fixture.effects().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let Liveness::Alive(presence) = liveness() else { panic!("{:?}", liveness()) };
+    assert_eq!((presence.pid, presence.host), (std::process::id(), crate::clock::host()));
+    let beat = async {
+        while file.presence().unwrap().unwrap().heartbeat == presence.heartbeat {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), beat).await.unwrap();
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    assert_eq!(liveness(), Liveness::Nobody);
+}
+
+/// A phase that waits, and then changes something.
+struct Sleeps {
+    begun: Notify,
+    wakes: Notify,
+    changed: AtomicU64,
+}
+
+#[async_trait]
+impl Phase for Sleeps {
+    fn name(&self) -> &'static str {
+        "sleep"
+    }
+
+    fn about(&self) -> About {
+        let title = self.name();
+        About { title, rfd103: "", reads: "", writes: "", done_when: "", undo: "", pause: "" }
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+        self.begun.notify_one();
+        self.wakes.notified().await;
+        let change = async {
+            self.changed.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        };
+        context.act("change something", change).await
+    }
+
+    async fn undo(&self, _: &Context) -> Result<Undone, Trouble> {
+        Ok(Undone::Completely)
+    }
+}
+
+fn sleeps() -> Arc<Sleeps> {
+    let (begun, wakes) = (Notify::new(), Notify::new());
+    Arc::new(Sleeps { begun, wakes, changed: AtomicU64::new(0) })
+}
+
+async fn a_sleeper_leaves_the_plan_to_the_one_that_took_it(zookeeper: &ZooKeeper, same_file: bool) {
+    let proxy = Proxy::to(zookeeper.address()).await;
+    let sleeper = deployment_at(proxy.address().to_owned(), 2).await;
+    let fixture = Fixture::new(&sleeper, Vec::new());
+    let phase = sleeps();
+    let (store, phases) = (fixture.store.clone(), vec![phase.clone() as Arc<dyn Phase>]);
+    let executor = Executor::new(store, sleeper, phases);
+    let sleeping = tokio::spawn(async move { executor.run().await });
+    phase.begun.notified().await;
+    let file = fixture.store.path();
+    let other = if same_file { fixture.with_file(file) } else { fixture.copy("copy") };
+
+    // ZooKeeper does not hear of it for longer than a session lasts, and another one takes the plan.
+    proxy.set(Line::Cut);
+    let awake = sleeps();
+    awake.wakes.notify_one();
+    let phases = vec![awake.clone() as Arc<dyn Phase>];
+    let second =
+        Executor::new(other.store.clone(), deployment_at(zookeeper.address(), 2).await, phases);
+    assert_eq!(second.run().await.unwrap(), Ended::Done);
+    let log = other.store.log_after(0).unwrap();
+
+    proxy.set(Line::Open);
+    phase.wakes.notify_one();
+    let ended = sleeping.await.unwrap().unwrap_err();
+    let text = crate::causes::with_causes(&ended);
+    let told = if let ExecutorError::Overtaken { by } = &ended {
+        same_file.then(|| by.clone())
+    } else if let ExecutorError::OlderCopy { latest, .. } = &ended {
+        (!same_file).then(|| latest.to_string())
+    } else {
+        None
+    };
+    let told = told.expect(&text);
+    assert!(told.starts_with(&format!("process {} on ", std::process::id())), "{told}");
+    assert_eq!(phase.changed.load(Ordering::SeqCst), 0);
+    assert_eq!(other.store.state().unwrap(), PlanState::Done);
+    assert_eq!(other.store.log_after(0).unwrap(), log);
+}
