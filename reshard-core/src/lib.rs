@@ -50,7 +50,7 @@ pub use discover::{DEPLOYMENT_ZONE_CONFIGURATION, DeploymentZone, DiscoverError}
 pub use epoch::{Epoch, EpochError, KnownPlan, Standing, epoch_of, known_plans};
 pub use executor::{
     Context, Ended, Event, Executor, ExecutorError, Observer, OpenWriteBlock, Seen, Waiting,
-    WriteBlockRecord, taken_back_by_abort,
+    WriteBlockRecord, phase_sequence, refuse_if_over, taken_back_by_abort,
 };
 pub use inventory::{
     ClockReading, Drift, DriftSeverity, Expected, InstanceProbe, Inventory, InventoryError,
@@ -59,8 +59,8 @@ pub use inventory::{
     gather, pnode_name, probe_router, read_ring,
 };
 pub use journal::{
-    Activity, Controls, Entry, EntryKind, Knobs, Liveness, PhaseRecord, PhaseState, PlanState,
-    Presence, Progress, SqliteStore, Store, StoreError,
+    Activity, Controls, Entry, EntryKind, KNOBS, Knob, KnobError, Knobs, Liveness, PhaseRecord,
+    PhaseState, PlanState, Presence, Progress, SqliteStore, Store, StoreError,
 };
 pub use keys::{KeyHash, RowVnodeError, hashed_part};
 pub use measure::{

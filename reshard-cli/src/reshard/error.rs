@@ -187,13 +187,11 @@ pub(crate) enum Error {
         text: String,
     },
     /// A setting cannot be changed so.
-    #[error("{setting:?} is not NAME=NUMBER with a name of these: {known}")]
-    Setting {
-        /// What was written.
-        setting: String,
-        /// The names.
-        known: String,
-    },
+    #[error(transparent)]
+    Knob(#[from] reshard_core::KnobError),
+    /// What ZooKeeper knows of a plan cannot be read.
+    #[error(transparent)]
+    Epoch(#[from] reshard_core::EpochError),
     /// Costs cannot be read.
     #[error("{path} is not what `reshard report --costs` prints")]
     Costs {

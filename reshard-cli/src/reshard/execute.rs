@@ -8,7 +8,7 @@ use reshard_core::{Ended, Executor, SqliteStore, phases};
 use super::confirm::Confirm;
 use super::error::Result;
 use super::format::Format;
-use super::place::{PlanFile, Region};
+use super::place::{ConfigFile, PlanFile, Region};
 use super::remedy::with_file;
 use super::watch::Watch;
 use crate::exit;
@@ -43,6 +43,11 @@ pub(super) enum Work {
 }
 
 impl ExecuteArgs {
+    /// The region's configuration.
+    pub(super) fn config(&self) -> &ConfigFile {
+        self.region.config()
+    }
+
     /// Does it, with what goes on on standard error, and tells how it ended. Returns the exit status.
     pub(super) async fn execute(
         &self,

@@ -46,10 +46,10 @@ pub(super) struct LogArgs {
 impl LogArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
         let since = self.since.as_deref().map(|text| since(text, Timestamp::now())).transpose()?;
-        if let Some(phase) = &self.phase {
-            check_phase(phase)?;
-        }
         let store = self.file.look()?;
+        if let Some(phase) = &self.phase {
+            check_phase(&store, phase)?;
+        }
         let wanted = |entry: &Entry| {
             since.is_none_or(|since| entry.at >= since)
                 && self.phase.as_ref().is_none_or(|phase| entry.phase == *phase)

@@ -32,7 +32,9 @@ mod runnable;
 mod shard;
 mod shard_arg;
 mod shards;
+mod signal;
 mod status;
+mod tune;
 mod watch;
 
 use std::ffi::OsString;
@@ -87,7 +89,7 @@ enum Command {
     Status(status::StatusArgs),
     Pause(control::PauseArgs),
     Abort(run::AbortArgs),
-    Tune(control::TuneArgs),
+    Tune(tune::TuneArgs),
     Log(log::LogArgs),
     Report(report::ReportArgs),
     Phases(phase_list::PhasesArgs),
@@ -190,8 +192,8 @@ impl Command {
                 Self::Completions(args) => args.run(out),
                 Self::Man(args) => args.run(out),
                 Self::Status(args) => args.run(out).await,
-                Self::Pause(args) => args.run(),
-                Self::Tune(args) => args.run(out),
+                Self::Pause(args) => args.run().await,
+                Self::Tune(args) => args.run(out).await,
                 Self::Log(args) => args.run(out).await,
                 Self::Report(args) => args.run(out),
                 Self::Phases(args) => args.run(out),

@@ -49,6 +49,10 @@ pub(super) struct Region {
 }
 
 impl Region {
+    pub(super) fn config(&self) -> &ConfigFile {
+        &self.config
+    }
+
     pub(super) async fn connect(&self) -> Result<Deployment> {
         Ok(Deployment::connect(Configuration::read(self.config.path())?).await?)
     }

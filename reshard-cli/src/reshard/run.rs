@@ -11,6 +11,7 @@ use super::error::Result;
 use super::execute::{ExecuteArgs, Work};
 use super::format::Format;
 use super::plan::{Rest, summary};
+use super::signal::{listener, when};
 use crate::exit;
 use crate::output::{Output, say};
 
@@ -42,7 +43,7 @@ impl RunArgs {
             self.on.confirm.ask(&question(&plan))?;
         }
         if let Some(phase) = self.pause_before {
-            super::control::check_phase(&phase)?;
+            super::control::check_phase(&store, &phase)?;
             store.update_controls(&mut |controls| controls.pause_before = Some(phase.clone()))?;
         }
         self.on.execute(store, Work::Run, self.verbose, out).await
@@ -110,10 +111,12 @@ impl AbortArgs {
         }
         self.on.confirm.ask("Everything that the plan did is taken back")?;
         if self.signal {
+            let liveness = listener(self.on.config(), &store).await?;
             store.update_controls(&mut |controls| controls.abort = true)?;
-            say(
-                "The executor takes everything back as soon as it can; `reshard status` shows how far it is.",
-            );
+            let now = "The executor takes everything back as soon as it can; `reshard status` shows how far it is.";
+            let then =
+                "the next `reshard resume` takes everything back, and `reshard abort` does it now.";
+            say(when(&liveness, now, then));
             if self.on.output.is_json() {
                 out.json(&json!({ "signalled": true }))?;
             }

@@ -188,7 +188,7 @@ fn screens_fit_80_columns_and_those_who_want_it_otherwise_say_so() {
         "somebody should look at what the new peers have, for it is not what they had ".repeat(3);
     for kind in [EntryKind::Trouble, EntryKind::Note, EntryKind::Hold] {
         let (at, phase) = (jiff::Timestamp::now(), "preflight".to_owned());
-        store.append(&Entry { at, phase, kind, text: text.clone() }).unwrap();
+        store.append(&Entry { at, phase, kind, text: text.clone() }, None).unwrap();
     }
     for line in ["status split.plan", "resume split.plan --dry-run", "report split.plan"] {
         fits(line);
@@ -244,7 +244,9 @@ fn the_log_is_narrowed_and_followed_to_the_end_of_the_plan() {
     let (sealed, store) = planned();
     let log = |at: &str, phase: &str| {
         let (at, phase) = (at.parse().unwrap(), phase.to_owned());
-        store.append(&Entry { at, phase, kind: EntryKind::Note, text: "seen".into() }).unwrap();
+        store
+            .append(&Entry { at, phase, kind: EntryKind::Note, text: "seen".into() }, None)
+            .unwrap();
     };
     log("2026-01-31T12:00:00Z", "preflight");
     log("2026-01-31T12:10:00Z", "drain");

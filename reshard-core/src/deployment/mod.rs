@@ -111,6 +111,11 @@ impl Deployment {
         self.with(self.0.session.clone(), zones)
     }
 
+    /// What runs commands in zones, for what is to be put before it.
+    pub(crate) fn zone_commands(&self) -> Arc<dyn ZoneCommands> {
+        self.0.zones.clone()
+    }
+
     /// The same region with another session, as when ZooKeeper has ended the one before.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use sapi_client::{InstanceUuid, ServerUuid};
 
 use super::AnyTransport;
 use crate::causes::printable;
+use crate::epoch::EpochError;
 
 /// The global zone's part: it enters the zone.
 const ENTER: &str = include_str!("../scripts/enter-zone.sh");
@@ -171,6 +172,16 @@ pub enum ZoneCommandError {
         zone: InstanceUuid,
         /// Why not.
         source: sapi_client::Error,
+    },
+    /// It was not begun: perhaps another executor has taken the plan over.
+    #[error("the script {script} was not begun in the zone {zone}")]
+    NotBegun {
+        /// The script.
+        script: &'static str,
+        /// The zone.
+        zone: InstanceUuid,
+        /// Why not.
+        source: Box<EpochError>,
     },
     /// It ended with an error.
     #[error("the script {script} failed in the zone {zone} with {exit_code}: {said}")]

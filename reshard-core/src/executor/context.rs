@@ -296,8 +296,11 @@ impl Context {
         Ok(())
     }
 
-    /// Whatever goes wrong without a session: it is for lack of the session.
+    /// Whatever goes wrong without a session: it is for lack of the session; and when another executor has taken over, it is that.
     pub(super) fn or_session_over(&self, trouble: Trouble) -> Trouble {
+        if let Some(by) = self.epoch.overtaken_by() {
+            return Trouble::Overtaken { by: by.to_owned() };
+        }
         let may_be_for_that = matches!(
             trouble,
             Trouble::Passing { .. } | Trouble::Hold { .. } | Trouble::OverBudget { .. }

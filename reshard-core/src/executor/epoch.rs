@@ -1,7 +1,7 @@
 //! Telling ZooKeeper how far a plan is before anything is changed, which at once proves that nobody has taken the plan over.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use manatee_client::{HeldLock, LockError, LockNote};
 use tokio::sync::Mutex;
@@ -28,6 +28,8 @@ pub(super) struct EpochNote {
     /// How often it was asked for.
     asked: AtomicU64,
     told: Mutex<Told>,
+    /// Who has taken the plan over.
+    overtaken: OnceLock<String>,
 }
 
 struct Told {
@@ -49,7 +51,8 @@ impl EpochNote {
         let parse = |note: &LockNote| Epoch::parse(&node(plan.uuid), note.data());
         let before = last.as_ref().map(parse).transpose()?;
         let told = Mutex::new(Told { last, answers: 0 });
-        Ok((Self { lock, store, plan, clock, asked: AtomicU64::new(0), told }, before))
+        let (asked, overtaken) = (AtomicU64::new(0), OnceLock::new());
+        Ok((Self { lock, store, plan, clock, asked, told, overtaken }, before))
     }
 
     /// Tells how much the journal has now. Of several who ask at a time, one is told for all.
@@ -75,11 +78,17 @@ impl EpochNote {
             let theirs =
                 found.as_ref().map(|note| Epoch::parse(&node(self.plan.uuid), note.data()));
             if let Some(by) = theirs.transpose()?.filter(|found| found.token != self.lock.token()) {
+                self.overtaken.get_or_init(|| by.to_string());
                 return Err(EpochError::Overtaken { by: Box::new(by) });
             }
             told.last = found;
         }
         Err(EpochError::Contention { node: node(self.plan.uuid) })
+    }
+
+    /// Who has taken the plan over, if that is known by now.
+    pub(super) fn overtaken_by(&self) -> Option<&str> {
+        self.overtaken.get().map(String::as_str)
     }
 
     fn now(&self) -> Result<Vec<u8>, EpochError> {

@@ -7,6 +7,7 @@ mod event;
 mod heartbeat;
 mod present_block;
 mod run;
+mod sequence;
 mod sessions;
 mod step;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod tests;
 mod undo;
 mod way_back;
 mod write_block;
+mod zones;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,7 +25,8 @@ pub use self::context::{Context, Seen, Waiting};
 use self::epoch::EpochNote;
 pub use self::event::{Event, Observer};
 pub use self::present_block::OpenWriteBlock;
-pub use self::way_back::taken_back_by_abort;
+pub use self::sequence::phase_sequence;
+pub use self::way_back::{refuse_if_over, taken_back_by_abort};
 pub(crate) use self::write_block::WRITE_BLOCKS;
 pub use self::write_block::WriteBlockRecord;
 use crate::clock::{Clock, SystemClock};
@@ -127,6 +130,16 @@ pub enum ExecutorError {
         file: String,
         /// The servers that were asked.
         zookeeper: String,
+    },
+    /// It was begun with other phases.
+    #[error(
+        "plan {plan} was begun by a program with other phases: {misfit}. Nothing was done; carry it on with that program"
+    )]
+    OtherPhases {
+        /// The plan.
+        plan: PlanUuid,
+        /// The first difference.
+        misfit: String,
     },
     /// What ZooKeeper knows of the plan cannot be read or written.
     #[error("cannot see whether {file} is the latest copy of its plan")]

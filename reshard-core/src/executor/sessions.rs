@@ -9,6 +9,7 @@ use manatee_client::{HeldLock, Lock, Takeover};
 use super::epoch::EpochNote;
 use super::heartbeat::Heartbeat;
 use super::way_back::refuse_if_over;
+use super::zones::OwnZones;
 use super::{Alone, Ended, Event, Executor, ExecutorError, PLAN_LOCKS, release};
 use crate::clock::{Clock, SystemClock, host};
 use crate::deployment::Deployment;
@@ -72,7 +73,12 @@ impl Executor {
         let deployment = self.living_deployment().await?;
         let lock = self.take_lock(&deployment, &plan).await?;
         match self.take_over(&plan, &deployment, &lock).await {
-            Ok(epoch) => Ok(Alone { plan, deployment, lock, epoch: Arc::new(epoch) }),
+            Ok(epoch) => {
+                let epoch = Arc::new(epoch);
+                let zones = OwnZones { zones: deployment.zone_commands(), epoch: epoch.clone() };
+                let deployment = deployment.with_zone_commands(Arc::new(zones));
+                Ok(Alone { plan, deployment, lock, epoch })
+            }
             Err(error) => {
                 release(&lock).await;
                 Err(error)
@@ -117,7 +123,9 @@ impl Executor {
                 return Err(ExecutorError::UnknownHere { plan: uuid, file, zookeeper });
             }
         }
+        self.refuse_other_phases()?;
         self.claim(deployment, lock)?;
+        self.remember_phases()?;
         epoch.tell().await.map_err(failed)?;
         Ok(epoch)
     }

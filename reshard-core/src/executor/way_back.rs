@@ -27,7 +27,12 @@ pub fn taken_back_by_abort(
     Ok(begun.cloned().collect())
 }
 
-pub(super) fn refuse_if_over(store: &dyn Store) -> Result<(), ExecutorError> {
+/// Refuses a plan that is done or was taken back: nothing is left to do of it.
+///
+/// # Errors
+///
+/// [`ExecutorError::Over`], [`ExecutorError::Journal`].
+pub fn refuse_if_over(store: &dyn Store) -> Result<(), ExecutorError> {
     let how = match store.state()? {
         PlanState::Done => "it is done",
         PlanState::Aborted => "it was taken back",

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::controls::{Controls, Knobs};
+pub use self::controls::{Controls, KNOBS, Knob, KnobError, Knobs};
 pub use self::error::StoreError;
 pub(crate) use self::presence::HEARTBEAT;
 pub use self::presence::{Liveness, Presence};

@@ -73,6 +73,11 @@ impl Liveness {
         Ok(judge(store.presence()?, now, &host(), process_exists))
     }
 
+    /// Whether what is said to the executor may be heard.
+    pub fn is_at_work(&self) -> bool {
+        matches!(self, Self::Alive(_) | Self::NotResponding { .. })
+    }
+
     /// The executor, unless there is nobody.
     pub fn presence(&self) -> Option<&Presence> {
         match self {

@@ -197,6 +197,7 @@ impl MayPass for ZoneCommandError {
     fn may_pass(&self) -> bool {
         match self {
             Self::NotRun { source, .. } => source.may_pass(),
+            Self::NotBegun { source, .. } => source.may_pass(),
             // Scripts can be run again, and most failures in zones are of the moment; not a program that is not there.
             Self::Failed { exit_code, .. } => !NO_PROGRAM.contains(exit_code),
             Self::UnknownDatacenter { .. } | Self::NoScript(_) => false,
@@ -207,6 +208,17 @@ impl MayPass for ZoneCommandError {
 impl MayPass for DeploymentError {
     fn may_pass(&self) -> bool {
         matches!(self, Self::ZooKeeper(error) if error.may_pass())
+    }
+}
+
+impl MayPass for EpochError {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Lock { source, .. } => source.may_pass(),
+            Self::List { source, .. } => source.may_pass(),
+            Self::Contention { .. } => true,
+            Self::Overtaken { .. } | Self::Unreadable { .. } | Self::Journal(_) => false,
+        }
     }
 }
 

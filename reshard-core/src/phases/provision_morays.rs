@@ -55,6 +55,7 @@ impl Phase for ProvisionMorays {
                 you_can: format!("see who is registered below {path}"),
             };
             let look = || async {
+                context.still_alone().await?;
                 let removed = context.deployment().session().remove_if_empty(&path).await;
                 let removed = removed.or_trouble(format!("{path} cannot be removed"))?;
                 // Somebody else's registration is theirs.

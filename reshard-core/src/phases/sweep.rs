@@ -83,6 +83,7 @@ impl Sweeper<'_> {
                 }
                 let size = usize::try_from(knobs.delete_batch.max(1)).unwrap_or(usize::MAX);
                 let (batch, rest) = ghosts.split_at(size.min(ghosts.len()));
+                context.still_alone().await?;
                 let deleted = delete_proven(self.keepers, self.holder, self.table, batch).await;
                 swept.deleted += deleted.or_trouble(self.failing())?;
                 let without = batch.iter().filter(|ghost| ghost.vnode.is_none()).count();

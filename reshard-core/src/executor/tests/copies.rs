@@ -21,6 +21,7 @@ fn copies_and_sleepers() {
         a_plain_copy_after_a_crash_is_the_plan(&deployment).await;
         a_plan_of_another_region_is_refused(&deployment).await;
         whoever_looks_sees_who_executes(&deployment).await;
+        nobody_goes_on_without_one_of_the_phases(&deployment).await;
         for same_file in [true, false] {
             a_sleeper_leaves_the_plan_to_the_one_that_took_it(&zookeeper, same_file).await;
         }
@@ -177,6 +178,26 @@ async fn whoever_looks_sees_who_executes(deployment: &Deployment) {
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
     assert_eq!(liveness(), Liveness::Nobody);
+}
+
+async fn nobody_goes_on_without_one_of_the_phases(deployment: &Deployment) {
+    let fixture = paused_before_the_block(deployment).await;
+    let without = |name: &str| {
+        let mut phases = fixture.executor().phases;
+        phases.retain(|phase| phase.name() != name);
+        Executor::new(fixture.store.clone(), deployment.clone(), phases)
+            .with_clock(fixture.clock.clone())
+    };
+    for name in ["first", "split", "last"] {
+        let executor = without(name);
+        for refused in [executor.run().await, executor.abort().await] {
+            let error = refused.unwrap_err();
+            assert!(matches!(error, ExecutorError::OtherPhases { .. }), "{error}");
+            assert!(error.to_string().contains(&format!("the phase {name}, which")), "{error}");
+        }
+    }
+    assert_eq!(fixture.effects(), ["first", "make"]);
+    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
 }
 
 /// A phase that waits, and then changes something.

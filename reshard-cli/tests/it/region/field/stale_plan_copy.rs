@@ -127,7 +127,7 @@ async fn take_for_the_latest(region: &Region, plan: PlanUuid) {
     let deployment = region.deployment().await;
     let session = deployment.session().clone();
     let lock = Lock::new(session, "/manta_reshard/plans", &plan.to_string()).unwrap();
-    let patience = Duration::from_secs(60);
+    let patience = Duration::from_mins(1);
     let held = lock.acquire("a test", Timestamp::now(), Takeover::Anyone, patience).await.unwrap();
     let last = held.note("epoch").await.unwrap().unwrap();
     let mut epoch: Value = serde_json::from_slice(last.data()).unwrap();

@@ -1,0 +1,80 @@
+//! `reshard tune`: the settings of a plan.
+
+use std::io::Write;
+
+use clap::Args;
+use reshard_core::{KNOBS, Knobs, Store};
+
+use super::complete;
+use super::error::Result;
+use super::format::Format;
+use super::named::Unknown;
+use super::place::{ConfigFile, PlanFile};
+use super::signal::{listener, when};
+use crate::output::{Output, say};
+
+/// Show or change the settings of a plan, also while it runs
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  reshard tune split.plan delete_batch=100 delete_pause_ms=200")]
+pub(super) struct TuneArgs {
+    #[command(flatten)]
+    file: PlanFile,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Settings to change; without any, all are printed, with what may be written
+    #[arg(value_name = "NAME=VALUE", add = complete::settings())]
+    settings: Vec<String>,
+    /// How to print them
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+impl TuneArgs {
+    pub(super) async fn run(self, out: &mut Output) -> Result<()> {
+        let knobs = if self.settings.is_empty() {
+            self.file.look()?.controls()?.knobs
+        } else {
+            self.tune().await?
+        };
+        if self.output.is_json() {
+            return Ok(out.json(&knobs)?);
+        }
+        for knob in &KNOBS {
+            writeln!(out, "{}={}", knob.name, knob.shown(&knobs))?;
+            writeln!(out, "    {}\n    {}", knob.about, knob.described())?;
+        }
+        Ok(())
+    }
+
+    async fn tune(&self) -> Result<Knobs> {
+        let store = self.file.open()?;
+        let before = store.controls()?.knobs;
+        let wanted = tuned(&before, &self.settings)?;
+        let is_new = wanted.budget_seconds != before.budget_seconds;
+        if let Some(seconds) = wanted.budget_seconds.filter(|_| is_new) {
+            store.plan()?.check_budget(seconds)?;
+        }
+        let liveness = listener(&self.config, &store).await?;
+        // What others have set meanwhile stays.
+        let changed = store.update_controls(&mut |controls| {
+            if let Ok(tuned) = tuned(&controls.knobs, &self.settings) {
+                controls.knobs = tuned;
+            }
+        })?;
+        let then = "the settings are for the next `reshard resume`.";
+        say(when(&liveness, "The executor goes by the new settings from now on.", then));
+        Ok(changed.knobs)
+    }
+}
+
+fn tuned(knobs: &Knobs, settings: &[String]) -> Result<Knobs> {
+    let mut knobs = knobs.clone();
+    for setting in settings {
+        let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
+        let known = || KNOBS.iter().map(|knob| knob.name);
+        let knob = KNOBS.iter().find(|knob| knob.name == name);
+        knob.ok_or_else(|| Unknown::new("setting", name, known()))?.set(&mut knobs, value)?;
+    }
+    Ok(knobs)
+}
