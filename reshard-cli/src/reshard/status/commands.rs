@@ -3,8 +3,10 @@
 use reshard_core::{Liveness, PlanState};
 use serde::Serialize;
 
+use super::copy::FileCopy;
 use super::facts::Facts;
 use super::view::Situation;
+use crate::reshard::runnable::Runnable;
 
 /// A command, and what it does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -80,6 +82,12 @@ pub(super) fn suggestions(facts: &Facts, situation: Situation) -> Vec<Suggestion
             }
         },
         Situation::NotResponding => not_responding(facts, &mut list),
+        Situation::Overtaken => {
+            if let FileCopy::Overtaken { by } = &facts.copy {
+                let there = Runnable::new(by.file.as_ref(), None);
+                list.add((there.about("status", ""), "on the machine that has the latest file"));
+            }
+        }
         Situation::Aborted => list.add((line.about("report", ""), "tells what was done")),
         Situation::Done => {
             list.add((

@@ -9,6 +9,7 @@ use reshard_core::{
     StoreError, SystemClock,
 };
 
+use super::copy::FileCopy;
 use crate::reshard::runnable::Runnable;
 
 /// Everything that a status is made of.
@@ -27,6 +28,7 @@ pub(super) struct Facts {
     /// What went wrong last.
     pub(super) trouble: Option<Entry>,
     pub(super) controls: Controls,
+    pub(super) copy: FileCopy,
     /// How commands about the plan are written.
     pub(super) runnable: Runnable,
 }
@@ -45,6 +47,7 @@ impl Facts {
         store: &dyn Store,
         plan: &Plan,
         phases: &[Arc<dyn Phase>],
+        copy: FileCopy,
         runnable: &Runnable,
     ) -> Result<Self, StoreError> {
         let now = Timestamp::now();
@@ -65,6 +68,7 @@ impl Facts {
             activity: store.activity()?,
             trouble: log.into_iter().map(|(_, entry)| entry).rfind(is_trouble),
             controls: store.controls()?,
+            copy,
             report,
             runnable: runnable.clone(),
         })

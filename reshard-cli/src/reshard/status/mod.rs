@@ -1,6 +1,7 @@
 //! `reshard status`.
 
 mod commands;
+mod copy;
 mod facts;
 mod redraw;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::time::Duration;
 use clap::Args;
 use reshard_core::{Store, phases};
 
+use self::copy::Asking;
 use self::facts::Facts;
 use self::redraw::Redraw;
 use self::view::View;
@@ -27,7 +29,8 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Show whether writes are refused, how far a plan is, who executes it, and what can be done next
 ///
-/// It only reads the plan's file, for which it needs no more than the right to read it. With --watch a terminal is redrawn
+/// It only reads the plan's file, for which it needs no more than the right to read it. ZooKeeper is asked, for two seconds at
+/// most, whether another copy of the file knows more. With --watch a terminal is redrawn
 /// every second; in a pipe every change is a line, and with -o json a document.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -57,14 +60,18 @@ impl StatusArgs {
         let (plan, phases) = (store.plan()?, phases::rfd103());
         let runnable = Runnable::new(self.file.path(), self.config.said());
         let mut redraw = Redraw::new(self.output, self.watch);
+        let mut asking = Asking::new(&self.config);
         loop {
-            let facts = Facts::of(&store, &plan, &phases, &runnable)?;
+            let copy = asking.ask(&store, &plan).await?;
+            let facts = Facts::of(&store, &plan, &phases, copy, &runnable)?;
             let view = View::of(&facts);
             redraw.show(&view, facts.now, out)?;
             if !self.watch || view.has_stopped() {
-                return Ok(());
+                break;
             }
             tokio::time::sleep(EVERY).await;
         }
+        asking.close().await;
+        Ok(())
     }
 }

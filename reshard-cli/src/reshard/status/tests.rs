@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reshard_core::{
-    Activity, Controls, Entry, EntryKind, Liveness, OpenWriteBlock, PhaseReport, PhaseState,
+    Activity, Controls, Entry, EntryKind, Epoch, Liveness, OpenWriteBlock, PhaseReport, PhaseState,
     PlanState, PlanUuid, Presence, Progress, Report, WriteBlockReport,
 };
 use serde_json::{Value, json};
 
+use super::copy::FileCopy;
 use super::facts::{Facts, Step};
 use super::text;
 use super::view::{Situation, View};
@@ -91,6 +92,7 @@ fn facts(state: PlanState) -> Facts {
         activity: None,
         trouble: None,
         controls: Controls::default(),
+        copy: FileCopy::Latest,
         runnable: Runnable::new("split.plan".as_ref(), None),
     }
 }
@@ -308,6 +310,38 @@ fn what_was_asked_for_is_shown_until_it_happens() {
         shown.contains("asked     stop as soon as that is safe\nasked     stop before drain"),
         "{shown}"
     );
+}
+
+#[test]
+fn an_old_copy_says_where_the_latest_file_is_and_nothing_else_can_be_done() {
+    let mut old = blocked(executed(facts(PlanState::Paused), Liveness::Nobody));
+    let by = Epoch {
+        token: 4,
+        entries: 90,
+        state: PlanState::Done,
+        file: "/var/tmp/split.plan".to_owned(),
+        host: "headnode".to_owned(),
+        pid: 77,
+        source: "2.moray.lab.example.net".to_owned(),
+        targets: vec!["3.moray.lab.example.net".to_owned()],
+        told: ago(60),
+        writes_refused_since: None,
+    };
+    old.copy = FileCopy::Overtaken { by: Box::new(by) };
+    assert_eq!(View::of(&old).situation, Situation::Overtaken);
+    assert_eq!(commands(&old), ["reshard status /var/tmp/split.plan"]);
+    let shown = flat(&screen(&old));
+    let words = "file NOT THE LATEST: process 77 on headnode, with the file /var/tmp/split.plan, knew more 60 s ago.";
+    assert!(shown.contains(words), "{shown}");
+    assert!(!shown.contains("REFUSED"), "what an old copy says of writes is not true any more: {shown}");
+    for (copy, words) in [
+        (FileCopy::NotAsked { why: "no answer".to_owned() }, "ZooKeeper was not asked whether"),
+        (FileCopy::Latest, "file no other copy of it knows more"),
+        (FileCopy::Unknown, "ZooKeeper knows nothing of this plan"),
+    ] {
+        let shown = flat(&screen(&Facts { copy, ..facts(PlanState::Running) }));
+        assert!(shown.contains(words), "{shown}");
+    }
 }
 
 #[test]

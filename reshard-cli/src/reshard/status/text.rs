@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use reshard_core::quantity::{bytes, count, duration, per_second, rate, seconds};
 use reshard_core::{Liveness, PhaseState, PlanState, Progress};
 
+use super::copy::FileCopy;
 use super::view::{Now, PhaseView, Situation, View, ago};
 use crate::reshard::entry;
 use crate::screen::{Mood, Screen};
@@ -56,6 +57,7 @@ pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Vec<String> 
         let took = seconds(before.seconds);
         text.item(Mood::Plain, "writes", &format!("were refused for {took}: {how}"));
     }
+    copy(&view.copy, now, &mut text);
     phases(view, now, &mut text);
     commands(view, &mut text);
     text.lines
@@ -128,6 +130,7 @@ fn alarm(view: &View, now: Timestamp, text: &mut Text) {
         Situation::Held
         | Situation::Paused
         | Situation::Planned
+        | Situation::Overtaken
         | Situation::Aborted
         | Situation::Done => {
             text.add(Mood::Bad, "", &format!("{head}, until somebody lets the plan go on."));
@@ -138,6 +141,7 @@ fn alarm(view: &View, now: Timestamp, text: &mut Text) {
 
 fn state(view: &View) -> (Mood, String) {
     match (view.situation, &view.state) {
+        (Situation::Overtaken, _) => (Mood::Bad, "this file is an old copy of the plan".to_owned()),
         (_, PlanState::Held { phase, what, .. }) => (Mood::Bad, format!("HELD in {phase}: {what}")),
         (Situation::Abandoned, PlanState::Aborting) => {
             (Mood::Bad, "interrupted while everything was taken back".to_owned())
@@ -192,6 +196,26 @@ fn executor(view: &View, now: Timestamp) -> (Mood, String) {
         }
         Liveness::NotResponding { .. } => (Mood::Bad, format!("{who} does not respond: {sign}")),
         Liveness::Dead(_) => (missed, format!("{who} is dead: {sign}")),
+    }
+}
+
+/// Whether there is a later one, which must be used instead.
+fn copy(copy: &FileCopy, now: Timestamp, text: &mut Text) {
+    match copy {
+        FileCopy::NotAsked { why } => {
+            let said = format!("ZooKeeper was not asked whether this file is the latest: {why}");
+            text.item(Mood::Faint, "file", &said);
+        }
+        FileCopy::Latest => text.item(Mood::Plain, "file", "no other copy of it knows more"),
+        FileCopy::Overtaken { by } => {
+            let ago = duration(ago(now, by.told));
+            let said = format!("NOT THE LATEST: {by}, knew more {ago} ago. Use that one");
+            text.item(Mood::Bad, "file", &said);
+        }
+        FileCopy::Unknown => {
+            let said = "ZooKeeper knows nothing of this plan: it is another region's, or was wiped";
+            text.item(Mood::Warning, "file", said);
+        }
     }
 }
 

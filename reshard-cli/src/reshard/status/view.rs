@@ -7,6 +7,7 @@ use reshard_core::{Activity, Entry, Liveness, PhaseState, PlanState, PlanUuid, P
 use serde::Serialize;
 
 use super::commands::{Suggestion, suggestions};
+use super::copy::FileCopy;
 use super::facts::{Facts, Step};
 
 /// A plan's status. Durations are in seconds.
@@ -25,6 +26,8 @@ pub(super) struct View {
     pub(super) situation: Situation,
     pub(super) writes: Writes,
     pub(super) executor: Liveness,
+    #[serde(flatten)]
+    pub(super) copy: FileCopy,
     /// What is going on this moment.
     pub(super) now: Option<Now>,
     /// What the operator has asked for, and did not happen yet.
@@ -60,6 +63,8 @@ pub(super) enum Situation {
     Abandoned,
     /// It should be going on, but the executor has not said anything for some time.
     NotResponding,
+    /// The file is an old copy: another one tells what became of the plan.
+    Overtaken,
     /// It was taken back.
     Aborted,
     /// It is done.
@@ -136,6 +141,7 @@ impl View {
             situation,
             writes: writes(facts, situation),
             executor: facts.executor.clone(),
+            copy: facts.copy.clone(),
             remaining_seconds: goes_on.then(|| remaining(&phases, now.as_ref())).flatten(),
             now,
             asked: asked(facts),
@@ -155,12 +161,16 @@ impl View {
             | Situation::Running
             | Situation::Aborting
             | Situation::Abandoned
-            | Situation::NotResponding => false,
+            | Situation::NotResponding
+            | Situation::Overtaken => false,
         }
     }
 }
 
 fn situation(facts: &Facts) -> Situation {
+    if matches!(facts.copy, FileCopy::Overtaken { .. }) {
+        return Situation::Overtaken;
+    }
     let going_on = match facts.report.state {
         PlanState::Planned => return Situation::Planned,
         PlanState::Paused => return Situation::Paused,
@@ -178,7 +188,9 @@ fn situation(facts: &Facts) -> Situation {
 }
 
 fn writes(facts: &Facts, situation: Situation) -> Writes {
-    let Some(block) = &facts.block else {
+    // What an old copy says of writes need not be true any more.
+    let block = facts.block.filter(|_| situation != Situation::Overtaken);
+    let Some(block) = block else {
         return Writes { refused: false, since_seconds: None, left_seconds: None };
     };
     // The budget is kept by an executor; without one it is a wish.
