@@ -122,6 +122,9 @@ pub(crate) enum Error {
     /// A plan cannot be carried out.
     #[error(transparent)]
     Executor(#[from] reshard_core::ExecutorError),
+    /// The plans cannot be listed.
+    #[error(transparent)]
+    Plans(#[from] reshard_core::plans::PlansError),
     /// What a plan keeps is not freed.
     #[error(transparent)]
     Release(#[from] reshard_core::plans::ReleaseError),

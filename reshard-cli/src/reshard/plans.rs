@@ -6,16 +6,15 @@ use clap::{Args, Subcommand};
 use reshard_core::plans::{
     Executing, Holding, PlanFile, PlanOverview, plans_overview, releasable, release,
 };
-use reshard_core::{Clock, PlanUuid, SystemClock};
+use reshard_core::{Clock, PlanState, PlanUuid, SystemClock};
 
 use super::confirm::Confirm;
 use super::error::Result;
 use super::format::Format;
 use super::place::Region;
 use crate::output::{Output, say};
-use crate::table::Table;
 
-/// List all plans that ZooKeeper knows: whether an executor is alive, and what each keeps for itself
+/// List all plans that ZooKeeper knows: how far each is, where its file is, and what it keeps for itself
 ///
 /// A plan's file need not be here. Without a verb nothing is changed.
 #[derive(Args, Debug)]
@@ -53,11 +52,11 @@ impl PlansArgs {
     }
 }
 
-/// Free what a plan has left reserved that nobody can go on with: the ring, names of shards, the lock on dumps, freezes
+/// Free what a plan that is over has left reserved: the ring, names of shards, the lock on dumps, freezes
 ///
 /// Reads: the plan's locks in ZooKeeper, the shards' states, the ring that SAPI names, zones with the plan's tag, the routers.
-/// Writes: gives back what the plan keeps. Undo: none. It is refused while an executor is alive, and where the plan has left
-/// something half made: zones, a new shard that no ring leads to, one of its rings in a router.
+/// Writes: gives back what the plan keeps. Undo: none. It is refused while the plan is not over
+/// (or its file is lost) or an executor is alive, and where the plan has left something half made: zones, a new shard that no ring leads to, one of its rings in a router.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   reshard plans release 3d0e5c1a-7b1f-4b6e-9a41-6f3d7f0e2b55 --file-lost")]
@@ -112,26 +111,58 @@ impl ListArgs {
             say("ZooKeeper knows no plan.");
             return Ok(());
         }
-        let mut table = Table::new(["PLAN", "EXECUTOR", "KEEPS"]);
         for plan in &plans {
-            table.row([plan.plan.to_string(), executor(plan), kept(&plan.holds)]);
+            show(plan, out)?;
         }
-        Ok(out.table(table)?)
+        Ok(())
     }
 }
 
-fn executor(plan: &PlanOverview) -> String {
+fn show(plan: &PlanOverview, out: &mut Output) -> Result<()> {
+    writeln!(out, "plan      {}", plan.plan)?;
+    if let Some(epoch) = &plan.epoch {
+        writeln!(out, "state     {} since {}", state(&epoch.state), epoch.told)?;
+        writeln!(out, "moves     from {}", epoch.source)?;
+        for target in &epoch.targets {
+            writeln!(out, "          to {target}")?;
+        }
+        writeln!(out, "file      {}\nhost      {}", epoch.file, epoch.host)?;
+        if let Some(since) = epoch.writes_refused_since {
+            writeln!(out, "writes    REFUSED since {since}")?;
+        }
+    }
     match &plan.executor {
-        Executing::Nobody => "none".to_owned(),
-        Executing::Alive { .. } => "alive".to_owned(),
-        Executing::Died { .. } => "died".to_owned(),
+        None => writeln!(out, "executor  unknown")?,
+        Some(Executing::Nobody) => writeln!(out, "executor  none")?,
+        Some(Executing::Alive { since }) => {
+            writeln!(out, "executor  alive since {}", known(since.as_deref()))?;
+        }
+        Some(Executing::Died { since }) => {
+            writeln!(out, "executor  died; it began at {}", known(since.as_deref()))?;
+        }
     }
+    for Holding { kept, since, .. } in &plan.holds {
+        writeln!(out, "keeps     {kept}\n          since {since}")?;
+    }
+    for unknown in &plan.unknown {
+        say(format_args!("reshard: notice: {unknown}"));
+    }
+    writeln!(out)?;
+    Ok(())
 }
 
-/// One to a line.
-fn kept(holds: &[Holding]) -> String {
-    if holds.is_empty() {
-        return "nothing".to_owned();
+fn known(since: Option<&str>) -> &str {
+    since.unwrap_or("an unknown time")
+}
+
+fn state(state: &PlanState) -> String {
+    match state {
+        PlanState::Planned => "planned".to_owned(),
+        PlanState::Running => "running".to_owned(),
+        PlanState::Paused => "paused".to_owned(),
+        PlanState::Held { phase, .. } => format!("held in {phase}"),
+        PlanState::Aborting => "being taken back".to_owned(),
+        PlanState::Aborted => "taken back".to_owned(),
+        PlanState::Done => "done".to_owned(),
     }
-    holds.iter().map(|holding| holding.kept.to_string()).collect::<Vec<_>>().join("\n")
 }

@@ -6,5 +6,5 @@ mod overview;
 mod release;
 
 pub use self::holding::{Holding, Kept};
-pub use self::overview::{Executing, PlanOverview, plans_overview};
+pub use self::overview::{Executing, PlanOverview, PlansError, plans_overview};
 pub use self::release::{PlanFile, ReleaseError, releasable, release};

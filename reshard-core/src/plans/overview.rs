@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use manatee_client::{Lock, LockState};
+use manatee_client::LockState;
 use serde::Serialize;
 
 use super::Holding;
 use super::holding::holdings;
+use crate::causes::with_causes;
 use crate::deployment::Deployment;
-use crate::executor::PLAN_LOCKS;
+use crate::epoch::{Epoch, EpochError, KnownPlan, known_plans};
 use crate::inventory::InventoryError;
 use crate::plan::PlanUuid;
 
@@ -17,10 +18,32 @@ use crate::plan::PlanUuid;
 pub struct PlanOverview {
     /// The plan.
     pub plan: PlanUuid,
-    /// Whether somebody carries it out.
-    pub executor: Executing,
+    /// What its last executor told; absent if none has got so far.
+    pub epoch: Option<Epoch>,
+    /// Whether somebody carries it out; absent if that cannot be seen.
+    pub executor: Option<Executing>,
     /// What it keeps for itself.
     pub holds: Vec<Holding>,
+    /// What cannot be seen of it, and why not.
+    pub unknown: Vec<String>,
+}
+
+impl PlanOverview {
+    fn of(known: KnownPlan, holds: Vec<Holding>) -> Self {
+        let mut unknown = Vec::new();
+        let epoch = known.epoch.unwrap_or_else(|error| {
+            unknown.push(with_causes(&error));
+            None
+        });
+        let executor = match known.lock {
+            Ok(state) => Some(state.into()),
+            Err(error) => {
+                unknown.push(with_causes(&error));
+                None
+            }
+        };
+        Self { plan: known.plan, epoch, executor, holds, unknown }
+    }
 }
 
 /// Whether somebody carries a plan out.
@@ -55,31 +78,36 @@ impl From<LockState> for Executing {
 ///
 /// # Errors
 ///
-/// [`InventoryError`]
-pub async fn plans_overview(deployment: &Deployment) -> Result<Vec<PlanOverview>, InventoryError> {
+/// [`PlansError`]
+pub async fn plans_overview(deployment: &Deployment) -> Result<Vec<PlanOverview>, PlansError> {
     let mut held: BTreeMap<PlanUuid, Vec<Holding>> = BTreeMap::new();
     for holding in holdings(deployment).await? {
         held.entry(holding.plan).or_default().push(holding);
     }
-    for name in Lock::list(deployment.session(), PLAN_LOCKS).await? {
-        if let Ok(plan) = name.parse() {
-            held.entry(plan).or_default();
-        }
-    }
-    let mut plans = Vec::new();
-    for (plan, holds) in held {
-        plans.push(PlanOverview { plan, executor: executing(deployment, plan).await?, holds });
-    }
+    let mut plans: Vec<PlanOverview> = known_plans(deployment)
+        .await?
+        .into_iter()
+        .map(|known| {
+            let holds = held.remove(&known.plan).unwrap_or_default();
+            PlanOverview::of(known, holds)
+        })
+        .collect();
+    // What has a reservation and was never carried out.
+    plans.extend(held.into_iter().map(|(plan, holds)| {
+        PlanOverview::of(KnownPlan { plan, epoch: Ok(None), lock: Ok(LockState::Free) }, holds)
+    }));
+    plans.sort_by_key(|it| it.plan);
     Ok(plans)
 }
 
-pub(super) fn lock_of(deployment: &Deployment, plan: PlanUuid) -> Result<Lock, InventoryError> {
-    Ok(Lock::new(deployment.session().clone(), PLAN_LOCKS, &plan.to_string())?)
-}
-
-pub(super) async fn executing(
-    deployment: &Deployment,
-    plan: PlanUuid,
-) -> Result<Executing, InventoryError> {
-    Ok(lock_of(deployment, plan)?.state().await?.into())
+/// The plans cannot be listed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlansError {
+    /// What plans keep for themselves cannot be read.
+    #[error(transparent)]
+    Holdings(#[from] InventoryError),
+    /// What executors have told cannot be read.
+    #[error(transparent)]
+    Epochs(#[from] EpochError),
 }

@@ -13,6 +13,7 @@ use sapi_client::imgapi::ImageFilter;
 use super::holding::{Holding, Kept, holdings};
 use crate::clock::SystemClock;
 use crate::deployment::{Deployment, DeploymentError};
+use crate::epoch::{Epoch, EpochError, epoch_of};
 use crate::executor::PLAN_LOCKS;
 use crate::inventory::{InventoryError, probe_router, services_of};
 use crate::plan::PlanUuid;
@@ -43,11 +44,12 @@ pub async fn releasable(
     plan: PlanUuid,
     file: PlanFile,
 ) -> Result<Vec<Holding>, ReleaseError> {
+    let epoch = epoch_of(deployment, plan).await?;
     let lock = lock(deployment, plan)?.state().await?;
-    may_be_over(plan, lock, file)?;
+    may_be_over(plan, lock, epoch.as_ref(), file)?;
     let held = holdings(deployment).await?;
     let held: Vec<Holding> = held.into_iter().filter(|holding| holding.plan == plan).collect();
-    let needs = needs(deployment, plan, &held).await?;
+    let needs = needs(deployment, plan, epoch.as_ref(), &held).await?;
     let what = format!("nothing of plan {plan} is freed");
     StillNeeded::check(what, needs).map_err(ReleaseError::HalfMade)?;
     Ok(held)
@@ -107,20 +109,27 @@ fn lock(deployment: &Deployment, plan: PlanUuid) -> Result<Lock, LockError> {
 }
 
 /// Whether nobody goes on with the plan.
-fn may_be_over(plan: PlanUuid, lock: LockState, file: PlanFile) -> Result<(), ReleaseError> {
+fn may_be_over(
+    plan: PlanUuid,
+    lock: LockState,
+    epoch: Option<&Epoch>,
+    file: PlanFile,
+) -> Result<(), ReleaseError> {
     if let LockState::Held(record) = lock {
         return Err(ReleaseError::Executing { plan, since: record.since });
     }
-    match file {
-        PlanFile::Lost => Ok(()),
-        PlanFile::MayBeLeft => Err(ReleaseError::NotOver { plan }),
+    if file == PlanFile::Lost || epoch.is_some_and(Epoch::is_over) {
+        return Ok(());
     }
+    let last = epoch.map(|epoch| format!("{} on {}", epoch.file, epoch.host));
+    Err(ReleaseError::NotOver { plan, last: last.unwrap_or_else(|| "its file".to_owned()) })
 }
 
 /// What of the plan is half made, so that others have to be kept away from it.
 async fn needs(
     deployment: &Deployment,
     plan: PlanUuid,
+    epoch: Option<&Epoch>,
     held: &[Holding],
 ) -> Result<Vec<Need>, ReleaseError> {
     let manta = deployment.sapi()?.find_manta().await.map_err(InventoryError::from)?;
@@ -131,7 +140,9 @@ async fn needs(
         Kept::Name(shard) => Some(shard.clone()),
         Kept::Ring | Kept::Dumps | Kept::Freeze(_) => None,
     };
-    let new_shards = held.iter().filter_map(name).collect();
+    let told = epoch.into_iter().flat_map(|epoch| &epoch.targets);
+    let told = told.filter_map(|target| target.parse().ok());
+    let new_shards = held.iter().filter_map(name).chain(told).collect();
     let mut needs = half_made(plan, &serving, &new_shards, &tagged);
     needs.extend(in_between(deployment, plan).await?);
     Ok(needs)
@@ -215,13 +226,18 @@ pub enum ReleaseError {
     },
     /// Somebody may go on with it.
     #[error(
-        "plan {plan} may go on, so nothing of it is freed; `reshard resume` or `reshard abort` with its file brings it to its \
+        "plan {plan} is not over, so nothing of it is freed; `reshard resume` or `reshard abort` with {last} brings it to its \
          end. If no copy of its file is left, say so with --file-lost"
     )]
     NotOver {
         /// The plan.
         plan: PlanUuid,
+        /// Its latest file, and where that is.
+        last: String,
     },
+    /// What ZooKeeper knows of the plan cannot be read.
+    #[error(transparent)]
+    Epoch(#[from] EpochError),
     /// It has left something half made.
     #[error("{needed}; {remedy}", needed = .0, remedy = remedy(.0))]
     HalfMade(StillNeeded),
@@ -290,14 +306,14 @@ mod tests {
         let record = LockRecord { token: 1, owner: Some(plan().to_string()), since: None };
         for (lock, file, says) in [
             (LockState::Held(record.clone()), PlanFile::Lost, "is carried out since"),
-            (LockState::Abandoned(record.clone()), PlanFile::MayBeLeft, "may go on"),
-            (LockState::Free, PlanFile::MayBeLeft, "may go on"),
+            (LockState::Abandoned(record.clone()), PlanFile::MayBeLeft, "is not over"),
+            (LockState::Free, PlanFile::MayBeLeft, "is not over"),
         ] {
-            let refused = may_be_over(plan(), lock, file).unwrap_err().to_string();
+            let refused = may_be_over(plan(), lock, None, file).unwrap_err().to_string();
             assert!(refused.contains(says), "{refused}");
         }
         for lock in [LockState::Abandoned(record), LockState::Free] {
-            may_be_over(plan(), lock, PlanFile::Lost).unwrap();
+            may_be_over(plan(), lock, None, PlanFile::Lost).unwrap();
         }
     }
 }

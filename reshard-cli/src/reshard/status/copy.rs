@@ -70,8 +70,8 @@ impl<'a> Asking<'a> {
 
     async fn epoch(&mut self, plan: &Plan) -> Answer {
         if self.deployment.is_none() {
-            let configuration =
-                Configuration::read(self.config.path()).map_err(|error| Chain(&error).to_string())?;
+            let configuration = Configuration::read(self.config.path())
+                .map_err(|error| Chain(&error).to_string())?;
             let connected = Deployment::connect(configuration).await;
             self.deployment = Some(connected.map_err(|error| Chain(&error).to_string())?);
         }

@@ -333,7 +333,10 @@ fn an_old_copy_says_where_the_latest_file_is_and_nothing_else_can_be_done() {
     let shown = flat(&screen(&old));
     let words = "file NOT THE LATEST: process 77 on headnode, with the file /var/tmp/split.plan, knew more 60 s ago.";
     assert!(shown.contains(words), "{shown}");
-    assert!(!shown.contains("REFUSED"), "what an old copy says of writes is not true any more: {shown}");
+    assert!(
+        !shown.contains("REFUSED"),
+        "what an old copy says of writes is not true any more: {shown}"
+    );
     for (copy, words) in [
         (FileCopy::NotAsked { why: "no answer".to_owned() }, "ZooKeeper was not asked whether"),
         (FileCopy::Latest, "file no other copy of it knows more"),
