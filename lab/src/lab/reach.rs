@@ -13,6 +13,10 @@ pub(super) async fn check_way(directory: &Path, user: Option<&str>) -> Result<()
     for step in way {
         let entered = tied("test", Some(user)).arg("-x").arg(step).status().await;
         if !entered.map_err(LabError::file("look into", step))?.success() {
+            if step.parent().is_none() {
+                // Nothing can be run as that user at all, which the first service says better.
+                return Ok(());
+            }
             let (directory, barrier): (PathBuf, PathBuf) = (directory.into(), step.into());
             return Err(LabError::Unreachable { directory, barrier, user: user.to_owned() });
         }
@@ -40,11 +44,11 @@ mod tests {
         };
         allow(top.path(), 0o755);
         allow(&top.path().join("closed"), 0o700);
-        let error = check_way(&lab, Some("nobody")).await.unwrap_err().to_string();
+        let error = check_way(&lab, Some("postgres")).await.unwrap_err().to_string();
         let barrier = top.path().join("closed");
         assert!(error.contains(&format!("cannot enter {}:", barrier.display())), "{error}");
         assert!(check_way(&lab, None).await.is_ok());
         allow(&barrier, 0o711);
-        assert!(check_way(&lab, Some("nobody")).await.is_ok());
+        assert!(check_way(&lab, Some("postgres")).await.is_ok());
     }
 }

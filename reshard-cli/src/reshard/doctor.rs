@@ -11,6 +11,7 @@ use super::error::Result;
 use super::format::Format;
 use super::place::{Cache, Region};
 use super::remedy::with_file;
+use super::runnable::Runnable;
 use super::shard_arg::ShardArg;
 use crate::exit;
 use crate::output::Output;
@@ -54,8 +55,9 @@ impl DoctorArgs {
         };
         let mut report = check(&deployment, &subject, cache.path(), &SystemClock).await;
         if let Some(file) = &self.plan {
+            let typed = Runnable::new(file, None).file().to_owned();
             for check in &mut report.checks {
-                check.remedy = with_file(&check.remedy, file);
+                check.remedy = with_file(&check.remedy, &typed);
             }
         }
         if self.output.is_json() {

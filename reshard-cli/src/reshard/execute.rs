@@ -10,6 +10,7 @@ use super::error::Result;
 use super::format::Format;
 use super::place::{ConfigFile, PlanFile, Region};
 use super::remedy::with_file;
+use super::runnable::Runnable;
 use super::watch::Watch;
 use crate::exit;
 use crate::output::{Output, say};
@@ -69,7 +70,7 @@ impl ExecuteArgs {
         executor.close().await;
         let ended = ended?;
         let (words, status) = told(&ended, work);
-        say(with_file(&words, self.file.path()));
+        say(with_file(&words, Runnable::new(self.file.path(), None).file()));
         if self.output.is_json() {
             out.json(&ended)?;
         }

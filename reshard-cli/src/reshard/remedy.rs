@@ -1,20 +1,17 @@
 //! Remedies as they can be pasted: the library does not know in which file the plan is, the command does.
 
-use std::path::Path;
-
 use clap::{Command, CommandFactory};
 
 use super::Cli;
-use super::runnable::Runnable;
 
-/// A text in which every command about a plan, such as `` `reshard resume` ``, names this plan's file.
-pub(super) fn with_file(text: &str, file: &Path) -> String {
-    let (commands, about) = (Cli::command(), Runnable::new(file, None));
+/// A text in which every command about a plan, such as `` `reshard resume` ``, names this plan's file, given as it is typed.
+pub(super) fn with_file(text: &str, file: &str) -> String {
+    let commands = Cli::command();
     let pieces =
         text.split('`').enumerate().map(|(place, piece)| match piece.strip_prefix("reshard ") {
             // Every second piece is between two of them.
             Some(words) if place % 2 == 1 => {
-                format!("reshard {}", filled(words, &commands, about.file()))
+                format!("reshard {}", filled(words, &commands, file))
             }
             _ => piece.to_owned(),
         });
@@ -43,6 +40,7 @@ fn filled(words: &str, commands: &Command, file: &str) -> String {
 mod tests {
     use std::collections::BTreeSet;
     use std::fs;
+    use std::path::Path;
 
     use clap::Parser;
 
@@ -72,7 +70,7 @@ mod tests {
         for (place, part) in words.split(['{', '}']).enumerate() {
             shown.push_str(if place % 2 == 1 { filled_in } else { part });
         }
-        with_file(&format!("`reshard {shown}`"), "a.plan".as_ref()).replace('`', "")
+        with_file(&format!("`reshard {shown}`"), "a.plan").replace('`', "")
     }
 
     #[test]
@@ -116,7 +114,7 @@ mod tests {
             ("`reshard resume other.plan`", "`reshard resume other.plan`"),
             ("reshard resume, `svcs -x`", "reshard resume, `svcs -x`"),
         ] {
-            assert_eq!(with_file(said, "a.plan".as_ref()), shown);
+            assert_eq!(with_file(said, "a.plan"), shown);
         }
     }
 }

@@ -206,7 +206,7 @@ fn remedy(needed: &StillNeeded) -> &'static str {
                 that have another)";
     }
     "with the plan's file, `reshard abort` removes that; without it, delete these instances in SAPI once no shard takes or confirms \
-     writes there (`reshard peers show`), and then /manatee/SHARD in ZooKeeper"
+     writes there (`reshard peers show SHARD`), and then /manatee/SHARD in ZooKeeper"
 }
 
 /// What a plan keeps is not freed.

@@ -9,6 +9,7 @@ use reshard_core::{Liveness, PhaseState, PlanState, Progress};
 use super::copy::FileCopy;
 use super::view::{Now, PhaseView, Situation, View, ago};
 use crate::reshard::entry;
+use crate::reshard::remedy::with_file;
 use crate::screen::{Mood, Screen};
 use crate::table::Table;
 
@@ -29,7 +30,7 @@ pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Vec<String> 
     let (mood, state) = state(view);
     text.item(mood, "state", &state);
     if let PlanState::Held { remedy, .. } = &view.state {
-        text.item(Mood::Plain, "to do", remedy);
+        text.item(Mood::Plain, "to do", &with_file(remedy, &view.file));
     }
     if let Some(now) = &view.now {
         let is_going_on = matches!(view.situation, Situation::Running | Situation::Aborting);

@@ -3,3 +3,4 @@
 mod preflight;
 mod rows;
 mod stale_plan_copy;
+mod words;
