@@ -243,6 +243,21 @@ impl Lock {
         }
     }
 
+    /// Removes what keeps a holder alive whose process is known to be dead, though its session may last a while yet: the lock is
+    /// abandoned then. Whether there was anything of that session to remove.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::ZooKeeper`].
+    pub async fn bury(&self, session: i64) -> Result<bool, LockError> {
+        let alive = self.session.read(&self.alive_path()).await;
+        let alive = alive.map_err(|error| self.fail(error))?;
+        if alive.is_none_or(|alive| alive.owner != session) {
+            return Ok(false);
+        }
+        self.delete_alive().await.map(|()| true)
+    }
+
     async fn delete_alive(&self) -> Result<(), LockError> {
         match self.session.delete(&self.alive_path(), None).await {
             Ok(()) => Ok(()),

@@ -22,6 +22,8 @@ pub(crate) const NOTE: &str = "epoch";
 pub struct Epoch {
     /// The executor's token.
     pub token: u64,
+    /// The token that the file has: less than the executor's if the file cannot be written while writes are refused.
+    pub claimed: u64,
     /// How many entries the log had.
     pub entries: u64,
     /// What became of the plan.
@@ -116,7 +118,7 @@ impl Standing {
         };
         let token = store.presence()?.map_or(0, |presence| presence.token);
         let has_missed_the_end = epoch.is_over() && !store.state()?.is_over();
-        if token < epoch.token || entries < epoch.entries || has_missed_the_end {
+        if token < epoch.claimed || entries < epoch.entries || has_missed_the_end {
             return Ok(Self::Older);
         }
         Ok(Self::Latest)

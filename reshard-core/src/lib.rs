@@ -49,8 +49,8 @@ pub use deployment::{
 pub use discover::{DEPLOYMENT_ZONE_CONFIGURATION, DeploymentZone, DiscoverError};
 pub use epoch::{Epoch, EpochError, KnownPlan, Standing, epoch_of, known_plans};
 pub use executor::{
-    Context, Ended, Event, Executor, ExecutorError, Observer, OpenWriteBlock, Seen, Waiting,
-    WriteBlockRecord, phase_sequence, refuse_if_over, taken_back_by_abort,
+    Context, Ended, Event, Executor, ExecutorError, Gone, Guard, Observer, OpenWriteBlock, Seen,
+    StopHandle, Waiting, WriteBlockRecord, phase_sequence, refuse_if_over, taken_back_by_abort,
 };
 pub use inventory::{
     ClockReading, Drift, DriftSeverity, Expected, InstanceProbe, Inventory, InventoryError,

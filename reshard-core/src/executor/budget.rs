@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Executor;
 use super::context::Context;
-use crate::journal::StoreError;
+use crate::journal::{Store, StoreError};
 use crate::phase::{Phase, Trouble, WriteBlock};
 use crate::plan::{BESIDES, Plan, SLOWER, way_back};
 

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::epoch::EpochNote;
 use super::event::{Event, Observer};
+use super::stopping::StopHandle;
 use crate::causes::printable;
 use crate::clock::Clock;
 use crate::deployment::Deployment;
@@ -33,6 +34,7 @@ pub struct Context {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) store: Arc<dyn Store>,
     pub(super) observers: Vec<Arc<dyn Observer>>,
+    pub(super) stop: StopHandle,
     pub(super) lock: HeldLock,
     pub(super) epoch: Arc<EpochNote>,
     /// The phase that is run or undone.
@@ -290,7 +292,8 @@ impl Context {
         }
         let controls = self.store.controls()?;
         let abort = controls.abort && !self.no_way_back;
-        if abort || (controls.pause && !self.in_write_block) {
+        let pause = controls.pause || self.stop.is_asked();
+        if abort || (pause && !self.in_write_block) {
             return Err(Trouble::Stopped);
         }
         Ok(())

@@ -95,6 +95,7 @@ impl EpochNote {
         let block: Option<WriteBlockRecord> = self.store.remembered(WRITE_BLOCK)?;
         let epoch = Epoch {
             token: self.lock.token(),
+            claimed: self.store.presence()?.map_or(0, |presence| presence.token),
             entries: self.store.entries()?,
             state: self.store.state()?,
             file: self.store.place(),

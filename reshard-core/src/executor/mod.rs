@@ -1,19 +1,25 @@
 //! Carrying a plan out: one phase after the other, through crashes, troubles, pauses and aborts.
 
+mod begin_anew;
 mod budget;
 mod context;
 mod epoch;
 mod event;
+mod guard;
 mod heartbeat;
+mod mirror;
 mod present_block;
+mod rescue;
 mod run;
 mod sequence;
 mod sessions;
 mod step;
+mod stopping;
 #[cfg(test)]
 mod tests;
 mod undo;
 mod way_back;
+mod without_journal;
 mod write_block;
 mod zones;
 
@@ -24,8 +30,12 @@ use manatee_client::{HeldLock, LockError};
 pub use self::context::{Context, Seen, Waiting};
 use self::epoch::EpochNote;
 pub use self::event::{Event, Observer};
+pub use self::guard::Guard;
+use self::mirror::Mirror;
 pub use self::present_block::OpenWriteBlock;
+pub use self::rescue::Gone;
 pub use self::sequence::phase_sequence;
+pub use self::stopping::StopHandle;
 pub use self::way_back::{refuse_if_over, taken_back_by_abort};
 pub(crate) use self::write_block::WRITE_BLOCKS;
 pub use self::write_block::WriteBlockRecord;
@@ -56,12 +66,14 @@ pub(crate) const PLAN_LOCKS: &str = "/manta_reshard/plans";
 /// # Ok(()) }
 /// ```
 pub struct Executor {
-    store: Arc<dyn Store>,
+    store: Arc<Mirror>,
     /// With the session that is used now.
     deployment: Mutex<Deployment>,
     clock: Arc<dyn Clock>,
     phases: Vec<Arc<dyn Phase>>,
     observers: Vec<Arc<dyn Observer>>,
+    guard: Option<Arc<dyn Guard>>,
+    stop: StopHandle,
 }
 
 /// How an execution ended. As JSON: `{"ended": "held", "phase": …}`.
@@ -165,6 +177,19 @@ pub enum ExecutorError {
         "the session with ZooKeeper is over, and no new one can be had; when ZooKeeper is back, `reshard resume`"
     )]
     NoSession(#[source] DeploymentError),
+    /// The journal could not be written while writes were refused, and cannot be written still.
+    #[error(
+        "{writes}, and the journal lacks {missing} entries about that: see that the plan file can be written, then `reshard \
+         resume`, which looks what is there"
+    )]
+    JournalBehind {
+        /// How many.
+        missing: usize,
+        /// Whether writes are refused, in words.
+        writes: &'static str,
+        /// Why it cannot be written.
+        source: StoreError,
+    },
     /// An abort was asked for too late.
     #[error(
         "plan {plan} cannot be taken back: {phase} has begun, and the new ring may be in use. `reshard resume` brings it \
@@ -225,9 +250,15 @@ fn told(latest: &Epoch) -> String {
 impl Executor {
     /// Executes the plan in the store with these phases, such as [`crate::phases::rfd103`].
     pub fn new(store: Arc<dyn Store>, deployment: Deployment, phases: Vec<Arc<dyn Phase>>) -> Self {
-        let clock = Arc::new(SystemClock);
-        let deployment = Mutex::new(deployment);
-        Self { store, deployment, clock, phases, observers: Vec::new() }
+        Self {
+            store: Arc::new(Mirror::of(store)),
+            deployment: Mutex::new(deployment),
+            clock: Arc::new(SystemClock),
+            phases,
+            observers: Vec::new(),
+            guard: None,
+            stop: StopHandle::default(),
+        }
     }
 
     /// Tells an observer what happens.
@@ -235,6 +266,27 @@ impl Executor {
     pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observers.push(observer);
         self
+    }
+
+    /// Begins no write block but with somebody who stands by in case that this process dies.
+    #[must_use]
+    pub fn guarded_by(mut self, guard: Arc<dyn Guard>) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+
+    /// What asks this executor to stop, from another task.
+    pub fn stop_handle(&self) -> StopHandle {
+        self.stop.clone()
+    }
+
+    /// The write block that lasts, if writes are refused.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]
+    pub fn write_block(&self) -> Result<Option<OpenWriteBlock>, StoreError> {
+        OpenWriteBlock::of(&*self.store, &self.store.plan()?, &self.phases, &*self.clock)
     }
 
     /// Takes the time from another clock.
@@ -256,6 +308,11 @@ impl Executor {
         &self.phases
     }
 
+    /// The journal, for what all stores have.
+    fn journal(&self) -> &dyn Store {
+        &*self.store
+    }
+
     fn context(&self, alone: &Alone) -> Context {
         Context {
             plan: alone.plan.clone(),
@@ -263,6 +320,7 @@ impl Executor {
             clock: self.clock.clone(),
             store: self.store.clone(),
             observers: self.observers.clone(),
+            stop: self.stop.clone(),
             lock: alone.lock.clone(),
             epoch: alone.epoch.clone(),
             phase: "",

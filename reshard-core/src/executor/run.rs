@@ -10,7 +10,7 @@ use super::undo::UNDO_BACK_TO;
 use super::way_back::no_way_back;
 use super::{Alone, Ended, Event, Executor, ExecutorError};
 use crate::clock::{Reading, millis};
-use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, StoreError};
+use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, Store, StoreError};
 use crate::phase::{Phase, Trouble, WriteBlock};
 
 /// The pause after the first passing trouble; it doubles up to [`LONGEST_PAUSE`].
@@ -46,8 +46,15 @@ impl Executor {
             let text = format!("the abort that was asked for came too late: {phase} has begun");
             context.log(EntryKind::Note, &text).map_err(journal_only)?;
         }
+        let begun = match self.has_begun() {
+            Ok(()) => self.begin_anew_if_lifted(&mut context).await,
+            failed => failed,
+        };
+        if let Err(trouble) = begun {
+            return self.after_trouble(alone, &mut context, trouble).await;
+        }
         if let Err(trouble) = self.undo_what_is_spoiled(&mut context).await {
-            return self.stop(&context, &trouble);
+            return self.end_with(&context, trouble);
         }
         for phase in &self.phases {
             let done = self.store.phases()?.get(phase.name()).map(|record| record.state);
@@ -55,10 +62,16 @@ impl Executor {
                 continue;
             }
             context.phase = phase.name();
-            if done != Some(PhaseState::Begun) && self.is_to_pause_before(phase.name())? {
-                return self.stop(&context, &Trouble::Stopped);
+            let pause = done != Some(PhaseState::Begun);
+            match pause.then(|| self.is_to_pause_before(phase.name())).transpose() {
+                Ok(Some(true)) => return self.end_with(&context, Trouble::Stopped),
+                Ok(_) => {}
+                // Perhaps while writes are refused.
+                Err(error) => {
+                    return self.after_trouble(alone, &mut context, error.into()).await;
+                }
             }
-            if let Err(trouble) = self.run_phase(&**phase, &mut context).await {
+            if let Err(trouble) = self.run_phase_anyhow(&**phase, &mut context).await {
                 return self.after_trouble(alone, &mut context, trouble).await;
             }
         }
@@ -95,10 +108,12 @@ impl Executor {
 
     /// Undoes what a write block that was taken back has made unusable, so that it is made anew under other names.
     pub(super) async fn undo_what_is_spoiled(&self, context: &mut Context) -> Result<(), Trouble> {
-        let Some(back_to) = self.store.remembered::<String>(UNDO_BACK_TO)? else { return Ok(()) };
+        let Some(back_to) = self.journal().remembered::<String>(UNDO_BACK_TO)? else {
+            return Ok(());
+        };
         self.undo_back_to(context, &back_to).await?;
         let round = context.round()?;
-        self.store.remember(ROUND, &(round + 1))?;
+        self.journal().remember(ROUND, &(round + 1))?;
         Ok(self.store.set_fact(UNDO_BACK_TO, None)?)
     }
 
@@ -109,6 +124,9 @@ impl Executor {
     ) -> Result<(), Trouble> {
         let block = phase.write_block();
         context.in_write_block = block.touches();
+        if block.touches() {
+            self.stand_by(context).await?;
+        }
         context.no_way_back = no_way_back(&*self.store, &self.phases)?.is_some();
         if !context.in_write_block {
             context.checkpoint()?;
@@ -131,13 +149,14 @@ impl Executor {
             context.log(EntryKind::Stage, &text)?;
         }
         self.repeat(phase, context).await?;
+        if block == WriteBlock::Ends {
+            // First, for a phase that is done is not run again, and then nobody would do this.
+            self.tell_write_block_ended(context, true)?;
+        }
         let took = self.since_phase_began(&record);
         let (ended, took_millis) = (Some(self.clock.now()), Some(millis(took)));
         let done = PhaseRecord { state: PhaseState::Done, ended, took_millis, ..record };
         self.store.set_phase(phase.name(), &done)?;
-        if block == WriteBlock::Ends {
-            self.tell_write_block_ended(context, true)?;
-        }
         context.log(EntryKind::Stage, &format!("done after {} s", took.as_secs()))?;
         context.tell(&Event::PhaseDone { phase: phase.name(), took });
         Ok(())
@@ -194,7 +213,11 @@ impl Executor {
             last = Some(Box::new(trouble));
             context.checkpoint()?;
             let longest = if context.in_write_block { FIRST_PAUSE } else { LONGEST_PAUSE };
-            self.clock.sleep(pause.min(longest)).await;
+            tokio::select! {
+                () = self.clock.sleep(pause.min(longest)) => {}
+                () = self.stop.asked(), if !self.stop.is_asked() => {}
+            }
+            context.checkpoint()?;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }

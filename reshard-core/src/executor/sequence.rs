@@ -27,7 +27,7 @@ impl Executor {
     pub(super) fn remember_phases(&self) -> Result<(), ExecutorError> {
         let own = self.sequence();
         if phase_sequence(&*self.store)?.is_none_or(|recorded| recorded != own) {
-            self.store.remember(SEQUENCE, &own)?;
+            self.journal().remember(SEQUENCE, &own)?;
         }
         Ok(())
     }

@@ -8,13 +8,15 @@ use manatee_client::{HeldLock, Lock, Takeover};
 
 use super::epoch::EpochNote;
 use super::heartbeat::Heartbeat;
+use super::rescue::Gone;
 use super::way_back::refuse_if_over;
 use super::zones::OwnZones;
 use super::{Alone, Ended, Event, Executor, ExecutorError, PLAN_LOCKS, release};
 use crate::clock::{Clock, SystemClock, host};
 use crate::deployment::Deployment;
 use crate::epoch::{EpochError, Standing};
-use crate::journal::{Activity, Entry, EntryKind, Presence};
+use crate::journal::{Activity, Entry, EntryKind, PhaseState, Presence, Store};
+use crate::phase::Phase;
 use crate::plan::Plan;
 
 /// The pause between attempts to get a new session.
@@ -22,20 +24,26 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// What an executor is asked for.
 #[derive(Clone, Copy)]
-pub(super) enum Work {
+pub(super) enum Work<'a> {
     Run,
     /// The phase at this place.
     Step(usize),
     Abort,
+    /// To end the write block that this one has left.
+    Rescue(&'a Gone),
 }
 
 impl Executor {
     /// Becomes the plan's only executor and does something; begins anew whenever the session has ended meanwhile. What has
     /// another executor by then is left to that.
-    pub(super) async fn through_sessions(&self, work: Work) -> Result<Ended, ExecutorError> {
+    pub(super) async fn through_sessions(&self, work: Work<'_>) -> Result<Ended, ExecutorError> {
         let mut heartbeat = None;
         loop {
-            let alone = match self.begin_alone().await {
+            let alone = tokio::select! {
+                alone = self.begin_alone() => alone,
+                () = self.asked_to_stop_with_nothing_open() => return self.ends_before_it_began(),
+            };
+            let alone = match alone {
                 Err(ExecutorError::Lock { .. } | ExecutorError::Epoch { .. })
                     if self.deployment().session().is_over() =>
                 {
@@ -48,12 +56,31 @@ impl Executor {
                 Work::Run => self.run_alone(&alone).await,
                 Work::Step(at) => self.step_alone(&alone, at).await,
                 Work::Abort => self.abort_alone(&alone).await,
+                Work::Rescue(gone) => self.rescue_alone(&alone, gone).await,
             };
             if !matches!(ended, Err(ExecutorError::SessionOver)) {
+                let written = self.write_back(&self.context(&alone)).await;
                 alone.end().await;
-                return ended;
+                return written.map_err(|source| self.is_behind(source)).and(ended);
             }
         }
+    }
+
+    /// Returns when a stop is asked for, but not while writes are refused.
+    async fn asked_to_stop_with_nothing_open(&self) {
+        self.stop.asked().await;
+        if !matches!(self.open_write_block(), Ok(None)) {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn ends_before_it_began(&self) -> Result<Ended, ExecutorError> {
+        let records = self.store.phases()?;
+        let is_left = |phase: &&Arc<dyn Phase>| {
+            records.get(phase.name()).is_none_or(|record| record.state != PhaseState::Done)
+        };
+        let next = self.phases.iter().find(is_left).map_or("", |phase| phase.name());
+        Ok(Ended::Paused { phase: next.to_owned() })
     }
 
     fn tell(&self, event: &Event) {
@@ -62,7 +89,7 @@ impl Executor {
         }
     }
 
-    fn deployment(&self) -> Deployment {
+    pub(super) fn deployment(&self) -> Deployment {
         self.deployment.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -70,6 +97,7 @@ impl Executor {
     async fn begin_alone(&self) -> Result<Alone, ExecutorError> {
         let plan = Arc::new(self.store.plan()?);
         refuse_if_over(&*self.store)?;
+        self.take_over_write_block()?;
         let deployment = self.living_deployment().await?;
         let lock = self.take_lock(&deployment, &plan).await?;
         match self.take_over(&plan, &deployment, &lock).await {

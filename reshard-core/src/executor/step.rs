@@ -2,7 +2,8 @@
 
 use super::sessions::Work;
 use super::{Alone, Ended, Executor, ExecutorError};
-use crate::journal::{PhaseState, PlanState};
+use crate::journal::{PhaseState, PlanState, Store};
+use crate::phase::Trouble;
 
 impl Executor {
     /// Runs one phase, whose turn it has to be. All are done in this way when the last is. Between two steps nobody
@@ -26,8 +27,24 @@ impl Executor {
     ) -> Result<Ended, ExecutorError> {
         let mut context = self.context(alone);
         self.store.update_controls(&mut |controls| controls.pause = false)?;
+        if let Err(trouble) = self.has_begun() {
+            return self.after_trouble(alone, &mut context, trouble).await;
+        }
+        match self.lifted(&mut context).await {
+            Ok(None) => {}
+            Ok(Some(lifted)) => {
+                let anew = "see that nobody changes electric-moray zones, then `reshard resume`, which begins the write block \
+                            anew";
+                let trouble = Trouble::hold(lifted, anew);
+                return self.after_trouble(alone, &mut context, trouble).await;
+            }
+            Err(trouble) => return self.after_trouble(alone, &mut context, trouble).await,
+        }
+        if let Err(trouble) = self.undo_what_is_half_undone(&mut context).await {
+            return self.end_with(&context, trouble);
+        }
         if let Err(trouble) = self.undo_what_is_spoiled(&mut context).await {
-            return self.stop(&context, &trouble);
+            return self.end_with(&context, trouble);
         }
         let records = self.store.phases()?;
         let is_done =
@@ -42,7 +59,7 @@ impl Executor {
         context.phase = phase.name();
         if !is_done(phase.name()) {
             self.store.set_state(&PlanState::Running)?;
-            if let Err(trouble) = self.run_phase(&**phase, &mut context).await {
+            if let Err(trouble) = self.run_phase_anyhow(&**phase, &mut context).await {
                 return self.after_trouble(alone, &mut context, trouble).await;
             }
         }

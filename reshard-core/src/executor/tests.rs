@@ -1,60 +1,25 @@
 //! Executions of invented phases: whatever fails, stops or crashes when, the world ends up as it should.
 
+mod clock;
 mod copies;
+mod endings;
+mod journal;
 mod write_block;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use self::clock::TestClock;
 use super::*;
 use crate::configuration::{Configuration, DatacenterUrls};
 use crate::journal::{Knobs, SqliteStore};
 use crate::phase::{About, Trouble, Undone, WriteBlock};
 use crate::servers::zookeeper::ZooKeeper;
-
-/// Time that passes when a test says so; short sleeps make it pass by themselves.
-#[derive(Default)]
-struct TestClock {
-    /// Milliseconds that have passed.
-    passed: AtomicU64,
-    /// Milliseconds by which somebody has set the wall clock.
-    set: AtomicI64,
-}
-
-impl TestClock {
-    fn pass(&self, time: Duration) {
-        let millis = u64::try_from(time.as_millis()).unwrap();
-        self.passed.fetch_add(millis, Ordering::SeqCst);
-    }
-}
-
-#[async_trait]
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        let passed = i64::try_from(self.passed.load(Ordering::SeqCst)).unwrap();
-        Timestamp::from_millisecond(passed + self.set.load(Ordering::SeqCst)).unwrap()
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::from_millis(self.passed.load(Ordering::SeqCst))
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        let until = self.monotonic() + duration;
-        if duration <= Duration::from_secs(10) {
-            self.pass(duration);
-        }
-        while self.monotonic() < until {
-            tokio::task::yield_now().await;
-        }
-    }
-}
 
 /// What a phase does when it is run or undone the next time.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,6 +39,10 @@ enum Does {
     Takes(u64),
     /// It never ends.
     Hangs,
+    /// From then on the journal cannot be written.
+    FillsTheDisk,
+    /// Meanwhile the process gets a signal.
+    IsSignalled,
     /// Meanwhile the operator wants everything back.
     IsAborted,
     /// Meanwhile the operator wants a pause.
@@ -86,6 +55,9 @@ struct World {
     effects: BTreeMap<&'static str, bool>,
     /// What the phases do next, in order, whichever is asked.
     script: Vec<Does>,
+    /// Whether the disk is full.
+    full: bool,
+    stop: Option<StopHandle>,
 }
 
 struct TestPhase {
@@ -128,6 +100,8 @@ impl TestPhase {
                 self.clock.pass(Duration::from_secs(5));
             }
             Does::Takes(seconds) => self.clock.pass(Duration::from_secs(seconds)),
+            Does::FillsTheDisk => self.world.lock().unwrap().full = true,
+            Does::IsSignalled => self.world.lock().unwrap().stop.as_ref().unwrap().stop(),
             Does::Hangs => loop {
                 self.clock.pass(Duration::from_millis(100));
                 tokio::task::yield_now().await;
@@ -164,6 +138,11 @@ impl Phase for TestPhase {
 
     fn write_block(&self) -> WriteBlock {
         self.block
+    }
+
+    async fn lifted(&self, _: &Context) -> Result<Option<String>, Trouble> {
+        let there = self.world.lock().unwrap().effects.get(self.name) == Some(&true);
+        Ok((!there).then(|| "somebody has lifted it".to_owned()))
     }
 
     fn undo_rounds(&self) -> u32 {
@@ -211,13 +190,17 @@ impl Fixture {
         Self {
             deployment: deployment.clone(),
             clock: Arc::new(TestClock::default()),
-            world: Arc::new(Mutex::new(World { effects: BTreeMap::new(), script })),
+            world: Arc::new(Mutex::new(World { script, ..World::default() })),
             store: Arc::new(store),
             directory,
         }
     }
 
     fn executor(&self) -> Executor {
+        self.executor_with(self.store.clone())
+    }
+
+    fn executor_with(&self, journal: Arc<dyn Store>) -> Executor {
         let phases = PHASES.map(|(name, block, last_way_back)| {
             let undone = if name == "split" { Undone::BackTo("make") } else { Undone::Completely };
             let (world, clock, store) =
@@ -225,8 +208,10 @@ impl Fixture {
             Arc::new(TestPhase { name, block, last_way_back, undone, world, clock, store })
                 as Arc<dyn Phase>
         });
-        Executor::new(self.store.clone(), self.deployment.clone(), phases.into())
-            .with_clock(self.clock.clone())
+        let executor = Executor::new(journal, self.deployment.clone(), phases.into())
+            .with_clock(self.clock.clone());
+        self.world.lock().unwrap().stop = Some(executor.stop_handle());
+        executor
     }
 
     /// Runs until the execution ends or crashes.
@@ -308,6 +293,8 @@ fn executions() {
     let deployment = runtime.block_on(deployment(&zookeeper));
     runtime.block_on(a_plain_run(&deployment));
     runtime.block_on(write_block::all(&deployment));
+    runtime.block_on(journal::all(&deployment));
+    runtime.block_on(endings::all(&deployment));
     runtime.block_on(no_abort_after_publication(&deployment));
 
     let does = prop_oneof![

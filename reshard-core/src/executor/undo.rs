@@ -9,7 +9,7 @@ use super::sessions::Work;
 use super::way_back::no_way_back;
 use super::{Alone, Ended, Event, Executor, ExecutorError};
 use crate::clock::millis;
-use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, StoreError};
+use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, Store, StoreError};
 use crate::phase::{Phase, Trouble, Undone, WriteBlock};
 
 /// The fact that names the phase back to which everything has to be undone before the plan goes on.
@@ -36,9 +36,22 @@ impl Executor {
         self.store.set_state(&PlanState::Aborting)?;
         let mut context = self.context(alone);
         context.undoing = true;
+        if self.open_write_block()?.is_some() {
+            // Nothing keeps writes refused that need not.
+            self.store.keep_copy()?;
+            self.store.do_without(true);
+            self.stand_by(&context).await.map_err(journal_only)?;
+        }
         for phase in self.phases.iter().rev() {
+            if self.open_write_block()?.is_none() {
+                self.write_back(&context).await.map_err(|error| self.is_behind(error))?;
+                self.store.forget_copy();
+                if self.stop.is_asked() {
+                    return self.end_with(&context, Trouble::Stopped);
+                }
+            }
             if let Err(trouble) = self.undo_phase(&**phase, &mut context, None).await {
-                return self.stop(&context, &trouble);
+                return self.end_with(&context, trouble);
             }
         }
         self.store.update_controls(&mut |controls| controls.abort = false)?;
@@ -59,16 +72,27 @@ impl Executor {
             return self.abort_alone(alone).await;
         }
         let blocked = self.open_write_block()?.is_some();
-        if !blocked || trouble.is_the_end() {
-            return self.stop(context, &trouble);
+        let is_the_end = match &trouble {
+            Trouble::SessionOver | Trouble::Overtaken { .. } => true,
+            Trouble::Journal(error) => !self.store.can_do_without(error),
+            Trouble::Passing { .. }
+            | Trouble::Hold { .. }
+            | Trouble::Stopped
+            | Trouble::OverBudget { .. } => false,
+        };
+        if !blocked || is_the_end {
+            return self.end_with(context, trouble);
         }
         if no_way_back(&*self.store, &self.phases)?.is_some() {
             let what = format!(
                 "{}; WRITES TO THE MOVING VNODES ARE STILL REFUSED, until the plan has got to the end of its write block",
                 trouble.with_causes()
             );
-            return self.stop(context, &Trouble::hold(what, trouble.remedy()));
+            return self.end_with(context, Trouble::hold(what, trouble.remedy()));
         }
+        // Writes do not wait for a journal either.
+        self.store.keep_copy()?;
+        self.store.do_without(true);
         let held_in = context.phase;
         let text = format!("{}; the original rings go back", trouble.with_causes());
         context.log(EntryKind::Hold, &text).map_err(journal_only)?;
@@ -77,7 +101,7 @@ impl Executor {
             self.store.activity()?.map(|activity| format!("; at last: {}", activity.what));
         if let Err(worse) = self.undo_write_block(context).await {
             if matches!(worse, Trouble::SessionOver | Trouble::Overtaken { .. }) {
-                return self.stop(context, &worse);
+                return self.end_with(context, worse);
             }
             let worse = Trouble::hold(
                 format!(
@@ -86,7 +110,7 @@ impl Executor {
                 ),
                 "put right what the message names, then at once `reshard abort`, which tries it again",
             );
-            return self.stop(context, &worse);
+            return self.end_with(context, worse);
         }
         context.phase = held_in;
         let mut what = format!("{}; writes flow again", trouble.with_causes());
@@ -98,22 +122,24 @@ impl Executor {
                     .to_owned()
             }
             Trouble::Hold { remedy, .. } => remedy,
+            Trouble::Journal(_) => "see that the plan file can be written (room on the disk, who has it open); then `reshard \
+                                    resume` tries again, `reshard abort` takes everything back"
+                .to_owned(),
             Trouble::Passing { .. }
             | Trouble::Stopped
             | Trouble::SessionOver
-            | Trouble::Overtaken { .. }
-            | Trouble::Journal(_) => {
+            | Trouble::Overtaken { .. } => {
                 "`reshard resume` tries again, `reshard abort` takes everything back".to_owned()
             }
         };
-        self.stop(context, &Trouble::hold(what, remedy))
+        self.end_with(context, Trouble::hold(what, remedy))
     }
 
     /// Undoes the phases back to and including the one that began the write block.
     ///
     /// What is between them is of no use to anybody while the original rings are in place, so what cannot be undone there
     /// must not keep writes refused: it stays half undone, and is done again or undone when the plan goes on.
-    async fn undo_write_block(&self, context: &mut Context) -> Result<(), Trouble> {
+    pub(super) async fn undo_write_block(&self, context: &mut Context) -> Result<(), Trouble> {
         let phases: Vec<&Arc<dyn Phase>> = self.phases.iter().rev().collect();
         for phase in phases {
             let block = phase.write_block();
@@ -123,8 +149,7 @@ impl Executor {
                 WriteBlock::Begins | WriteBlock::Ends => None,
             };
             match self.undo_phase(&**phase, context, patience).await {
-                Ok(Some(Undone::BackTo(earlier))) => self.store.remember(UNDO_BACK_TO, &earlier)?,
-                Ok(Some(Undone::Completely) | None) => {}
+                Ok(_) => {}
                 Err(trouble) if block == WriteBlock::Inside && !trouble.is_the_end() => {
                     let text = format!(
                         "{} is not taken back now: {}; writes do not wait for that",
@@ -159,7 +184,7 @@ impl Executor {
 
     /// Undoes a phase that may have effects, trying again while its troubles may pass: for so long, or as the operator set it.
     /// `None` if there was nothing to do.
-    async fn undo_phase(
+    pub(super) async fn undo_phase(
         &self,
         phase: &dyn Phase,
         context: &mut Context,
@@ -202,31 +227,31 @@ impl Executor {
             }
             self.clock.sleep(PAUSE).await;
         };
+        if let Undone::BackTo(earlier) = undone {
+            // First, for a phase that is undone is not undone again, and then nobody would know.
+            self.journal().remember(UNDO_BACK_TO, &earlier)?;
+        }
+        if phase.write_block() == WriteBlock::Begins {
+            self.tell_write_block_ended(context, false)?;
+        }
         let (ended, took) = (Some(self.clock.now()), self.since_phase_began(&undoing));
         let (state, took_millis) = (PhaseState::Undone, Some(millis(took)));
         let record = PhaseRecord { state, ended, took_millis, ..undoing };
         self.store.set_phase(phase.name(), &record)?;
-        if phase.write_block() == WriteBlock::Begins {
-            self.tell_write_block_ended(context, false)?;
-        }
         context.tell(&Event::PhaseUndone { phase: phase.name() });
         Ok(undone)
     }
 
     /// Writes down why the execution ends here.
-    pub(super) fn stop(
+    pub(super) fn end_with(
         &self,
         context: &Context,
-        trouble: &Trouble,
+        trouble: Trouble,
     ) -> Result<Ended, ExecutorError> {
         let phase = context.phase.to_owned();
         match trouble {
-            Trouble::Journal(_) => {
-                // The journal cannot take it, so the caller has to.
-                let problem = trouble.with_causes();
-                let path = "journal".to_owned();
-                Err(ExecutorError::Journal(StoreError::Plan { path, problem }))
-            }
+            // The journal cannot take it, so the caller has to.
+            Trouble::Journal(error) => Err(ExecutorError::Journal(error)),
             Trouble::SessionOver => Err(ExecutorError::SessionOver),
             Trouble::Overtaken { by } => Err(ExecutorError::Overtaken { by: by.clone() }),
             Trouble::Stopped => {

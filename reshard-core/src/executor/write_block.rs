@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Executor;
 use crate::clock::{Clock, Reading, elapsed, millis};
-use crate::journal::StoreError;
+use crate::journal::{Store, StoreError};
 
 /// The fact with the current or last [`WriteBlockRecord`].
 pub(crate) const WRITE_BLOCK: &str = "write-block";
@@ -45,11 +45,16 @@ impl WriteBlockRecord {
     }
 }
 
+/// The write block that lasts, if writes are refused.
+pub(super) fn open(store: &dyn Store) -> Result<Option<WriteBlockRecord>, StoreError> {
+    let last: Option<WriteBlockRecord> = store.remembered(WRITE_BLOCK)?;
+    Ok(last.filter(|record| record.ended.is_none()))
+}
+
 impl Executor {
     /// The write block that lasts, if writes are refused.
     pub(super) fn open_write_block(&self) -> Result<Option<WriteBlockRecord>, StoreError> {
-        let last: Option<WriteBlockRecord> = self.store.remembered(WRITE_BLOCK)?;
-        Ok(last.filter(|record| record.ended.is_none()))
+        open(&*self.store)
     }
 
     /// Notes that writes may be refused from now on, unless they are already.
@@ -64,7 +69,7 @@ impl Executor {
             took_millis: None,
             moved: false,
         };
-        self.store.remember(WRITE_BLOCK, &record)?;
+        self.journal().remember(WRITE_BLOCK, &record)?;
         Ok(true)
     }
 
@@ -78,10 +83,10 @@ impl Executor {
         record.moved = moved;
         let took = record.took();
         let mut all: Vec<WriteBlockRecord> =
-            self.store.remembered(WRITE_BLOCKS)?.unwrap_or_default();
+            self.journal().remembered(WRITE_BLOCKS)?.unwrap_or_default();
         all.push(record.clone());
-        self.store.remember(WRITE_BLOCKS, &all)?;
-        self.store.remember(WRITE_BLOCK, &record)?;
+        self.journal().remember(WRITE_BLOCKS, &all)?;
+        self.journal().remember(WRITE_BLOCK, &record)?;
         Ok(took)
     }
 }

@@ -44,6 +44,9 @@ pub trait Store: Send + Sync {
     /// made again.
     fn work_directory(&self) -> PathBuf;
 
+    /// Sets how long a call may wait for others that have the store; `None` for the store's own limit.
+    fn set_patience(&self, _: Option<Duration>) {}
+
     /// What became of the plan.
     fn state(&self) -> Result<PlanState, StoreError>;
     /// Writes what became of the plan.

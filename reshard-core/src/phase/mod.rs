@@ -26,6 +26,16 @@ pub trait Phase: Send + Sync {
         WriteBlock::Outside
     }
 
+    /// Says what is in the place of what the phase brought about, if that is not there any more: asked of the one that begins the
+    /// write block when an executor finds it done.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`] if it cannot be seen.
+    async fn lifted(&self, _: &Context) -> Result<Option<String>, Trouble> {
+        Ok(None)
+    }
+
     /// Rounds over all routers that undoing it takes while writes are refused: so much of the budget is kept for the way back.
     fn undo_rounds(&self) -> u32 {
         0

@@ -9,9 +9,10 @@
 
 use async_trait::async_trait;
 
-use super::router_work::{Rings, keep_reserved, put_back, put_in_place};
+use super::router_work::{Rings, keep_reserved, put_back, put_in_place, remembered_routers};
 use super::unneeded::base_is_named;
 use crate::executor::Context;
+use crate::inventory::probe_router;
 use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
 use crate::routers::Flip;
 
@@ -58,6 +59,27 @@ impl Phase for BlockWrites {
         let flip = Flip::forth(rings.read_only, vec![rings.base], rings.base, Vec::new());
         let what = format!("put the read-only ring {} in place", rings.read_only);
         put_in_place(context, &what, &rings, &flip).await.map(drop)
+    }
+
+    async fn lifted(&self, context: &Context) -> Result<Option<String>, Trouble> {
+        let Some(rings) = Rings::if_built(context)? else { return Ok(None) };
+        let deployment = context.deployment();
+        let refusing = [Some(rings.read_only), Some(rings.handover)];
+        for router in remembered_routers(context)? {
+            // One that does not answer takes no writes, or is looked at again by the phases that need it.
+            let probed = probe_router(deployment, &router.place, &router.ip, context.clock()).await;
+            let Ok(probe) = probed else { continue };
+            // Without tables there is no ring: it is just being exchanged.
+            let mut present = probe.instances.iter().filter(|one| one.tables.is_some());
+            if let Some(one) = present.find(|one| !refusing.contains(&one.stamp.image())) {
+                return Ok(Some(format!(
+                    "{} in {} has not the read-only ring any more: was the zone reprovisioned, or were the original rings put \
+                     back?",
+                    one.instance, router.alias
+                )));
+            }
+        }
+        Ok(None)
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {

@@ -317,6 +317,7 @@ fn an_old_copy_says_where_the_latest_file_is_and_nothing_else_can_be_done() {
     let mut old = blocked(executed(facts(PlanState::Paused), Liveness::Nobody));
     let by = Epoch {
         token: 4,
+        claimed: 4,
         entries: 90,
         state: PlanState::Done,
         file: "/var/tmp/split.plan".to_owned(),

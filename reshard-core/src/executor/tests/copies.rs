@@ -1,6 +1,7 @@
 //! Copies of a plan's file, and executors that slept: whoever knows less changes nothing.
 
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 
 use tokio::sync::Notify;
 

@@ -49,6 +49,11 @@ impl Store for SqliteStore {
         beside(&self.path, ".work")
     }
 
+    fn set_patience(&self, patience: Option<Duration>) {
+        // It cannot fail with times as short as these.
+        self.lock().busy_timeout(patience.unwrap_or(BUSY)).ok();
+    }
+
     fn state(&self) -> Result<PlanState, StoreError> {
         Ok(self.get("document", "state")?.unwrap_or(PlanState::Planned))
     }
@@ -123,6 +128,8 @@ impl Store for SqliteStore {
     fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError> {
         let token = self.token.load(Ordering::SeqCst);
         let connection = self.lock();
+        let usual = connection.pragma_query_value(None, "busy_timeout", |row| row.get(0));
+        let usual = Duration::from_millis(usual.map_err(|source| self.failed(source))?);
         let wait = |time| connection.busy_timeout(time).map_err(|source| self.failed(source));
         if !leaves {
             // The next is soon; meanwhile the executor wants the connection.
@@ -135,7 +142,7 @@ impl Store for SqliteStore {
             own.left = leaves.then_some(at);
             self.put(transaction, "document", "executor", &own)
         });
-        wait(BUSY)?;
+        wait(usual)?;
         written
     }
 

@@ -1,0 +1,74 @@
+//! Beginning a write block anew whose routers do not refuse writes any more: somebody has lifted it, and the journal does not know.
+
+use std::sync::Arc;
+
+use super::Executor;
+use super::context::Context;
+use super::way_back::no_way_back;
+use crate::journal::{EntryKind, PhaseState, Store, StoreError};
+use crate::phase::{Phase, Trouble, WriteBlock};
+
+impl Executor {
+    /// Takes the write block back if the routers do not refuse writes any more, as after a way back that the journal could not be
+    /// told of, or after somebody has edited it: what was done since is worth nothing then. It begins anew when the plan goes on.
+    pub(super) async fn begin_anew_if_lifted(&self, context: &mut Context) -> Result<(), Trouble> {
+        if let Some(lifted) = self.lifted(context).await? {
+            context.note(format!("{lifted}; the write block is taken back and begun anew"))?;
+            self.undo_write_block(context).await?;
+            self.store.do_without(false);
+        }
+        self.undo_what_is_half_undone(context).await
+    }
+
+    /// Says what is there in place of what refuses writes, if the journal says that writes are refused and they are not. The write
+    /// block is open then, so that it is taken back.
+    pub(super) async fn lifted(&self, context: &mut Context) -> Result<Option<String>, Trouble> {
+        let Some(first) = self.found_begun()? else { return Ok(None) };
+        context.phase = first.name();
+        let lifted = match first.lifted(context).await {
+            Err(trouble @ (Trouble::Passing { .. } | Trouble::Hold { .. })) => {
+                // Those who need it look themselves.
+                context.log(EntryKind::Trouble, &trouble.with_causes())?;
+                None
+            }
+            other => other?,
+        };
+        if lifted.is_some() {
+            self.begin_write_block()?;
+            self.store.keep_copy()?;
+            self.store.do_without(true);
+        }
+        Ok(lifted)
+    }
+
+    /// The phase that has begun a write block out of which there is a way back.
+    fn found_begun(&self) -> Result<Option<Arc<dyn Phase>>, StoreError> {
+        if no_way_back(&*self.store, &self.phases)?.is_some() {
+            return Ok(None);
+        }
+        let records = self.store.phases()?;
+        let is_done = |phase: &&Arc<dyn Phase>| {
+            let record = records.get(phase.name());
+            phase.write_block() == WriteBlock::Begins
+                && record.is_some_and(|record| record.state == PhaseState::Done)
+        };
+        Ok(self.phases.iter().find(is_done).cloned())
+    }
+
+    /// Undoes the rest of what did not get undone while writes waited for that: it must not pass for something that was begun.
+    pub(super) async fn undo_what_is_half_undone(
+        &self,
+        context: &mut Context,
+    ) -> Result<(), Trouble> {
+        if self.open_write_block()?.is_some() {
+            return Ok(());
+        }
+        for phase in self.phases.iter().rev().filter(|phase| phase.write_block().touches()) {
+            let record = self.store.phases()?.get(phase.name()).cloned();
+            if record.is_some_and(|record| record.state == PhaseState::Undoing) {
+                self.undo_phase(&**phase, context, None).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+//! What keeps a write block from outliving its executor.
+
+use std::error::Error as StdError;
+
+use async_trait::async_trait;
+
+use super::Executor;
+use super::context::Context;
+use crate::journal::EntryKind;
+use crate::phase::Trouble;
+
+/// Stands by while writes are refused, and calls [`Executor::rescue`] if the executor is gone: another process, that is, such as
+/// the one that `reshard run` leaves.
+#[async_trait]
+pub trait Guard: Send + Sync {
+    /// Returns when it stands by; asked again before every phase of the write block, with the executor's session with ZooKeeper.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot: then no write block is begun.
+    async fn stand_by(&self, session: i64) -> Result<(), Box<dyn StdError + Send + Sync>>;
+}
+
+impl Executor {
+    /// Sees that the guard stands by. Without it no write block begins, but one that lasts already is brought to its end.
+    pub(super) async fn stand_by(&self, context: &Context) -> Result<(), Trouble> {
+        let Some(guard) = &self.guard else { return Ok(()) };
+        let Err(source) = guard.stand_by(context.deployment.session().id()).await else {
+            return Ok(());
+        };
+        let what = "nobody stands by in case that this executor dies while writes are refused";
+        let trouble = Trouble::Hold {
+            what: what.to_owned(),
+            remedy: "see why the watchdog does not start; then `reshard resume`".to_owned(),
+            source: Some(source),
+        };
+        if self.open_write_block()?.is_none() {
+            return Err(trouble);
+        }
+        context.log(EntryKind::Trouble, &trouble.with_causes())
+    }
+}

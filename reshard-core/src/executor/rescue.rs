@@ -1,0 +1,82 @@
+//! Ending the write block of an executor that is gone.
+
+use std::sync::Arc;
+
+use manatee_client::Lock;
+
+use super::run::journal_only;
+use super::sessions::Work;
+use super::way_back::no_way_back;
+use super::{Alone, Ended, Executor, ExecutorError, PLAN_LOCKS};
+use crate::journal::{EntryKind, Store};
+use crate::phase::{Phase, Trouble};
+
+/// An executor that is gone.
+#[derive(Clone, Debug)]
+pub struct Gone {
+    /// What is known of it, in words: `the executor in headnode (process 4711) was gone at 12:00:00`.
+    pub words: String,
+    /// Its session with ZooKeeper, if its process is known to be dead: then nobody has to wait until ZooKeeper misses it.
+    pub session: Option<i64>,
+}
+
+impl Executor {
+    /// Ends the write block that an executor has left which is gone: the original rings go back, and the plan holds; once there is
+    /// no way back, the plan goes on to its end. Where writes are not refused nothing is done: `None`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Executor::run`]; [`ExecutorError::Lock`] if another executor has the plan.
+    pub async fn rescue(&self, gone: &Gone) -> Result<Option<Ended>, ExecutorError> {
+        if self.open_write_block()?.is_none() {
+            return Ok(None);
+        }
+        if let Some(session) = gone.session {
+            self.bury(session).await;
+        }
+        self.through_sessions(Work::Rescue(gone)).await.map(Some)
+    }
+
+    /// Removes what the dead executor's session keeps alive of the plan's lock. If that fails, ZooKeeper does it some time.
+    async fn bury(&self, dead: i64) {
+        let buried = async {
+            let plan = self.store.plan()?.uuid;
+            let failed = |source| ExecutorError::Lock { plan, source };
+            let session = self.deployment().session().clone();
+            let lock = Lock::new(session, PLAN_LOCKS, &plan.to_string()).map_err(failed)?;
+            lock.bury(dead).await.map_err(failed)
+        };
+        if let Err(error) = buried.await {
+            tracing::warn!(%error, "the dead executor's lock is free only when ZooKeeper misses it");
+        }
+    }
+
+    pub(super) async fn rescue_alone(
+        &self,
+        alone: &Alone,
+        gone: &Gone,
+    ) -> Result<Ended, ExecutorError> {
+        let records = self.store.phases()?;
+        let was_in = |phase: &&Arc<dyn Phase>| {
+            let record = records.get(phase.name());
+            phase.write_block().touches()
+                && record.is_some_and(|record| record.state.may_have_effects())
+        };
+        let present = self.phases.iter().rev().find(was_in).map_or("", |phase| phase.name());
+        if self.open_write_block()?.is_none() {
+            // Somebody was faster.
+            return Ok(Ended::Paused { phase: present.to_owned() });
+        }
+        let mut context = self.context(alone);
+        context.phase = present;
+        let words = format!("{} with writes refused", gone.words);
+        if no_way_back(&*self.store, &self.phases)?.is_some() {
+            let text = format!("{words}; there is no way back, so the plan goes on");
+            context.log(EntryKind::Note, &text).map_err(journal_only)?;
+            return self.run_alone(alone).await;
+        }
+        self.store.keep_copy()?;
+        let remedy = "`reshard resume` tries again, `reshard abort` takes everything back";
+        self.after_trouble(alone, &mut context, Trouble::hold(words, remedy)).await
+    }
+}

@@ -1,0 +1,115 @@
+//! Getting out of the write block when the journal cannot be written.
+
+use std::time::Duration;
+
+use super::context::Context;
+use super::way_back::no_way_back;
+use super::{Event, Executor, ExecutorError};
+use crate::journal::{Entry, EntryKind, StoreError};
+use crate::phase::{Phase, Trouble};
+
+/// How long a journal that cannot be written is tried again while writes are refused, before the plan does without.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long it is tried again when everything else is done.
+const WRITING_BACK: Duration = Duration::from_secs(15);
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(200);
+
+impl Executor {
+    /// Has a journal that cannot be written not keep a write block open that lasts already when an executor begins.
+    pub(super) fn take_over_write_block(&self) -> Result<(), StoreError> {
+        if self.open_write_block()?.is_some() {
+            self.store.keep_copy()?;
+            self.store.do_without(true);
+        }
+        Ok(())
+    }
+
+    /// Ends that: if the journal could not take that this executor has begun, there is no going forward.
+    pub(super) fn has_begun(&self) -> Result<(), Trouble> {
+        self.store.do_without(false);
+        if no_way_back(&*self.store, &self.phases)?.is_none() {
+            self.store.write_back()?;
+        }
+        Ok(())
+    }
+
+    /// Runs a phase. If the journal cannot be written while writes are refused, that is tried again for a while. Then the plan does
+    /// without: it goes back, or on to the end of the write block if there is no way back.
+    pub(super) async fn run_phase_anyhow(
+        &self,
+        phase: &dyn Phase,
+        context: &mut Context,
+    ) -> Result<(), Trouble> {
+        if !phase.write_block().touches() {
+            self.write_back(context).await?;
+            self.store.forget_copy();
+            return self.run_phase(phase, context).await;
+        }
+        self.store.keep_copy()?;
+        let began = self.clock.monotonic();
+        loop {
+            let error = match self.run_phase(phase, context).await {
+                Err(Trouble::Journal(error)) if self.store.can_do_without(&error) => error,
+                done => return done,
+            };
+            let only_forward = no_way_back(&*self.store, &self.phases)?.is_some();
+            context.no_way_back = only_forward;
+            let left = self.time_forward(context)?.unwrap_or(PATIENCE).min(PATIENCE);
+            if self.clock.since(began) < left {
+                self.tell_only(context, &Trouble::Journal(error).with_causes());
+                self.clock.sleep(PAUSE).await;
+                continue;
+            }
+            self.store.do_without(true);
+            if !only_forward {
+                return Err(Trouble::Journal(error));
+            }
+            let text = "the plan goes on without its journal to the end of the write block";
+            context.log(
+                EntryKind::Trouble,
+                &format!("{}; {text}", Trouble::Journal(error).with_causes()),
+            )?;
+        }
+    }
+
+    /// Writes to the journal what it lacks, for a while.
+    pub(super) async fn write_back(&self, context: &Context) -> Result<(), StoreError> {
+        let missing = self.store.missing();
+        if missing == 0 {
+            return Ok(());
+        }
+        let began = self.clock.monotonic();
+        while let Err(error) = self.store.write_back() {
+            if self.clock.since(began) >= WRITING_BACK {
+                return Err(error);
+            }
+            self.clock.sleep(PAUSE).await;
+        }
+        self.store.do_without(false);
+        let text = format!("the journal has {missing} entries now that it could not take before");
+        match context.log(EntryKind::Note, &text) {
+            Err(Trouble::Journal(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is to be said at the end if the journal still lacks something.
+    pub(super) fn is_behind(&self, source: StoreError) -> ExecutorError {
+        if matches!(source, StoreError::Overtaken { .. }) {
+            return source.into();
+        }
+        let writes = match self.open_write_block() {
+            Ok(None) => "writes to the moving vnodes are accepted",
+            Ok(Some(_)) | Err(_) => "WRITES TO THE MOVING VNODES ARE STILL REFUSED",
+        };
+        ExecutorError::JournalBehind { missing: self.store.missing(), writes, source }
+    }
+
+    /// Tells the observers what the journal cannot be told.
+    fn tell_only(&self, context: &Context, text: &str) {
+        let (at, phase) = (self.clock.now(), context.phase.to_owned());
+        let entry = Entry { at, phase, kind: EntryKind::Trouble, text: text.to_owned() };
+        context.tell(&Event::Logged(entry));
+    }
+}
