@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use clap::Args;
-use reshard_core::{Ended, Executor, SqliteStore, phases};
+use reshard_core::{Ended, Executor, OpenWriteBlock, SqliteStore, Store, phases};
 
 use super::confirm::Confirm;
 use super::error::Result;
 use super::format::Format;
+use super::guard::WatchdogGuard;
 use super::place::{ConfigFile, PlanFile, Region};
 use super::remedy::with_file;
 use super::runnable::Runnable;
+use super::signals::Signals;
 use super::watch::Watch;
+use crate::chain::Chain;
 use crate::exit;
 use crate::output::{Output, say};
 
@@ -59,23 +62,129 @@ impl ExecuteArgs {
     ) -> Result<u8> {
         let deployment = self.region.connect().await?;
         let watch = Arc::new(Watch::new(verbose));
-        let executor =
-            Executor::new(store, deployment, phases::rfd103()).observed_by(watch.clone());
-        let ended = match work {
-            Work::Run => executor.run().await,
-            Work::Abort => executor.abort().await,
-            Work::Step(phase) => executor.step(phase).await,
-        };
+        let (plan, configuration) = (self.file.path().to_owned(), self.config().path().to_owned());
+        let guard = Arc::new(WatchdogGuard::new(plan, configuration, &store.work_directory()));
+        let executor = Executor::new(store, deployment, phases::rfd103())
+            .observed_by(watch.clone())
+            .guarded_by(guard.clone());
+        let attended = self.attend(&executor, work, &watch).await;
         watch.finish();
+        if let Ok(Attended::Ended(_)) = &attended {
+            guard.leave().await;
+        }
+        if attended.is_err()
+            && let Ok(Some(_)) = executor.write_block()
+        {
+            say(still_refused());
+        }
         executor.close().await;
-        let ended = ended?;
+        let ended = match attended? {
+            Attended::Ended(ended) => ended,
+            Attended::Left(status) => return Ok(status),
+        };
         let (words, status) = told(&ended, work);
-        say(with_file(&words, Runnable::new(self.file.path(), None).file()));
+        say(with_file(&words, &self.runnable()));
         if self.output.is_json() {
             out.json(&ended)?;
         }
         Ok(status)
     }
+}
+
+impl ExecuteArgs {
+    /// Has the executor work. The first signal asks it to stop, the second leaves at once.
+    async fn attend(&self, executor: &Executor, work: Work, watch: &Watch) -> Result<Attended> {
+        let mut signals = Signals::listen()?;
+        let working = async {
+            match work {
+                Work::Run => executor.run().await,
+                Work::Abort => executor.abort().await,
+                Work::Step(phase) => executor.step(phase).await,
+            }
+        };
+        tokio::pin!(working);
+        let mut asked = false;
+        loop {
+            let caught = tokio::select! {
+                ended = &mut working => return Ok(Attended::Ended(ended?)),
+                caught = signals.next() => caught,
+            };
+            let (name, file) = (caught.name, self.runnable());
+            if asked {
+                watch.say(format_args!("{name}: {}", leaves(executor, &file)));
+                return Ok(Attended::Left(caught.exit_status()));
+            }
+            asked = true;
+            executor.stop_handle().stop();
+            watch.say(format_args!("{name}: {}", stops(executor, &file)));
+        }
+    }
+
+    fn runnable(&self) -> String {
+        Runnable::new(self.file.path(), None).file().to_owned()
+    }
+}
+
+/// What became of an executor's work.
+enum Attended {
+    /// It has ended.
+    Ended(Ended),
+    /// It was left at once, with this exit status.
+    Left(u8),
+}
+
+/// What the first signal comes to.
+fn stops(executor: &Executor, file: &str) -> String {
+    let again = "A second signal leaves at once";
+    match executor.write_block() {
+        Ok(None) => format!(
+            "the plan stops at the next place where that is safe, as with `reshard pause`. {again}; `reshard resume {file}` goes \
+             on then."
+        ),
+        Ok(Some(OpenWriteBlock { left: None, .. })) => format!(
+            "WRITES TO THE MOVING VNODES ARE REFUSED, and there is no way back: the plan goes on to the end of the write block and \
+             stops then. {again}, with writes refused until the watchdog has done that."
+        ),
+        Ok(Some(OpenWriteBlock { left: Some(left), .. })) => format!(
+            "WRITES TO THE MOVING VNODES ARE REFUSED: the plan gets to the end of the write block, or has the original rings put \
+             back, in at most {} s, and stops then. {again}, with writes refused until the watchdog has put them back.",
+            left.as_secs()
+        ),
+        Err(error) => format!(
+            "the plan stops where that is safe. {again}. Whether writes are refused cannot be read now: {}",
+            Chain(&error)
+        ),
+    }
+}
+
+/// What the second signal comes to.
+fn leaves(executor: &Executor, file: &str) -> String {
+    let goes_on = format!("`reshard resume {file}` goes on");
+    match executor.write_block() {
+        Ok(None) => format!("left at once; {goes_on}."),
+        Ok(Some(OpenWriteBlock { left: None, .. })) => format!(
+            "left at once. {} The watchdog goes on with the plan to its end; `reshard status {file}` shows how far it is.",
+            still_refused()
+        ),
+        Ok(Some(_)) => {
+            let takes = executor.way_back().map_or_else(
+                |_| String::new(),
+                |takes| format!(", which takes some {} s", takes.as_secs()),
+            );
+            format!(
+                "left at once. {} The watchdog puts the original rings back{takes}; then {goes_on}.",
+                still_refused()
+            )
+        }
+        Err(error) => format!(
+            "left at once. If writes are refused the watchdog ends that; {goes_on}. It cannot be read now: {}",
+            Chain(&error)
+        ),
+    }
+}
+
+fn still_refused() -> &'static str {
+    "WRITES TO THE MOVING VNODES ARE STILL REFUSED."
 }
 
 /// How it ended in words, and as an exit status.

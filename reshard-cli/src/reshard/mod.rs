@@ -11,6 +11,7 @@ mod error;
 mod execute;
 mod failure;
 mod format;
+mod guard;
 mod init;
 mod lab;
 mod log;
@@ -33,9 +34,11 @@ mod shard;
 mod shard_arg;
 mod shards;
 mod signal;
+mod signals;
 mod status;
 mod tune;
 mod watch;
+mod watchdog;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -66,7 +69,8 @@ Exit status:
   2  `doctor`, `ring audit`, `rows verify` or `lab check` found something wrong
   3  the plan needs the operator
   4  the plan was paused
-  5  the plan was taken back on request")]
+  5  the plan was taken back on request
+  129, 130, 143  left at once, on a second SIGHUP, SIGINT, SIGTERM")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -117,6 +121,8 @@ enum Command {
     #[command(subcommand)]
     Check(by_hand::CheckVerb),
     Lab(lab::LabArgs),
+    #[command(hide = true)]
+    Watchdog(watchdog::WatchdogArgs),
     Completions(manual::CompletionsArgs),
     Man(manual::ManArgs),
 }
@@ -189,6 +195,7 @@ impl Command {
                 Self::Measure(args) => args.run(out).await,
                 Self::Dumps(args) => args.run(out).await,
                 Self::Shards(args) => args.run(out).await,
+                Self::Watchdog(args) => args.run(out).await,
                 Self::Completions(args) => args.run(out),
                 Self::Man(args) => args.run(out),
                 Self::Status(args) => args.run(out).await,

@@ -1,5 +1,6 @@
 //! Showing what an execution does while it does it.
 
+use std::fmt::Display;
 use std::io::{IsTerminal, stderr};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reshard_core::{Activity, Entry, EntryKind, Event, Observer};
 
 use super::entry::{line, mood};
-use crate::output::say_in;
+use crate::output::{say, say_in};
 
 /// Prints what is worth a line to standard error, and on a terminal what is going on this moment below it.
 pub(super) struct Watch {
@@ -25,6 +26,11 @@ impl Watch {
             if stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         bar.enable_steady_tick(Duration::from_millis(200));
         Self { bar, counting: Mutex::new(None), verbose }
+    }
+
+    /// A line between the others.
+    pub(super) fn say(&self, line: impl Display) {
+        self.bar.suspend(|| say(line));
     }
 
     pub(super) fn finish(&self) {

@@ -1,5 +1,6 @@
 //! How long writes may be refused: the whole of it, and the part that is kept for the way back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Executor;
@@ -37,6 +38,26 @@ impl Context {
     }
 }
 
+/// What of the budget is kept for the way back from a phase: as many rounds over the routers as undoing the phases takes that
+/// have begun, each as long as the one that blocked writes took, or as was predicted if that is longer.
+pub(super) fn kept_for_way_back(
+    store: &dyn Store,
+    phases: &[Arc<dyn Phase>],
+    plan: &Plan,
+    present: &str,
+) -> Result<Duration, StoreError> {
+    let records = store.phases()?;
+    let has_begun = |phase: &dyn Phase| {
+        let record = records.get(phase.name());
+        phase.name() == present || record.is_some_and(|record| record.state.may_have_effects())
+    };
+    let blocked = phases.iter().filter(|phase| phase.write_block().touches());
+    let rounds = blocked.filter(|phase| has_begun(&***phase)).map(|phase| phase.undo_rounds());
+    let first = phases.iter().find(|phase| phase.write_block() == WriteBlock::Begins);
+    let took = first.and_then(|phase| records.get(phase.name())?.took()).unwrap_or_default();
+    Ok(way_back(rounds.sum(), took.max(plan.prediction.router_round())))
+}
+
 impl Executor {
     /// How long the present phase may still go forward, if writes are refused and there is a way back: until that has to begin.
     pub(super) fn time_forward(&self, context: &Context) -> Result<Option<Duration>, StoreError> {
@@ -56,23 +77,13 @@ impl Executor {
         Ok(Some(left))
     }
 
-    /// What of the budget is kept for the way back from a phase: as many rounds over the routers as undoing the phases takes that
-    /// have begun, each as long as the one that blocked writes took, or as was predicted if that is longer.
+    /// What of the budget is kept for the way back from a phase.
     pub(super) fn kept_for_way_back(
         &self,
         plan: &Plan,
         present: &str,
     ) -> Result<Duration, StoreError> {
-        let records = self.store.phases()?;
-        let has_begun = |phase: &dyn Phase| {
-            let record = records.get(phase.name());
-            phase.name() == present || record.is_some_and(|record| record.state.may_have_effects())
-        };
-        let blocked = self.phases.iter().filter(|phase| phase.write_block().touches());
-        let rounds = blocked.filter(|phase| has_begun(&***phase)).map(|phase| phase.undo_rounds());
-        let first = self.phases.iter().find(|phase| phase.write_block() == WriteBlock::Begins);
-        let took = first.and_then(|phase| records.get(phase.name())?.took()).unwrap_or_default();
-        Ok(way_back(rounds.sum(), took.max(plan.prediction.router_round())))
+        kept_for_way_back(&*self.store, &self.phases, plan, present)
     }
 
     fn is_first_round(&self, present: &str) -> bool {

@@ -289,6 +289,15 @@ impl Executor {
         OpenWriteBlock::of(&*self.store, &self.store.plan()?, &self.phases, &*self.clock)
     }
 
+    /// What the way back takes, if the write block that lasts is taken back now.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]
+    pub fn way_back(&self) -> Result<std::time::Duration, StoreError> {
+        self.kept_for_way_back(&self.store.plan()?, "")
+    }
+
     /// Takes the time from another clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {

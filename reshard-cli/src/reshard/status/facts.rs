@@ -11,6 +11,7 @@ use reshard_core::{
 
 use super::copy::FileCopy;
 use crate::reshard::runnable::Runnable;
+use crate::reshard::watchdog;
 
 /// Everything that a status is made of.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub(super) struct Facts {
     /// While writes are refused.
     pub(super) block: Option<OpenWriteBlock>,
     pub(super) executor: Liveness,
+    /// Whether a watchdog stands by that ends a write block.
+    pub(super) watchdog: bool,
     pub(super) activity: Option<Activity>,
     /// What went wrong last.
     pub(super) trouble: Option<Entry>,
@@ -65,6 +68,7 @@ impl Facts {
             phases: phases.iter().map(|phase| Step::of(&**phase, plan)).collect(),
             block: OpenWriteBlock::of(store, plan, phases, &SystemClock)?,
             executor: Liveness::of(store, now)?,
+            watchdog: watchdog::stands_by(&store.work_directory()),
             activity: store.activity()?,
             trouble: log.into_iter().map(|(_, entry)| entry).rfind(is_trouble),
             controls: store.controls()?,

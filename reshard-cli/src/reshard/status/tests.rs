@@ -1,5 +1,7 @@
 //! Every situation that a plan can be in, as it is shown.
 
+mod watchdog;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -88,6 +90,7 @@ fn facts(state: PlanState) -> Facts {
         phases: vec![step("preflight", 3), step("block-writes", 20), step("drain", 100)],
         no_way_back: None,
         block: None,
+        watchdog: false,
         executor: Liveness::Alive(presence()),
         activity: None,
         trouble: None,

@@ -116,6 +116,20 @@ fn alarm(view: &View, now: Timestamp, text: &mut Text) {
         Situation::Aborting => {
             text.add(Mood::Bad, "", &format!("{head}, until the original rings are back."));
         }
+        Situation::Abandoned | Situation::NotResponding if view.watchdog => {
+            let when = if view.situation == Situation::NotResponding {
+                "as soon as ZooKeeper has given up the executor's session"
+            } else {
+                "now"
+            };
+            let who = executor(view, now).1;
+            let told = "watchdog.log in the plan's work directory tells what it does";
+            text.add(
+                Mood::Bad,
+                "",
+                &format!("{head}, and the watchdog ends that {when}: {who}; {told}."),
+            );
+        }
         Situation::Abandoned | Situation::NotResponding => {
             text.add(
                 Mood::Bad,
@@ -134,7 +148,13 @@ fn alarm(view: &View, now: Timestamp, text: &mut Text) {
         | Situation::Overtaken
         | Situation::Aborted
         | Situation::Done => {
-            text.add(Mood::Bad, "", &format!("{head}, until somebody lets the plan go on."));
+            // It is not there any more once there is no way back.
+            let or = if view.watchdog {
+                ", or until the watchdog puts the original rings back, when the budget is over"
+            } else {
+                ""
+            };
+            text.add(Mood::Bad, "", &format!("{head}, until somebody lets the plan go on{or}."));
         }
     }
     text.blank();

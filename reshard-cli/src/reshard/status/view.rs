@@ -28,6 +28,8 @@ pub(super) struct View {
     pub(super) executor: Liveness,
     #[serde(flatten)]
     pub(super) copy: FileCopy,
+    /// Whether a watchdog stands by that ends the write block of an executor that is gone.
+    pub(super) watchdog: bool,
     /// What is going on this moment.
     pub(super) now: Option<Now>,
     /// What the operator has asked for, and did not happen yet.
@@ -142,6 +144,7 @@ impl View {
             writes: writes(facts, situation),
             executor: facts.executor.clone(),
             copy: facts.copy.clone(),
+            watchdog: facts.watchdog,
             remaining_seconds: goes_on.then(|| remaining(&phases, now.as_ref())).flatten(),
             now,
             asked: asked(facts),

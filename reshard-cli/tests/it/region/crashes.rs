@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use reshard_core::{Ended, PhaseRecord, PhaseState, PlanState, SqliteStore, Store, phases};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::started::{Region, half, small};
@@ -53,6 +54,21 @@ async fn the_executor_is_killed_in_every_phase() {
     region.end_without_ghosts().await;
 }
 
+/// As when the machine dies: nobody is left to end the write block.
+fn kill_watchdog(plan: &str) {
+    let log = std::fs::read_to_string(format!("{plan}.work/watchdog.log")).unwrap_or_default();
+    let stands_by = |line: &str| {
+        let (_, said) = line.split_once("process ")?;
+        said.split_once(" stands by")?.0.parse::<i32>().ok()
+    };
+    let Some(pid) = log.lines().filter_map(stands_by).next_back() else { return };
+    let cmdline = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    if cmdline.contains("\0watchdog\0") {
+        // It may end by itself meanwhile.
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).ok();
+    }
+}
+
 /// Goes on with the plan until it says that it is in the phase, and kills it then.
 async fn kill_in(region: &Region, plan: &str, phase: &str) {
     let mut command = region.reshard(&["resume", "--yes", plan]);
@@ -65,6 +81,7 @@ async fn kill_in(region: &Region, plan: &str, phase: &str) {
         said.push(line);
         if is_there {
             child.kill().await.unwrap();
+            kill_watchdog(plan);
             println!("killed in {phase}");
             return;
         }

@@ -10,11 +10,13 @@ use lab::control::ControlClient;
 use lab::load::{Load, LoadOptions};
 use lab::{Lab, Options};
 use manatee_client::ShardName;
+use moray_client::{Client, ClientOptions, DeleteOptions, PutOptions};
 use reshard_core::rows::measuring_peer;
 use reshard_core::{
     Clock, Configuration, Costs, Database, Deployment, Executor, Layout, MeasureOptions, Phase,
     Plan, PlanUuid, Request, SqliteStore, SystemClock, gather, measure,
 };
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -153,6 +155,33 @@ impl Region {
         };
         let answer = tokio::time::timeout(Duration::from_mins(2), asking).await;
         answer.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+    }
+
+    /// Waits until writes are taken, wherever they go.
+    pub(super) async fn writes_are_accepted(&self) {
+        let router = self.lab.routers()[0].to_string();
+        let client = Client::new(router, ClientOptions::default());
+        let owner = "b6f1d7c4-3d3c-4b7e-9a4e-1f2d3c4b5a69";
+        // Of so many directories, some are in vnodes that move.
+        for number in 0..40 {
+            let dirname = format!("/{owner}/stor/written-{number}");
+            let key = format!("{dirname}/object");
+            let value = json!({
+                "key": key, "dirname": dirname, "name": "object", "owner": owner,
+                "type": "object", "objectId": number.to_string(),
+            });
+            self.until("writes to be taken", async || {
+                client.put_object("manta", &key, &value, &PutOptions::default()).await.ok()
+            })
+            .await;
+            self.until("deletions to be taken", async || {
+                match client.delete_object("manta", &key, &DeleteOptions::default()).await {
+                    Err(error) => error.is_not_found().then_some(()),
+                    Ok(()) => Some(()),
+                }
+            })
+            .await;
+        }
     }
 
     /// Ends the load, proves that nothing was lost, and stops the lab.

@@ -3,4 +3,5 @@
 mod preflight;
 mod rows;
 mod stale_plan_copy;
+mod watchdog;
 mod words;

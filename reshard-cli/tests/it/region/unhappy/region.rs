@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use lab::{ApiFault, ApiName, Fault, FaultKind, Role};
 use manatee_client::{ClusterState, ShardName};
-use moray_client::{Client, ClientOptions, DeleteOptions, PutOptions};
 use reshard_core::zones::MadeZone;
 use reshard_core::{
     Controls, Database, DatabaseError, Deployment, Ended, Event, Executor, Phase, PlanState,
@@ -226,28 +225,6 @@ impl World {
 
     /// Waits until writes are taken, wherever they go.
     pub(super) async fn writes_flow(&self) {
-        let router = self.region.lab.routers()[0].to_string();
-        let client = Client::new(router, ClientOptions::default());
-        let owner = "b6f1d7c4-3d3c-4b7e-9a4e-1f2d3c4b5a69";
-        // Of so many directories, some are in vnodes that move.
-        for number in 0..40 {
-            let dirname = format!("/{owner}/stor/written-{number}");
-            let key = format!("{dirname}/object");
-            let value = json!({
-                "key": key, "dirname": dirname, "name": "object", "owner": owner,
-                "type": "object", "objectId": number.to_string(),
-            });
-            self.eventually("writes are taken", async || {
-                client.put_object("manta", &key, &value, &PutOptions::default()).await.is_ok()
-            })
-            .await;
-            self.eventually("deletions are taken", async || {
-                match client.delete_object("manta", &key, &DeleteOptions::default()).await {
-                    Err(error) => error.is_not_found(),
-                    Ok(()) => true,
-                }
-            })
-            .await;
-        }
+        self.region.writes_are_accepted().await;
     }
 }

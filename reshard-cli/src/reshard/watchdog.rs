@@ -1,0 +1,264 @@
+//! `reshard watchdog`: stands by while writes are refused, and ends the write block of an executor that is gone.
+//!
+//! Its standard input is a pipe that only the executor writes: its end says that the executor is gone. What this process says goes
+//! to the log that the executor has opened for it.
+
+use std::fmt::{self, Display, Formatter};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::parent_id;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use jiff::Timestamp;
+use manatee_client::LockError;
+use reshard_core::{
+    Entry, Event, Executor, ExecutorError, Gone, OpenWriteBlock, Store, StoreError,
+    create_private_directory, phases,
+};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
+
+use super::entry::line;
+use super::error::Result;
+use super::place::{PlanFile, Region};
+use crate::chain::Chain;
+use crate::output::{Output, say};
+
+/// What it says when it stands by.
+pub(super) const READY: &str = "ready";
+/// How often the executor says that it is alive.
+pub(super) const BEAT: Duration = Duration::from_secs(1);
+/// How much longer than its session with ZooKeeper lasts an executor may be silent.
+const GRACE: Duration = Duration::from_secs(3);
+/// The pause after the first rescue that failed; it doubles up to [`LONGEST_PAUSE`].
+const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What every watchdog of a plan has locked as long as it is there, in the plan's work directory.
+const POST: &str = "watchdog.lock";
+
+/// Whether a watchdog stands by, for a plan with this work directory. Who may not see that does not know, and takes it for no.
+pub(super) fn stands_by(work: &Path) -> bool {
+    let Ok(post) = File::open(work.join(POST)) else { return false };
+    matches!(post.try_lock(), Err(TryLockError::WouldBlock))
+}
+
+/// Says that a watchdog stands by, as long as it is open. There may be several: a verb by hand leaves one, and the next too.
+fn take_post(work: &Path) -> io::Result<File> {
+    create_private_directory(work)?;
+    let mut options = OpenOptions::new();
+    let post =
+        options.write(true).create(true).truncate(false).mode(0o600).open(work.join(POST))?;
+    post.lock_shared()?;
+    Ok(post)
+}
+
+/// What an executor tells its watchdog: a line each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Message {
+    /// It is alive.
+    Alive,
+    /// Its session with ZooKeeper.
+    Session(i64),
+    /// It leaves, and means to.
+    Left,
+}
+
+impl Display for Message {
+    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alive => write!(to, "alive"),
+            Self::Session(session) => write!(to, "session {session}"),
+            Self::Left => write!(to, "left"),
+        }
+    }
+}
+
+impl FromStr for Message {
+    type Err = ();
+
+    fn from_str(line: &str) -> std::result::Result<Self, ()> {
+        match line.split_once(' ') {
+            None if line == "alive" => Ok(Self::Alive),
+            None if line == "left" => Ok(Self::Left),
+            Some(("session", session)) => session.parse().map(Self::Session).map_err(drop),
+            _ => Err(()),
+        }
+    }
+}
+
+/// Stand by for an executor, and put the original rings back if it is gone
+#[derive(Args, Debug)]
+#[command(after_help = "Example, as `reshard run` starts it:
+  reshard watchdog split.plan --config reshard.toml")]
+pub(super) struct WatchdogArgs {
+    #[command(flatten)]
+    file: PlanFile,
+    #[command(flatten)]
+    region: Region,
+}
+
+impl WatchdogArgs {
+    pub(super) async fn run(self, out: &mut Output) -> Result<()> {
+        // What ends the executor's terminal does not end this. It fails only for who leads a session already.
+        rustix::process::setsid().ok();
+        let executor = parent_id();
+        let store = self.file.open()?;
+        let _post = take_post(&store.work_directory())?;
+        let deployment = self.region.connect().await?;
+        let silence = deployment.session().timeout() + GRACE;
+        let rescuer = Executor::new(store, deployment, phases::rfd103()).observed_by(Arc::new(log));
+        let watchdog = Watchdog { rescuer, executor, silence, session: None };
+        note(format_args!("process {} stands by for {executor}", std::process::id()));
+        writeln!(out, "{READY}")?;
+        out.flush()?;
+        watchdog.watch(BufReader::new(stdin()).lines()).await;
+        Ok(())
+    }
+}
+
+struct Watchdog {
+    /// What ends the write block.
+    rescuer: Executor,
+    /// The process of the executor.
+    executor: u32,
+    /// After so long without a word the executor is as good as gone, if ZooKeeper says so too.
+    silence: Duration,
+    /// The executor's session with ZooKeeper.
+    session: Option<i64>,
+}
+
+impl Watchdog {
+    /// Watches the executor until it is gone or has left, and does then what there is to do.
+    async fn watch(mut self, mut executor: Lines<BufReader<Stdin>>) {
+        let mut heard = Instant::now();
+        loop {
+            match tokio::time::timeout(BEAT, executor.next_line()).await {
+                Ok(Ok(Some(line))) => {
+                    heard = Instant::now();
+                    match line.parse() {
+                        Ok(Message::Session(session)) => self.session = Some(session),
+                        Ok(Message::Left) => return self.after_it_left().await,
+                        Ok(Message::Alive) | Err(()) => {}
+                    }
+                }
+                Ok(Ok(None) | Err(_)) => break,
+                Err(_) if heard.elapsed() >= self.silence && self.is_refused() => {
+                    if self.rescue(&self.gone("has been silent since", heard, None)).await {
+                        return;
+                    }
+                    heard = Instant::now();
+                }
+                Err(_) => {}
+            }
+        }
+        let gone = self.gone("was gone at", Instant::now(), self.session);
+        self.insist(&gone).await;
+    }
+
+    fn gone(&self, how: &str, since: Instant, session: Option<i64>) -> Gone {
+        let at =
+            Timestamp::now() - jiff::SignedDuration::try_from(since.elapsed()).unwrap_or_default();
+        let words = format!(
+            "the executor (process {}) {how} {}",
+            self.executor,
+            at.strftime("%Y-%m-%d %H:%M:%S UTC")
+        );
+        Gone { words, session }
+    }
+
+    /// By hand nobody goes on in time, perhaps.
+    async fn after_it_left(self) {
+        loop {
+            match self.block() {
+                Ok(None | Some(OpenWriteBlock { left: None, .. })) => return,
+                Ok(Some(OpenWriteBlock { left: Some(left), .. }))
+                    if self.rescuer.way_back().is_ok_and(|kept| left <= kept) =>
+                {
+                    break;
+                }
+                Ok(Some(_)) | Err(_) => tokio::time::sleep(BEAT).await,
+            }
+        }
+        let words = "nobody has gone on with the plan within the budget".to_owned();
+        self.insist(&Gone { words, session: None }).await;
+    }
+
+    /// Rescues until writes are accepted again, or somebody else has the plan.
+    async fn insist(&self, gone: &Gone) {
+        let mut pause = PAUSE;
+        while !self.rescue(gone).await {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Whether there is nothing more to do.
+    async fn rescue(&self, gone: &Gone) -> bool {
+        match self.rescuer.rescue(gone).await {
+            Ok(None) => note("writes are not refused: nothing to do"),
+            Ok(Some(ended)) => note(format_args!("{}: {ended:?}", gone.words)),
+            Err(ExecutorError::Lock { source: LockError::Held { record, .. }, .. }) => {
+                // One that is silent may wake up; after one that is gone it is another one's business.
+                note(format_args!("another executor has the plan: {:?}", record.owner));
+                return gone.session.is_some();
+            }
+            Err(ExecutorError::Over { .. }) => return true,
+            Err(error) => note(format_args!("{}: {}", gone.words, Chain(&error))),
+        }
+        matches!(self.block(), Ok(None))
+    }
+
+    fn is_refused(&self) -> bool {
+        !matches!(self.block(), Ok(None))
+    }
+
+    fn block(&self) -> std::result::Result<Option<OpenWriteBlock>, StoreError> {
+        self.rescuer.write_block()
+    }
+}
+
+/// A line of this process's own log.
+fn note(text: impl Display) {
+    say(format_args!("{} watchdog: {text}", Timestamp::now().strftime("%Y-%m-%d %H:%M:%S")));
+}
+
+fn log(event: &Event) {
+    if let Event::Logged(entry) = event {
+        logged(entry);
+    }
+}
+
+fn logged(entry: &Entry) {
+    note(line(entry));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_executor_tells_is_understood() {
+        for message in [Message::Alive, Message::Session(-77), Message::Left] {
+            assert_eq!(message.to_string().parse(), Ok(message));
+        }
+        assert_eq!("session".parse::<Message>(), Err(()));
+    }
+
+    #[test]
+    fn a_watchdog_is_seen_as_long_as_it_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let work = directory.path().join("split.plan.work");
+        assert!(!stands_by(&work));
+        let first = take_post(&work).unwrap();
+        let second = take_post(&work).unwrap();
+        drop(first);
+        assert!(stands_by(&work));
+        drop(second);
+        assert!(!stands_by(&work));
+    }
+}

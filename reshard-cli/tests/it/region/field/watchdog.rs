@@ -1,0 +1,84 @@
+//! Executors that are ended while writes are refused (`dead-executor-status` of the field cases), and nobody who resumes.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use reshard_core::{OpenWriteBlock, PlanState, SqliteStore, Store, SystemClock, phases};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
+
+use super::super::started::{Region, half, small};
+
+/// How long after an executor's death writes may be refused: far less than any budget, also on a machine that has much else to do.
+const SOON: Duration = Duration::from_secs(40);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_are_accepted_again_whatever_ends_the_executor() {
+    let region = Region::start(small(), 60.0).await;
+    let store = region.plan("killed.plan", half(&region)).await;
+    let block = || block_of(&store);
+    for phase in phases::rfd103().iter().filter(|phase| phase.write_block().touches()) {
+        if store.state().unwrap() == PlanState::Done {
+            // An executor that dies where there is no way back leaves a watchdog that goes on to the end.
+            break;
+        }
+        let mut executor = until_it_is_in(&region, "killed.plan", phase.name()).await;
+        // It says that it begins before it does: outside the block there is nothing to rescue.
+        let begun = || block().is_some() || store.state().unwrap() == PlanState::Done;
+        region.until("refused writes", async || begun().then_some(())).await;
+        executor.kill().await.unwrap();
+        let died = Instant::now();
+        region.until("the watchdog", async || block().is_none().then_some(())).await;
+        println!("killed in {}: {:?}", phase.name(), died.elapsed());
+        assert!(died.elapsed() < SOON, "{}: {:?}", phase.name(), died.elapsed());
+        region.writes_are_accepted().await;
+        let over = async || {
+            let state = store.state().unwrap();
+            matches!(state, PlanState::Held { .. } | PlanState::Done).then_some(state)
+        };
+        if let PlanState::Held { what, .. } = region.until("the watchdog's words", over).await {
+            assert!(what.contains("was gone at") && what.contains("writes flow again"), "{what}");
+        }
+    }
+    assert_eq!(store.state().unwrap(), PlanState::Done);
+    a_hangup_lets_the_write_block_end(&region).await;
+    region.end_without_ghosts().await;
+}
+
+/// A session that is lost takes the terminal with it: nobody reads what is printed any more.
+async fn a_hangup_lets_the_write_block_end(region: &Region) {
+    let store = region.plan("hangup.plan", half(region)).await;
+    let mut executor = until_it_is_in(region, "hangup.plan", "drain").await;
+    let block = block_of(&store);
+    assert!(matches!(block, Some(OpenWriteBlock { left: Some(_), .. })), "{block:?}");
+    let pid = i32::try_from(executor.id().unwrap()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::HUP).unwrap();
+    let status = executor.wait().await.unwrap();
+    assert_eq!(status.code(), Some(4), "it stops as after a pause: {:?}", store.state());
+    let block = block_of(&store);
+    assert!(block.is_none(), "{block:?}");
+    assert_eq!(store.state().unwrap(), PlanState::Paused);
+    region.output(&["resume", "--yes", region.file("hangup.plan").to_str().unwrap()]).await;
+    assert_eq!(store.state().unwrap(), PlanState::Done);
+}
+
+fn block_of(store: &SqliteStore) -> Option<OpenWriteBlock> {
+    OpenWriteBlock::of(store, &store.plan().unwrap(), &phases::rfd103(), &SystemClock).unwrap()
+}
+
+/// Goes on with a plan until it says that it is in a phase.
+async fn until_it_is_in(region: &Region, plan: &str, phase: &str) -> Child {
+    let path = region.file(plan);
+    let mut command = region.reshard(&["resume", "--yes", path.to_str().unwrap()]);
+    let mut executor = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(executor.stderr.take().unwrap()).lines();
+    let (mut said, begins) = (Vec::new(), format!(" {phase}: "));
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if line.contains(&begins) {
+            return executor;
+        }
+        said.push(line);
+    }
+    panic!("{phase} did not begin:\n{}", said.join("\n"));
+}
