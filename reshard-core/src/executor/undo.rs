@@ -41,6 +41,10 @@ impl Executor {
             self.store.keep_copy()?;
             self.store.do_without(true);
             self.stand_by(&context).await.map_err(journal_only)?;
+            // First, for what else cannot be undone must not keep them refused either.
+            if let Err(worse) = self.undo_write_block(&mut context).await {
+                return self.end_with(&context, not_lifted("everything is taken back", worse));
+            }
         }
         for phase in self.phases.iter().rev() {
             if self.open_write_block()?.is_none() {
@@ -100,17 +104,7 @@ impl Executor {
         let at_last =
             self.store.activity()?.map(|activity| format!("; at last: {}", activity.what));
         if let Err(worse) = self.undo_write_block(context).await {
-            if matches!(worse, Trouble::SessionOver | Trouble::Overtaken { .. }) {
-                return self.end_with(context, worse);
-            }
-            let worse = Trouble::hold(
-                format!(
-                    "{text}, but that failed: {}; WRITES TO THE MOVING VNODES ARE STILL REFUSED",
-                    worse.with_causes()
-                ),
-                "put right what the message names, then at once `reshard abort`, which tries it again",
-            );
-            return self.end_with(context, worse);
+            return self.end_with(context, not_lifted(&text, worse));
         }
         context.phase = held_in;
         let mut what = format!("{}; writes flow again", trouble.with_causes());
@@ -285,4 +279,18 @@ impl Executor {
             .collect();
         Ok(format!("The time went to: {}", parts.join(", ")))
     }
+}
+
+/// What is to be said if the original rings could not be put back while this was done.
+fn not_lifted(doing: &str, worse: Trouble) -> Trouble {
+    if matches!(worse, Trouble::SessionOver | Trouble::Overtaken { .. }) {
+        return worse;
+    }
+    Trouble::hold(
+        format!(
+            "{doing}, but that failed: {}; WRITES TO THE MOVING VNODES ARE STILL REFUSED",
+            worse.with_causes()
+        ),
+        "put right what the message names, then at once `reshard abort`, which tries it again",
+    )
 }

@@ -12,6 +12,7 @@ pub(super) async fn all(deployment: &Deployment) {
     a_signal_stops_it_where_that_is_safe(deployment).await;
     a_signal_while_writes_are_refused_lets_the_block_end(deployment).await;
     a_signal_stops_an_abort_between_phases(deployment).await;
+    an_abort_keeps_no_writes_refused_for_what_cannot_be_undone(deployment).await;
     whatever_an_executor_dies_in_writes_are_accepted_again(deployment).await;
     no_block_without_a_guard(deployment).await;
 }
@@ -37,6 +38,19 @@ async fn a_signal_while_writes_are_refused_lets_the_block_end(deployment: &Deplo
     let ended = fixture.executor().run().await.unwrap();
     assert!(matches!(ended, Ended::Held { .. }), "{ended:?}");
     assert!(fixture.block().unwrap().ended.is_some());
+}
+
+async fn an_abort_keeps_no_writes_refused_for_what_cannot_be_undone(deployment: &Deployment) {
+    // The operator wants everything back when writes are refused, and the split cannot be undone: not before the block, nor after.
+    let begins = [Does::Well, Does::Well, Does::IsAborted, Does::Passes];
+    let goes_back = [Does::Holds, Does::Well, Does::Holds];
+    let script = begins.into_iter().chain(goes_back).rev().collect();
+    let fixture = Fixture::new(deployment, script);
+    let ended = fixture.executor().run().await.unwrap();
+    assert!(matches!(&ended, Ended::Held { phase, .. } if phase == "split"), "{ended:?}");
+    assert!(fixture.block().unwrap().ended.is_some(), "writes are refused");
+    assert_eq!(fixture.executor().abort().await.unwrap(), Ended::Aborted);
+    assert!(fixture.effects().is_empty(), "{:?}", fixture.effects());
 }
 
 async fn a_signal_stops_an_abort_between_phases(deployment: &Deployment) {
