@@ -175,8 +175,8 @@ has 0 ' failed '
 zones[source]=$(sed -nE 's/^ shard-roles .* primary ([0-9.]+),.*/\1/p' "$work/out")
 zones[router]=$(sed -nE 's/^routers +([0-9.]+):.*/\1/p' "$work/lab")
 block here
-has 1 '^ 2\.moray\.lab\.example\.net +8192 +4096 +[0-9]+ +[0-9]+$'
-has 1 '^ 3\.moray\.lab\.example\.net +0 +4096 +0 +[0-9]+$'
+has 1 '^ 2\.moray\.lab\.example\.net +8,192 +4,096 +[0-9,]+ +[0-9,]+$'
+has 1 '^ 3\.moray\.lab\.example\.net +0 +4,096 +0 +[0-9,]+$'
 [[ -s $work/here/split.plan ]] || wrong "part 2: there is no plan:"
 plan=$(awk '$1 == "plan" { print $2; exit }' "$work/out")
 too_early=$(reshard ring block "$work/here/split.plan" --yes 2>&1) && fail "part 2: a verb went before its time: $too_early"
@@ -218,7 +218,7 @@ block router
     wrong "step 3: the rings differ from the live one in other vnodes:"
 block here
 did recheck
-has 1 '^12 of 26 phases begun'
+has 1 '12 of 26 phases are done'
 step "step 3: three more peers, a Moray, and the rings beside the live ones"
 
 block here
