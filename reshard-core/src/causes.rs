@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+pub use sapi_client::printable;
+
 /// An error and its causes, separated by colons, as [`printable`] text.
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -12,20 +14,6 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
         cause = error.source();
     }
     printable(&text)
-}
-
-/// A text in one line, in which everything that a terminal would obey, or not show, is written as an escape: control
-/// characters, line breaks, marks that turn the direction of what follows. What PostgreSQL, ZooKeeper, zones and files
-/// say passes through this before it is part of a message.
-pub fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '"' | '\'' | '\\' => shown.push(c),
-            _ => shown.extend(c.escape_debug()),
-        }
-    }
-    shown
 }
 
 #[cfg(test)]

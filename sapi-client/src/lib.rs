@@ -71,4 +71,5 @@ pub use ids::{
     AccountUuid, ApplicationUuid, ImageUuid, InstanceUuid, InvalidUuid, JobUuid, ManifestUuid,
     ServerUuid, ServiceUuid, TaskId,
 };
+pub use printable::printable;
 pub use secret::is_secret_key;

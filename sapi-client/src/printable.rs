@@ -1,8 +1,9 @@
 //! Text that a server chose, fit for a terminal and a log.
 
 /// The text in one line, in which everything that a terminal would obey, or not show, is written as an escape: control
-/// characters, line breaks, marks that turn the direction of what follows.
-pub(crate) fn printable(text: &str) -> String {
+/// characters, line breaks, marks that turn the direction of what follows. Whatever others say passes through it before it is
+/// part of a message.
+pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
