@@ -7,7 +7,7 @@ use reshard_core::preflight::{Report, Subject, Verdict, check};
 use reshard_core::{SqliteStore, Store, SystemClock};
 
 use super::complete;
-use super::error::Result;
+use super::error::{Error, Result};
 use super::format::Format;
 use super::place::{Cache, Region};
 use super::remedy::with_file;
@@ -24,14 +24,14 @@ use crate::table::Table;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   reshard doctor 2.moray.coal.joyent.us
-  reshard doctor 2.moray.coal.joyent.us --plan split.plan")]
+  reshard doctor --plan split.plan")]
 pub(super) struct DoctorArgs {
     /// The shard; its number is enough
-    #[arg(add = complete::shards())]
-    shard: ShardArg,
+    #[arg(add = complete::shards(), required_unless_present = "plan")]
+    shard: Option<ShardArg>,
     #[command(flatten)]
     region: Region,
-    /// Check for this plan: its servers, images, disk and new names too
+    /// Check for this plan, and so the shard whose vnodes it moves: its servers, images, disk and new names too
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
     #[command(flatten)]
@@ -43,15 +43,23 @@ pub(super) struct DoctorArgs {
 
 impl DoctorArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
-        let of_plan = match &self.plan {
-            Some(file) => Some(Subject::plan(&SqliteStore::open_read_only(file)?.plan()?)),
+        let plan = match &self.plan {
+            Some(file) => Some(SqliteStore::open_read_only(file)?.plan()?),
             None => None,
         };
+        if let (Some(shard), Some(plan)) = (&self.shard, &plan)
+            && !shard.may_be(&plan.request.source)
+        {
+            let (written, from) = (shard.written().to_string(), plan.request.source.clone());
+            return Err(Error::OtherShard { written, from });
+        }
         let cache = self.cache.open()?;
         let deployment = self.region.connect().await?;
-        let subject = match of_plan {
-            Some(subject) => subject,
-            None => Subject::shard(self.shard.resolve(&deployment).await?),
+        let subject = match (&plan, &self.shard) {
+            (Some(plan), _) => Subject::plan(plan),
+            (None, Some(shard)) => Subject::shard(shard.resolve(&deployment).await?),
+            // clap has seen to that.
+            (None, None) => return Ok(exit::FAILURE),
         };
         let mut report = check(&deployment, &subject, cache.path(), &SystemClock).await;
         if let Some(file) = &self.plan {

@@ -2,10 +2,11 @@
 
 use reshard_core::{Entry, EntryKind};
 
+use super::remedy::with_file;
 use crate::screen::Mood;
 
-/// The line, without the date.
-pub(super) fn line(entry: &Entry) -> String {
+/// The line, without the date; commands about the plan name its file, given as it is typed.
+pub(super) fn line(entry: &Entry, file: &str) -> String {
     let kind = match entry.kind {
         EntryKind::Stage | EntryKind::Intent => "",
         EntryKind::Outcome => "done: ",
@@ -14,10 +15,11 @@ pub(super) fn line(entry: &Entry) -> String {
         EntryKind::Hold => "HOLD: ",
     };
     let at = entry.at.strftime("%H:%M:%S");
+    let text = with_file(&entry.text, file);
     if entry.phase.is_empty() {
-        return format!("{at} {kind}{}", entry.text);
+        return format!("{at} {kind}{text}");
     }
-    format!("{at} {}: {kind}{}", entry.phase, entry.text)
+    format!("{at} {}: {kind}{text}", entry.phase)
 }
 
 /// How much it stands out.

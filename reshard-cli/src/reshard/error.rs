@@ -52,6 +52,14 @@ pub(crate) enum Error {
         /// Another.
         other: manatee_client::ShardName,
     },
+    /// A shard and a plan were named that have nothing to do with each other.
+    #[error("the plan moves vnodes of {from}, not of {written}: leave out one of the two")]
+    OtherShard {
+        /// What was typed.
+        written: String,
+        /// The plan's.
+        from: manatee_client::ShardName,
+    },
     /// The lists of shards do not answer.
     #[error("which shard {written} is cannot be looked up ({why}); write its whole name")]
     ShardUnknown {

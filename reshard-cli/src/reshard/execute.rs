@@ -11,7 +11,6 @@ use super::format::Format;
 use super::guard::WatchdogGuard;
 use super::place::{ConfigFile, PlanFile, Region};
 use super::remedy::with_file;
-use super::runnable::Runnable;
 use super::signals::Signals;
 use super::watch::Watch;
 use crate::chain::Chain;
@@ -61,7 +60,7 @@ impl ExecuteArgs {
         out: &mut Output,
     ) -> Result<u8> {
         let deployment = self.region.connect().await?;
-        let watch = Arc::new(Watch::new(verbose));
+        let watch = Arc::new(Watch::new(self.file.typed(), verbose));
         let (plan, configuration) = (self.file.path().to_owned(), self.config().path().to_owned());
         let guard = Arc::new(WatchdogGuard::new(plan, configuration, &store.work_directory()));
         let executor = Executor::new(store, deployment, phases::rfd103())
@@ -83,7 +82,7 @@ impl ExecuteArgs {
             Attended::Left(status) => return Ok(status),
         };
         let (words, status) = told(&ended, work);
-        say(with_file(&words, &self.runnable()));
+        say(with_file(&words, &self.file.typed()));
         if self.output.is_json() {
             out.json(&ended)?;
         }
@@ -109,7 +108,7 @@ impl ExecuteArgs {
                 ended = &mut working => return Ok(Attended::Ended(ended?)),
                 caught = signals.next() => caught,
             };
-            let (name, file) = (caught.name, self.runnable());
+            let (name, file) = (caught.name, self.file.typed());
             if asked {
                 watch.say(format_args!("{name}: {}", leaves(executor, &file)));
                 return Ok(Attended::Left(caught.exit_status()));
@@ -118,10 +117,6 @@ impl ExecuteArgs {
             executor.stop_handle().stop();
             watch.say(format_args!("{name}: {}", stops(executor, &file)));
         }
-    }
-
-    fn runnable(&self) -> String {
-        Runnable::new(self.file.path(), None).file().to_owned()
     }
 }
 

@@ -77,7 +77,7 @@ impl LogArgs {
             return Ok(out.json(entry)?);
         }
         let head = entry.at.strftime("%Y-%m-%d ").to_string();
-        let lines = out.screen().for_records().lines(&head, &line(entry));
+        let lines = out.screen().for_records().lines(&head, &line(entry, &self.file.typed()));
         Ok(out.lines(mood(entry.kind), &lines)?)
     }
 }

@@ -8,6 +8,7 @@ use reshard_core::{Configuration, Deployment, SqliteStore, create_private_direct
 
 use super::complete;
 use super::error::{Error, Result};
+use super::runnable::Runnable;
 
 /// The environment variable that names the configuration.
 const CONFIG_VARIABLE: &str = "RESHARD_CONFIG";
@@ -116,6 +117,11 @@ impl PlanFile {
 
     pub(super) fn path(&self) -> &Path {
         &self.plan
+    }
+
+    /// The plan's file, as it is typed.
+    pub(super) fn typed(&self) -> String {
+        Runnable::new(&self.plan, None).file().to_owned()
     }
 
     /// The plan's file, to look at.

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use clap::Args;
+use reshard_core::quantity::seconds;
 use reshard_core::{Plan, PlanState, Store, phases, taken_back_by_abort};
 use serde_json::json;
 
@@ -62,10 +63,10 @@ fn preview(store: &dyn Store, plan: &Plan, format: Format, out: &mut Output) -> 
 fn question(plan: &Plan) -> String {
     let moved: usize = plan.targets.iter().map(|target| target.vnodes.len()).sum();
     format!(
-        "{moved} vnodes of {} move to {} new shards; writes to them are refused for about {:.0} s",
+        "{moved} vnodes of {} move to {} new shards; writes to them are refused for about {}",
         plan.request.source,
         plan.targets.len(),
-        plan.prediction.write_block_seconds
+        seconds(plan.prediction.write_block_seconds)
     )
 }
 

@@ -38,6 +38,11 @@ impl ShardArg {
         &self.0
     }
 
+    /// Whether this shard may be meant.
+    pub(super) fn may_be(&self, shard: &ShardName) -> bool {
+        self.0 == *shard || shard.as_str().starts_with(&format!("{}.", self.0))
+    }
+
     /// The shard's whole name, by the lists in SAPI and ZooKeeper.
     pub(super) async fn resolve(&self, deployment: &Deployment) -> Result<ShardName> {
         find(self.0.clone(), &known_shards(deployment, PATIENCE).await)
@@ -48,8 +53,8 @@ fn find(written: ShardName, known: &KnownShards) -> Result<ShardName> {
     if known.names.contains(&written) {
         return Ok(written);
     }
-    let beginning = format!("{written}.");
-    let begun = known.names.iter().filter(|name| name.as_str().starts_with(&beginning));
+    let written_arg = ShardArg(written.clone());
+    let begun = known.names.iter().filter(|name| written_arg.may_be(name));
     let mut begun = begun.cloned();
     match (begun.next(), begun.next()) {
         (Some(one), None) => Ok(one),

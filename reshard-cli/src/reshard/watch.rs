@@ -9,23 +9,26 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reshard_core::{Activity, Entry, EntryKind, Event, Observer};
 
 use super::entry::{line, mood};
+use super::remedy::with_file;
 use crate::output::{say, say_in};
 
 /// Prints what is worth a line to standard error, and on a terminal what is going on this moment below it.
 pub(super) struct Watch {
     bar: ProgressBar,
-    /// Whether the bar has a length now, so that its style is changed only when that does.
-    counting: Mutex<Option<bool>>,
+    /// The plan's file, as it is typed.
+    file: String,
+    /// What the bar counts now, if it counts, so that its style is changed only when that does.
+    counting: Mutex<Option<Option<String>>>,
     verbose: bool,
 }
 
 impl Watch {
-    /// With `verbose`, every single change has a line.
-    pub(super) fn new(verbose: bool) -> Self {
+    /// Of the plan in `file`, given as it is typed. With `verbose`, every single change has a line.
+    pub(super) fn new(file: String, verbose: bool) -> Self {
         let bar =
             if stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar, counting: Mutex::new(None), verbose }
+        Self { bar, file, counting: Mutex::new(None), verbose }
     }
 
     /// A line between the others.
@@ -40,13 +43,20 @@ impl Watch {
     fn activity(&self, activity: &Activity) {
         let progress = activity.progress.as_ref().filter(|progress| progress.total > 0);
         let mut counting = self.counting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if *counting != Some(progress.is_some()) {
-            *counting = Some(progress.is_some());
-            let template = match progress {
-                Some(_) => "{spinner} {prefix}: {msg} {pos}/{len} ({per_sec}, {eta} left)",
-                None => "{spinner} {prefix}: {msg} {elapsed}",
+        let unit = progress.map(|progress| progress.unit.clone());
+        if counting.as_ref() != Some(&unit) {
+            let numbers = match unit.as_deref() {
+                Some("bytes") => {
+                    "{binary_bytes} of {binary_total_bytes} ({binary_bytes_per_sec}, {eta} left)"
+                }
+                Some(unit) => {
+                    &format!("{{human_pos}} of {{human_len}} {unit} ({{per_sec}}, {{eta}} left)")
+                }
+                None => "{elapsed}",
             };
-            if let Ok(style) = ProgressStyle::with_template(template) {
+            let template = format!("{{spinner}} {{prefix}}: {{msg}} {numbers}");
+            *counting = Some(unit.clone());
+            if let Ok(style) = ProgressStyle::with_template(&template) {
                 self.bar.set_style(style);
             }
             self.bar.reset();
@@ -56,10 +66,11 @@ impl Watch {
             self.bar.set_position(progress.done);
         }
         self.bar.set_prefix(activity.phase.clone());
-        self.bar.set_message(match &activity.you_can {
+        let message = match &activity.you_can {
             Some(can) if !can.is_empty() => format!("{}; you can {can}", activity.what),
             _ => activity.what.clone(),
-        });
+        };
+        self.bar.set_message(with_file(&message, &self.file));
     }
 
     fn line(&self, entry: &Entry) {
@@ -69,7 +80,7 @@ impl Watch {
             EntryKind::Outcome => false,
         };
         if shown {
-            self.bar.suspend(|| say_in(mood(entry.kind), line(entry)));
+            self.bar.suspend(|| say_in(mood(entry.kind), line(entry, &self.file)));
         }
     }
 }

@@ -17,7 +17,7 @@ use clap::Args;
 use jiff::Timestamp;
 use manatee_client::LockError;
 use reshard_core::{
-    Entry, Event, Executor, ExecutorError, Gone, OpenWriteBlock, Store, StoreError,
+    Event, Executor, ExecutorError, Gone, OpenWriteBlock, Store, StoreError,
     create_private_directory, phases,
 };
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
@@ -111,6 +111,12 @@ impl WatchdogArgs {
         let _post = take_post(&store.work_directory())?;
         let deployment = self.region.connect().await?;
         let silence = deployment.session().timeout() + GRACE;
+        let typed = self.file.typed();
+        let log = move |event: &Event| {
+            if let Event::Logged(entry) = event {
+                note(line(entry, &typed));
+            }
+        };
         let rescuer = Executor::new(store, deployment, phases::rfd103()).observed_by(Arc::new(log));
         let watchdog = Watchdog { rescuer, executor, silence, session: None };
         note(format_args!("process {} stands by for {executor}", std::process::id()));
@@ -225,16 +231,6 @@ impl Watchdog {
 /// A line of this process's own log.
 fn note(text: impl Display) {
     say(format_args!("{} watchdog: {text}", Timestamp::now().strftime("%Y-%m-%d %H:%M:%S")));
-}
-
-fn log(event: &Event) {
-    if let Event::Logged(entry) = event {
-        logged(entry);
-    }
-}
-
-fn logged(entry: &Entry) {
-    note(line(entry));
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::{Alone, Ended, Event, Executor, ExecutorError};
 use crate::clock::{Reading, millis};
 use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, Store, StoreError};
 use crate::phase::{Phase, Trouble, WriteBlock};
+use crate::quantity::duration;
 
 /// The pause after the first passing trouble; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -141,10 +142,9 @@ impl Executor {
             context.tell(&Event::WriteBlockBegan { budget: allowed });
             let kept = self.kept_for_way_back(&context.plan, context.phase)?;
             let text = format!(
-                "writes to the moving vnodes are refused from now on, for at most {} s, of which {:.0} s are kept for the way \
-                 back",
-                allowed.as_secs(),
-                kept.as_secs_f64()
+                "writes to the moving vnodes are refused from now on, for at most {}, of which {} are kept for the way back",
+                duration(allowed),
+                duration(kept)
             );
             context.log(EntryKind::Stage, &text)?;
         }
@@ -157,7 +157,7 @@ impl Executor {
         let (ended, took_millis) = (Some(self.clock.now()), Some(millis(took)));
         let done = PhaseRecord { state: PhaseState::Done, ended, took_millis, ..record };
         self.store.set_phase(phase.name(), &done)?;
-        context.log(EntryKind::Stage, &format!("done after {} s", took.as_secs()))?;
+        context.log(EntryKind::Stage, &format!("done after {}", duration(took)))?;
         context.tell(&Event::PhaseDone { phase: phase.name(), took });
         Ok(())
     }

@@ -37,10 +37,10 @@ impl Executor {
     /// Becomes the plan's only executor and does something; begins anew whenever the session has ended meanwhile. What has
     /// another executor by then is left to that.
     pub(super) async fn through_sessions(&self, work: Work<'_>) -> Result<Ended, ExecutorError> {
-        let mut heartbeat = None;
+        let (mut heartbeat, mut token) = (None, None);
         loop {
             let alone = tokio::select! {
-                alone = self.begin_alone() => alone,
+                alone = self.begin_alone(&mut token) => alone,
                 () = self.asked_to_stop_with_nothing_open() => return self.ends_before_it_began(),
             };
             let alone = match alone {
@@ -93,13 +93,20 @@ impl Executor {
         self.deployment.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Becomes the only executor of a plan that is not over.
-    async fn begin_alone(&self) -> Result<Alone, ExecutorError> {
+    /// Becomes the only executor of a plan that is not over. `token` is of the lock that this execution had last: whoever
+    /// had it in between may have acted, whatever can be read of that now, so a token that grew by more than one is the end.
+    async fn begin_alone(&self, token: &mut Option<u64>) -> Result<Alone, ExecutorError> {
         let plan = Arc::new(self.store.plan()?);
         refuse_if_over(&*self.store)?;
         self.take_over_write_block()?;
         let deployment = self.living_deployment().await?;
         let lock = self.take_lock(&deployment, &plan).await?;
+        if token.replace(lock.token()).is_some_and(|before| lock.token() > before + 1) {
+            release(&lock).await;
+            let by =
+                "somebody who had its lock in ZooKeeper meanwhile, and wrote nothing".to_owned();
+            return Err(ExecutorError::Overtaken { by });
+        }
         match self.take_over(&plan, &deployment, &lock).await {
             Ok(epoch) => {
                 let epoch = Arc::new(epoch);

@@ -286,11 +286,18 @@ fn not_lifted(doing: &str, worse: Trouble) -> Trouble {
     if matches!(worse, Trouble::SessionOver | Trouble::Overtaken { .. }) {
         return worse;
     }
+    let again =
+        "put right what the message names, then at once `reshard abort`, which tries it again";
+    // What serves is refused with its own remedy: another copy of the file, or a ring that somebody named by hand.
+    let remedy = match &worse {
+        Trouble::Hold { remedy, .. } => format!("{remedy}; otherwise {again}"),
+        _ => again.to_owned(),
+    };
     Trouble::hold(
         format!(
             "{doing}, but that failed: {}; WRITES TO THE MOVING VNODES ARE STILL REFUSED",
             worse.with_causes()
         ),
-        "put right what the message names, then at once `reshard abort`, which tries it again",
+        remedy,
     )
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
+use manatee_client::{Lock, Takeover};
 use tokio::sync::Notify;
 
 use super::*;
@@ -23,6 +24,7 @@ fn copies_and_sleepers() {
         a_plan_of_another_region_is_refused(&deployment).await;
         whoever_looks_sees_who_executes(&deployment).await;
         nobody_goes_on_without_one_of_the_phases(&deployment).await;
+        a_token_that_jumped_is_the_end(&zookeeper).await;
         for same_file in [true, false] {
             a_sleeper_leaves_the_plan_to_the_one_that_took_it(&zookeeper, same_file).await;
         }
@@ -277,4 +279,30 @@ async fn a_sleeper_leaves_the_plan_to_the_one_that_took_it(zookeeper: &ZooKeeper
     assert_eq!(phase.changed.load(Ordering::SeqCst), 0);
     assert_eq!(other.store.state().unwrap(), PlanState::Done);
     assert_eq!(other.store.log_after(0).unwrap(), log);
+}
+
+/// Somebody had the lock meanwhile, and nothing else tells of it.
+async fn a_token_that_jumped_is_the_end(zookeeper: &ZooKeeper) {
+    let proxy = Proxy::to(zookeeper.address()).await;
+    let sleeper = deployment_at(proxy.address().to_owned(), 2).await;
+    let fixture = Fixture::new(&sleeper, Vec::new());
+    let phase = sleeps();
+    let (store, phases) = (fixture.store.clone(), vec![phase.clone() as Arc<dyn Phase>]);
+    let executor = Executor::new(store, sleeper, phases);
+    let sleeping = tokio::spawn(async move { executor.run().await });
+    phase.begun.notified().await;
+
+    proxy.set(Line::Cut);
+    let other = deployment_at(zookeeper.address(), 2).await;
+    let plan = fixture.store.plan().unwrap().uuid.to_string();
+    let lock = Lock::new(other.session().clone(), PLAN_LOCKS, &plan).unwrap();
+    let patience = other.until_the_dead_are_missed();
+    let held = lock.acquire("other", Timestamp::now(), Takeover::Anyone, patience).await.unwrap();
+    held.release().await.unwrap();
+
+    proxy.set(Line::Open);
+    phase.wakes.notify_one();
+    let ended = sleeping.await.unwrap().unwrap_err();
+    assert!(matches!(ended, ExecutorError::Overtaken { .. }), "{ended:?}");
+    assert_eq!(phase.changed.load(Ordering::SeqCst), 0);
 }
