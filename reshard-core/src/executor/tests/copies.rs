@@ -297,7 +297,8 @@ async fn a_token_that_jumped_is_the_end(zookeeper: &ZooKeeper) {
     let plan = fixture.store.plan().unwrap().uuid.to_string();
     let lock = Lock::new(other.session().clone(), PLAN_LOCKS, &plan).unwrap();
     let patience = other.until_the_dead_are_missed();
-    let held = lock.acquire("other", Timestamp::now(), Takeover::Anyone, patience).await.unwrap();
+    let held =
+        lock.acquire("other", jiff::Timestamp::now(), Takeover::Anyone, patience).await.unwrap();
     held.release().await.unwrap();
 
     proxy.set(Line::Open);
