@@ -14,7 +14,7 @@ use super::zones::OwnZones;
 use super::{Alone, Ended, Event, Executor, ExecutorError, PLAN_LOCKS, release};
 use crate::clock::{Clock, SystemClock, host};
 use crate::deployment::Deployment;
-use crate::epoch::{EpochError, Standing};
+use crate::epoch::{Epoch, EpochError, Standing};
 use crate::journal::{Activity, Entry, EntryKind, PhaseState, Presence, Store};
 use crate::phase::Phase;
 use crate::plan::Plan;
@@ -93,21 +93,15 @@ impl Executor {
         self.deployment.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Becomes the only executor of a plan that is not over. `token` is of the lock that this execution had last: whoever
-    /// had it in between may have acted, whatever can be read of that now, so a token that grew by more than one is the end.
+    /// Becomes the only executor of a plan that is not over. `token` is of the lock that this execution had last.
     async fn begin_alone(&self, token: &mut Option<u64>) -> Result<Alone, ExecutorError> {
         let plan = Arc::new(self.store.plan()?);
         refuse_if_over(&*self.store)?;
         self.take_over_write_block()?;
         let deployment = self.living_deployment().await?;
         let lock = self.take_lock(&deployment, &plan).await?;
-        if token.replace(lock.token()).is_some_and(|before| lock.token() > before + 1) {
-            release(&lock).await;
-            let by =
-                "somebody who had its lock in ZooKeeper meanwhile, and wrote nothing".to_owned();
-            return Err(ExecutorError::Overtaken { by });
-        }
-        match self.take_over(&plan, &deployment, &lock).await {
+        let before = token.replace(lock.token());
+        match self.take_over(&plan, &deployment, &lock, before).await {
             Ok(epoch) => {
                 let epoch = Arc::new(epoch);
                 let zones = OwnZones { zones: deployment.zone_commands(), epoch: epoch.clone() };
@@ -122,12 +116,14 @@ impl Executor {
     }
 
     /// Sees that the journal is the latest copy, and makes this executor the only one that writes it. If another one has taken
-    /// the plan over while this one had no session, the plan is that one's.
+    /// the plan over while this one had no session, the plan is that one's: whoever had the lock since the one with this `token`
+    /// may have acted, whatever can be read of that now.
     async fn take_over(
         &self,
         plan: &Arc<Plan>,
         deployment: &Deployment,
         lock: &HeldLock,
+        token: Option<u64>,
     ) -> Result<EpochNote, ExecutorError> {
         let failed = |error| match error {
             EpochError::Overtaken { by } => ExecutorError::Overtaken { by: by.to_string() },
@@ -144,6 +140,13 @@ impl Executor {
         let (epoch, before) =
             EpochNote::read(lock.clone(), store, plan, clock).await.map_err(failed)?;
         let file = self.store.place();
+        let others = token.filter(|before| lock.token() > before + 1).map(|before_others| {
+            let told = before.as_ref().filter(|told| told.token > before_others);
+            told.map_or_else(
+                || "somebody who had its lock in ZooKeeper meanwhile, and told nothing".to_owned(),
+                Epoch::to_string,
+            )
+        });
         match (Standing::of(&*self.store, before.as_ref())?, before) {
             (Standing::Latest, _) => {}
             (Standing::Older, Some(latest)) => {
@@ -157,6 +160,9 @@ impl Executor {
                 let zookeeper = deployment.session().servers().to_string();
                 return Err(ExecutorError::UnknownHere { plan: uuid, file, zookeeper });
             }
+        }
+        if let Some(by) = others {
+            return Err(ExecutorError::Overtaken { by });
         }
         self.refuse_other_phases()?;
         self.claim(deployment, lock)?;
