@@ -49,9 +49,7 @@ impl Watch {
                 Some("bytes") => {
                     "{binary_bytes} of {binary_total_bytes} ({binary_bytes_per_sec}, {eta} left)"
                 }
-                Some(unit) => {
-                    &format!("{{human_pos}} of {{human_len}} {unit} ({{per_sec}}, {{eta}} left)")
-                }
+                Some(unit) => &format!("{{human_pos}} of {{human_len}} {unit} ({{eta}} left)"),
                 None => "{elapsed}",
             };
             let template = format!("{{spinner}} {{prefix}}: {{msg}} {numbers}");

@@ -20,6 +20,7 @@ use reshard_core::{
     Event, Executor, ExecutorError, Gone, OpenWriteBlock, Store, StoreError,
     create_private_directory, phases,
 };
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 
 use super::entry::line;
@@ -118,7 +119,7 @@ impl WatchdogArgs {
             }
         };
         let rescuer = Executor::new(store, deployment, phases::rfd103()).observed_by(Arc::new(log));
-        let watchdog = Watchdog { rescuer, executor, silence, session: None };
+        let watchdog = Watchdog { rescuer, executor, silence, session: None, refused: true };
         note(format_args!("process {} stands by for {executor}", std::process::id()));
         writeln!(out, "{READY}")?;
         out.flush()?;
@@ -136,6 +137,8 @@ struct Watchdog {
     silence: Duration,
     /// The executor's session with ZooKeeper.
     session: Option<i64>,
+    /// Whether writes are about to be refused, as the executor tells, or were when the journal could be read last.
+    refused: bool,
 }
 
 impl Watchdog {
@@ -147,19 +150,26 @@ impl Watchdog {
                 Ok(Ok(Some(line))) => {
                     heard = Instant::now();
                     match line.parse() {
-                        Ok(Message::Session(session)) => self.session = Some(session),
+                        Ok(Message::Session(session)) => {
+                            (self.session, self.refused) = (Some(session), true);
+                        }
                         Ok(Message::Left) => return self.after_it_left().await,
-                        Ok(Message::Alive) | Err(()) => {}
+                        Ok(Message::Alive) => self.look(),
+                        Err(()) => {}
                     }
                 }
                 Ok(Ok(None) | Err(_)) => break,
-                Err(_) if heard.elapsed() >= self.silence && self.is_refused() => {
-                    if self.rescue(&self.gone("has been silent since", heard, None)).await {
-                        return;
+                Err(_) if heard.elapsed() < self.silence => {}
+                Err(_) => match self.block() {
+                    Ok(None) => {}
+                    Err(StoreError::Locked { .. }) if self.refused => self.end_executor(),
+                    Ok(Some(_)) | Err(_) => {
+                        if self.rescue(&self.gone("has been silent since", heard, None)).await {
+                            return;
+                        }
+                        heard = Instant::now();
                     }
-                    heard = Instant::now();
-                }
-                Err(_) => {}
+                },
             }
         }
         let gone = self.gone("was gone at", Instant::now(), self.session);
@@ -219,8 +229,27 @@ impl Watchdog {
         matches!(self.block(), Ok(None))
     }
 
-    fn is_refused(&self) -> bool {
-        !matches!(self.block(), Ok(None))
+    /// Looks whether writes are refused, as long as the journal can be read.
+    fn look(&mut self) {
+        if let Ok(block) = self.block() {
+            self.refused = block.is_some();
+        }
+    }
+
+    /// Ends an executor that is silent in the middle of a write to the journal: nobody else can write it, or see whether writes
+    /// are refused, as long as it lives.
+    fn end_executor(&self) {
+        let pid = i32::try_from(self.executor).ok().and_then(Pid::from_raw);
+        // It is certainly this one, and not another with its number, as long as it is the parent.
+        if let Some(pid) = pid.filter(|_| parent_id() == self.executor) {
+            note(format_args!(
+                "the executor (process {}) is silent and keeps the plan file locked: it is ended",
+                self.executor
+            ));
+            if let Err(error) = kill_process(pid, Signal::KILL) {
+                note(format_args!("it cannot be ended: {error}"));
+            }
+        }
     }
 
     fn block(&self) -> std::result::Result<Option<OpenWriteBlock>, StoreError> {

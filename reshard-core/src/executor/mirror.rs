@@ -157,7 +157,7 @@ impl Mirror {
 
 /// Whether the file cannot be read or written now: other than one that is damaged, or is another executor's by now.
 fn is_out_of_reach(error: &StoreError) -> bool {
-    matches!(error, StoreError::Database { .. } | StoreError::Io { .. })
+    matches!(error, StoreError::Database { .. } | StoreError::Locked { .. } | StoreError::Io { .. })
 }
 
 impl Store for Mirror {

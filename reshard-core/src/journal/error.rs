@@ -1,7 +1,20 @@
 //! What can go wrong with plan files.
 
+use rusqlite::ErrorCode;
+
 use super::Presence;
 use crate::plan::PlanUuid;
+
+impl StoreError {
+    /// What SQLite says of a file.
+    pub(super) fn of_sqlite(path: String, source: rusqlite::Error) -> Self {
+        let code = source.sqlite_error_code();
+        if matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) {
+            return Self::Locked { path, source };
+        }
+        Self::Database { path, source }
+    }
+}
 
 /// The journal cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +26,17 @@ pub enum StoreError {
         /// The file.
         path: String,
         /// Why.
+        source: rusqlite::Error,
+    },
+    /// Another process is in the middle of a write, and does not get on with it.
+    #[error(
+        "the plan file {path} is locked by a process that is writing it, and does not get on with it: it may be stopped \
+         (state T in `ps`; `kill -CONT` lets it go on), or its disk may hang"
+    )]
+    Locked {
+        /// The file.
+        path: String,
+        /// What SQLite says.
         source: rusqlite::Error,
     },
     /// There is no such file.

@@ -42,7 +42,7 @@ impl SqliteStore {
     }
 
     fn failed(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::Database { path: self.shown(), source }
+        StoreError::of_sqlite(self.shown(), source)
     }
 
     fn run<T>(

@@ -219,6 +219,21 @@ impl Findings {
         }
     }
 
+    /// Tells that something could not be seen. If an API is at fault, that is told once for all that needs it.
+    pub(super) fn unseen(
+        &mut self,
+        verdict: Verdict,
+        why: &Unseen,
+        what: impl fmt::Display,
+        remedy: impl fmt::Display,
+    ) {
+        if why.api().is_some() {
+            self.blind(why);
+        } else {
+            self.add(verdict, format!("{what}: {why}"), remedy);
+        }
+    }
+
     /// What could not be seen.
     pub(super) fn blind(&mut self, why: impl Into<Unseen>) {
         self.verdict = Verdict::Failed;
@@ -297,6 +312,29 @@ mod tests {
             ),
         ];
         assert_eq!(report(checks), expected.map(|(verdict, text)| (verdict, text.to_owned())));
+    }
+
+    #[test]
+    fn zones_that_an_api_hides_are_its_one_finding() {
+        let mut online = Findings::new("routers-online");
+        for zone in ["em-1", "em-2"] {
+            online.unseen(
+                Verdict::Failed,
+                &silent_sapi(),
+                format!("cannot look into {zone}"),
+                "see",
+            );
+        }
+        online.unseen(
+            Verdict::Failed,
+            &"its server is dead".into(),
+            "cannot look into em-3",
+            "see",
+        );
+        let report = report(vec![online.or_ok("")]);
+        assert!(report[0].1.contains("; 1 check needs it: routers-online"), "{report:?}");
+        let expected = "routers-online: cannot look into em-3: its server is dead; the rest was not checked, for want of SAPI (see)";
+        assert_eq!(report[1], (Verdict::Failed, expected.to_owned()));
     }
 
     #[test]

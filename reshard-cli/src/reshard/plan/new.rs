@@ -16,6 +16,7 @@ use crate::reshard::complete;
 use crate::reshard::error::{Error, Result};
 use crate::reshard::measure::measured;
 use crate::reshard::place::{Cache, Region};
+use crate::reshard::runnable::Runnable;
 use crate::reshard::shard_arg::ShardArg;
 
 /// Look at the region and make a plan to split a shard; nothing is changed
@@ -128,7 +129,12 @@ impl NewArgs {
         summary(&plan, out)?;
         if !self.dry_run {
             SqliteStore::create(&self.plan, &plan)?;
-            say(format_args!("Written to {}; `reshard run` carries it out.", self.plan.display()));
+            let line = Runnable::new(&self.plan, self.region.config().said());
+            say(format_args!(
+                "Written to {}; `{}` carries it out.",
+                line.file(),
+                line.in_region("run", "")
+            ));
         }
         Ok(())
     }

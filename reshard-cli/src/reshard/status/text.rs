@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reshard_core::quantity::{bytes, count, duration, per_second, rate, seconds};
-use reshard_core::{Liveness, PhaseState, PlanState, Progress};
+use reshard_core::{EntryKind, Liveness, PhaseState, PlanState, Progress};
 
 use super::copy::FileCopy;
 use super::view::{Now, PhaseView, Situation, View, ago};
@@ -50,8 +50,16 @@ pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Vec<String> 
             0 | 1 => String::new(),
             all => format!(" (so far {} that passed)", count(all)),
         };
-        let said = format!("{since} ago{more}, {}: {}", trouble.phase, trouble.text);
-        text.item(entry::mood(trouble.kind), "trouble", &said);
+        // The words of a hold are those of the state.
+        let is_told =
+            matches!(view.state, PlanState::Held { .. }) && trouble.kind == EntryKind::Hold;
+        let (name, said) = if is_told {
+            ("held", format!("{since} ago{more}"))
+        } else {
+            let what = with_file(&trouble.text, &view.file);
+            ("trouble", format!("{since} ago{more}, {}: {what}", trouble.phase))
+        };
+        text.item(entry::mood(trouble.kind), name, &said);
     }
     for before in &view.refused_before {
         let how = if before.moved { "the vnodes moved" } else { "taken back" };

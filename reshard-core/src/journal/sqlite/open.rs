@@ -43,7 +43,7 @@ impl SqliteStore {
         let draft = tempfile::Builder::new().prefix(".plan-").tempfile_in(directory).map_err(io)?;
         {
             let connection = Connection::open(draft.path())
-                .map_err(|source| StoreError::Database { path: shown(), source })?;
+                .map_err(|source| StoreError::of_sqlite(shown(), source))?;
             let store = Self::over(path, connection);
             store.write(|transaction| {
                 let schema = transaction
@@ -74,7 +74,7 @@ impl SqliteStore {
     /// [`StoreError`]; a file that is no plan file is not changed.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, path)?;
-        let failed = |source| StoreError::Database { path: path.display().to_string(), source };
+        let failed = |source| StoreError::of_sqlite(path.display().to_string(), source);
         // The file alone is the plan whenever no write is under way: what a write-ahead log has would be lost to a plain copy
         // after a crash. Its journal's removal is synced too, or the last write would be undone after a power failure.
         connection.pragma_update(None, "journal_mode", "delete").map_err(failed)?;
@@ -103,7 +103,7 @@ impl SqliteStore {
         let connection = connect(&copy, OpenFlags::SQLITE_OPEN_READ_WRITE, path)?;
         connection
             .pragma_update(None, "query_only", true)
-            .map_err(|source| StoreError::Database { path: path.display().to_string(), source })?;
+            .map_err(|source| StoreError::of_sqlite(path.display().to_string(), source))?;
         Ok(Self { _copy: Some(directory), ..Self::over(path, connection) })
     }
 }
@@ -128,7 +128,7 @@ fn connect(path: &Path, flags: OpenFlags, shown: &Path) -> Result<Connection, St
     if !path.exists() {
         return Err(StoreError::Missing { path: shown });
     }
-    let failed = |source| StoreError::Database { path: shown.clone(), source };
+    let failed = |source| StoreError::of_sqlite(shown.clone(), source);
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
@@ -139,7 +139,7 @@ fn connect(path: &Path, flags: OpenFlags, shown: &Path) -> Result<Connection, St
     }
     let problem: String = connection
         .query_row("pragma quick_check(1)", [], |row| row.get(0))
-        .map_err(|source| StoreError::Database { path: shown.clone(), source })?;
+        .map_err(|source| StoreError::of_sqlite(shown.clone(), source))?;
     if problem != "ok" {
         return Err(StoreError::Torn { path: shown, problem });
     }

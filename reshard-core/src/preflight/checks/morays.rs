@@ -2,6 +2,7 @@
 
 use super::{Check, Evidence, Findings, Subject, look, seen};
 use crate::morays::LONGEST_CLAIM;
+use crate::preflight::Verdict;
 
 /// Every process tells which requests it is at: what it had before writes were refused is waited for.
 pub(super) fn tell_their_requests(evidence: &Evidence, _: &Subject) -> Check {
@@ -12,8 +13,10 @@ pub(super) fn tell_their_requests(evidence: &Evidence, _: &Subject) -> Check {
         let processes = match processes {
             Ok(processes) => processes,
             Err(why) => {
-                findings.warn(
-                    format!("the Moray processes in {zone} are not known: {why}"),
+                findings.unseen(
+                    Verdict::Warning,
+                    why,
+                    format!("the Moray processes in {zone} are not known"),
                     format!("see to the zone, its server and CNAPI: {slower}"),
                 );
                 continue;
@@ -33,5 +36,8 @@ pub(super) fn tell_their_requests(evidence: &Evidence, _: &Subject) -> Check {
             }
         }
     }
-    findings.or_ok(format!("{count} processes tell theirs"))
+    findings.or_ok(match count {
+        1 => "1 process tells its".to_owned(),
+        _ => format!("{count} processes tell theirs"),
+    })
 }

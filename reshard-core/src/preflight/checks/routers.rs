@@ -28,8 +28,10 @@ pub(super) fn online(evidence: &Evidence, _: &Subject) -> Check {
     let routers = seen!(findings, look(&evidence.routers));
     for router in routers {
         match &router.probe {
-            Err(why) => findings.fail(
-                format!("cannot look into {}: {why}", router.label),
+            Err(why) => findings.unseen(
+                Verdict::Failed,
+                why,
+                format!("cannot look into {}", router.label),
                 "a router that cannot be reached cannot be told of the new ring: see to its zone, its server and CNAPI",
             ),
             Ok(probe) if probe.instances.is_empty() => findings.fail(

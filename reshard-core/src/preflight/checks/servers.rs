@@ -3,7 +3,7 @@
 use sapi_client::imgapi::ImageState;
 
 use super::super::evidence::{ServerSeen, ZoneSeen};
-use super::{Check, Evidence, Findings, Subject, look, names, seen};
+use super::{Check, Evidence, Findings, Subject, Unseen, look, names, seen};
 use crate::inventory::ClockReading;
 use crate::quantity::bytes;
 
@@ -60,7 +60,7 @@ pub(super) fn running(evidence: &Evidence, subject: &Subject) -> Check {
     let mut findings = Findings::new("servers");
     let zones = seen!(findings, look(&evidence.zones));
     let servers = seen!(findings, look(&evidence.servers));
-    let used = zones.seen.iter().filter_map(ZoneSeen::place).map(|place| place.server);
+    let used = zones.seen.iter().filter_map(|zone| zone.place().ok()).map(|place| place.server);
     let used: std::collections::BTreeSet<_> = used.chain(subject.servers.iter().copied()).collect();
     for uuid in &used {
         match servers.iter().find(|server| server.uuid == *uuid) {
@@ -164,7 +164,12 @@ pub(super) fn clocks(evidence: &Evidence, _: &Subject) -> Check {
         judge(label, clock, &mut findings);
     }
     if count == 0 {
-        findings.blind("no zone tells the time");
+        let routers = routers.iter().filter_map(|seen| seen.probe.as_ref().err());
+        let unseen =
+            routers.chain(evidence.peers.iter().filter_map(|seen| seen.inside.as_ref().err()));
+        let mut unseen = unseen;
+        let of_an_api = unseen.find(|unseen| unseen.api().is_some());
+        findings.blind(of_an_api.map_or_else(|| "no zone tells the time".into(), Unseen::clone));
     }
     findings.or_ok(format!("the clocks of {count} zones are right"))
 }

@@ -146,8 +146,8 @@ async fn look_into_zones(
 
 async fn look_into_zone(deployment: &Deployment, zone: &ZoneSeen, clock: &dyn Clock) -> PeerProbe {
     let inside = match zone.place() {
-        Some(place) => within("the zone", DEADLINE, probe(deployment, &place, clock)).await,
-        None => Err("VMAPI does not say where it is".into()),
+        Ok(place) => within("the zone", DEADLINE, probe(deployment, &place, clock)).await,
+        Err(unseen) => Err(unseen),
     };
     PeerProbe { label: zone.label(), inside }
 }

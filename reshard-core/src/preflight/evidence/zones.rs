@@ -83,11 +83,14 @@ impl ZoneSeen {
         ip.ok_or_else(|| "VMAPI does not know its address".to_owned())
     }
 
-    /// Where it is, if VMAPI knows.
-    pub(in crate::preflight) fn place(&self) -> Option<ZonePlace> {
-        let vm = self.vm.as_ref().ok()?.as_ref()?;
-        let (zone, server) = (vm.uuid, vm.server_uuid?);
-        Some(ZonePlace { zone, server, datacenter: self.datacenter.clone()? })
+    /// Where it is, as VMAPI knows.
+    pub(in crate::preflight) fn place(&self) -> Found<ZonePlace> {
+        let vm = self.vm.as_ref().map_err(Unseen::clone)?.as_ref();
+        let place = vm.and_then(|vm| {
+            let (zone, server) = (vm.uuid, vm.server_uuid?);
+            Some(ZonePlace { zone, server, datacenter: self.datacenter.clone()? })
+        });
+        place.ok_or_else(|| "VMAPI does not say where it is".into())
     }
 }
 
@@ -175,7 +178,7 @@ pub(super) async fn look_at_morays(deployment: &Deployment, zones: &Found<Zones>
     let morays = zones.seen.iter().filter(|zone| zone.kind == ZoneKind::Moray);
     let looking = morays.map(|zone| async move {
         let look = async {
-            let place = zone.place().ok_or("VMAPI does not say where it is")?;
+            let place = zone.place()?;
             let processes = moray_processes(deployment, &place, zone.ip()?).await.map_err(why)?;
             let asking = processes.into_iter().map(|process| async move {
                 let told = match &process.kang {
@@ -208,7 +211,7 @@ pub(super) async fn look_at_routers(
 
 async fn look_at_router(deployment: &Deployment, zone: &ZoneSeen, clock: &dyn Clock) -> RouterSeen {
     let look = async {
-        let place = zone.place().ok_or("VMAPI does not say where it is")?;
+        let place = zone.place()?;
         probe_router(deployment, &place, zone.ip()?, clock).await.map_err(why)
     };
     let uuid = zone.instance.uuid;

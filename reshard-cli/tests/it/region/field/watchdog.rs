@@ -43,6 +43,8 @@ async fn writes_are_accepted_again_whatever_ends_the_executor() {
     }
     assert_eq!(store.state().unwrap(), PlanState::Done);
     a_hangup_lets_the_write_block_end(&region).await;
+    one_that_is_stopped_refuses_no_writes(&region, false).await;
+    one_that_is_stopped_refuses_no_writes(&region, true).await;
     region.end_without_ghosts().await;
 }
 
@@ -61,6 +63,36 @@ async fn a_hangup_lets_the_write_block_end(region: &Region) {
     assert_eq!(store.state().unwrap(), PlanState::Paused);
     region.output(&["resume", "--yes", region.file("hangup.plan").to_str().unwrap()]).await;
     assert_eq!(store.state().unwrap(), PlanState::Done);
+}
+
+/// It stands still: as if its machine slept, or somebody sent it a signal; perhaps in the middle of a write to the journal.
+async fn one_that_is_stopped_refuses_no_writes(region: &Region, in_a_write: bool) {
+    let name = if in_a_write { "locked.plan" } else { "stopped.plan" };
+    let store = region.plan(name, half(region)).await;
+    let mut executor = until_it_is_in(region, name, "drain").await;
+    region.until("refused writes", async || block_of(&store).map(drop)).await;
+    let pid = Pid::from_raw(i32::try_from(executor.id().unwrap()).unwrap()).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    let lock = rusqlite::Connection::open(region.file(name)).unwrap();
+    if in_a_write {
+        lock.busy_timeout(SOON).unwrap();
+        lock.execute_batch("begin exclusive").unwrap();
+        // The watchdog ends it: a process that is stopped lets nothing go.
+        let status = tokio::time::timeout(SOON, executor.wait()).await.unwrap().unwrap();
+        assert_eq!(status.code(), None);
+        lock.execute_batch("rollback").unwrap();
+    }
+    region.until("the watchdog", async || block_of(&store).is_none().then_some(())).await;
+    region.writes_are_accepted().await;
+    if !in_a_write {
+        kill_process(pid, Signal::CONT).unwrap();
+        let status = tokio::time::timeout(SOON, executor.wait()).await.unwrap().unwrap();
+        assert_eq!(status.code(), Some(1), "it has been overtaken");
+    }
+    let over = async || (store.state().unwrap() != PlanState::Running).then_some(());
+    region.until("the watchdog's words", over).await;
+    region.output(&["abort", "--yes", region.file(name).to_str().unwrap()]).await;
+    assert_eq!(store.state().unwrap(), PlanState::Aborted);
 }
 
 fn block_of(store: &SqliteStore) -> Option<OpenWriteBlock> {
