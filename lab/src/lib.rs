@@ -5,6 +5,7 @@
 
 mod address;
 pub mod checker;
+pub mod command;
 mod config_agent;
 pub mod control;
 mod directory;

@@ -29,13 +29,13 @@ const LEFT_BEHIND: Duration = Duration::from_secs(1);
 /// The exit code of a command that ran out of time, as of `timeout`.
 const TIMED_OUT: i32 = 124;
 
-/// Run by `sh` in the new namespace with the zone's root, the lab's program, the directory of tools that are in `/usr`, `full`
-/// or `free`, and the command. What the machine does not have is not mounted. `/usr` and the like belong to another user:
+/// Run by `sh` in the new namespace with the zone's root, the lab's program, what stands for node-fash, the directory of tools
+/// that are in `/usr`, `full` or `free`, and the command. What the machine does not have is not mounted. `/usr` and the like belong to another user:
 /// nothing can be written there. Where the kernel has no overlays, only `PATH` finds the tools.
 const MOUNTS: &str = r#"
 set -e
-root=$1 program=$2 tools=$3 disk=$4
-shift 4
+root=$1 program=$2 fash=$3 tools=$4 disk=$5
+shift 5
 # pivot_root wants a mount point. The machine's own root is let go of: with it in sight the kernel would let nobody make a
 # user namespace in a zone, and nobody could tell a zone's processes by their root.
 mount --rbind "$root" "$root"
@@ -47,6 +47,7 @@ for directory in /proc /dev /etc/alternatives /etc/java-17-openjdk; do
     if [ -d "$directory" ]; then mount --rbind "$directory" "$root$directory"; fi
 done
 mount --bind "$program" "$root/opt/lab/program"
+if [ -f "$fash" ] && [ -f "$root/opt/lab/fash" ]; then mount --bind "$fash" "$root/opt/lab/fash"; fi
 trap '' XFSZ
 if [ "$disk" = full ]; then ulimit -S -f 0; fi
 cd "$root"
@@ -148,7 +149,8 @@ fn way_in(entrance: &Entrance) -> Vec<OsString> {
     let disk = if entrance.disk_full { "full" } else { "free" };
     let mut arguments: Vec<OsString> = WORDS.iter().map(OsString::from).collect();
     let (root, program) = (entrance.root.clone(), entrance.program.clone());
-    arguments.extend([root.into(), program.into(), entrance.lab.tools().into(), disk.into()]);
+    arguments.extend([root.into(), program.into(), entrance.lab.fash().into()]);
+    arguments.extend([entrance.lab.tools().into(), disk.into()]);
     arguments
 }
 

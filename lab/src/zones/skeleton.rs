@@ -72,7 +72,8 @@ impl<'a> Root<'a> {
         self.file("etc/group", GROUP)?;
         self.file("etc/nsswitch.conf", NSSWITCH)?;
         self.file("root/.bash_profile", BASH_PROFILE)?;
-        self.file("opt/lab/program", "")
+        self.file("opt/lab/program", "")?;
+        self.file("opt/lab/fash", "")
     }
 
     /// Makes commands that the lab stands in for, at these paths.

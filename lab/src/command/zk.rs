@@ -1,18 +1,18 @@
-//! `reshard lab zk`.
+//! `reshard-lab zk`.
 
 use clap::Args;
 
+use super::error::Result;
 use super::psql::exit_code;
 use super::running::Running;
-use crate::reshard::error::Result;
 
 /// Run ZooKeeper's own zkCli on the lab's ZooKeeper
 ///
 /// Without a command it is interactive.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  reshard lab zk
-  reshard lab zk ls /manatee")]
+  reshard-lab zk
+  reshard-lab zk ls /manatee")]
 pub(super) struct ZkArgs {
     #[command(flatten)]
     lab: Running,
@@ -25,7 +25,7 @@ impl ZkArgs {
     pub(super) async fn run(self) -> Result<u8> {
         let control = self.lab.find().await?;
         let layout = control.layout().await?;
-        let shell = lab::zookeeper_shell(&layout, &self.command);
+        let shell = crate::zookeeper_shell(&layout, &self.command);
         let status = tokio::process::Command::from(shell).status().await?;
         Ok(exit_code(status))
     }

@@ -1,25 +1,25 @@
-//! `reshard lab up`.
+//! `reshard-lab up`.
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::{AddressBlock, Lab, Options, Programs};
 use clap::Args;
-use lab::{AddressBlock, Lab, Options, Programs};
+use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::output::{Output, say};
-use crate::progress::spinner;
-use crate::reshard::error::Result;
-use crate::reshard::format::Format;
+use super::error::Result;
+use super::output::Format;
+use super::output::{Output, say};
 
-/// Start a lab, print where everything is, and stay until ^C or `reshard lab down`
+/// Start a lab, print where everything is, and stay until ^C or `reshard-lab down`
 ///
 /// Without --directory the lab is gone with all its data when it stops. With it, the data stay, and the next start with
 /// the same directory goes on with them.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  reshard lab up
-  reshard lab up --directory /var/tmp/my-lab")]
+  reshard-lab up
+  reshard-lab up --directory /var/tmp/my-lab")]
 pub(super) struct UpArgs {
     #[command(flatten)]
     size: Size,
@@ -121,7 +121,7 @@ impl UpArgs {
             say("The lab was not started: it was stopped before it was ready.");
             return Ok(());
         };
-        if self.output.is_json() {
+        if self.output == Format::Json {
             out.json(lab.layout())?;
         } else {
             write!(out, "{}", lab.summary())?;
@@ -146,6 +146,16 @@ impl UpArgs {
         }
         Ok(())
     }
+}
+
+/// A sign of life on standard error, silent unless that is a terminal.
+fn spinner() -> ProgressBar {
+    let spinner = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
+        spinner.set_style(style);
+    }
+    spinner.enable_steady_tick(Duration::from_millis(200));
+    spinner
 }
 
 /// ^C, or the polite signal to end.

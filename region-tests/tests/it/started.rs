@@ -20,6 +20,8 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use super::programs::program;
+
 /// How long one statement of a measurement may take.
 const STATEMENT: Duration = Duration::from_secs(30);
 
@@ -69,7 +71,7 @@ pub(super) fn half(region: &Region) -> Request {
 impl Region {
     /// Starts a lab, and as many writes and reads in a second.
     pub(super) async fn start(options: Options, rate: f64) -> Self {
-        let builder = Lab::builder().program(env!("CARGO_BIN_EXE_reshard")).options(options);
+        let builder = Lab::builder().program(program("reshard-lab")).options(options);
         let lab = builder.start().await.unwrap();
         let control = ControlClient::new(&format!("http://{}", lab.layout().block.control()));
         let files = tempfile::tempdir().unwrap();
@@ -122,7 +124,7 @@ impl Region {
 
     /// The command, about this region.
     pub(super) fn reshard(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_reshard"));
+        let mut command = Command::new(program("reshard"));
         command.args(arguments).env("RESHARD_CONFIG", self.lab.configuration()).kill_on_drop(true);
         // Other labs may run on this machine.
         command.env("RESHARD_LAB", self.lab.layout().block.number().to_string());

@@ -1,24 +1,24 @@
-//! `reshard lab break` and `reshard lab heal`.
+//! `reshard-lab break` and `reshard-lab heal`.
 
 use std::io::Write;
 
+use crate::control::ControlClient;
+use crate::{ApiFault, ApiName, Fault, FaultKind, JobFault, JobTask};
 use clap::{Args, Subcommand, ValueEnum};
-use lab::control::ControlClient;
-use lab::{ApiFault, ApiName, Fault, FaultKind, JobFault, JobTask};
 use uuid::Uuid;
 
+use super::complete;
+use super::error::Result;
+use super::output::Output;
 use super::running::{Running, zone_named};
-use crate::output::Output;
-use crate::reshard::complete;
-use crate::reshard::error::Result;
 
 /// Break something on purpose
 ///
-/// Prints the number by which `reshard lab heal` mends it. Zones are named as in `reshard lab exec`.
+/// Prints the number by which `reshard-lab heal` mends it. Zones are named as in `reshard-lab exec`.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  reshard lab break primary 2
-  reshard lab break api sapi 500 --requests 3")]
+  reshard-lab break primary 2
+  reshard-lab break api sapi 500 --requests 3")]
 pub(super) struct BreakArgs {
     #[command(flatten)]
     lab: Running,
@@ -29,30 +29,30 @@ pub(super) struct BreakArgs {
 #[derive(Subcommand, Debug)]
 enum What {
     /// Kill all processes of a zone at once, as by a power failure
-    #[command(after_help = "Example:\n  reshard lab break zone 1.postgres.lab")]
+    #[command(after_help = "Example:\n  reshard-lab break zone 1.postgres.lab")]
     Zone {
         /// The zone
         #[arg(add = complete::zones())]
         zone: String,
     },
     /// Kill the zone of a shard's primary
-    #[command(after_help = "Example:\n  reshard lab break primary 2")]
+    #[command(after_help = "Example:\n  reshard-lab break primary 2")]
     Primary {
         /// The shard: its number, or its whole name
         shard: String,
     },
     /// Kill ZooKeeper
-    #[command(after_help = "Example:\n  reshard lab break zookeeper")]
+    #[command(after_help = "Example:\n  reshard-lab break zookeeper")]
     Zookeeper,
     /// Let a zone neither answer nor act: its processes stand still
-    #[command(after_help = "Example:\n  reshard lab break partition 1.postgres.lab")]
+    #[command(after_help = "Example:\n  reshard-lab break partition 1.postgres.lab")]
     Partition {
         /// The zone
         #[arg(add = complete::zones())]
         zone: String,
     },
     /// Let the processes of a zone run only some of the time
-    #[command(after_help = "Example:\n  reshard lab break slow 1.postgres.lab --percent 90")]
+    #[command(after_help = "Example:\n  reshard-lab break slow 1.postgres.lab --percent 90")]
     Slow {
         /// The zone
         #[arg(add = complete::zones())]
@@ -62,14 +62,14 @@ enum What {
         percent: u8,
     },
     /// Let everything that a zone writes fail, as on a full disk
-    #[command(after_help = "Example:\n  reshard lab break disk 1.postgres.lab")]
+    #[command(after_help = "Example:\n  reshard-lab break disk 1.postgres.lab")]
     Disk {
         /// The zone
         #[arg(add = complete::zones())]
         zone: String,
     },
     /// Let a standby receive, but not replay
-    #[command(after_help = "Example:\n  reshard lab break lag 1.postgres.lab")]
+    #[command(after_help = "Example:\n  reshard-lab break lag 1.postgres.lab")]
     Lag {
         /// The zone of the standby
         #[arg(add = complete::zones())]
@@ -77,7 +77,7 @@ enum What {
     },
     /// Let a compute node look dead to CNAPI; its zones go on
     #[command(
-        after_help = "Example:\n  reshard lab break server 44454c4c-0000-4000-8000-000000000001 --power"
+        after_help = "Example:\n  reshard-lab break server 44454c4c-0000-4000-8000-000000000001 --power"
     )]
     Server {
         /// The compute node
@@ -88,7 +88,7 @@ enum What {
     },
     /// Let an API misbehave
     #[command(
-        after_help = "Example:\n  reshard lab break api sapi hang --method POST --path /instances"
+        after_help = "Example:\n  reshard-lab break api sapi hang --method POST --path /instances"
     )]
     Api {
         /// The API
@@ -112,14 +112,14 @@ enum What {
     },
     /// Flip bits in the file of an image
     #[command(
-        after_help = "Example:\n  reshard lab break image f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d"
+        after_help = "Example:\n  reshard-lab break image f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d"
     )]
     Image {
         /// The image
         image: Uuid,
     },
     /// Let VMAPI's next job of a kind fail
-    #[command(after_help = "Example:\n  reshard lab break job provision --message 'no room'")]
+    #[command(after_help = "Example:\n  reshard-lab break job provision --message 'no room'")]
     Job {
         /// The kind of job
         #[arg(value_enum)]
@@ -129,7 +129,7 @@ enum What {
         message: String,
     },
     /// Let VMAPI's jobs of a kind take longer
-    #[command(after_help = "Example:\n  reshard lab break slow-job provision --seconds 60")]
+    #[command(after_help = "Example:\n  reshard-lab break slow-job provision --seconds 60")]
     SlowJob {
         /// The kind of job
         #[arg(value_enum)]
@@ -192,15 +192,14 @@ impl From<Task> for JobTask {
 impl What {
     async fn fault(self, control: &ControlClient) -> Result<Fault> {
         let zones = control.zones().await?;
-        let zone = |name: String| {
-            Ok::<_, crate::reshard::error::Error>(zone_named(&zones, &name)?.spec.uuid)
-        };
+        let zone =
+            |name: String| Ok::<_, super::error::Error>(zone_named(&zones, &name)?.spec.uuid);
         Ok(match self {
             Self::Zone { zone: name } => Fault::Kill { zone: zone(name)? },
             Self::Primary { shard } => {
                 let layout = control.layout().await?;
                 let shard = shard.parse().map_or(shard.clone(), |number| layout.shard_name(number));
-                let primary = lab::primary(&layout, &shard).await?;
+                let primary = crate::primary(&layout, &shard).await?;
                 Fault::Kill { zone: zone(primary.ip().to_string())? }
             }
             Self::Zookeeper => Fault::ZooKeeper,
@@ -251,8 +250,8 @@ impl BreakArgs {
 /// Mend what was broken on purpose
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  reshard lab heal
-  reshard lab heal 3")]
+  reshard-lab heal
+  reshard-lab heal 3")]
 pub(super) struct HealArgs {
     #[command(flatten)]
     lab: Running,

@@ -1,17 +1,17 @@
-//! `reshard lab psql`.
+//! `reshard-lab psql`.
 
 use std::os::unix::process::ExitStatusExt;
 
 use clap::Args;
 
+use super::error::Result;
 use super::running::Running;
-use crate::reshard::error::Result;
 
 /// Open psql at the primary of a shard
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  reshard lab psql 2
-  reshard lab psql 2 -- -c 'select count(*) from manta'")]
+  reshard-lab psql 2
+  reshard-lab psql 2 -- -c 'select count(*) from manta'")]
 pub(super) struct PsqlArgs {
     #[command(flatten)]
     lab: Running,
@@ -30,7 +30,7 @@ impl PsqlArgs {
             Ok(number) => layout.shard_name(number),
             Err(_) => self.shard,
         };
-        let address = lab::primary(&layout, &shard).await?;
+        let address = crate::primary(&layout, &shard).await?;
         let status = tokio::process::Command::new(layout.postgresql.join("psql"))
             .args(["-h", &address.ip().to_string(), "-p", &address.port().to_string()])
             .args(["-U", "postgres", "moray"])

@@ -1,21 +1,19 @@
-//! `reshard lab status`.
+//! `reshard-lab status`.
 
+use crate::ActiveFault;
+use crate::control::{ServiceState, ZoneStatus};
 use clap::Args;
-use lab::ActiveFault;
-use lab::control::{ServiceState, ZoneStatus};
 use serde::Serialize;
 
+use super::error::Result;
+use super::output::Format;
+use super::output::Output;
 use super::running::Running;
-use crate::output::Output;
-use crate::reshard::error::Result;
-use crate::reshard::format::Format;
-use crate::screen::Mood;
-use crate::table::Table;
 
 /// Show what runs in the lab, and what is broken
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
-  reshard lab status")]
+  reshard-lab status")]
 pub(super) struct StatusArgs {
     #[command(flatten)]
     lab: Running,
@@ -34,28 +32,22 @@ impl StatusArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
         let control = self.lab.find().await?;
         let status = Status { zones: control.zones().await?, faults: control.faults().await? };
-        if self.output.is_json() {
+        if self.output == Format::Json {
             out.json(&status)?;
             return Ok(());
         }
-        let mut table = Table::new(["ZONE", "ALIAS", "ADDRESS", "STATE", "SERVICES"]);
-        for zone in &status.zones {
+        let rows = status.zones.iter().map(|zone| {
             let uuid = zone.spec.uuid.to_string();
-            let state = format!("{:?}", zone.state).to_lowercase();
             let short = uuid.split('-').next().unwrap_or_default().to_owned();
-            table.row([
-                short,
-                zone.spec.alias.clone(),
-                zone.spec.address.to_string(),
-                state,
-                services(zone),
-            ]);
-        }
-        out.table(table)?;
+            let address = zone.spec.address.to_string();
+            let state = format!("{:?}", zone.state).to_lowercase();
+            [short, zone.spec.alias.clone(), address, state, services(zone)]
+        });
+        out.table(["ZONE", "ALIAS", "ADDRESS", "STATE", "SERVICES"], rows)?;
         for fault in &status.faults {
             let ActiveFault { since, fault, id } = fault;
-            let text = format_args!("broken since {since:.0}: {fault} (reshard lab heal {id})");
-            out.text_in(Mood::Bad, "", text)?;
+            let heal = format_args!("reshard lab heal {id}");
+            out.alarm(format_args!("broken since {since:.0}: {fault} ({heal})"))?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::region::started::{Region, small};
+use super::super::started::{Region, small};
 
 /// An API that fails at everything, at length, and would like to write on the operator's terminal.
 fn failing_api() -> SocketAddr {

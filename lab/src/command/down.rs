@@ -1,11 +1,11 @@
-//! `reshard lab down`.
+//! `reshard-lab down`.
 
 use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use super::error::{Error, Result};
 use super::running::Running;
-use crate::reshard::error::{Error, Result};
 
 /// How long a lab may take to stop.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Stop the lab, and wait until it has stopped
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
-  reshard lab down")]
+  reshard-lab down")]
 pub(super) struct DownArgs {
     #[command(flatten)]
     lab: Running,

@@ -1,17 +1,17 @@
-//! `reshard lab check`.
+//! `reshard-lab check`.
 
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::LabDirectory;
+use crate::checker::{CheckOptions, Ghosts};
 use clap::Args;
-use lab::LabDirectory;
-use lab::checker::{CheckOptions, Ghosts};
 
+use super::error::Result;
+use super::exit;
+use super::output::Format;
+use super::output::Output;
 use super::running::Running;
-use crate::exit;
-use crate::output::Output;
-use crate::reshard::error::Result;
-use crate::reshard::format::Format;
 
 /// Prove from the logs of loads what became of every write
 ///
@@ -19,11 +19,11 @@ use crate::reshard::format::Format;
 /// no vnode may have taken writes at two shards. It can be run at any moment, also while loads run.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
-  reshard lab check load.log --cleaned")]
+  reshard-lab check load.log --cleaned")]
 pub(super) struct CheckArgs {
     #[command(flatten)]
     lab: Running,
-    /// Logs of `reshard lab load`
+    /// Logs of `reshard-lab load`
     #[arg(value_name = "FILE")]
     logs: Vec<PathBuf>,
     /// Ghost rows have been cleaned up: each that is still there is a violation
@@ -43,8 +43,8 @@ impl CheckArgs {
         let directory = LabDirectory::new(&layout.directory);
         let ghosts = if self.cleaned { Ghosts::Nowhere } else { Ghosts::OfSplits };
         let options = CheckOptions { ghosts, ..CheckOptions::default() };
-        let report = lab::prove(&layout, &directory, &self.logs, &options).await?;
-        if self.output.is_json() {
+        let report = crate::prove(&layout, &directory, &self.logs, &options).await?;
+        if self.output == Format::Json {
             out.json(&report)?;
         } else {
             writeln!(out, "{report}")?;

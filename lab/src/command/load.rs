@@ -1,27 +1,27 @@
-//! `reshard lab load`.
+//! `reshard-lab load`.
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::Role;
+use crate::load::{Load, LoadOptions};
 use clap::Args;
 use indicatif::ProgressBar;
-use lab::Role;
-use lab::load::{Load, LoadOptions};
 
+use super::error::Result;
+use super::output::Format;
+use super::output::Output;
 use super::running::Running;
 use super::up::Interrupted;
-use crate::output::Output;
-use crate::reshard::error::Result;
-use crate::reshard::format::Format;
 
 /// Put, overwrite, read and delete objects through the routers, and log every attempt
 ///
-/// It goes on until ^C or for as long as --seconds says, then prints what it did. `reshard lab check` proves from the log
+/// It goes on until ^C or for as long as --seconds says, then prints what it did. `reshard-lab check` proves from the log
 /// what became of every write.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
-  reshard lab load --log load.log --seconds 60")]
+  reshard-lab load --log load.log --seconds 60")]
 pub(super) struct LoadArgs {
     #[command(flatten)]
     lab: Running,
@@ -85,7 +85,7 @@ impl LoadArgs {
         }
         spinner.finish_and_clear();
         let summary = load.stop().await?;
-        if self.output.is_json() {
+        if self.output == Format::Json {
             out.json(&summary)?;
         } else {
             writeln!(out, "{summary}")?;

@@ -1,16 +1,16 @@
-//! `reshard lab exec`.
+//! `reshard-lab exec`.
 
 use std::io::{IsTerminal, Read, Write};
 use std::time::Duration;
 
+use crate::control::ExecRequest;
 use clap::Args;
-use lab::control::ExecRequest;
 
+use super::complete;
+use super::error::Result;
+use super::output::Output;
 use super::psql::exit_code;
 use super::running::{Running, zone_named};
-use crate::output::Output;
-use crate::reshard::complete;
-use crate::reshard::error::Result;
 
 /// Run a command in a zone; without one, a login shell
 ///
@@ -18,8 +18,8 @@ use crate::reshard::error::Result;
 /// The exit status is the command's.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  reshard lab exec 1.postgres.lab manatee-adm pg-status
-  reshard lab exec 1.postgres.lab")]
+  reshard-lab exec 1.postgres.lab manatee-adm pg-status
+  reshard-lab exec 1.postgres.lab")]
 pub(super) struct ExecArgs {
     #[command(flatten)]
     lab: Running,
@@ -42,7 +42,7 @@ impl ExecArgs {
         if self.command.is_empty() && std::io::stdin().is_terminal() {
             let terminal = std::env::var("TERM").unwrap_or_else(|_| "dumb".to_owned());
             let layout = control.layout().await?;
-            let shell = lab::zone_shell(&layout, &zone.spec, &terminal);
+            let shell = crate::zone_shell(&layout, &zone.spec, &terminal);
             return Ok(exit_code(tokio::process::Command::from(shell).status().await?));
         }
         let mut stdin = String::new();

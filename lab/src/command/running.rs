@@ -1,11 +1,11 @@
 //! Finding a lab that runs, and zones in it.
 
+use crate::AddressBlock;
+use crate::control::{ControlClient, ZoneStatus};
 use clap::Args;
-use lab::AddressBlock;
-use lab::control::{ControlClient, ZoneStatus};
 
-use crate::reshard::error::{Error, Result};
-use crate::reshard::named::Unknown;
+use super::error::{Error, Result};
+use super::unknown::Unknown;
 
 /// Which lab a command is about.
 #[derive(Args, Debug)]
@@ -21,7 +21,7 @@ impl Running {
         if let Some(block) = self.block {
             return Ok(client(AddressBlock::new(block)));
         }
-        match *lab::running().await {
+        match *crate::running().await {
             [] => Err(Error::NoLab),
             [block] => Ok(client(block)),
             ref several => Err(Error::SeveralLabs {
@@ -36,8 +36,8 @@ impl Running {
 }
 
 /// The aliases of the zones of the lab that runs.
-pub(in crate::reshard) async fn zone_aliases() -> Option<Vec<String>> {
-    let &[block] = &*lab::running().await else { return None };
+pub(super) async fn zone_aliases() -> Option<Vec<String>> {
+    let &[block] = &*crate::running().await else { return None };
     let zones = client(block).zones().await.ok()?;
     Some(zones.into_iter().map(|zone| zone.spec.alias).collect())
 }
@@ -64,7 +64,7 @@ pub(super) fn zone_named<'a>(zones: &'a [ZoneStatus], name: &str) -> Result<&'a 
         (Some(zone), None) => Ok(zone),
         (None, _) => {
             let aliases = zones.iter().map(|zone| zone.spec.alias.as_str());
-            Err(Unknown::new("zone", name, aliases).into())
+            Err(Unknown::new(name, aliases).into())
         }
         (Some(one), Some(other)) => Err(Error::SeveralZones {
             name: name.to_owned(),
