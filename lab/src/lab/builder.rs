@@ -14,7 +14,7 @@ use super::{Lab, block, home, host, reach, start};
 use crate::address::AddressBlock;
 use crate::directory::LabDirectory;
 use crate::layout::Layout;
-use crate::options::Options;
+use crate::layout::Options;
 use crate::programs::Programs;
 
 /// What is called with every step of a start.
@@ -231,7 +231,7 @@ fn write(layout: &Layout, directory: &LabDirectory) -> Result<(), LabError> {
     let path = directory.layout();
     let json = serde_json::to_vec_pretty(layout)
         .map_err(|source| LabError::BadLayout { path: path.clone(), source })?;
-    crate::zones::write_atomically(&path, &json).map_err(LabError::file("write", path))
+    crate::host::write_atomically(&path, &json).map_err(LabError::file("write", path))
 }
 
 /// Puts the program into the lab's directory, as a link to it where that will do, and `fash` if that is beside it. There

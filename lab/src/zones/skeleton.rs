@@ -7,10 +7,10 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use super::ZoneError;
-use super::account::Account;
-use super::confined::Confined;
+use crate::host::Account;
+use crate::host::Confined;
 
-/// Where things get mounted, see [`super::enter`].
+/// Where things get mounted, see [`crate::host::enter`].
 const MOUNT_POINTS: [&str; 5] = ["usr", "proc", "dev", "etc/alternatives", "etc/java-17-openjdk"];
 /// Directories that belong to the zone.
 const DIRECTORIES: [&str; 6] =

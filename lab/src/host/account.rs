@@ -27,7 +27,7 @@ impl Account {
     }
 
     /// Its number, and its group's.
-    pub(super) fn ids(&self) -> (u32, u32) {
+    pub(crate) fn ids(&self) -> (u32, u32) {
         (self.user, self.group)
     }
 

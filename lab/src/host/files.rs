@@ -25,12 +25,12 @@ pub(crate) fn write_atomically(path: &Path, contents: &[u8]) -> io::Result<()> {
 }
 
 /// Writes a value as JSON, as [`write_atomically`] does.
-pub(super) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     write_atomically(path, &serde_json::to_vec_pretty(value)?)
 }
 
 /// Reads a value that [`write_json`] wrote. `None` when there is no such file.
-pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
     match fs::read(path) {
         Ok(contents) => Ok(Some(serde_json::from_slice(&contents)?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -17,9 +17,9 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::processes::{Belonging, LAB_DIRECTORY, kill_all};
-use crate::control::{ExecRequest, ExecResponse};
 use crate::directory::LabDirectory;
 use crate::layout::Layout;
+use crate::messages::{ExecRequest, ExecResponse};
 use crate::process::tied;
 
 /// What of a command's output is kept, of each stream: the first so many bytes.

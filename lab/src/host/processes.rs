@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::control::ZoneProcess;
+use crate::messages::ZoneProcess;
 
 /// How often [`signal_until_none`] looks for processes that appeared meanwhile, and how long it waits in between.
 const ROUNDS: u32 = 200;
@@ -20,8 +20,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// A process as `/proc` shows it.
 #[derive(Clone, Debug)]
-pub(super) struct Process {
-    pub(super) pid: i32,
+pub(crate) struct Process {
+    pub(crate) pid: i32,
     parent: i32,
     group: i32,
     /// The letter of `ps`: `T` is stopped, `Z` is dead.
@@ -43,7 +43,7 @@ impl Process {
     }
 
     /// As the control API shows it.
-    pub(super) fn shown(&self) -> ZoneProcess {
+    pub(crate) fn shown(&self) -> ZoneProcess {
         let command = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
         let command = String::from_utf8_lossy(&command).replace('\0', " ").trim_end().to_owned();
         let command = if command.is_empty() { format!("[{}]", self.name) } else { command };
@@ -71,11 +71,11 @@ pub(crate) const LAB_DIRECTORY: &str = "LAB_DIRECTORY";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Belonging {
     /// Variables with their values, any of which is in the environment.
-    pub(super) marks: Vec<String>,
+    pub(crate) marks: Vec<String>,
     /// The directory that they work in, or below.
-    pub(super) directory: Option<PathBuf>,
+    pub(crate) directory: Option<PathBuf>,
     /// The process group.
-    pub(super) group: Option<u32>,
+    pub(crate) group: Option<u32>,
 }
 
 impl Belonging {
@@ -93,7 +93,7 @@ impl Belonging {
     }
 
     /// The live processes that are meant, with all that they started.
-    pub(super) fn find(&self) -> io::Result<Vec<Process>> {
+    pub(crate) fn find(&self) -> io::Result<Vec<Process>> {
         Ok(self.select(all()?))
     }
 
@@ -147,7 +147,7 @@ fn all() -> io::Result<Vec<Process>> {
 }
 
 /// Signals a process. One that is gone already is no error.
-pub(super) fn signal(pid: u32, signal: Signal) {
+pub(crate) fn signal(pid: u32, signal: Signal) {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
     if let Err(error) = kill_process(pid, signal)
         && error != rustix::io::Errno::SRCH
@@ -162,7 +162,7 @@ pub(crate) fn kill_all(belonging: &Belonging) -> io::Result<()> {
 }
 
 /// Stops all the processes that are meant, so that they do nothing until [`thaw_all`].
-pub(super) fn freeze_all(belonging: &Belonging) -> io::Result<()> {
+pub(crate) fn freeze_all(belonging: &Belonging) -> io::Result<()> {
     signal_until_none(belonging, Signal::STOP, |process| process.state != 'T')
 }
 

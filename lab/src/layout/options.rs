@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::layout::LayoutError;
+use super::LayoutError;
 
 /// How big a lab is to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
