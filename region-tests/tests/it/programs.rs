@@ -7,7 +7,7 @@ pub(crate) fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
     let program = profile.join(name);
-    let is_there = program.is_file();
-    assert!(is_there, "there is no {}: run `cargo build --bins` first", program.display());
+    let how = "`cargo build --workspace --bins --examples` makes it";
+    assert!(program.is_file(), "there is no {}: {how}", program.display());
     program
 }
