@@ -12,12 +12,12 @@ ifneq ($(RING_2014),)
 export FASH_PRODUCTION_RING ?= $(RING_2014)
 endif
 
-.PHONY: help demo ring-demo test bench fuzz setup check
+.PHONY: help demo ring-demo test bench fuzz setup setup-demo check
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup ## a region on loopback: a shard is split under load, with a crash in the middle
+demo: setup-demo ## a region on loopback: a shard is split under load, with a crash in the middle
 	@scripts/demo.sh
 
 ring-demo: ## a million-vnode ring: create, split, audit, pack, unpack
@@ -38,4 +38,7 @@ fuzz: ## every fuzz target for a minute: make fuzz SECONDS=60
 	@scripts/fuzz.sh $(or $(SECONDS),60)
 
 setup: ## install what the tests need: packages, cargo tools, node-fash, node-fast
-	@scripts/setup.sh "$(NODE_FASH_DIR)" "$(NODE_FAST)"
+	@scripts/setup.sh test "$(NODE_FASH_DIR)" "$(NODE_FAST)"
+
+setup-demo: ## install what the demo and the lab need: packages
+	@scripts/setup.sh demo

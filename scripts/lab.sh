@@ -1,9 +1,10 @@
-# To be sourced by scripts that need a lab: start_lab, stop_lab, wait_for, fail, and RESHARD, the command.
+# To be sourced by scripts that need a lab: start_lab, stop_lab, wait_for, fail, and RESHARD, the command. reshard-lab is beside it.
 # shellcheck shell=bash
 
 if [[ -z ${RESHARD:-} ]]; then
-    # All of the workspace, as the tests need it: for a package alone cargo would build what it depends on once more.
-    cargo build --locked --quiet --workspace --bins --examples
+    # Of the whole workspace and with an example, the smallest: only so has every dependency the features that the tests need, and
+    # is not built once more for them.
+    cargo build --locked --quiet --workspace --bin reshard --bin reshard-lab --example build_ring
     RESHARD=${CARGO_TARGET_DIR:-target}/debug/reshard
 fi
 RESHARD=$(realpath "$RESHARD")

@@ -1,12 +1,18 @@
 #!/bin/bash
 # Runs the commands of docs/rehearsal.md in a lab that it starts, block by block, and checks what each of them did.
-#   usage: rehearsal.sh        RESHARD names the command; without it, it is built. VERBOSE=1 prints what the blocks print.
+#   usage: rehearsal.sh        RESHARD names the command, with reshard-lab and fash beside it; without it, they are built.
+#                              VERBOSE=1 prints what the blocks print.
 #
 # A block of the page begins with ```sh and where it runs: here, in a terminal of its own, or in the zone of that role.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 page=$PWD/docs/rehearsal.md
 
+if [[ -z ${RESHARD:-} ]]; then
+    # With the features that the tests need, as in lab.sh. One step needs fash in a zone.
+    cargo build --locked --quiet --workspace --bin reshard --bin reshard-lab --bin fash --example build_ring
+    RESHARD=${CARGO_TARGET_DIR:-target}/debug/reshard
+fi
 source scripts/lab.sh
 mkdir "$work/bin"
 ln -s "$RESHARD" "$work/bin/reshard"

@@ -1,20 +1,33 @@
 #!/bin/bash
-# Installs whatever `make test` needs and the machine lacks: Debian packages, two cargo tools, the real node-fash, the
-# real node-fast.
-#   usage: setup.sh NODE_FASH_DIR NODE_FAST_DIR
+# Installs what the machine lacks.
+#   usage: setup.sh demo                                 what `make demo` needs: Debian packages, and Rust is looked for
+#          setup.sh test NODE_FASH_DIR NODE_FAST_DIR     and what `make test` needs: more packages, two cargo tools, the real
+#                                                        node-fash, the real node-fast
 set -euo pipefail
-node_fash_dir=${1:?usage: setup.sh NODE_FASH_DIR NODE_FAST_DIR}
-node_fast_dir=${2:?usage: setup.sh NODE_FASH_DIR NODE_FAST_DIR}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+usage() {
+    echo "usage: setup.sh demo | setup.sh test NODE_FASH_DIR NODE_FAST_DIR" >&2
+    exit 1
+}
+part=${1:-}
+case $part:$# in
+    demo:1 | test:3) ;;
+    *) usage ;;
+esac
 
 # command:package
-wanted=(g++:g++ make:make python3:python3 node:nodejs npm:npm xz:xz-utils tar:tar git:git curl:curl java:default-jre-headless)
+wanted=(g++:g++ java:default-jre-headless curl:curl)
+# file:package, for packages without a command on the path: the servers of labs and of the tests of manatee-client.
+files=(/usr/share/java/zookeeper.jar:libzookeeper-java /usr/lib/postgresql/15/bin/initdb:postgresql-15)
+components=()
+if [[ $part == test ]]; then
+    wanted+=(make:make python3:python3 node:nodejs npm:npm xz:xz-utils tar:tar git:git)
+    components+=(fmt clippy)
+fi
 missing=()
 for pair in "${wanted[@]}"; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 done
-# file:package, for packages without a command on the path: the servers that the tests of manatee-client start.
-files=(/usr/share/java/zookeeper.jar:libzookeeper-java /usr/lib/postgresql/15/bin/initdb:postgresql-15)
 for pair in "${files[@]}"; do
     [[ -e ${pair%%:*} ]] || missing+=("${pair#*:}")
 done
@@ -41,12 +54,14 @@ if ! command -v cargo >/dev/null; then
     echo "missing: cargo. Install Rust 1.95 or newer from https://rustup.rs." >&2
     exit 1
 fi
-for component in fmt clippy; do
+for component in "${components[@]}"; do
     if ! cargo "$component" --version >/dev/null 2>&1; then
         echo "missing: cargo $component. Run: rustup component add rustfmt clippy" >&2
         exit 1
     fi
 done
+if [[ $part == demo ]]; then exit 0; fi
+
 # Built from source with their own lock files, so that a new release of a dependency cannot break the tests; not
 # optimised, which takes longer than it can ever save.
 install_tool() {
@@ -55,5 +70,5 @@ install_tool() {
 cargo nextest --version >/dev/null 2>&1 || install_tool cargo-nextest@0.9.143
 cargo deny --version >/dev/null 2>&1 || install_tool cargo-deny@0.20.2
 
-"$here/node-fash-setup.sh" "$node_fash_dir"
-"$here/node-fast-setup.sh" "$node_fast_dir"
+"$here/node-fash-setup.sh" "$2"
+"$here/node-fast-setup.sh" "$3"

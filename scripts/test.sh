@@ -31,6 +31,16 @@ split_in_a_lab() (
     stop_lab
 )
 
+# Nothing of the lab is in the operator's programs, nor in what their tests need.
+without_the_lab() {
+    local tree
+    tree=$(cargo tree --locked --quiet --package reshard-cli --prefix none) || return
+    if grep -E '^lab ' <<<"$tree"; then
+        echo "reshard-cli depends on the lab" >&2
+        return 1
+    fi
+}
+
 # Everything is built once, with the same features everywhere: `cargo build --package` would choose others for that one
 # package and build what it depends on again. TLS is apart: where it is on, every HTTP client of the workspace needs a
 # provider of cryptography.
@@ -44,6 +54,7 @@ step "formatting" cargo fmt --all --check
 step "lints" cargo clippy "${all[@]}" --all-targets --features sapi-client/rustls --quiet -- -D warnings
 step "licences, sources and banned packages" cargo deny --locked --log-level error check bans licenses sources
 step "limits" scripts/check-limits.sh
+step "reshard without the lab" without_the_lab
 # The fuzz targets have a lock file of their own, which a change of the workspace's dependencies leaves behind.
 step "lock file of the fuzz targets" cargo tree --locked --quiet --manifest-path fuzz/Cargo.toml --depth 0
 [[ ${1:-} == check ]] && exit 0

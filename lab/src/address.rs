@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use crate::layout::Role;
+use crate::role::Role;
 
 /// The 256 addresses `127.77.B.x` of one lab. Several labs on a machine take different blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

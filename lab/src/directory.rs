@@ -39,6 +39,11 @@ impl LabDirectory {
         self.0.join("tools")
     }
 
+    /// The program that stands for node-fash in zones, if there is one.
+    pub fn fash(&self) -> PathBuf {
+        self.0.join("fash")
+    }
+
     /// ZooKeeper's directory.
     pub fn zookeeper(&self) -> PathBuf {
         self.0.join("zookeeper")

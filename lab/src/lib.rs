@@ -5,23 +5,27 @@
 
 mod address;
 pub mod checker;
+pub mod command;
 mod config_agent;
+mod context;
 pub mod control;
 mod directory;
 mod electric_moray;
 mod fault;
+mod host;
 mod lab;
 mod layout;
 pub mod load;
+mod messages;
 mod monitor;
 mod moray;
-mod options;
 mod pg_dump;
 mod postgres;
 mod process;
 mod programs;
 mod registrar;
 mod rings;
+mod role;
 pub mod seed;
 pub mod service;
 mod sitter;
@@ -37,9 +41,9 @@ pub use lab::{
     Lab, LabBuilder, LabError, ProofError, primary, prove, rings_served, running, zone_shell,
     zookeeper_shell,
 };
-pub use layout::{Host, Layout, LayoutError, Role, Server, ServiceImage, ZoneSpec};
-pub use options::Options;
+pub use layout::{Host, Layout, LayoutError, Options, Server, ServiceImage, ZoneSpec};
 pub use programs::Programs;
 pub use rings::JournalError;
+pub use role::Role;
 pub use triton::http::{ApiFault, ApiFaults, ApiName, FaultKind};
 pub use triton::vmapi::{JobFault, JobTask};

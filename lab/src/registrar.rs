@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zookeeper::{Acls, Client, CreateMode};
 
-use crate::control::ExecRequest;
+use crate::context::{ServiceContext, Stopped, terminated};
+use crate::host::{Entrance, enter};
 use crate::layout::Layout;
+use crate::messages::ExecRequest;
 use crate::moray::config::{ZooKeeperConfig, read};
-use crate::service::{ServiceContext, Stopped, terminated};
-use crate::zones::{Entrance, enter};
 use crate::zookeeper::make_path;
 
 /// The time between attempts to reach ZooKeeper.

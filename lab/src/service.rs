@@ -1,16 +1,13 @@
 //! The processes of a lab: one program that is every service and every tool of its zones.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use uuid::Uuid;
 
-use crate::directory::LabDirectory;
-
-/// The first argument that makes a program one of a lab's services.
-pub const ARGUMENT: &str = "lab-service";
+pub use crate::context::ARGUMENT;
+use crate::context::{ServiceContext, Stopped};
 
 #[derive(Parser)]
 #[command(name = ARGUMENT, about = "A process of a lab. Labs start these themselves.")]
@@ -43,27 +40,6 @@ enum Service {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-}
-
-/// What a service is told when it starts.
-#[derive(Debug, clap::Args)]
-pub(crate) struct ServiceContext {
-    /// The directory of the lab.
-    #[arg(long = "lab")]
-    lab: PathBuf,
-    /// The zone that the service runs in.
-    #[arg(long)]
-    pub(crate) zone: Uuid,
-    /// The SMF instance that it is, where a zone has several.
-    #[arg(long)]
-    pub(crate) instance: Option<String>,
-}
-
-impl ServiceContext {
-    /// The directory of the lab.
-    pub(crate) fn directory(&self) -> LabDirectory {
-        LabDirectory::new(&self.lab)
-    }
 }
 
 /// Whether a program that was called with these arguments is to be one of a lab's: because its first argument is
@@ -109,9 +85,6 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-/// What stopped a service. Nobody tells these apart: they are written down, and the service is started again.
-pub(crate) type Stopped = Box<dyn std::error::Error + Send + Sync>;
-
 async fn run(service: Service) -> Result<(), Stopped> {
     match service {
         Service::ConfigAgent(context) => crate::config_agent::run(context).await,
@@ -124,11 +97,4 @@ async fn run(service: Service) -> Result<(), Stopped> {
         // A tool needs no service's surroundings: `main` has run it.
         Service::Tool { .. } => Ok(()),
     }
-}
-
-/// Waits until the service is told to stop, by SIGTERM.
-pub(crate) async fn terminated() -> std::io::Result<()> {
-    let mut signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    signal.recv().await;
-    Ok(())
 }

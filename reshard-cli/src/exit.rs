@@ -6,7 +6,7 @@ pub const SUCCESS: u8 = 0;
 /// The command failed, or was called wrongly; standard error says why. A failed edit has changed nothing.
 pub const FAILURE: u8 = 1;
 
-/// `fash audit` found damage; `reshard doctor`, `ring audit`, `rows verify` or `lab check` found something wrong.
+/// `fash audit` found damage; `reshard doctor`, `ring audit` or `rows verify` found something wrong.
 pub const DAMAGED: u8 = 2;
 
 /// `reshard run` stopped because the plan needs the operator.

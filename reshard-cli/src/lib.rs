@@ -3,6 +3,7 @@
 mod chain;
 pub mod exit;
 pub mod fash;
+mod inspect;
 mod manual;
 mod output;
 mod progress;

@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::fash::inspect::Inspect;
+use crate::inspect::Inspect;
 use crate::screen::{Mood, Screen};
 use crate::table::Table;
 

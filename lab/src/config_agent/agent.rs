@@ -13,11 +13,11 @@ use uuid::Uuid;
 
 use super::mustache::{TemplateError, render};
 use super::sapi::{Configuration, ConfigurationManifest, Sapi, SapiError};
-use crate::control::ExecRequest;
+use crate::context::{ServiceContext, Stopped};
 use crate::directory::LabDirectory;
+use crate::host::{Account, Confined, Entrance, enter};
 use crate::layout::{Layout, ZoneSpec};
-use crate::service::{ServiceContext, Stopped};
-use crate::zones::{Account, Confined, Entrance, enter};
+use crate::messages::ExecRequest;
 
 /// How long the command of a manifest may take.
 const POST_CMD_TIME: Duration = Duration::from_mins(1);

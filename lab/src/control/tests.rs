@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::fault::{ActiveFault, Fault};
-use crate::layout::Role;
+use crate::role::Role;
 use crate::triton::ApiServer;
 use crate::zones::tests::{Lab, eventually, processes};
 

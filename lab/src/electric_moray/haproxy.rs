@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use crate::context::{ServiceContext, Stopped, terminated};
 use crate::layout::{Layout, ZoneSpec};
 use crate::moray::config::read;
-use crate::service::{ServiceContext, Stopped, terminated};
 
 /// The port that clients come to; the routers have the ports after it.
 const PORT: u16 = 2020;

@@ -16,11 +16,11 @@ use moray_client::Server;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 
+use crate::context::{ServiceContext, Stopped, terminated};
 use crate::layout::Layout;
 use crate::monitor;
 use crate::moray::config::{self, ZooKeeperConfig};
 use crate::rings::Serving;
-use crate::service::{ServiceContext, Stopped, terminated};
 
 /// The file that says to the registrar that the zone may be entered in the name service.
 pub(crate) const READY: &str = "/var/tmp/electric-moray-ready";

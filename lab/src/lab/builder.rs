@@ -14,7 +14,7 @@ use super::{Lab, block, home, host, reach, start};
 use crate::address::AddressBlock;
 use crate::directory::LabDirectory;
 use crate::layout::Layout;
-use crate::options::Options;
+use crate::layout::Options;
 use crate::programs::Programs;
 
 /// What is called with every step of a start.
@@ -90,7 +90,8 @@ impl LabBuilder {
         self
     }
 
-    /// The program that runs its services: [`crate::service::main`] tells what is expected of it. Default: this one.
+    /// The program that runs its services: [`crate::service::main`] tells what is expected of it. Default: this one. A `fash`
+    /// beside it becomes that of the zones.
     #[must_use]
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = Some(vec![program.into()]);
@@ -230,34 +231,39 @@ fn write(layout: &Layout, directory: &LabDirectory) -> Result<(), LabError> {
     let path = directory.layout();
     let json = serde_json::to_vec_pretty(layout)
         .map_err(|source| LabError::BadLayout { path: path.clone(), source })?;
-    crate::zones::write_atomically(&path, &json).map_err(LabError::file("write", path))
+    crate::host::write_atomically(&path, &json).map_err(LabError::file("write", path))
 }
 
-/// Puts the program into the lab's directory, as a link to it where that will do. There everybody can run it, and it stays the
-/// same while the lab runs: whoever builds a program anew makes another file.
+/// Puts the program into the lab's directory, as a link to it where that will do, and `fash` if that is beside it. There
+/// everybody can run them, and they stay the same while the lab runs: whoever builds a program anew makes another file.
 fn copy(program: &[PathBuf], directory: &LabDirectory) -> Result<Vec<PathBuf>, LabError> {
     let Some((first, rest)) = program.split_first() else { return Ok(Vec::new()) };
     let copied = directory.path().join("program");
     replace(first, &copied).map_err(LabError::file("copy the lab's program to", &copied))?;
+    let (fash, beside) = (directory.fash(), first.with_file_name("fash"));
+    let placed = if beside.is_file() { replace(&beside, &fash) } else { remove(&fash) };
+    placed.map_err(LabError::file("copy fash to", &fash))?;
     Ok(std::iter::once(copied).chain(rest.iter().cloned()).collect())
 }
 
 fn replace(from: &Path, to: &Path) -> std::io::Result<()> {
     let beside = to.with_extension("new");
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
+    remove(&beside)?;
     let everybody_runs_it = fs::metadata(from)?.permissions().mode() & 0o055 == 0o055;
     // It fails across file systems, and for files of others.
     if !everybody_runs_it || fs::hard_link(from, &beside).is_err() {
         fs::copy(from, &beside)?;
         fs::set_permissions(&beside, Permissions::from_mode(0o755))?;
     }
-    match fs::remove_file(to) {
-        // Renaming a link to another link of the same file does nothing.
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
+    // Renaming a link to another link of the same file does nothing.
+    remove(to)?;
     fs::rename(beside, to)
+}
+
+/// Removes a file, if there is one.
+fn remove(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }

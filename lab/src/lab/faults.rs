@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use super::error::Cause;
 use super::start::Emulated;
-use crate::control::{ZoneState, ZoneStatus};
 use crate::fault::{ActiveFault, Fault};
+use crate::messages::{ZoneState, ZoneStatus};
 use crate::postgres::Endpoint;
 use crate::triton::cnapi::Cnapi;
 use crate::triton::http::ApiFaults;

@@ -31,11 +31,13 @@ pub use self::ready::primary;
 use self::remains::Remnant;
 use self::start::Apis;
 use crate::address::AddressBlock;
-use crate::control::ZoneStatus;
 use crate::directory::LabDirectory;
-use crate::layout::{Layout, Role, ZoneSpec};
+use crate::host::{Entrance, shell};
+use crate::layout::{Layout, ZoneSpec};
+use crate::messages::ZoneStatus;
+use crate::role::Role;
 use crate::triton::http::ApiServer;
-use crate::zones::{Entrance, Zones, shell};
+use crate::zones::Zones;
 
 /// A running lab. It ends with [`Lab::stop`]; dropping it kills it.
 ///

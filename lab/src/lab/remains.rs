@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::zones::{Belonging, kill_all, quit_postgres, thaw_all};
+use crate::host::{Belonging, kill_all, quit_postgres, thaw_all};
 
 /// How long processes and files are tried to be removed: processes that are about to end may still write.
 const PATIENCE: Duration = Duration::from_secs(5);

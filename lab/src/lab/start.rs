@@ -18,8 +18,9 @@ use crate::address::ZOOKEEPER_PORT;
 use crate::control::{ControlServer, Hooks, Refusal};
 use crate::directory::LabDirectory;
 use crate::fault::{ActiveFault, Fault};
-use crate::layout::{Layout, Role, ZoneSpec};
+use crate::layout::{Layout, ZoneSpec};
 use crate::programs::Programs;
+use crate::role::Role;
 use crate::seed::{self, ShardKind};
 use crate::triton::cnapi::Cnapi;
 use crate::triton::http::{ApiFaults, ApiName, ApiServer};
@@ -264,7 +265,7 @@ async fn make(lab: &Lab, on_progress: &(dyn Fn(&str) + Send + Sync)) -> Result<(
     };
     wait.for_end("the boot of all zones", booted).await??;
     let path = lab.configuration();
-    crate::zones::write_atomically(&path, summary::configuration(layout).as_bytes())
+    crate::host::write_atomically(&path, summary::configuration(layout).as_bytes())
         .map_err(LabError::file("write", &path))?;
     routers(lab, wait, on_progress).await?;
     let made = lab.directory.made();

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::Lab;
-use crate::layout::{Layout, Role};
+use crate::layout::Layout;
+use crate::role::Role;
 
 /// Addresses, credentials, and what to try.
 pub(super) fn summary(lab: &Lab) -> String {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::service::Stopped;
+use crate::context::Stopped;
 
 /// Where ZooKeeper is.
 #[derive(Clone, Debug, Deserialize)]

@@ -24,8 +24,8 @@ use std::sync::Arc;
 use moray_client::Server;
 use tokio::net::TcpListener;
 
+use crate::context::{ServiceContext, Stopped, terminated};
 use crate::monitor;
-use crate::service::{ServiceContext, Stopped, terminated};
 
 /// The port of Moray.
 pub(crate) const PORT: u16 = 2020;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::spans::{Span, in_force};
 use crate::checker::RingInForce;
-use crate::zones::write_atomically;
+use crate::host::write_atomically;
 
 /// How the names of journals end.
 const EXTENSION: &str = "journal";

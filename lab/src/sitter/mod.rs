@@ -21,9 +21,9 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::context::{ServiceContext, Stopped};
 use crate::layout::Layout;
 use crate::postgres::{Cluster, Programs};
-use crate::service::{ServiceContext, Stopped};
 use config::Config;
 use shell::Shell;
 

@@ -9,10 +9,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::session::Failure;
-use crate::control::{
+use crate::layout::Layout;
+use crate::messages::{
     ControlError, ExecRequest, ExecResponse, ServiceStatus, SmfRequest, ZoneStatus,
 };
-use crate::layout::Layout;
 
 /// How long an answer is waited for: a little longer than commands may run.
 const PATIENCE: Duration = ExecRequest::UR_TIME_LIMIT.saturating_add(Duration::from_mins(1));

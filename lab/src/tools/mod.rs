@@ -70,7 +70,7 @@ const TOOLS: &[Tool] = &[
 
 async fn dispatch(name: &str, session: &Session, args: &[String]) -> Ending {
     match name {
-        "fash" => programs::fash(session, args),
+        "fash" => programs::fash(args),
         "gtar" => programs::gtar(args),
         "json" => json::run(session, args),
         "manatee-adm" => manatee_adm::run(session, args).await,

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::options::{Grammar, Options, usage};
 use super::session::{Ending, Failure, Session};
-use crate::control::{ExecRequest, ExecResponse, ZoneState, ZoneStatus};
 use crate::layout::Layout;
+use crate::messages::{ExecRequest, ExecResponse, ZoneState, ZoneStatus};
 
 pub(super) const USAGE: &str = "manta-oneach [-GIJNn] [-c N] [-T SECONDS] SCOPE COMMAND
 SCOPE: -a | [-s SERVICE,...] [-S SERVER,...] [-z ZONENAME,...]. Not in the lab: the transfer of files (-d, -g, -p).";

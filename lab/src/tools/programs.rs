@@ -12,7 +12,7 @@ pub(super) const GTAR_USAGE: &str = "gtar TAR-ARGUMENTS";
 pub(super) const PSQL_USAGE: &str = "psql PSQL-ARGUMENTS";
 pub(super) const SUDO_USAGE: &str = "sudo [-EHn] [-u USER] COMMAND [ARGUMENTS...]";
 pub(super) const UUID_USAGE: &str = "uuid [-v4] [-n COUNT]";
-pub(super) const FASH_USAGE: &str = "fash FASH-ARGUMENTS (LAB_FASH names the program)";
+pub(super) const FASH_USAGE: &str = "fash FASH-ARGUMENTS";
 pub(super) const ZKCLI_USAGE: &str = "zkCli.sh [-server HOST:PORT] [COMMAND [ARGUMENTS...]]";
 
 /// Becomes another program. It returns only when it cannot.
@@ -70,13 +70,17 @@ pub(super) fn uuid(session: &Session, args: &[String]) -> Ending {
     Ok(0)
 }
 
-/// node-fash, or what stands for it.
-pub(super) fn fash(session: &Session, args: &[String]) -> Ending {
-    let program = session.variable("LAB_FASH").ok_or_else(|| {
-        let message = "fash: LAB_FASH does not name the program; in the lab, `reshard ring` does what fash does";
-        Failure::Exit(127, message.to_owned())
-    })?;
-    let mut fash = Command::new(program);
+/// Where zones have this project's `fash`. It is empty where the lab was started without it.
+const FASH: &str = "/opt/lab/fash";
+
+/// This project's `fash` in place of node-fash, if it was beside the program that started the lab.
+pub(super) fn fash(args: &[String]) -> Ending {
+    if !std::fs::metadata(FASH).is_ok_and(|file| file.len() > 0) {
+        let message = "fash: there was none beside the program that started this lab; `cargo build --package reshard-cli` \
+                       makes it, and the next start takes it";
+        return Err(Failure::Exit(127, message.to_owned()));
+    }
+    let mut fash = Command::new(FASH);
     fash.args(args);
     Err(become_program(fash))
 }

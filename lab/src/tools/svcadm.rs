@@ -3,7 +3,7 @@
 use super::fmri;
 use super::options::{Grammar, usage};
 use super::session::{Ending, Failure, Place, Session};
-use crate::control::{ServiceState, ServiceStatus, SmfAction, SmfRequest};
+use crate::messages::{ServiceState, ServiceStatus, SmfAction, SmfRequest};
 
 pub(super) const USAGE: &str = "svcadm enable|disable [-st] {FMRI|pattern}...
        svcadm restart|refresh|clear [-s] {FMRI|pattern}...";

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::fmri;
 use super::options::{Grammar, usage};
 use super::session::{Ending, Failure, Place, Session};
-use crate::control::ServiceStatus;
+use crate::messages::ServiceStatus;
 
 pub(super) const USAGE: &str = "svcprop [-fq] [-p {property|group}]... {FMRI|pattern}...";
 
@@ -102,7 +102,7 @@ fn bare(value: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::ServiceState;
+    use crate::messages::ServiceState;
 
     fn service() -> ServiceStatus {
         let properties = [

@@ -11,7 +11,7 @@ use super::options::{Grammar, usage};
 use super::processes::{self, Process};
 use super::session::{Ending, Failure, Place, Session};
 use super::svcs_explain::explain;
-use crate::control::{ServiceState, ServiceStatus};
+use crate::messages::{ServiceState, ServiceStatus};
 
 pub(super) const USAGE: &str = "svcs [-aHp] [-o column[,column...]] [{FMRI|pattern}...]\n       svcs -x [-v] [{FMRI|pattern}...]";
 

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::fmri;
 use super::svcs::state;
-use crate::control::{ServiceState, ServiceStatus};
+use crate::messages::{ServiceState, ServiceStatus};
 
 /// Explains the services that the operands stand for; without any, those that are enabled and do not run.
 pub(super) fn explain(services: &[ServiceStatus], operands: &[String]) -> String {

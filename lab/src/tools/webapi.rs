@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::options::{Grammar, usage};
 use super::session::{Ending, Failure, Session};
-use crate::control::ZoneState;
-use crate::layout::{Layout, Role};
+use crate::layout::Layout;
+use crate::messages::ZoneState;
+use crate::role::Role;
 
 pub(super) const MMKDIR_USAGE: &str = "mmkdir [-p] PATH...";
 pub(super) const MPUT_USAGE: &str = "mput [-f FILE] PATH";

@@ -9,7 +9,7 @@ use super::control::Api;
 use super::options::{Grammar, usage};
 use super::processes;
 use super::session::{Ending, Failure, Place, Session};
-use crate::control::{ExecRequest, ZoneState, ZoneStatus};
+use crate::messages::{ExecRequest, ZoneState, ZoneStatus};
 
 pub(super) const ZLOGIN_USAGE: &str = "zlogin [-Q] [-l username] zonename [command [arguments...]]";
 pub(super) const ZONENAME_USAGE: &str = "zonename";

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::control::ZoneState;
-use crate::layout::Role;
+use crate::messages::ZoneState;
+use crate::role::Role;
 
 /// Why something could not be done with a zone.
 #[derive(Debug, Error)]

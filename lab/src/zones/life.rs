@@ -8,15 +8,16 @@ use uuid::Uuid;
 
 use super::ZoneError;
 use super::owner::{Inner, Zones};
-use super::processes::{Belonging, freeze_all, kill_all, quit_postgres, thaw_all};
 use super::services::Preparation;
 use super::setup::SENTINEL;
 use super::skeleton::Root;
 use super::smf::Event;
 use super::zone::{Enabled, Zone, belonging};
-use crate::control::ZoneState;
-use crate::layout::{Role, ZoneSpec};
+use crate::host::{Belonging, freeze_all, kill_all, quit_postgres, thaw_all};
+use crate::layout::ZoneSpec;
+use crate::messages::ZoneState;
 use crate::process::tied;
+use crate::role::Role;
 
 impl Zones {
     /// Makes a zone and boots it. When that fails the zone stays, as failed.

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::layout::{Layout, Role};
-use crate::triton::ManifestTemplate;
+use crate::layout::Layout;
+use crate::role::Role;
 
 /// A configuration file of a service.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,8 +19,8 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
-    /// As SAPI's population has it.
-    pub(crate) fn into_template(self) -> ManifestTemplate {
+    /// As [`crate::triton::ManifestTemplate`] has it.
+    pub(crate) fn into_template(self) -> (String, String, Value, Vec<Role>) {
         (self.name.to_owned(), self.path.to_owned(), self.template, vec![self.role])
     }
 }

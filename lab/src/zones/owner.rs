@@ -11,19 +11,20 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::ZoneError;
-use super::account::Account;
-use super::enter::{Entrance, enter};
-use super::files::{read_json, write_json};
-use super::processes::{Belonging, Process, kill_all};
 use super::skeleton::Root;
 use super::smf::{Event, Match, resolve};
 use super::zone::{Enabled, Kept, Zone, ZoneRecord, belonging};
-use crate::control::{
+use crate::directory::LabDirectory;
+use crate::host::Account;
+use crate::host::{Belonging, Process, kill_all};
+use crate::host::{Entrance, enter};
+use crate::host::{read_json, write_json};
+use crate::layout::{Layout, ZoneSpec};
+use crate::messages::{
     ExecRequest, ExecResponse, ServiceStatus, SmfAction, SmfRequest, ZoneProcess, ZoneState,
     ZoneStatus,
 };
-use crate::directory::LabDirectory;
-use crate::layout::{Layout, Role, ZoneSpec};
+use crate::role::Role;
 
 /// Where zones have this machine's programs. The lab's lie over them, for all zones.
 const USR: &str = "/usr/";

@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use super::tests::{Lab, eventually};
 use crate::config_agent;
-use crate::control::{ExecRequest, ServiceState, SmfAction, ZoneState};
-use crate::layout::Role;
-use crate::service::ServiceContext;
+use crate::context::ServiceContext;
+use crate::messages::{ExecRequest, ServiceState, SmfAction, ZoneState};
+use crate::role::Role;
 use crate::triton::cnapi::Cnapi;
 use crate::triton::vmapi::{JobFault, JobTask, Vmapi, VmapiOptions};
 use crate::triton::{ApiServer, FaultPoint, Imgapi, ImgapiOptions, Population, Sapi, SapiOptions};

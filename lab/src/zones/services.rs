@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::layout::{Layout, Role};
+use crate::layout::Layout;
 use crate::moray;
+use crate::role::Role;
 
 /// What has to happen before a service's process is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,10 +10,12 @@ use serde_json::{Value, json};
 use super::owner::Inner;
 use super::services::services;
 use super::skeleton::Root;
-use super::{Confined, ZoneError, manifests, ring};
+use super::{ZoneError, manifests, ring};
 use crate::address::AddressBlock;
 use crate::config_agent::{Automatic, Sapi, pass};
-use crate::layout::{Role, ZoneSpec};
+use crate::host::Confined;
+use crate::layout::ZoneSpec;
+use crate::role::Role;
 
 /// Tells that the setup was done. It is in the root directory, and so goes away with it at a reprovision.
 pub(super) const SENTINEL: &str = "var/svc/.ran-user-script";

@@ -7,10 +7,10 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use super::ZoneError;
-use super::account::Account;
-use super::confined::Confined;
+use crate::host::Account;
+use crate::host::Confined;
 
-/// Where things get mounted, see [`super::enter`].
+/// Where things get mounted, see [`crate::host::enter`].
 const MOUNT_POINTS: [&str; 5] = ["usr", "proc", "dev", "etc/alternatives", "etc/java-17-openjdk"];
 /// Directories that belong to the zone.
 const DIRECTORIES: [&str; 6] =
@@ -72,7 +72,8 @@ impl<'a> Root<'a> {
         self.file("etc/group", GROUP)?;
         self.file("etc/nsswitch.conf", NSSWITCH)?;
         self.file("root/.bash_profile", BASH_PROFILE)?;
-        self.file("opt/lab/program", "")
+        self.file("opt/lab/program", "")?;
+        self.file("opt/lab/fash", "")
     }
 
     /// Makes commands that the lab stands in for, at these paths.

@@ -10,16 +10,17 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::owner::{Settings, Zones};
-use super::processes::{Belonging, kill_all};
 use super::setup::SENTINEL;
 use super::zone::{Enabled, Zone};
 use crate::address::AddressBlock;
-use crate::control::{
+use crate::directory::LabDirectory;
+use crate::host::{Belonging, kill_all};
+use crate::layout::Options;
+use crate::layout::{Host, Layout, ZoneSpec};
+use crate::messages::{
     ExecRequest, ExecResponse, ServiceState, ServiceStatus, SmfAction, SmfRequest, ZoneState,
 };
-use crate::directory::LabDirectory;
-use crate::layout::{Host, Layout, Role, ZoneSpec};
-use crate::options::Options;
+use crate::role::Role;
 
 /// Every service: starts a process of its own, as servers do, and ends orderly. haproxy dies at once. Called
 /// by another name it is a tool.
@@ -223,7 +224,7 @@ async fn a_killed_service_starts_again_and_one_that_dies_at_once_goes_into_maint
     let zone = lab.zone(Role::ElectricMoray).await;
     let before = lab.service(zone, "electric-moray-2022");
     assert_eq!(before.state, ServiceState::Online);
-    super::processes::signal(before.pid.unwrap(), rustix::process::Signal::KILL);
+    crate::host::signal(before.pid.unwrap(), rustix::process::Signal::KILL);
     eventually("another process", async || {
         let now = lab.service(zone, "electric-moray-2022");
         now.state == ServiceState::Online && now.pid != before.pid

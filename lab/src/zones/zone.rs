@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use super::ZoneError;
 use super::owner::Inner;
-use super::processes::{Belonging, LAB_DIRECTORY};
 use super::services::{Preparation, Service, services};
 use super::smf::{Launch, Prepare, Runner, RunnerOptions};
-use crate::control::{ServiceState, ServiceStatus, ZoneState, ZoneStatus};
+use crate::host::{Belonging, LAB_DIRECTORY};
 use crate::layout::ZoneSpec;
+use crate::messages::{ServiceState, ServiceStatus, ZoneState, ZoneStatus};
 
 /// A service of a zone, with its restarter.
 pub(super) struct Kept {
@@ -149,7 +149,7 @@ fn launch(
     let name = service.name();
     let mut command: Vec<std::ffi::OsString> =
         inner.layout.program.iter().map(Into::into).collect();
-    command.extend([crate::service::ARGUMENT, service.program, "--lab"].map(Into::into));
+    command.extend([crate::context::ARGUMENT, service.program, "--lab"].map(Into::into));
     command.push(inner.directory.path().into());
     command.extend(["--zone".into(), zone.to_string().into()]);
     if !service.fmri.ends_with(":default") {

@@ -14,8 +14,8 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::host::LAB_DIRECTORY;
 use crate::process::tied;
-use crate::zones::LAB_DIRECTORY;
 
 /// ZooKeeper's manifest names the other jars that it needs; these it forgets.
 pub(crate) const CLASS_PATH: [&str; 7] = [

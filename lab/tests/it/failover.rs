@@ -74,7 +74,7 @@ impl Region {
             session_timeout: SESSION_TIMEOUT,
             ..Options::default()
         };
-        let builder = Lab::builder().program(env!("CARGO_BIN_EXE_lab-service")).options(options);
+        let builder = Lab::builder().program(env!("CARGO_BIN_EXE_reshard-lab")).options(options);
         let lab = within("the lab to start", builder.start()).await.unwrap();
         let control = ControlClient::new(&format!("http://{}", lab.layout().block.control()));
         let shard = lab.layout().shard_name(1);

@@ -19,7 +19,7 @@ async fn a_lab_of_its_own() {
     let mut interrupt = signal(SignalKind::interrupt()).unwrap();
     let options = Options { peers: 2, routers: 1, vnodes: 64, objects: 500, ..Options::default() };
     let builder = Lab::builder()
-        .program(env!("CARGO_BIN_EXE_lab-service"))
+        .program(env!("CARGO_BIN_EXE_reshard-lab"))
         .options(options)
         .block(AddressBlock::new(block.parse().unwrap()))
         .on_progress(|step| eprintln!("step: {step}"));

@@ -16,7 +16,7 @@ fn links(from: &[PathBuf], names: &[&str]) -> tempfile::TempDir {
 }
 
 async fn refused(programs: Programs, directory: &Path) -> String {
-    let program = env!("CARGO_BIN_EXE_lab-service");
+    let program = env!("CARGO_BIN_EXE_reshard-lab");
     let builder = Lab::builder().program(program).programs(programs).directory(directory);
     let error = builder.start().await.err().expect("it does not start");
     assert!(matches!(error, LabError::Missing { .. }), "{error}");

@@ -7,8 +7,8 @@ use super::edit::numbers;
 use super::error::Result;
 use super::get_vnode_pnode_and_data::describe;
 use super::ignored::IgnoredArgs;
-use super::inspect::Inspect;
 use super::source::{StoreArgs, noticing};
+use crate::inspect::Inspect;
 use crate::output::Output;
 
 /// List the vnodes of a LevelDB ring that have data

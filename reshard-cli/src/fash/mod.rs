@@ -16,7 +16,6 @@ mod get_vnode_pnode_and_data;
 mod get_vnodes;
 mod help;
 mod ignored;
-pub(crate) mod inspect;
 mod js_number;
 mod man;
 pub(crate) mod pack;

@@ -1,5 +1,5 @@
-//! What can be typed next, for the shells: besides commands and options the region's shards, a lab's zones, phases, settings,
-//! and plan files. The script that `reshard completions` prints runs this program again with [`VARIABLE`] set.
+//! What can be typed next, for the shells: besides commands and options the region's shards, phases, settings, and
+//! plan files. The script that `reshard completions` prints runs this program again with [`VARIABLE`] set.
 //!
 //! Whoever presses the tab key wants no message and does not wait: what is not known at once is not offered.
 
@@ -19,12 +19,11 @@ use reshard_core::shards::known_shards;
 use reshard_core::{Configuration, Deployment, Knobs, phases};
 
 use super::Cli;
-use super::lab::zone_aliases;
 use crate::exit;
 
 /// The environment variable by which a shell's function asks, and that holds the shell's name.
 const VARIABLE: &str = "RESHARD_COMPLETE";
-/// How long a region or a lab is waited for.
+/// How long a region is waited for.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// How every plan file begins.
 const PLAN_FILE: &[u8] = b"SQLite format 3\0";
@@ -60,11 +59,6 @@ pub(super) fn shards() -> ArgValueCandidates {
         });
         candidates(names.flatten().into_iter().flatten().map(|name| name.to_string()))
     })
-}
-
-/// The zones of the lab that runs.
-pub(super) fn zones() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| candidates(in_time(zone_aliases()).flatten().unwrap_or_default()))
 }
 
 /// The phases of a plan.

@@ -12,32 +12,19 @@ pub(crate) enum Error {
     /// Standard output is gone, a file cannot be read and the like.
     #[error("input or output failed")]
     Io(#[from] io::Error),
-    /// The lab does not start.
-    #[error(transparent)]
-    Lab(#[from] lab::LabError),
-    /// A running lab does not do what it was told.
-    #[error(transparent)]
-    Control(#[from] lab::control::ControlClientError),
-    /// A load does not run.
-    #[error(transparent)]
-    Load(#[from] lab::load::LoadError),
-    /// Nothing can be proven.
-    #[error(transparent)]
-    Proof(#[from] lab::ProofError),
-    /// Nothing answers at any control address.
-    #[error("no lab is running here; `reshard lab up` starts one")]
-    NoLab,
-    /// More than one answers.
-    #[error("several labs are running here, in the blocks {blocks}: choose one with --block")]
-    SeveralLabs {
-        /// Their numbers.
-        blocks: String,
-    },
-    /// It does not stop.
-    #[error("the lab has not stopped within {seconds} s")]
-    StillRunning {
-        /// How long it was waited for.
-        seconds: u64,
+    /// The lab is not installed.
+    #[error(
+        "the lab, a region on loopback to rehearse in, is a program of its own that is neither beside reshard nor on the PATH: \
+         `cargo build --release --package lab` makes it, as target/release/reshard-lab"
+    )]
+    LabNotInstalled,
+    /// The lab is there, and does not run.
+    #[error("cannot run {program}", program = .program.display())]
+    LabNotRun {
+        /// The program.
+        program: std::path::PathBuf,
+        /// The cause.
+        source: io::Error,
     },
     /// A name that nothing has.
     #[error(transparent)]
@@ -67,16 +54,6 @@ pub(crate) enum Error {
         written: String,
         /// What does not answer.
         why: String,
-    },
-    /// The beginning of a name fits several zones.
-    #[error("{name} is the beginning of {one} and of {other}: write more of it")]
-    SeveralZones {
-        /// What was written.
-        name: String,
-        /// A zone.
-        one: String,
-        /// Another.
-        other: String,
     },
     /// The configuration cannot be used.
     #[error(transparent)]

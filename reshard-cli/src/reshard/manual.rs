@@ -13,7 +13,7 @@ use crate::output::Output;
 
 /// Print a script that completes what is typed of reshard in a shell
 ///
-/// Commands and options, and the names of shards, phases, settings, plan files and a lab's zones. For shards the region is asked
+/// Commands and options, and the names of shards, phases, settings and plan files. For shards the region is asked
 /// that --config or the environment names; if it does not answer within 1.5 s, none are offered.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:

@@ -42,7 +42,6 @@ mod watchdog;
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{ColorChoice, FromArgMatches, Parser, Subcommand};
@@ -66,11 +65,12 @@ use crate::output::Output;
 Exit status:
   0  done
   1  failed or called wrongly
-  2  `doctor`, `ring audit`, `rows verify` or `lab check` found something wrong
+  2  `doctor`, `ring audit` or `rows verify` found something wrong
   3  the plan needs the operator
   4  the plan was paused
   5  the plan was taken back on request
-  129, 130, 143  left at once, on a second SIGHUP, SIGINT, SIGTERM")]
+  129, 130, 143  left at once, on a second SIGHUP, SIGINT, SIGTERM
+  `lab` ends with the status of reshard-lab")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -130,15 +130,6 @@ enum Command {
 /// Runs `reshard` with these arguments, the first being the command's name.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    // In a lab's zones this program is also what stands for node-fash.
-    if args.first().and_then(|name| Path::new(name).file_name()).is_some_and(|name| name == "fash")
-    {
-        return crate::fash::main(args);
-    }
-    // A lab's services are this program too.
-    if ::lab::service::is_meant(&args) {
-        return ::lab::service::main(args);
-    }
     if let Some(code) = complete::answer(&args) {
         return ExitCode::from(code);
     }
@@ -188,7 +179,7 @@ impl Command {
                 Self::Ring(command) => return command.run(out).await,
                 Self::Rows(command) => return command.run(out).await,
                 Self::Check(verb) => return by_hand::run(verb, out).await,
-                Self::Lab(args) => return args.run(out).await,
+                Self::Lab(args) => return args.run(),
                 Self::Doctor(args) => return args.run(out).await,
                 Self::Init(args) => args.run(out).await,
                 Self::Plans(args) => args.run(out).await,

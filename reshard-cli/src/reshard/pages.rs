@@ -103,7 +103,7 @@ mod tests {
         let mut command = command();
         command.build();
         pages(&command, &[], &mut all);
-        assert!(all.len() > 70, "{}", all.len());
+        assert!(all.len() > 50, "{}", all.len());
         all
     }
 

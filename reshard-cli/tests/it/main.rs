@@ -1,5 +1,5 @@
 //! The commands `fash` and `reshard`, run as their users run them; `fash` also against recorded runs of node-fash and against
-//! node-fash itself, `reshard` also in labs under load.
+//! node-fash itself.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 #![expect(clippy::print_stdout, reason = "says what was skipped, and how to repeat what failed")]
@@ -9,13 +9,13 @@ mod faults;
 mod fixtures;
 mod golden;
 mod guide;
+mod lab;
 mod leveldb;
 mod memory;
 mod oracle;
 mod pipes;
 mod places;
 mod plans;
-mod region;
 mod remedies;
 mod reshard_usage;
 mod sealed;

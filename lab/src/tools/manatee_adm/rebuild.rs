@@ -16,7 +16,7 @@ use super::store::WriteFailure;
 use super::views::election;
 use super::writes::{now, remove_deposed};
 use super::{Call, Store};
-use crate::control::{SmfAction, SmfRequest};
+use crate::messages::{SmfAction, SmfRequest};
 
 /// How often things are looked at that have to become true.
 const INTERVAL: Duration = Duration::from_millis(250);

@@ -13,8 +13,8 @@ use self::deployment::{Deployment, Instance};
 use self::plan::{Addition, Wanted};
 use super::options::{Grammar, usage};
 use super::session::{Ending, Failure, Place, Session};
-use crate::control::ZoneState;
 use crate::layout::Layout;
+use crate::messages::ZoneState;
 
 pub(super) const USAGE: &str = "manta-adm show [-Hjs] [-o FIELD,...] [SERVICE]
        manta-adm update [-ny] FILE [SERVICE]";

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::http::{Answer, ApiRequest, Merge};
 use super::{Cnapi, invalid, invalid_parameters};
-use crate::control::ExecRequest;
+use crate::messages::ExecRequest;
 
 /// Runs the script of its first argument from a file, as Ur does, so that its first line says what interprets it; a script
 /// without such a line is bash's.

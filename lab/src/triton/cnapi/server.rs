@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::Cnapi;
-use crate::control::{ZoneState, ZoneStatus};
 use crate::layout::Server;
+use crate::messages::{ZoneState, ZoneStatus};
 
 /// Members that are there only when `extras` ask for them, and the extra that does.
 const EXTRAS: [(&str, &str); 12] = [

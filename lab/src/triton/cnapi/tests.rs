@@ -3,7 +3,7 @@
 use tokio::process::Command;
 
 use super::*;
-use crate::layout::Role;
+use crate::role::Role;
 use crate::zones::tests::Lab;
 
 struct Asked {

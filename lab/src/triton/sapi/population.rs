@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::objects::Object;
 use crate::address::ZOOKEEPER_PORT;
-use crate::layout::{Layout, Role, ZoneSpec};
+use crate::layout::{Layout, ZoneSpec};
+use crate::role::Role;
 
 /// A manifest: its name, the path of the file in the zone, the template, and the roles whose zones have it.
 pub type ManifestTemplate = (String, String, Value, Vec<Role>);

@@ -11,7 +11,7 @@ use super::jobs::JobTask;
 use super::provision::{alias_error, reason};
 use super::vm::{Phase, Vm};
 use super::{State, Vmapi, parse_uuid};
-use crate::control::ZoneState;
+use crate::messages::ZoneState;
 use crate::zones::Zones;
 
 /// What `update` can change.

@@ -11,7 +11,8 @@ use super::answers::{duplicate_alias, error, missing_error, validation};
 use super::jobs::JobTask;
 use super::vm::{Phase, Vm};
 use super::{State, Vmapi, parse_uuid};
-use crate::layout::{Role, ZoneSpec};
+use crate::layout::ZoneSpec;
+use crate::role::Role;
 use crate::zones::Zones;
 
 const MESSAGE: &str = "Invalid VM parameters";

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::control::ZoneState;
 use crate::layout::ZoneSpec;
+use crate::messages::ZoneState;
 use crate::zones::Zones;
 
 /// Where a VM is in its life.

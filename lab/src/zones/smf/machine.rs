@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::control::ServiceState;
+use crate::messages::ServiceState;
 
 /// A process that lives for less long than this died quickly.
 const QUICK: SignedDuration = SignedDuration::from_secs(3);

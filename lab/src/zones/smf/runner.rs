@@ -17,9 +17,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::machine::{Action, Event, Machine};
-use crate::control::ServiceState;
+use crate::host::{Belonging, kill_all, signal};
+use crate::messages::ServiceState;
 use crate::process::tied;
-use crate::zones::processes::{Belonging, kill_all, signal};
 
 /// How long an instance may take to come to rest, beside the time that its process has to end: as config-agent waits for SAPI
 /// before it starts, and processes that die at once are started several times.

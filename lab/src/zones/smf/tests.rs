@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::machine::{Action, Event, Machine};
-use crate::control::ServiceState;
+use crate::messages::ServiceState;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()

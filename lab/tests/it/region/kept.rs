@@ -35,7 +35,7 @@ fn options() -> Options {
 #[ignore = "it is part of another test"]
 async fn a_lab_in_a_process_of_its_own() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
-    let builder = Lab::builder().program(env!("CARGO_BIN_EXE_lab-service")).directory(&directory);
+    let builder = Lab::builder().program(env!("CARGO_BIN_EXE_reshard-lab")).directory(&directory);
     let is_new = !LabDirectory::new(&directory).layout().exists();
     let builder = if is_new { builder.options(options()) } else { builder };
     let lab = builder.start().await.unwrap();

@@ -24,7 +24,7 @@ async fn four_shards_and_a_million_vnodes() {
         objects: OBJECTS,
         ..Options::default()
     };
-    let builder = Lab::builder().program(env!("CARGO_BIN_EXE_lab-service")).options(options);
+    let builder = Lab::builder().program(env!("CARGO_BIN_EXE_reshard-lab")).options(options);
     let lab = builder.start().await.unwrap();
     println!("started after {:.1?}", begin.elapsed());
     let rows = lab.layout().zones_of(Role::Postgres).map(|zone| {

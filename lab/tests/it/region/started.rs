@@ -34,7 +34,7 @@ impl Region {
 
     /// A lab of any size.
     pub(super) async fn with(options: Options) -> Self {
-        let builder = Lab::builder().program(env!("CARGO_BIN_EXE_lab-service")).options(options);
+        let builder = Lab::builder().program(env!("CARGO_BIN_EXE_reshard-lab")).options(options);
         let lab = builder.start().await.unwrap();
         let control = ControlClient::new(&format!("http://{}", lab.layout().block.control()));
         Self { lab, control }

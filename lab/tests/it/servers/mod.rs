@@ -205,7 +205,7 @@ pub(crate) fn zookeeper(directory: &Path, address: SocketAddr) -> Process {
 
 /// A service of a zone.
 pub(crate) fn service(lab: &Path, zone: uuid::Uuid, name: &str, instance: Option<&str>) -> Process {
-    let mut command = tied(env!("CARGO_BIN_EXE_lab-service"), None);
+    let mut command = tied(env!("CARGO_BIN_EXE_reshard-lab"), None);
     command.args(["lab-service", name, "--lab"]).arg(lab).args(["--zone", &zone.to_string()]);
     if let Some(instance) = instance {
         command.args(["--instance", instance]);

@@ -245,7 +245,7 @@ fn spawn(service: &str, lab: &Path, zone: Uuid) -> Child {
     let log = LabDirectory::new(lab).zone(zone).join(format!("{service}.log"));
     let log = fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
     command
-        .args([env!("CARGO_BIN_EXE_lab-service"), "lab-service", service, "--lab"])
+        .args([env!("CARGO_BIN_EXE_reshard-lab"), "lab-service", service, "--lab"])
         .arg(lab)
         .args(["--zone", &zone.to_string()])
         .current_dir("/")

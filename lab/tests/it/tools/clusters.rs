@@ -147,7 +147,7 @@ fn the_nightly_dump() {
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     fs::create_dir(path("bin")).unwrap();
     for name in ["json", "manatee-adm"] {
-        symlink(env!("CARGO_BIN_EXE_lab-service"), path(&format!("bin/{name}"))).unwrap();
+        symlink(env!("CARGO_BIN_EXE_reshard-lab"), path(&format!("bin/{name}"))).unwrap();
     }
     fs::write(path("sitter.json"), json!({"ip": HOST}).to_string()).unwrap();
     fs::write(path("backup.json"), json!({"service_name": SHARD}).to_string()).unwrap();

@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 
 /// A tool with this environment and nothing of the test's.
 fn tool(name: &str, variables: &[(&str, String)], args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lab-service"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reshard-lab"));
     command.args(["lab-service", "tool", name]).args(args).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.envs(variables.iter().map(|(name, value)| (*name, value.as_str())));

@@ -124,7 +124,7 @@ fn a_zone_is_entered_from_its_servers_global_zone_only() {
 fn the_program_is_the_tool_that_its_name_says() {
     let directory = tempfile::tempdir().unwrap();
     let link = directory.path().join("json");
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_lab-service"), &link).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_reshard-lab"), &link).unwrap();
     let mut json = std::process::Command::new(link);
     json.args(["-Ha", "metadata.HASH_RING_IMAGE"]);
     let answer = "HTTP/1.1 200 OK\r\n\r\n[{\"metadata\":{\"HASH_RING_IMAGE\":\"i1\"}}]";

@@ -58,7 +58,7 @@ fn small() -> Options {
 }
 
 async fn start(options: Options) -> Region {
-    let builder = Lab::builder().program(env!("CARGO_BIN_EXE_lab-service")).options(options);
+    let builder = Lab::builder().program(env!("CARGO_BIN_EXE_reshard-lab")).options(options);
     let lab = builder.start().await.unwrap();
     let control = ControlClient::new(&format!("http://{}", lab.layout().block.control()));
     Region { lab, control }

@@ -1,0 +1,67 @@
+//! How a command that failed says so: in words on standard error, and with `-o json` as a document on standard output too.
+
+use std::ffi::OsString;
+
+use clap::ArgMatches;
+use serde::Serialize;
+
+use super::error::Error;
+use super::output::{Format, Output, say};
+
+/// The document: programs read one in any case.
+#[derive(Serialize)]
+struct Failure {
+    /// The error.
+    error: String,
+    /// Its causes, the nearest first.
+    causes: Vec<String>,
+    /// A word that may help.
+    hint: Option<String>,
+}
+
+/// Tells of a command that failed.
+pub(super) fn tell(error: &Error, as_json: bool, out: &mut Output) {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    let error = error.to_string();
+    say(std::iter::once(&error).chain(&causes).fold("reshard-lab".to_owned(), |line, part| {
+        // A terminal obeys no message.
+        line + ": " + &part.replace(char::is_control, " ")
+    }));
+    print(&Failure { error, causes, hint: None }, as_json, out);
+}
+
+/// Tells of a command line that is wrong.
+pub(super) fn tell_usage(error: &clap::Error, as_json: bool, out: &mut Output) {
+    let text = error.render().to_string();
+    let mut parts = text.trim().splitn(2, "\n\n");
+    let first = parts.next().unwrap_or_default();
+    let error = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+    let failure = Failure { error, causes: Vec::new(), hint: parts.next().map(str::to_owned) };
+    print(&failure, as_json, out);
+}
+
+/// If nobody can read it, there is nobody to tell.
+fn print(failure: &Failure, as_json: bool, out: &mut Output) {
+    if as_json {
+        out.json(failure).ok();
+    }
+}
+
+/// Whether the command that was called prints JSON.
+pub(super) fn wants_json(matches: &ArgMatches) -> bool {
+    let mut of = matches;
+    while let Some((_, below)) = of.subcommand() {
+        of = below;
+    }
+    matches!(of.try_get_one::<Format>("output"), Ok(Some(Format::Json)))
+}
+
+/// Whether a command line that cannot be read asks for JSON.
+pub(super) fn seems_to_want_json(args: &[OsString]) -> bool {
+    let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
+    let apart = words.windows(2).any(|pair| {
+        matches!(pair, [option, value] if (option == "-o" || option == "--output") && value == "json")
+    });
+    apart || words.iter().any(|word| matches!(&**word, "-ojson" | "-o=json" | "--output=json"))
+}

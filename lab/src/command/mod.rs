@@ -1,0 +1,180 @@
+//! The command `reshard-lab`: a region on loopback to rehearse in.
+
+mod check;
+mod complete;
+mod down;
+mod error;
+mod exec;
+mod exit;
+mod failure;
+mod fault;
+mod load;
+mod output;
+mod psql;
+mod running;
+mod status;
+mod unknown;
+mod up;
+mod zk;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
+
+use self::error::Result;
+use self::output::Output;
+
+/// A whole region on loopback: real PostgreSQL and ZooKeeper, emulated Triton services
+///
+/// `up` starts it and stays until ^C or `reshard-lab down`; the other commands are for another terminal. Every zone has
+/// its own address in 127.77.0.0/16 and the ports of production. It needs Linux, PostgreSQL and ZooKeeper. `reshard lab`
+/// runs this program.
+#[derive(Parser, Debug)]
+#[command(name = "reshard-lab", version, color = ColorChoice::Never, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  reshard-lab up
+  reshard-lab status
+
+Exit status:
+  0  done
+  1  failed or called wrongly
+  2  `check` found a violation
+  `exec`, `psql` and `zk` end with the status of what they ran")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Up(up::UpArgs),
+    Down(down::DownArgs),
+    Status(status::StatusArgs),
+    Exec(exec::ExecArgs),
+    Psql(psql::PsqlArgs),
+    Zk(zk::ZkArgs),
+    Break(fault::BreakArgs),
+    Heal(fault::HealArgs),
+    Load(load::LoadArgs),
+    Check(check::CheckArgs),
+    /// Print a script that completes what is typed of reshard-lab in a shell
+    #[command(after_help = "Example:
+  reshard-lab completions bash > ~/.local/share/bash-completion/completions/reshard-lab")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Runs `reshard-lab` with these arguments, the first being the command's name; or the process of a lab that they name.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // The services of labs, and the tools of their zones, are this program too.
+    if crate::service::is_meant(&args) {
+        return crate::service::main(args);
+    }
+    if let Some(code) = complete::answer(&args) {
+        return ExitCode::from(code);
+    }
+    let mut out = Output::new();
+    let parsed = Cli::command().try_get_matches_from(&args).and_then(|matches| {
+        let as_json = failure::wants_json(&matches);
+        Cli::from_arg_matches(&matches).map(|cli| (cli, as_json))
+    });
+    let (status, as_json) = match parsed {
+        Ok((cli, as_json)) => (cli.command.run(&mut out), as_json),
+        Err(error) => {
+            let shown = error.print();
+            let code = if error.use_stderr() {
+                failure::tell_usage(&error, failure::seems_to_want_json(&args), &mut out);
+                exit::FAILURE
+            } else {
+                exit::SUCCESS
+            };
+            (shown.map(|()| code).map_err(error::Error::from), false)
+        }
+    };
+    // What was printed before a failure is printed all the same.
+    let flushed = out.flush().map_err(error::Error::from);
+    let status = status.and_then(|status| flushed.map(|()| status));
+    ExitCode::from(status.unwrap_or_else(|error| {
+        // Whoever reads our output has read enough, as `head` does.
+        if error.is_closed_pipe() {
+            return exit::SUCCESS;
+        }
+        failure::tell(&error, as_json, &mut out);
+        out.flush().ok();
+        exit::FAILURE
+    }))
+}
+
+impl Command {
+    fn run(self, out: &mut Output) -> Result<u8> {
+        tokio::runtime::Runtime::new()?.block_on(async {
+            let done = match self {
+                Self::Up(args) => args.run(out).await,
+                Self::Down(args) => args.run().await,
+                Self::Status(args) => args.run(out).await,
+                Self::Exec(args) => return args.run(out).await,
+                Self::Psql(args) => return args.run().await,
+                Self::Zk(args) => return args.run().await,
+                Self::Break(args) => args.run(out).await,
+                Self::Heal(args) => args.run(out).await,
+                Self::Load(args) => args.run(out).await,
+                Self::Check(args) => return args.run(out).await,
+                Self::Completions { shell } => Ok(complete::script(shell, out)?),
+            };
+            done.map(|()| exit::SUCCESS)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pages of a command and all below it, each with the words that lead to it.
+    fn pages(command: &clap::Command, path: &[String], into: &mut Vec<(String, String)>) {
+        let path: Vec<String> = [path, &[command.get_name().to_owned()]].concat();
+        into.push((path.join(" "), command.clone().render_long_help().to_string()));
+        for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+            pages(below, &path, into);
+        }
+    }
+
+    fn examples(page: &str) -> Vec<&str> {
+        let after = page.lines().skip_while(|line| !line.starts_with("Example"));
+        after.skip(1).take_while(|line| line.starts_with("  ")).map(str::trim).collect()
+    }
+
+    #[test]
+    fn every_page_shows_an_example_of_itself_that_is_a_command_line() {
+        let mut command = Cli::command();
+        command.clone().debug_assert();
+        command.build();
+        let mut all = Vec::new();
+        pages(&command, &[], &mut all);
+        assert!(all.len() > 20, "{}", all.len());
+        for (path, page) in all {
+            let examples = examples(&page);
+            assert!(examples.iter().any(|line| line.starts_with(&path)), "{path} --help:\n{page}");
+            for example in examples {
+                // What the shell does with the output is not ours.
+                let own = example.split('>').next().unwrap();
+                let mut words: Vec<String> = Vec::new();
+                for (at, part) in own.split('\'').enumerate() {
+                    match at % 2 {
+                        0 => words.extend(part.split_whitespace().map(str::to_owned)),
+                        _ => words.push(part.to_owned()),
+                    }
+                }
+                let parsed = Cli::command().try_get_matches_from(words);
+                assert!(parsed.is_ok(), "{path} --help: {example}: {}", parsed.unwrap_err());
+            }
+        }
+    }
+}

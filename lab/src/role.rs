@@ -1,0 +1,35 @@
+//! Purposes of zones.
+
+use serde::{Deserialize, Serialize};
+
+/// What a zone is for. Written as SAPI names the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// ZooKeeper.
+    Nameservice,
+    /// A peer of a shard: sitter, PostgreSQL, backup server.
+    Postgres,
+    /// Moray of one shard.
+    Moray,
+    /// The router.
+    ElectricMoray,
+    /// Where the tools of muskie are.
+    Webapi,
+    /// Manta's deployment zone.
+    Deployment,
+}
+
+impl Role {
+    /// The name of the role's service in SAPI.
+    pub const fn service(self) -> &'static str {
+        match self {
+            Self::Nameservice => "nameservice",
+            Self::Postgres => "postgres",
+            Self::Moray => "moray",
+            Self::ElectricMoray => "electric-moray",
+            Self::Webapi => "webapi",
+            Self::Deployment => "manta",
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! A lab with a load on it, plans in it, and the proof at the end.
+
+use std::path::PathBuf;
+use std::process::Output;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lab::checker::{CheckOptions, Ghosts};
+use lab::control::ControlClient;
+use lab::load::{Load, LoadOptions};
+use lab::{Lab, Options};
+use manatee_client::ShardName;
+use moray_client::{Client, ClientOptions, DeleteOptions, PutOptions};
+use reshard_core::rows::measuring_peer;
+use reshard_core::{
+    Clock, Configuration, Costs, Database, Deployment, Executor, Layout, MeasureOptions, Phase,
+    Plan, PlanUuid, Request, SqliteStore, SystemClock, gather, measure,
+};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use super::programs::program;
+
+/// How long one statement of a measurement may take.
+const STATEMENT: Duration = Duration::from_secs(30);
+
+/// A lab with a load on it.
+pub(super) struct Region {
+    pub(super) lab: Lab,
+    pub(super) control: ControlClient,
+    load: Option<Load>,
+    files: TempDir,
+}
+
+/// The machine's clock for those who look twice at what grows: how much it grows is of no interest here.
+pub(super) struct Hasty;
+
+#[async_trait::async_trait]
+impl Clock for Hasty {
+    fn now(&self) -> jiff::Timestamp {
+        SystemClock.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        SystemClock.monotonic()
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+/// Two shards of three peers, a zone of two routers, and few enough objects to copy them quickly.
+pub(super) fn small() -> Options {
+    Options {
+        routers: 1,
+        router_instances: 2,
+        vnodes: 1024,
+        objects: 2000,
+        session_timeout: Duration::from_secs(2),
+        config_poll: Duration::from_secs(2),
+        ..Options::default()
+    }
+}
+
+/// Half of the vnodes of shard 2 for one new shard of one peer.
+pub(super) fn half(region: &Region) -> Request {
+    let source = region.lab.layout().shard_name(2).parse().unwrap();
+    Request::new(source).with_layout(Layout::OnePeer).with_budget_seconds(300)
+}
+
+impl Region {
+    /// Starts a lab, and as many writes and reads in a second.
+    pub(super) async fn start(options: Options, rate: f64) -> Self {
+        let builder = Lab::builder().program(program("reshard-lab")).options(options);
+        let lab = builder.start().await.unwrap();
+        let control = ControlClient::new(&format!("http://{}", lab.layout().block.control()));
+        let files = tempfile::tempdir().unwrap();
+        let load = Load::start(LoadOptions {
+            writes_per_second: rate,
+            reads_per_second: rate,
+            ..LoadOptions::new(lab.routers(), files.path().join("load.log"))
+        });
+        Self { load: Some(load.unwrap()), lab, control, files }
+    }
+
+    /// Where tests put their files.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.files.path().join(name)
+    }
+
+    pub(super) async fn deployment(&self) -> Deployment {
+        let configuration = Configuration::read(&self.lab.configuration()).unwrap();
+        Deployment::connect(configuration).await.unwrap()
+    }
+
+    /// Makes a plan from what is there now.
+    pub(super) async fn plan(&self, name: &str, request: Request) -> Arc<SqliteStore> {
+        let deployment = self.deployment().await;
+        let inventory =
+            gather(&deployment, &request.source, self.files.path(), &Hasty, &|_| {}).await;
+        let mut inventory = inventory.unwrap();
+        if request.selection.needs_measurement() {
+            let peer = measuring_peer(&deployment, &request.source).await.unwrap();
+            let database = Database::connect(&peer, STATEMENT).await.unwrap();
+            let (hashing, options) = (&inventory.ring.hashing, MeasureOptions::default());
+            let measured =
+                measure(&database, &request.source, hashing, &options, &SystemClock, &|_| {}).await;
+            inventory.measurement = Some(measured.unwrap());
+        }
+        let now = jiff::Timestamp::now();
+        let plan =
+            Plan::make(PlanUuid::random(), now, request, inventory, &Costs::default()).unwrap();
+        Arc::new(SqliteStore::create(&self.file(name), &plan).unwrap())
+    }
+
+    /// An executor with a session of its own.
+    pub(super) async fn executor(
+        &self,
+        store: &Arc<SqliteStore>,
+        phases: Vec<Arc<dyn Phase>>,
+    ) -> Executor {
+        Executor::new(store.clone(), self.deployment().await, phases)
+    }
+
+    /// The command, about this region.
+    pub(super) fn reshard(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program("reshard"));
+        command.args(arguments).env("RESHARD_CONFIG", self.lab.configuration()).kill_on_drop(true);
+        // Other labs may run on this machine.
+        command.env("RESHARD_LAB", self.lab.layout().block.number().to_string());
+        command.stdin(std::process::Stdio::null());
+        command
+    }
+
+    /// What the command answers. It has to succeed.
+    pub(super) async fn output(&self, arguments: &[&str]) -> Output {
+        let output = self.reshard(arguments).output().await.unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:#?}");
+        output
+    }
+
+    /// What the primary of a shard answers.
+    pub(super) async fn psql(&self, shard: &ShardName, sql: &str) -> String {
+        let output = self.output(&["lab", "psql", shard.as_str(), "--", "-XAtc", sql]).await;
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Asks again and again until there is an answer, at most for a minute or two.
+    pub(super) async fn until<T>(&self, what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+        let asking = async {
+            loop {
+                if let Some(answer) = ask().await {
+                    return answer;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let answer = tokio::time::timeout(Duration::from_mins(2), asking).await;
+        answer.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+    }
+
+    /// Waits until writes are taken, wherever they go.
+    pub(super) async fn writes_are_accepted(&self) {
+        let router = self.lab.routers()[0].to_string();
+        let client = Client::new(router, ClientOptions::default());
+        let owner = "b6f1d7c4-3d3c-4b7e-9a4e-1f2d3c4b5a69";
+        // Of so many directories, some are in vnodes that move.
+        for number in 0..40 {
+            let dirname = format!("/{owner}/stor/written-{number}");
+            let key = format!("{dirname}/object");
+            let value = json!({
+                "key": key, "dirname": dirname, "name": "object", "owner": owner,
+                "type": "object", "objectId": number.to_string(),
+            });
+            self.until("writes to be taken", async || {
+                client.put_object("manta", &key, &value, &PutOptions::default()).await.ok()
+            })
+            .await;
+            self.until("deletions to be taken", async || {
+                match client.delete_object("manta", &key, &DeleteOptions::default()).await {
+                    Err(error) => error.is_not_found().then_some(()),
+                    Ok(()) => Some(()),
+                }
+            })
+            .await;
+        }
+    }
+
+    /// Ends the load, proves that nothing was lost, and stops the lab.
+    pub(super) async fn end(self) {
+        self.end_with(Ghosts::OfSplits).await;
+    }
+
+    /// As [`Region::end`], and that there are no ghosts left.
+    pub(super) async fn end_without_ghosts(self) {
+        self.end_with(Ghosts::Nowhere).await;
+    }
+
+    async fn end_with(mut self, ghosts: Ghosts) {
+        let summary = self.load.take().unwrap().stop().await.unwrap();
+        println!("{summary}");
+        assert_eq!(summary.reads.wrong, 0, "{summary}");
+        let options = CheckOptions { ghosts, ..CheckOptions::default() };
+        let log = self.file("load.log");
+        let report = lab::prove(self.lab.layout(), self.lab.directory(), [log], &options).await;
+        let report = report.unwrap();
+        println!("{report}");
+        assert!(report.is_green(), "{report}");
+        assert_eq!(report.checked.acknowledged, summary.writes.acknowledged);
+        let directory: PathBuf = self.lab.directory().path().to_owned();
+        self.lab.stop().await;
+        assert!(!directory.exists(), "{}", directory.display());
+    }
+}
