@@ -39,6 +39,9 @@ pub(crate) enum Error {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// The phases of a mode cannot be carried out.
+    #[error(transparent)]
+    Sequence(#[from] reshard_core::SequenceError),
     /// A name that nothing has.
     #[error(transparent)]
     Unknown(#[from] super::named::Unknown),

@@ -25,7 +25,7 @@ use super::unneeded::new_shards_unused;
 use crate::deployment::AnyTransport;
 use crate::executor::{Context, Seen, Waiting};
 use crate::morays::moray_answers;
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone, WriteBlock};
+use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::plan::Layout;
 use crate::shards::{
     MovingPeer, SplitPoint, check_instance, establish, first_state, move_instance, move_peer,
@@ -71,8 +71,8 @@ impl Phase for SplitShard {
         }
     }
 
-    fn write_block(&self) -> WriteBlock {
-        WriteBlock::Inside
+    fn rewinds_to(&self) -> Option<&'static str> {
+        Some("provision-peers")
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
@@ -123,7 +123,7 @@ impl Phase for SplitShard {
         // shards, none is stopped.
         if let Err(trouble) = new_shards_unused(context, "no sitter is stopped").await {
             context.note(trouble.with_causes())?;
-            return Ok(Undone::BackTo("provision-peers"));
+            return Ok(Undone::Rewind);
         }
         let stopped = together(peers_of(&shards).map(async |(_, peer)| {
             let zone = peer.place.zone;
@@ -137,7 +137,7 @@ impl Phase for SplitShard {
             }
         }));
         stopped.await?;
-        Ok(Undone::BackTo("provision-peers"))
+        Ok(Undone::Rewind)
     }
 }
 
