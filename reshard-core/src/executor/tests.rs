@@ -18,7 +18,7 @@ use self::clock::TestClock;
 use super::*;
 use crate::configuration::{Configuration, DatacenterUrls};
 use crate::journal::{Knobs, SqliteStore};
-use crate::phase::{About, Trouble, Undone, WriteBlock};
+use crate::phase::{About, Phase, Sequence, Trouble, Undone};
 use crate::servers::zookeeper::ZooKeeper;
 
 /// What a phase does when it is run or undone the next time.
@@ -184,19 +184,32 @@ impl Fixture {
         }
     }
 
+    fn phase(&self, name: &'static str) -> Arc<dyn Phase> {
+        let (world, clock, store) = (self.world.clone(), self.clock.clone(), self.store.clone());
+        let (blocks, rewinds_to) = (name == "block", (name == "split").then_some("make"));
+        Arc::new(TestPhase { name, blocks, rewinds_to, world, clock, store })
+    }
+
+    /// The sequence, but for the phase of this name.
+    fn sequence_without(&self, left_out: &str) -> Sequence {
+        let phases = |names: &[&'static str]| {
+            let names = names.iter().filter(|name| **name != left_out);
+            names.map(|name| self.phase(name)).collect::<Vec<_>>()
+        };
+        Sequence::open(phases(&["first", "make"]))
+            .blocked(phases(&["block", "split"]))
+            .pivot(self.phase("publish"))
+            .last(self.phase("unblock"))
+            .open(phases(&["last"]))
+            .unwrap()
+    }
+
     fn executor(&self) -> Executor {
         self.executor_with(self.store.clone())
     }
 
     fn executor_with(&self, journal: Arc<dyn Store>) -> Executor {
-        let [first, make, block, split, publish, unblock, last] = PHASES.map(|name| {
-            let (world, clock, store) =
-                (self.world.clone(), self.clock.clone(), self.store.clone());
-            let (blocks, rewinds_to) = (name == "block", (name == "split").then_some("make"));
-            Arc::new(TestPhase { name, blocks, rewinds_to, world, clock, store }) as Arc<dyn Phase>
-        });
-        let sequence = Sequence::open([first, make]).blocked([block, split]).pivot(publish);
-        let sequence = sequence.last(unblock).open([last]).unwrap();
+        let sequence = self.sequence_without("");
         let executor = Executor::with_sequence(journal, self.deployment.clone(), sequence)
             .with_clock(self.clock.clone());
         self.world.lock().unwrap().stop = Some(executor.stop_handle());

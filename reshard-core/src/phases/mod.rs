@@ -4,6 +4,7 @@ mod block_writes;
 mod build_rings;
 mod canaries;
 mod catch_up;
+mod copies_end;
 mod delete_ghosts;
 mod document;
 mod drain;

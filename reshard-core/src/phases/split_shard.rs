@@ -4,7 +4,8 @@
 //! start in the new shard, where the state tells each its role: nobody elects anybody. All zones act at the same time.
 //!
 //! * reads: the source's state, the fact `split-point`; the new primaries and Moray zones
-//! * writes: the new peers' metadata in SAPI, `/manatee/NEW`, services and configuration in their zones
+//! * writes: the new peers' metadata in SAPI, `/manatee/NEW`, services and configuration in their zones; the facts `new-shards`
+//!   and `copies-end`
 //! * done when: every new primary takes writes with its sync, and every new Moray answers
 //! * undo: the sitters are stopped; the peers cannot go back, so `provision-peers` has to be undone too
 //! * pause: not inside the write block
@@ -17,6 +18,7 @@ use manatee_client::{ClusterState, Peer, ShardName};
 use sapi_client::sapi::Sapi;
 use serde::{Deserialize, Serialize};
 
+use super::copies_end;
 use super::drain::SPLIT_POINT;
 use super::new_zones::{Kind, wanted};
 use super::source::{frozen_tail, shard, takes_writes};
@@ -105,6 +107,8 @@ impl Phase for SplitShard {
         let ready = shards.iter().map(|new| takes_writes(context, &new.name, &new.state, READY));
         together(ready).await?;
         steps.done("primaries take writes");
+        // Before anything can be written there.
+        copies_end::remember(context).await?;
         let morays = wanted(context.plan(), Kind::Moray);
         let answered = morays
             .iter()
