@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use reshard_core::{
     Configuration, Costs, Deployment, Event, Executor, Plan, PlanUuid, Request, SqliteStore,
-    SystemClock, gather, phases,
+    SystemClock, gather,
 };
 
 #[tokio::main]

@@ -16,7 +16,7 @@ use clap_complete::{
     ArgValueCandidates, ArgValueCompleter, CompleteEnv, CompletionCandidate, PathCompleter, Shell,
 };
 use reshard_core::shards::known_shards;
-use reshard_core::{Configuration, Deployment, Knobs, Mode};
+use reshard_core::{Configuration, Deployment, Knobs, Mode, Sequence};
 
 use super::Cli;
 use super::lab::zone_aliases;
@@ -71,7 +71,7 @@ pub(super) fn zones() -> ArgValueCandidates {
 pub(super) fn phases() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let sequence = Mode::default().sequence().ok();
-        candidates(sequence.iter().flat_map(|sequence| sequence.names()))
+        candidates(sequence.iter().flat_map(Sequence::names))
     })
 }
 

@@ -296,9 +296,10 @@ fn not_lifted(doing: &str, worse: Trouble) -> Trouble {
     let again =
         "put right what the message names, then at once `reshard abort`, which tries it again";
     // What serves is refused with its own remedy: another copy of the file, or a ring that somebody named by hand.
-    let remedy = match &worse {
-        Trouble::Hold { remedy, .. } => format!("{remedy}; otherwise {again}"),
-        _ => again.to_owned(),
+    let remedy = if let Trouble::Hold { remedy, .. } = &worse {
+        format!("{remedy}; otherwise {again}")
+    } else {
+        again.to_owned()
     };
     Trouble::hold(
         format!(

@@ -78,11 +78,8 @@ impl Deref for Step {
 
 impl std::fmt::Debug for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Step")
-            .field("name", &self.name())
-            .field("write_block", &self.write_block)
-            .field("is_pivot", &self.is_pivot)
-            .finish()
+        let pivot = if self.is_pivot { ", pivot" } else { "" };
+        write!(f, "{} ({:?}{pivot})", self.name(), self.write_block)
     }
 }
 
