@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reshard_core::{About, Context, Phase, Seen, Trouble, Undone, Waiting, phases};
+use reshard_core::{About, Context, Mode, Phase, Seen, SequenceError, Trouble, Undone, Waiting};
 
 /// Waits for a file.
 struct WaitForApproval {
@@ -56,11 +56,13 @@ impl Phase for WaitForApproval {
     }
 }
 
-fn main() {
-    let mut list = phases::rfd103();
-    let before = list.iter().position(|phase| phase.write_block().touches()).unwrap_or(list.len());
-    list.insert(before, Arc::new(WaitForApproval { file: "approved".into() }));
-    for phase in list {
-        println!("{:<18} {}", phase.name(), phase.about().title);
+fn main() -> Result<(), SequenceError> {
+    // One file and one row: right before writes are refused. `Executor::with_sequence` carries it out.
+    let approval = Arc::new(WaitForApproval { file: "approved".into() });
+    let sequence = Mode::Rfd103.sequence()?.with_phase_before("block-writes", approval)?;
+    for step in &sequence {
+        let writes = if step.write_block().touches() { "refused" } else { "accepted" };
+        println!("{:<18} writes {writes:<9} {}", step.name(), step.about().title);
     }
+    Ok(())
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use reshard_core::{
     Configuration, Costs, Deployment, Event, Executor, Plan, PlanUuid, Request, SqliteStore,
-    SystemClock, gather, phases,
+    SystemClock, gather,
 };
 
 #[tokio::main]
@@ -37,13 +37,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // The file is the plan, its journal and its controls. Run this again after a crash, and it goes on.
     let store =
         if file.exists() { SqliteStore::open(file)? } else { SqliteStore::create(file, &plan)? };
-    let executor = Executor::new(Arc::new(store), deployment, phases::rfd103()).observed_by(
-        Arc::new(|event: &Event| {
+    let executor =
+        Executor::new(Arc::new(store), deployment)?.observed_by(Arc::new(|event: &Event| {
             if let Event::PhaseDone { phase, took } = event {
                 println!("{phase}: {:.1} s", took.as_secs_f64());
             }
-        }),
-    );
+        }));
     println!("{:?}", executor.run().await?);
     Ok(())
 }

@@ -14,6 +14,7 @@ mod inventory;
 mod journal;
 mod keys;
 mod measure;
+mod modes;
 pub mod morays;
 pub mod peers;
 mod phase;
@@ -67,7 +68,11 @@ pub use measure::{
     MeasureOptions, MeasureProgress, Measurement, Method, TableMeasurement, VnodeMeasurement,
     measure,
 };
-pub use phase::{About, MayPass, OrTrouble, Phase, Trouble, Undone, WriteBlock};
+pub use modes::Mode;
+pub use phase::{
+    About, BlockedPart, ClosedPart, MayPass, OpenPart, OrTrouble, Phase, PivotedPart, Sequence,
+    SequenceError, Step, Trouble, Undone, WriteBlock,
+};
 pub use plan::{
     Action, Balance, Costs, InvalidPlanUuid, Layout, NewZone, PLAN_VERSION, Plan, PlanDifference,
     PlanError, PlanUuid, Prediction, Request, Selection, Target,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,7 +11,7 @@ use serde_json::Value;
 use crate::clock::{Reading, elapsed};
 use crate::executor::{WRITE_BLOCKS, WriteBlockRecord};
 use crate::journal::{Entry, EntryKind, PhaseRecord, PhaseState, PlanState, Store, StoreError};
-use crate::phase::Phase;
+use crate::phase::Sequence;
 use crate::plan::{Balance, PlanUuid};
 
 /// What a plan's execution came to, so far.
@@ -90,7 +89,7 @@ impl Report {
     /// # Errors
     ///
     /// [`StoreError`]
-    pub fn of(store: &dyn Store, phases: &[Arc<dyn Phase>]) -> Result<Self, StoreError> {
+    pub fn of(store: &dyn Store, phases: &Sequence) -> Result<Self, StoreError> {
         let plan = store.plan()?;
         let records = store.phases()?;
         let facts = store.facts()?;

@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use reshard_core::{Ended, gather, phases};
+use reshard_core::{Ended, gather};
 use serde_json::{Value, json};
 
-use super::started::{Hasty, Region, half, small};
+use super::started::{Hasty, Region, half, phases, small};
 
 /// After each phase up to which there is a way back, in a plan of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_abort_after_every_phase_leaves_everything_as_it_was() {
     let region = Region::start(small(), 50.0).await;
     let before = seen(&region).await;
-    let list = phases::rfd103();
-    let with_way_back = list.iter().take_while(|phase| !phase.is_point_of_no_return());
+    let list = phases();
+    let with_way_back = list.iter().take_while(|phase| !phase.is_pivot());
     for last in with_way_back.map(|phase| phase.name()) {
         let store = region.plan(&format!("{last}.plan"), half(&region)).await;
-        let executor = region.executor(&store, phases::rfd103()).await;
+        let executor = region.executor(&store).await;
         for phase in &list {
             let ended = executor.step(phase.name()).await.unwrap();
             assert!(matches!(ended, Ended::Paused { .. }), "{}: {ended:?}", phase.name());

@@ -1,6 +1,6 @@
 //! Two plans at a time: both prepare, one after the other changes the ring.
 
-use reshard_core::{Ended, PhaseState, PlanState, Store, phases};
+use reshard_core::{Ended, PhaseState, PlanState, Store};
 
 use super::started::{Region, half, small};
 
@@ -10,7 +10,7 @@ async fn two_plans_prepare_at_once_and_change_the_ring_in_turn() {
     let first = region.plan("first.plan", half(&region)).await;
     let before_block = Some("block-writes".to_owned());
     first.update_controls(&mut |controls| controls.pause_before.clone_from(&before_block)).unwrap();
-    let of_first = region.executor(&first, phases::rfd103()).await;
+    let of_first = region.executor(&first).await;
     let paused = of_first.run().await.unwrap();
     assert_eq!(paused, Ended::Paused { phase: "block-writes".to_owned() });
 
@@ -25,7 +25,7 @@ async fn two_plans_prepare_at_once_and_change_the_ring_in_turn() {
     assert_eq!(one.inventory.ring.image, other.inventory.ring.image);
 
     // It prepares, and waits for the ring.
-    let of_second = region.executor(&second, phases::rfd103()).await;
+    let of_second = region.executor(&second).await;
     let second_runs = tokio::spawn(async move { of_second.run().await });
     region
         .until("the second plan to wait for the ring", async || {

@@ -1,15 +1,15 @@
 //! Splits of every kind, to their end, under load.
 
-use reshard_core::{Ended, Layout, Report, Request, Selection, Store, phases};
+use reshard_core::{Ended, Layout, Report, Request, Selection, Store};
 
-use super::started::{Region, half, small};
+use super::started::{Region, half, phases, small};
 
 /// Carries a plan out.
 async fn split(region: &Region, request: Request) {
     let store = region.plan("split.plan", request).await;
-    let executor = region.executor(&store, phases::rfd103()).await;
+    let executor = region.executor(&store).await;
     assert_eq!(executor.run().await.unwrap(), Ended::Done);
-    println!("{}", Report::of(&*store, &phases::rfd103()).unwrap().to_markdown());
+    println!("{}", Report::of(&*store, &phases()).unwrap().to_markdown());
     for target in &store.plan().unwrap().targets {
         let rows = region.psql(&target.name, "select count(*) > 0 from manta").await;
         assert_eq!(rows, "t", "{} has rows", target.name);
@@ -47,10 +47,10 @@ async fn a_pause_waits_for_the_end_of_the_write_block() {
     let store = region.plan("paused.plan", half(&region)).await;
     let drain = Some("drain".to_owned());
     store.update_controls(&mut |controls| controls.pause_before.clone_from(&drain)).unwrap();
-    let executor = region.executor(&store, phases::rfd103()).await;
+    let executor = region.executor(&store).await;
     let ended = executor.run().await.unwrap();
     assert_eq!(ended, Ended::Paused { phase: "verify-routing".to_owned() });
-    let report = Report::of(&*store, &phases::rfd103()).unwrap();
+    let report = Report::of(&*store, &phases()).unwrap();
     assert!(report.write_block.measured_seconds.is_some(), "{:?}", report.write_block);
     assert_eq!(executor.run().await.unwrap(), Ended::Done);
     region.end_without_ghosts().await;

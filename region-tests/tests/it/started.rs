@@ -13,8 +13,8 @@ use manatee_client::ShardName;
 use moray_client::{Client, ClientOptions, DeleteOptions, PutOptions};
 use reshard_core::rows::measuring_peer;
 use reshard_core::{
-    Clock, Configuration, Costs, Database, Deployment, Executor, Layout, MeasureOptions, Phase,
-    Plan, PlanUuid, Request, SqliteStore, SystemClock, gather, measure,
+    Clock, Configuration, Costs, Database, Deployment, Executor, Layout, MeasureOptions, Mode,
+    Plan, PlanUuid, Request, Sequence, SqliteStore, SystemClock, gather, measure,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -24,6 +24,11 @@ use super::programs::program;
 
 /// How long one statement of a measurement may take.
 const STATEMENT: Duration = Duration::from_secs(30);
+
+/// The phases of the plans here.
+pub(super) fn phases() -> Sequence {
+    Mode::Rfd103.sequence().unwrap()
+}
 
 /// A lab with a load on it.
 pub(super) struct Region {
@@ -114,12 +119,8 @@ impl Region {
     }
 
     /// An executor with a session of its own.
-    pub(super) async fn executor(
-        &self,
-        store: &Arc<SqliteStore>,
-        phases: Vec<Arc<dyn Phase>>,
-    ) -> Executor {
-        Executor::new(store.clone(), self.deployment().await, phases)
+    pub(super) async fn executor(&self, store: &Arc<SqliteStore>) -> Executor {
+        Executor::new(store.clone(), self.deployment().await).unwrap()
     }
 
     /// The command, about this region.

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use clap::{Args, Subcommand};
-use reshard_core::{Phase, PhaseState, Plan, Store, phases};
+use reshard_core::{PhaseState, Plan, Step, Store};
 use serde_json::json;
 
 use super::error::Result;
@@ -150,24 +150,24 @@ pub(super) async fn run(verb: impl Verb, out: &mut Output) -> Result<u8> {
     let name = verb.phase();
     let on = verb.args().on;
     let store = on.file.open()?;
-    let list = phases::rfd103();
-    let Some(phase) = list.iter().find(|phase| phase.name() == name) else {
-        return Err(Unknown::new("phase", name, list.iter().map(|phase| phase.name())).into());
+    let list = store.plan()?.sequence()?;
+    let Some(phase) = list.get(name) else {
+        return Err(Unknown::new("phase", name, list.names()).into());
     };
     if on.dry_run {
-        return preview(&store.plan()?, &**phase, on.output, out).map(|()| exit::SUCCESS);
+        return preview(&store.plan()?, phase, on.output, out).map(|()| exit::SUCCESS);
     }
     let records = store.phases()?;
     if records.get(name).is_some_and(|record| record.state == PhaseState::Done) {
         say(format_args!("{name} is done already; it is not done again."));
     } else {
-        on.confirm.ask(&question(&**phase))?;
+        on.confirm.ask(&question(phase))?;
     }
     on.execute(store, Work::Step(name), true, out).await
 }
 
 /// What a phase is going to do.
-fn preview(plan: &Plan, phase: &dyn Phase, format: Format, out: &mut Output) -> Result<()> {
+fn preview(plan: &Plan, phase: &Step, format: Format, out: &mut Output) -> Result<()> {
     let (name, about) = (phase.name(), phase.about());
     let actions: Vec<&str> = plan
         .actions
@@ -185,7 +185,7 @@ fn preview(plan: &Plan, phase: &dyn Phase, format: Format, out: &mut Output) -> 
     Ok(())
 }
 
-fn question(phase: &dyn Phase) -> String {
+fn question(phase: &Step) -> String {
     let about = phase.about();
     format!("{}; changes: {}; undo: {}", about.title, about.writes, about.undo)
 }

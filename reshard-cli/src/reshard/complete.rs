@@ -16,7 +16,7 @@ use clap_complete::{
     ArgValueCandidates, ArgValueCompleter, CompleteEnv, CompletionCandidate, PathCompleter, Shell,
 };
 use reshard_core::shards::known_shards;
-use reshard_core::{Configuration, Deployment, Knobs, phases};
+use reshard_core::{Configuration, Deployment, Knobs, Mode, Sequence};
 
 use super::Cli;
 use crate::exit;
@@ -63,7 +63,10 @@ pub(super) fn shards() -> ArgValueCandidates {
 
 /// The phases of a plan.
 pub(super) fn phases() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| candidates(phases::rfd103().iter().map(|phase| phase.name())))
+    ArgValueCandidates::new(|| {
+        let sequence = Mode::default().sequence().ok();
+        candidates(sequence.iter().flat_map(Sequence::names))
+    })
 }
 
 /// The settings of a plan, up to the value.

@@ -1,7 +1,7 @@
 //! `reshard pause`: words to a running plan.
 
 use clap::Args;
-use reshard_core::{SqliteStore, Store, phase_sequence, phases};
+use reshard_core::{SqliteStore, Store, phase_sequence};
 
 use super::complete;
 use super::error::Result;
@@ -51,8 +51,10 @@ impl PauseArgs {
 
 /// Whether the plan has a phase of this name: one of those that it was begun with, or of ours.
 pub(super) fn check_phase(store: &SqliteStore, name: &str) -> Result<()> {
-    let ours = || phases::rfd103().iter().map(|phase| phase.name().to_owned()).collect();
-    let list = phase_sequence(store)?.unwrap_or_else(ours);
+    let list = match phase_sequence(store)? {
+        Some(begun_with) => begun_with,
+        None => store.plan()?.sequence()?.names().map(str::to_owned).collect(),
+    };
     if list.iter().any(|phase| phase == name) {
         return Ok(());
     }

@@ -26,6 +26,9 @@ pub(crate) enum Error {
         /// The cause.
         source: io::Error,
     },
+    /// The phases of a mode cannot be carried out.
+    #[error(transparent)]
+    Sequence(#[from] reshard_core::SequenceError),
     /// A name that nothing has.
     #[error(transparent)]
     Unknown(#[from] super::named::Unknown),

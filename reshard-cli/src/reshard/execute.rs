@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
-use reshard_core::{Ended, Executor, OpenWriteBlock, SqliteStore, Store, phases};
+use reshard_core::{Ended, Executor, OpenWriteBlock, SqliteStore, Store};
 
 use super::confirm::Confirm;
 use super::error::Result;
@@ -63,9 +63,8 @@ impl ExecuteArgs {
         let watch = Arc::new(Watch::new(self.file.typed(), verbose));
         let (plan, configuration) = (self.file.path().to_owned(), self.config().path().to_owned());
         let guard = Arc::new(WatchdogGuard::new(plan, configuration, &store.work_directory()));
-        let executor = Executor::new(store, deployment, phases::rfd103())
-            .observed_by(watch.clone())
-            .guarded_by(guard.clone());
+        let executor =
+            Executor::new(store, deployment)?.observed_by(watch.clone()).guarded_by(guard.clone());
         let attended = self.attend(&executor, work, &watch).await;
         watch.finish();
         if let Ok(Attended::Ended(_)) = &attended {

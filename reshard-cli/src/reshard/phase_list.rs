@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use clap::Args;
-use reshard_core::phases;
+use reshard_core::{Mode, phases};
 use serde_json::json;
 
 use super::error::Result;
@@ -30,7 +30,7 @@ pub(super) struct PhasesArgs {
 
 impl PhasesArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<()> {
-        let phases = phases::rfd103();
+        let phases = Mode::default().sequence()?;
         if self.markdown {
             return Ok(write!(out, "{}", phases::document(&phases))?);
         }

@@ -1,7 +1,7 @@
 //! `reshard report`.
 
 use clap::Args;
-use reshard_core::{Costs, Report, Store, phases};
+use reshard_core::{Costs, Report, Store};
 
 use super::error::Result;
 use super::format::Format;
@@ -28,7 +28,7 @@ pub(super) struct ReportArgs {
 impl ReportArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<()> {
         let store = self.file.look()?;
-        let report = Report::of(&store, &phases::rfd103())?;
+        let report = Report::of(&store, &store.plan()?.sequence()?)?;
         if self.costs {
             return Ok(out.json(&Costs::observed(&store.plan()?, &report))?);
         }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 use reshard_core::quantity::seconds;
-use reshard_core::{Plan, PlanState, Store, phases, taken_back_by_abort};
+use reshard_core::{Plan, PlanState, Store, taken_back_by_abort};
 use serde_json::json;
 
 use super::complete;
@@ -56,7 +56,7 @@ fn preview(store: &dyn Store, plan: &Plan, format: Format, out: &mut Output) -> 
     if store.state()? == PlanState::Planned {
         return if format.is_json() { Ok(out.json(plan)?) } else { summary(plan, out) };
     }
-    let rest = Rest::of(plan, &phases::rfd103(), &store.phases()?);
+    let rest = Rest::of(plan, &plan.sequence()?, &store.phases()?);
     if format.is_json() { Ok(out.json(&rest)?) } else { rest.show(out) }
 }
 
@@ -95,7 +95,8 @@ pub(super) struct AbortArgs {
 impl AbortArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
         let store = self.on.file.open()?;
-        let begun = taken_back_by_abort(&*store, &phases::rfd103())?;
+        let sequence = store.plan()?.sequence()?;
+        let begun = taken_back_by_abort(&*store, &sequence)?;
         if self.on.dry_run {
             if self.on.output.is_json() {
                 let names: Vec<_> = begun.iter().map(|phase| phase.name()).collect();

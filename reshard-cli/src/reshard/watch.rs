@@ -17,8 +17,8 @@ pub(super) struct Watch {
     bar: ProgressBar,
     /// The plan's file, as it is typed.
     file: String,
-    /// What the bar counts now, if it counts, so that its style is changed only when that does.
-    counting: Mutex<Option<Option<String>>>,
+    /// The bar's style now, which is changed only when another one is wanted.
+    template: Mutex<String>,
     verbose: bool,
 }
 
@@ -28,7 +28,7 @@ impl Watch {
         let bar =
             if stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar, file, counting: Mutex::new(None), verbose }
+        Self { bar, file, template: Mutex::default(), verbose }
     }
 
     /// A line between the others.
@@ -42,18 +42,17 @@ impl Watch {
 
     fn activity(&self, activity: &Activity) {
         let progress = activity.progress.as_ref().filter(|progress| progress.total > 0);
-        let mut counting = self.counting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let unit = progress.map(|progress| progress.unit.clone());
-        if counting.as_ref() != Some(&unit) {
-            let numbers = match unit.as_deref() {
-                Some("bytes") => {
-                    "{binary_bytes} of {binary_total_bytes} ({binary_bytes_per_sec}, {eta} left)"
-                }
-                Some(unit) => &format!("{{human_pos}} of {{human_len}} {unit} ({{eta}} left)"),
-                None => "{elapsed}",
-            };
-            let template = format!("{{spinner}} {{prefix}}: {{msg}} {numbers}");
-            *counting = Some(unit.clone());
+        let mut before = self.template.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let numbers = match progress.map(|progress| progress.unit.as_str()) {
+            Some("bytes") => {
+                "{binary_bytes} of {binary_total_bytes} ({binary_bytes_per_sec}, {eta} left)"
+            }
+            Some(unit) => &format!("{{human_pos}} of {{human_len}} {unit} ({{eta}} left)"),
+            None => "{elapsed}",
+        };
+        let template = format!("{{spinner}} {{prefix}}: {{msg}} {numbers}");
+        if *before != template {
+            before.clone_from(&template);
             if let Ok(style) = ProgressStyle::with_template(&template) {
                 self.bar.set_style(style);
             }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use manatee_client::LockError;
 use reshard_core::{
     Event, Executor, ExecutorError, Gone, OpenWriteBlock, Store, StoreError,
-    create_private_directory, phases,
+    create_private_directory,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
@@ -118,7 +118,7 @@ impl WatchdogArgs {
                 note(line(entry, &typed));
             }
         };
-        let rescuer = Executor::new(store, deployment, phases::rfd103()).observed_by(Arc::new(log));
+        let rescuer = Executor::new(store, deployment)?.observed_by(Arc::new(log));
         let watchdog = Watchdog { rescuer, executor, silence, session: None, refused: true };
         note(format_args!("process {} stands by for {executor}", std::process::id()));
         writeln!(out, "{READY}")?;

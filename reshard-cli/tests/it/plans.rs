@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 
 use reshard_core::{
-    Activity, Entry, EntryKind, PhaseRecord, PhaseState, Plan, PlanState, Presence, SqliteStore,
-    Store, phases, quantity,
+    Activity, Entry, EntryKind, Mode, PhaseRecord, PhaseState, Plan, PlanState, Presence,
+    SqliteStore, Store, quantity,
 };
 use serde_json::json;
 
@@ -229,7 +229,7 @@ fn what_is_left_to_do_is_shown_before_a_plan_goes_on() {
     let blocked = store.plan().unwrap().prediction.write_block_seconds;
     let words = format!("Writes will be refused for about {}", quantity::seconds(blocked));
     assert!(rest.contains(&words), "{rest}");
-    for phase in phases::rfd103().iter().filter(|phase| phase.write_block().touches()) {
+    for phase in Mode::Rfd103.sequence().unwrap().blocked() {
         begin(&store, phase.name(), PhaseState::Done);
     }
     let document = sealed.reshard("resume split.plan --dry-run -o json").json();

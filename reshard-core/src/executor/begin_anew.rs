@@ -1,12 +1,10 @@
 //! Beginning a write block anew whose routers do not refuse writes any more: somebody has lifted it, and the journal does not know.
 
-use std::sync::Arc;
-
 use super::Executor;
 use super::context::Context;
 use super::way_back::no_way_back;
 use crate::journal::{EntryKind, PhaseState, Store, StoreError};
-use crate::phase::{Phase, Trouble, WriteBlock};
+use crate::phase::{Step, Trouble};
 
 impl Executor {
     /// Takes the write block back if the routers do not refuse writes any more, as after a way back that the journal could not be
@@ -42,17 +40,16 @@ impl Executor {
     }
 
     /// The phase that has begun a write block out of which there is a way back.
-    fn found_begun(&self) -> Result<Option<Arc<dyn Phase>>, StoreError> {
-        if no_way_back(&*self.store, &self.phases)?.is_some() {
+    fn found_begun(&self) -> Result<Option<&Step>, StoreError> {
+        if no_way_back(&*self.store, &self.sequence)?.is_some() {
             return Ok(None);
         }
         let records = self.store.phases()?;
-        let is_done = |phase: &&Arc<dyn Phase>| {
+        let is_done = |phase: &&Step| {
             let record = records.get(phase.name());
-            phase.write_block() == WriteBlock::Begins
-                && record.is_some_and(|record| record.state == PhaseState::Done)
+            record.is_some_and(|record| record.state == PhaseState::Done)
         };
-        Ok(self.phases.iter().find(is_done).cloned())
+        Ok(self.sequence.block_begins().filter(is_done))
     }
 
     /// Undoes the rest of what did not get undone while writes waited for that: it must not pass for something that was begun.
@@ -63,10 +60,10 @@ impl Executor {
         if self.open_write_block()?.is_some() {
             return Ok(());
         }
-        for phase in self.phases.iter().rev().filter(|phase| phase.write_block().touches()) {
+        for phase in self.sequence.iter().rev().filter(|phase| phase.write_block().touches()) {
             let record = self.store.phases()?.get(phase.name()).cloned();
             if record.is_some_and(|record| record.state == PhaseState::Undoing) {
-                self.undo_phase(&**phase, context, None).await?;
+                self.undo_phase(phase, context, None).await?;
             }
         }
         Ok(())

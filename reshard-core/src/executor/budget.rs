@@ -1,12 +1,11 @@
 //! How long writes may be refused: the whole of it, and the part that is kept for the way back.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Executor;
 use super::context::Context;
 use crate::journal::{Store, StoreError};
-use crate::phase::{Phase, Trouble, WriteBlock};
+use crate::phase::{Sequence, Step, Trouble};
 use crate::plan::{BESIDES, Plan, SLOWER, way_back};
 
 /// The shortest budget that is taken from a prediction.
@@ -42,19 +41,21 @@ impl Context {
 /// have begun, each as long as the one that blocked writes took, or as was predicted if that is longer.
 pub(super) fn kept_for_way_back(
     store: &dyn Store,
-    phases: &[Arc<dyn Phase>],
+    sequence: &Sequence,
     plan: &Plan,
     present: &str,
 ) -> Result<Duration, StoreError> {
     let records = store.phases()?;
-    let has_begun = |phase: &dyn Phase| {
+    let has_begun = |phase: &Step| {
         let record = records.get(phase.name());
         phase.name() == present || record.is_some_and(|record| record.state.may_have_effects())
     };
-    let blocked = phases.iter().filter(|phase| phase.write_block().touches());
-    let rounds = blocked.filter(|phase| has_begun(&***phase)).map(|phase| phase.undo_rounds());
-    let first = phases.iter().find(|phase| phase.write_block() == WriteBlock::Begins);
-    let took = first.and_then(|phase| records.get(phase.name())?.took()).unwrap_or_default();
+    let begun = sequence.blocked().filter(|phase| has_begun(phase));
+    let rounds = begun.map(|phase| phase.undo_rounds());
+    let took = sequence
+        .block_begins()
+        .and_then(|phase| records.get(phase.name())?.took())
+        .unwrap_or_default();
     Ok(way_back(rounds.sum(), took.max(plan.prediction.router_round())))
 }
 
@@ -83,11 +84,10 @@ impl Executor {
         plan: &Plan,
         present: &str,
     ) -> Result<Duration, StoreError> {
-        kept_for_way_back(&*self.store, &self.phases, plan, present)
+        kept_for_way_back(&*self.store, &self.sequence, plan, present)
     }
 
     fn is_first_round(&self, present: &str) -> bool {
-        let first = self.phases.iter().find(|phase| phase.write_block() == WriteBlock::Begins);
-        first.is_some_and(|phase| phase.name() == present)
+        self.sequence.block_begins().is_some_and(|phase| phase.name() == present)
     }
 }

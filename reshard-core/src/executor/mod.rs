@@ -43,7 +43,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::deployment::{Deployment, DeploymentError};
 use crate::epoch::{Epoch, EpochError};
 use crate::journal::{PlanState, Store, StoreError};
-use crate::phase::Phase;
+use crate::phase::{Sequence, SequenceError};
 use crate::plan::{Plan, PlanUuid};
 
 /// Where the locks of plans are in ZooKeeper.
@@ -55,12 +55,12 @@ pub(crate) const PLAN_LOCKS: &str = "/manta_reshard/plans";
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::path::Path;
 /// use std::sync::Arc;
-/// use reshard_core::{Configuration, Deployment, Event, Executor, SqliteStore, phases};
+/// use reshard_core::{Configuration, Deployment, Event, Executor, SqliteStore};
 ///
 /// let configuration = Configuration::read(Path::new("reshard.toml"))?;
 /// let deployment = Deployment::connect(configuration).await?;
 /// let store = Arc::new(SqliteStore::open(Path::new("split.plan"))?);
-/// let executor = Executor::new(store, deployment, phases::rfd103())
+/// let executor = Executor::new(store, deployment)?
 ///     .observed_by(Arc::new(|event: &Event| println!("{event:?}")));
 /// println!("{:?}", executor.run().await?);
 /// # Ok(()) }
@@ -70,7 +70,7 @@ pub struct Executor {
     /// With the session that is used now.
     deployment: Mutex<Deployment>,
     clock: Arc<dyn Clock>,
-    phases: Vec<Arc<dyn Phase>>,
+    sequence: Sequence,
     observers: Vec<Arc<dyn Observer>>,
     guard: Option<Arc<dyn Guard>>,
     stop: StopHandle,
@@ -143,6 +143,9 @@ pub enum ExecutorError {
         /// The servers that were asked.
         zookeeper: String,
     },
+    /// The phases of the plan's mode are no sequence.
+    #[error("the phases of this plan cannot be carried out")]
+    Sequence(#[source] SequenceError),
     /// It was begun with other phases.
     #[error(
         "plan {plan} was begun by a program with other phases: {misfit}. Nothing was done; carry it on with that program"
@@ -248,13 +251,27 @@ fn told(latest: &Epoch) -> String {
 }
 
 impl Executor {
-    /// Executes the plan in the store with these phases, such as [`crate::phases::rfd103`].
-    pub fn new(store: Arc<dyn Store>, deployment: Deployment, phases: Vec<Arc<dyn Phase>>) -> Self {
+    /// Executes the plan in the store with the phases of its mode.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecutorError::Journal`] if the plan cannot be read.
+    pub fn new(store: Arc<dyn Store>, deployment: Deployment) -> Result<Self, ExecutorError> {
+        let sequence = store.plan()?.sequence().map_err(ExecutorError::Sequence)?;
+        Ok(Self::with_sequence(store, deployment, sequence))
+    }
+
+    /// Executes the plan in the store with these phases, for programs that have some of their own.
+    pub fn with_sequence(
+        store: Arc<dyn Store>,
+        deployment: Deployment,
+        sequence: Sequence,
+    ) -> Self {
         Self {
             store: Arc::new(Mirror::of(store)),
             deployment: Mutex::new(deployment),
             clock: Arc::new(SystemClock),
-            phases,
+            sequence,
             observers: Vec::new(),
             guard: None,
             stop: StopHandle::default(),
@@ -286,7 +303,7 @@ impl Executor {
     ///
     /// [`StoreError`]
     pub fn write_block(&self) -> Result<Option<OpenWriteBlock>, StoreError> {
-        OpenWriteBlock::of(&*self.store, &self.store.plan()?, &self.phases, &*self.clock)
+        OpenWriteBlock::of(&*self.store, &self.store.plan()?, &self.sequence, &*self.clock)
     }
 
     /// What the way back takes, if the write block that lasts is taken back now.
@@ -313,8 +330,8 @@ impl Executor {
     }
 
     /// The phases in order.
-    pub fn phases(&self) -> &[Arc<dyn Phase>] {
-        &self.phases
+    pub fn sequence(&self) -> &Sequence {
+        &self.sequence
     }
 
     /// The journal, for what all stores have.

@@ -1,6 +1,5 @@
 //! The write block that lasts now, for those who only read the journal.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::budget::budget;
@@ -8,7 +7,7 @@ use super::way_back::no_way_back;
 use super::write_block::{WRITE_BLOCK, WriteBlockRecord};
 use crate::clock::Clock;
 use crate::journal::{Store, StoreError};
-use crate::phase::Phase;
+use crate::phase::Sequence;
 use crate::plan::Plan;
 
 /// An interval in which writes to the moving vnodes are refused, and which is not over.
@@ -30,14 +29,14 @@ impl OpenWriteBlock {
     pub fn of(
         store: &dyn Store,
         plan: &Plan,
-        phases: &[Arc<dyn Phase>],
+        sequence: &Sequence,
         clock: &dyn Clock,
     ) -> Result<Option<Self>, StoreError> {
         let last: Option<WriteBlockRecord> = store.remembered(WRITE_BLOCK)?;
         let Some(record) = last.filter(|record| record.ended.is_none()) else { return Ok(None) };
         let lasts = record.lasts(clock);
         let allowed = budget(plan, store.controls()?.knobs.budget_seconds);
-        let is_final = no_way_back(store, phases)?.is_some();
+        let is_final = no_way_back(store, sequence)?.is_some();
         Ok(Some(Self { lasts, left: (!is_final).then(|| allowed.saturating_sub(lasts)) }))
     }
 }

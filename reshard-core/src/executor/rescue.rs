@@ -1,7 +1,5 @@
 //! Ending the write block of an executor that is gone.
 
-use std::sync::Arc;
-
 use manatee_client::Lock;
 
 use super::run::journal_only;
@@ -9,7 +7,7 @@ use super::sessions::Work;
 use super::way_back::no_way_back;
 use super::{Alone, Ended, Executor, ExecutorError, PLAN_LOCKS};
 use crate::journal::{EntryKind, Store};
-use crate::phase::{Phase, Trouble};
+use crate::phase::{Step, Trouble};
 
 /// An executor that is gone.
 #[derive(Clone, Debug)]
@@ -57,12 +55,12 @@ impl Executor {
         gone: &Gone,
     ) -> Result<Ended, ExecutorError> {
         let records = self.store.phases()?;
-        let was_in = |phase: &&Arc<dyn Phase>| {
+        let was_in = |phase: &&Step| {
             let record = records.get(phase.name());
-            phase.write_block().touches()
-                && record.is_some_and(|record| record.state.may_have_effects())
+            record.is_some_and(|record| record.state.may_have_effects())
         };
-        let present = self.phases.iter().rev().find(was_in).map_or("", |phase| phase.name());
+        let present =
+            self.sequence.blocked().filter(was_in).last().map_or("", |phase| phase.name());
         if self.open_write_block()?.is_none() {
             // Somebody was faster.
             return Ok(Ended::Paused { phase: present.to_owned() });
@@ -70,7 +68,7 @@ impl Executor {
         let mut context = self.context(alone);
         context.phase = present;
         let words = format!("{} with writes refused", gone.words);
-        if no_way_back(&*self.store, &self.phases)?.is_some() {
+        if no_way_back(&*self.store, &self.sequence)?.is_some() {
             let text = format!("{words}; there is no way back, so the plan goes on");
             context.log(EntryKind::Note, &text).map_err(journal_only)?;
             return self.run_alone(alone).await;

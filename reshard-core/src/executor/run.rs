@@ -1,6 +1,5 @@
 //! Going forward.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::budget::budget;
@@ -11,7 +10,7 @@ use super::way_back::no_way_back;
 use super::{Alone, Ended, Event, Executor, ExecutorError};
 use crate::clock::{Reading, millis};
 use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, Store, StoreError};
-use crate::phase::{Phase, Trouble, WriteBlock};
+use crate::phase::{Step, Trouble, WriteBlock};
 use crate::quantity::duration;
 
 /// The pause after the first passing trouble; it doubles up to [`LONGEST_PAUSE`].
@@ -31,7 +30,7 @@ impl Executor {
     }
 
     pub(super) async fn run_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
-        let too_late = no_way_back(&*self.store, &self.phases)?;
+        let too_late = no_way_back(&*self.store, &self.sequence)?;
         let abort = self.store.controls()?.abort;
         if abort && too_late.is_none() {
             return self.abort_alone(alone).await;
@@ -57,9 +56,9 @@ impl Executor {
         if let Err(trouble) = self.undo_what_is_spoiled(&mut context).await {
             return self.end_with(&context, trouble);
         }
-        for phase in &self.phases {
+        for phase in &self.sequence {
             let done = self.store.phases()?.get(phase.name()).map(|record| record.state);
-            if done == Some(PhaseState::Done) && !self.has_expired(&**phase)? {
+            if done == Some(PhaseState::Done) && !self.has_expired(phase)? {
                 continue;
             }
             context.phase = phase.name();
@@ -72,7 +71,7 @@ impl Executor {
                     return self.after_trouble(alone, &mut context, error.into()).await;
                 }
             }
-            if let Err(trouble) = self.run_phase_anyhow(&**phase, &mut context).await {
+            if let Err(trouble) = self.run_phase_anyhow(phase, &mut context).await {
                 return self.after_trouble(alone, &mut context, trouble).await;
             }
         }
@@ -100,11 +99,10 @@ impl Executor {
     }
 
     /// Whether a phase that an earlier execution has done has to be done again.
-    fn has_expired(&self, phase: &dyn Phase) -> Result<bool, StoreError> {
+    fn has_expired(&self, phase: &Step) -> Result<bool, StoreError> {
         let records = self.store.phases()?;
-        let blocks = |phase: &&Arc<dyn Phase>| phase.write_block() == WriteBlock::Begins;
-        let mut blocks = self.phases.iter().filter(blocks).filter_map(|it| records.get(it.name()));
-        Ok(phase.expires() && !blocks.any(|record| record.state.may_have_effects()))
+        let blocks = self.sequence.block_begins().and_then(|phase| records.get(phase.name()));
+        Ok(phase.expires() && !blocks.is_some_and(|record| record.state.may_have_effects()))
     }
 
     /// Undoes what a write block that was taken back has made unusable, so that it is made anew under other names.
@@ -120,7 +118,7 @@ impl Executor {
 
     pub(super) async fn run_phase(
         &self,
-        phase: &dyn Phase,
+        phase: &Step,
         context: &mut Context,
     ) -> Result<(), Trouble> {
         let block = phase.write_block();
@@ -128,14 +126,14 @@ impl Executor {
         if block.touches() {
             self.stand_by(context).await?;
         }
-        context.no_way_back = no_way_back(&*self.store, &self.phases)?.is_some();
+        context.no_way_back = no_way_back(&*self.store, &self.sequence)?.is_some();
         if !context.in_write_block {
             context.checkpoint()?;
         }
         if block == WriteBlock::Begins && self.open_write_block()?.is_none() {
             context.check_budget()?;
         }
-        context.no_way_back |= phase.is_point_of_no_return();
+        context.no_way_back |= phase.is_pivot();
         let record = self.begin(phase, context)?;
         if block == WriteBlock::Begins && self.begin_write_block()? {
             let allowed = budget(&context.plan, context.knobs()?.budget_seconds);
@@ -162,7 +160,7 @@ impl Executor {
         Ok(())
     }
 
-    fn begin(&self, phase: &dyn Phase, context: &Context) -> Result<PhaseRecord, StoreError> {
+    fn begin(&self, phase: &Step, context: &Context) -> Result<PhaseRecord, StoreError> {
         let before = self.store.phases()?.get(phase.name()).cloned();
         let attempts = before.as_ref().map_or(0, |record| record.attempts) + 1;
         let record = match before {
@@ -188,7 +186,7 @@ impl Executor {
     }
 
     /// Runs the phase again and again as long as its troubles may pass.
-    async fn repeat(&self, phase: &dyn Phase, context: &Context) -> Result<(), Trouble> {
+    async fn repeat(&self, phase: &Step, context: &Context) -> Result<(), Trouble> {
         let began = self.clock.monotonic();
         let mut pause = FIRST_PAUSE;
         let mut last = None;
@@ -224,7 +222,7 @@ impl Executor {
 
     /// Runs the phase; inside the write block, and as long as there is a way back, only until that has to begin for writes to
     /// be refused no longer than the budget allows.
-    async fn within_budget(&self, phase: &dyn Phase, context: &Context) -> Result<(), Trouble> {
+    async fn within_budget(&self, phase: &Step, context: &Context) -> Result<(), Trouble> {
         let Some(left) = self.time_forward(context)? else { return phase.run(context).await };
         let over = Err(Trouble::OverBudget { last: None });
         if left.is_zero() {

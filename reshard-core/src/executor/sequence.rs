@@ -7,15 +7,13 @@ use crate::journal::{Store, StoreError};
 const SEQUENCE: &str = "phase-sequence";
 
 impl Executor {
-    fn sequence(&self) -> Vec<&'static str> {
-        self.phases.iter().map(|phase| phase.name()).collect()
-    }
-
     /// Refuses to go on with other phases than those that the plan was begun with.
     pub(super) fn refuse_other_phases(&self) -> Result<(), ExecutorError> {
         let Some(recorded) = phase_sequence(&*self.store)? else { return Ok(()) };
         let begun = self.store.phases()?;
-        match misfit(&recorded, &self.sequence(), |name| begun.contains_key(name)) {
+        match misfit(&recorded, &self.sequence.names().collect::<Vec<_>>(), |name| {
+            begun.contains_key(name)
+        }) {
             Some(misfit) => {
                 Err(ExecutorError::OtherPhases { plan: self.store.plan()?.uuid, misfit })
             }
@@ -25,7 +23,7 @@ impl Executor {
 
     /// Remembers this executor's phases as the plan's.
     pub(super) fn remember_phases(&self) -> Result<(), ExecutorError> {
-        let own = self.sequence();
+        let own: Vec<&str> = self.sequence.names().collect();
         if phase_sequence(&*self.store)?.is_none_or(|recorded| recorded != own) {
             self.journal().remember(SEQUENCE, &own)?;
         }

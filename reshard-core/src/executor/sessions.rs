@@ -16,7 +16,7 @@ use crate::clock::{Clock, SystemClock, host};
 use crate::deployment::Deployment;
 use crate::epoch::{Epoch, EpochError, Standing};
 use crate::journal::{Activity, Entry, EntryKind, PhaseState, Presence, Store};
-use crate::phase::Phase;
+use crate::phase::Step;
 use crate::plan::Plan;
 
 /// The pause between attempts to get a new session.
@@ -76,10 +76,10 @@ impl Executor {
 
     fn ends_before_it_began(&self) -> Result<Ended, ExecutorError> {
         let records = self.store.phases()?;
-        let is_left = |phase: &&Arc<dyn Phase>| {
+        let is_left = |phase: &&Step| {
             records.get(phase.name()).is_none_or(|record| record.state != PhaseState::Done)
         };
-        let next = self.phases.iter().find(is_left).map_or("", |phase| phase.name());
+        let next = self.sequence.iter().find(is_left).map_or("", |phase| phase.name());
         Ok(Ended::Paused { phase: next.to_owned() })
     }
 

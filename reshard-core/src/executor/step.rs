@@ -15,7 +15,7 @@ impl Executor {
     ///
     /// [`ExecutorError::NotYet`], [`ExecutorError::NoPhase`], and as for [`Executor::run`].
     pub async fn step(&self, name: &str) -> Result<Ended, ExecutorError> {
-        let at = self.phases.iter().position(|phase| phase.name() == name);
+        let at = self.sequence.iter().position(|phase| phase.name() == name);
         let at = at.ok_or_else(|| ExecutorError::NoPhase { name: name.to_owned() })?;
         self.through_sessions(Work::Step(at)).await
     }
@@ -49,8 +49,8 @@ impl Executor {
         let records = self.store.phases()?;
         let is_done =
             |name: &str| records.get(name).is_some_and(|record| record.state == PhaseState::Done);
-        let mut before = self.phases.iter().take(at).map(|phase| phase.name());
-        let Some(phase) = self.phases.get(at) else {
+        let mut before = self.sequence.iter().take(at).map(|phase| phase.name());
+        let Some(phase) = self.sequence.iter().nth(at) else {
             return Err(ExecutorError::NoPhase { name: at.to_string() });
         };
         if let Some(missing) = before.find(|&name| !is_done(name)) {
@@ -59,7 +59,7 @@ impl Executor {
         context.phase = phase.name();
         if !is_done(phase.name()) {
             self.store.set_state(&PlanState::Running)?;
-            if let Err(trouble) = self.run_phase_anyhow(&**phase, &mut context).await {
+            if let Err(trouble) = self.run_phase_anyhow(phase, &mut context).await {
                 return self.after_trouble(alone, &mut context, trouble).await;
             }
         }
@@ -67,7 +67,7 @@ impl Executor {
         let records = self.store.phases()?;
         let is_left =
             |name: &str| records.get(name).is_none_or(|record| record.state != PhaseState::Done);
-        let Some(next) = self.phases.iter().find(|phase| is_left(phase.name())) else {
+        let Some(next) = self.sequence.iter().find(|phase| is_left(phase.name())) else {
             self.finish(&context, &PlanState::Done, "the plan is done")?;
             return Ok(Ended::Done);
         };

@@ -18,7 +18,7 @@ use self::clock::TestClock;
 use super::*;
 use crate::configuration::{Configuration, DatacenterUrls};
 use crate::journal::{Knobs, SqliteStore};
-use crate::phase::{About, Trouble, Undone, WriteBlock};
+use crate::phase::{About, Phase, Sequence, Trouble, Undone};
 use crate::servers::zookeeper::ZooKeeper;
 
 /// What a phase does when it is run or undone the next time.
@@ -62,9 +62,9 @@ struct World {
 
 struct TestPhase {
     name: &'static str,
-    block: WriteBlock,
-    last_way_back: bool,
-    undone: Undone,
+    /// Whether it begins the write block.
+    blocks: bool,
+    rewinds_to: Option<&'static str>,
     world: Arc<Mutex<World>>,
     clock: Arc<TestClock>,
     store: Arc<SqliteStore>,
@@ -114,7 +114,7 @@ impl TestPhase {
             }
         }
         set();
-        Ok(if effect { Undone::Completely } else { self.undone })
+        Ok(if effect || self.rewinds_to.is_none() { Undone::Completely } else { Undone::Rewind })
     }
 }
 
@@ -136,21 +136,17 @@ impl Phase for TestPhase {
         }
     }
 
-    fn write_block(&self) -> WriteBlock {
-        self.block
-    }
-
     async fn lifted(&self, _: &Context) -> Result<Option<String>, Trouble> {
         let there = self.world.lock().unwrap().effects.get(self.name) == Some(&true);
         Ok((!there).then(|| "somebody has lifted it".to_owned()))
     }
 
     fn undo_rounds(&self) -> u32 {
-        u32::from(self.block == WriteBlock::Begins)
+        u32::from(self.blocks)
     }
 
-    fn is_point_of_no_return(&self) -> bool {
-        self.last_way_back
+    fn rewinds_to(&self) -> Option<&'static str> {
+        self.rewinds_to
     }
 
     async fn run(&self, _: &Context) -> Result<(), Trouble> {
@@ -162,17 +158,9 @@ impl Phase for TestPhase {
     }
 }
 
-/// The order of a plan in small: two phases before the write block, one in it whose undoing spoils the second, the one
-/// without a way back, the one that ends it, and one after.
-const PHASES: [(&str, WriteBlock, bool); 7] = [
-    ("first", WriteBlock::Outside, false),
-    ("make", WriteBlock::Outside, false),
-    ("block", WriteBlock::Begins, false),
-    ("split", WriteBlock::Inside, false),
-    ("publish", WriteBlock::Inside, true),
-    ("unblock", WriteBlock::Ends, false),
-    ("last", WriteBlock::Outside, false),
-];
+/// The names of the order of a plan in small: two phases before the write block, one in it whose undoing spoils the second,
+/// the one without a way back, the one that ends it, and one after.
+const PHASES: [&str; 7] = ["first", "make", "block", "split", "publish", "unblock", "last"];
 
 struct Fixture {
     deployment: Deployment,
@@ -196,19 +184,33 @@ impl Fixture {
         }
     }
 
+    fn phase(&self, name: &'static str) -> Arc<dyn Phase> {
+        let (world, clock, store) = (self.world.clone(), self.clock.clone(), self.store.clone());
+        let (blocks, rewinds_to) = (name == "block", (name == "split").then_some("make"));
+        Arc::new(TestPhase { name, blocks, rewinds_to, world, clock, store })
+    }
+
+    /// The sequence, but for the phase of this name.
+    fn sequence_without(&self, left_out: &str) -> Sequence {
+        let phases = |names: &[&'static str]| {
+            let names = names.iter().filter(|name| **name != left_out);
+            names.map(|name| self.phase(name)).collect::<Vec<_>>()
+        };
+        Sequence::open(phases(&["first", "make"]))
+            .blocked(phases(&["block", "split"]))
+            .pivot(self.phase("publish"))
+            .last(self.phase("unblock"))
+            .open(phases(&["last"]))
+            .unwrap()
+    }
+
     fn executor(&self) -> Executor {
         self.executor_with(self.store.clone())
     }
 
     fn executor_with(&self, journal: Arc<dyn Store>) -> Executor {
-        let phases = PHASES.map(|(name, block, last_way_back)| {
-            let undone = if name == "split" { Undone::BackTo("make") } else { Undone::Completely };
-            let (world, clock, store) =
-                (self.world.clone(), self.clock.clone(), self.store.clone());
-            Arc::new(TestPhase { name, block, last_way_back, undone, world, clock, store })
-                as Arc<dyn Phase>
-        });
-        let executor = Executor::new(journal, self.deployment.clone(), phases.into())
+        let sequence = self.sequence_without("");
+        let executor = Executor::with_sequence(journal, self.deployment.clone(), sequence)
             .with_clock(self.clock.clone());
         self.world.lock().unwrap().stop = Some(executor.stop_handle());
         executor

@@ -1,6 +1,5 @@
 //! Stopping and going back.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::context::Context;
@@ -10,7 +9,7 @@ use super::way_back::no_way_back;
 use super::{Alone, Ended, Event, Executor, ExecutorError};
 use crate::clock::millis;
 use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, Store, StoreError};
-use crate::phase::{Phase, Trouble, Undone, WriteBlock};
+use crate::phase::{Step, Trouble, Undone, WriteBlock};
 
 /// The fact that names the phase back to which everything has to be undone before the plan goes on.
 pub(super) const UNDO_BACK_TO: &str = "undo-back-to";
@@ -29,7 +28,7 @@ impl Executor {
     }
 
     pub(super) async fn abort_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
-        if let Some(phase) = no_way_back(&*self.store, &self.phases)? {
+        if let Some(phase) = no_way_back(&*self.store, &self.sequence)? {
             self.store.update_controls(&mut |controls| controls.abort = false)?;
             return Err(ExecutorError::TooLate { plan: alone.plan.uuid, phase: phase.to_owned() });
         }
@@ -46,7 +45,7 @@ impl Executor {
                 return self.end_with(&context, not_lifted("everything is taken back", worse));
             }
         }
-        for phase in self.phases.iter().rev() {
+        for phase in self.sequence.iter().rev() {
             if self.open_write_block()?.is_none() {
                 self.write_back(&context).await.map_err(|error| self.is_behind(error))?;
                 self.store.forget_copy();
@@ -54,7 +53,7 @@ impl Executor {
                     return self.end_with(&context, Trouble::Stopped);
                 }
             }
-            if let Err(trouble) = self.undo_phase(&**phase, &mut context, None).await {
+            if let Err(trouble) = self.undo_phase(phase, &mut context, None).await {
                 return self.end_with(&context, trouble);
             }
         }
@@ -87,7 +86,7 @@ impl Executor {
         if !blocked || is_the_end {
             return self.end_with(context, trouble);
         }
-        if no_way_back(&*self.store, &self.phases)?.is_some() {
+        if no_way_back(&*self.store, &self.sequence)?.is_some() {
             let what = format!(
                 "{}; WRITES TO THE MOVING VNODES ARE STILL REFUSED, until the plan has got to the end of its write block",
                 trouble.with_causes()
@@ -134,15 +133,14 @@ impl Executor {
     /// What is between them is of no use to anybody while the original rings are in place, so what cannot be undone there
     /// must not keep writes refused: it stays half undone, and is done again or undone when the plan goes on.
     pub(super) async fn undo_write_block(&self, context: &mut Context) -> Result<(), Trouble> {
-        let phases: Vec<&Arc<dyn Phase>> = self.phases.iter().rev().collect();
-        for phase in phases {
+        for phase in self.sequence.iter().rev() {
             let block = phase.write_block();
             let patience = match block {
                 WriteBlock::Outside => continue,
                 WriteBlock::Inside => Some(Duration::ZERO),
                 WriteBlock::Begins | WriteBlock::Ends => None,
             };
-            match self.undo_phase(&**phase, context, patience).await {
+            match self.undo_phase(phase, context, patience).await {
                 Ok(_) => {}
                 Err(trouble) if block == WriteBlock::Inside && !trouble.is_the_end() => {
                     let text = format!(
@@ -161,14 +159,24 @@ impl Executor {
         Ok(())
     }
 
-    /// Undoes the phases back to and including the one of this name.
+    /// Undoes the phases back to and including the one of this name. Of a name that the plan does not have, which only a file
+    /// that was edited has, nothing is undone.
     pub(super) async fn undo_back_to(
         &self,
         context: &mut Context,
         back_to: &str,
     ) -> Result<(), Trouble> {
-        for phase in self.phases.iter().rev() {
-            self.undo_phase(&**phase, context, None).await?;
+        if self.sequence.get(back_to).is_none() {
+            let what = format!(
+                "the journal says to undo everything back to {back_to}, and the plan has no such phase"
+            );
+            return Err(Trouble::hold(
+                what,
+                "see who has changed the plan file; `reshard abort` takes everything back",
+            ));
+        }
+        for phase in self.sequence.iter().rev() {
+            self.undo_phase(phase, context, None).await?;
             if phase.name() == back_to {
                 break;
             }
@@ -180,7 +188,7 @@ impl Executor {
     /// `None` if there was nothing to do.
     pub(super) async fn undo_phase(
         &self,
-        phase: &dyn Phase,
+        phase: &Step,
         context: &mut Context,
         patience: Option<Duration>,
     ) -> Result<Option<Undone>, Trouble> {
@@ -197,7 +205,7 @@ impl Executor {
 
     async fn undo_begun(
         &self,
-        phase: &dyn Phase,
+        phase: &Step,
         context: &Context,
         record: PhaseRecord,
         patience: Option<Duration>,
@@ -221,7 +229,7 @@ impl Executor {
             }
             self.clock.sleep(PAUSE).await;
         };
-        if let Undone::BackTo(earlier) = undone {
+        if let (Undone::Rewind, Some(earlier)) = (undone, phase.rewinds_to()) {
             // First, for a phase that is undone is not undone again, and then nobody would know.
             self.journal().remember(UNDO_BACK_TO, &earlier)?;
         }
@@ -268,9 +276,8 @@ impl Executor {
     fn where_the_time_went(&self) -> Result<String, StoreError> {
         let records = self.store.phases()?;
         let parts: Vec<String> = self
-            .phases
-            .iter()
-            .filter(|phase| phase.write_block().touches())
+            .sequence
+            .blocked()
             .filter_map(|phase| {
                 let record = records.get(phase.name())?;
                 let took = record.took().unwrap_or_else(|| self.since_phase_began(record));
@@ -289,9 +296,10 @@ fn not_lifted(doing: &str, worse: Trouble) -> Trouble {
     let again =
         "put right what the message names, then at once `reshard abort`, which tries it again";
     // What serves is refused with its own remedy: another copy of the file, or a ring that somebody named by hand.
-    let remedy = match &worse {
-        Trouble::Hold { remedy, .. } => format!("{remedy}; otherwise {again}"),
-        _ => again.to_owned(),
+    let remedy = if let Trouble::Hold { remedy, .. } = &worse {
+        format!("{remedy}; otherwise {again}")
+    } else {
+        again.to_owned()
     };
     Trouble::hold(
         format!(

@@ -1,10 +1,8 @@
 //! Whether a plan can be taken back, and what that takes back.
 
-use std::sync::Arc;
-
 use super::ExecutorError;
 use crate::journal::{PlanState, Store, StoreError};
-use crate::phase::Phase;
+use crate::phase::{Sequence, Step};
 
 /// The phases that an abort takes back, in its order. Nothing is changed.
 ///
@@ -12,19 +10,19 @@ use crate::phase::Phase;
 ///
 /// [`ExecutorError::TooLate`] once the new ring may be in use, [`ExecutorError::Over`] if the plan is over, and
 /// [`ExecutorError::Journal`].
-pub fn taken_back_by_abort(
+pub fn taken_back_by_abort<'a>(
     store: &dyn Store,
-    phases: &[Arc<dyn Phase>],
-) -> Result<Vec<Arc<dyn Phase>>, ExecutorError> {
+    sequence: &'a Sequence,
+) -> Result<Vec<&'a Step>, ExecutorError> {
     refuse_if_over(store)?;
-    if let Some(phase) = no_way_back(store, phases)? {
+    if let Some(phase) = no_way_back(store, sequence)? {
         return Err(ExecutorError::TooLate { plan: store.plan()?.uuid, phase: phase.to_owned() });
     }
     let records = store.phases()?;
-    let begun = phases.iter().rev().filter(|phase| {
+    let begun = sequence.iter().rev().filter(|phase| {
         records.get(phase.name()).is_some_and(|record| record.state.may_have_effects())
     });
-    Ok(begun.cloned().collect())
+    Ok(begun.collect())
 }
 
 /// Refuses a plan that is done or was taken back: nothing is left to do of it.
@@ -48,13 +46,12 @@ pub fn refuse_if_over(store: &dyn Store) -> Result<(), ExecutorError> {
 /// The phase from which on there is no way back, if it has begun.
 pub(super) fn no_way_back(
     store: &dyn Store,
-    phases: &[Arc<dyn Phase>],
+    sequence: &Sequence,
 ) -> Result<Option<&'static str>, StoreError> {
     let records = store.phases()?;
-    let begun = phases.iter().find(|phase| {
+    let begun = sequence.pivot().filter(|phase| {
         let record = records.get(phase.name());
-        phase.is_point_of_no_return()
-            && record.is_some_and(|record| record.state.may_have_effects())
+        record.is_some_and(|record| record.state.may_have_effects())
     });
     Ok(begun.map(|phase| phase.name()))
 }

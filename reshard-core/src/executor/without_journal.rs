@@ -6,7 +6,7 @@ use super::context::Context;
 use super::way_back::no_way_back;
 use super::{Event, Executor, ExecutorError};
 use crate::journal::{Entry, EntryKind, StoreError};
-use crate::phase::{Phase, Trouble};
+use crate::phase::{Step, Trouble};
 
 /// How long a journal that cannot be written is tried again while writes are refused, before the plan does without.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,7 +28,7 @@ impl Executor {
     /// Ends that: if the journal could not take that this executor has begun, there is no going forward.
     pub(super) fn has_begun(&self) -> Result<(), Trouble> {
         self.store.do_without(false);
-        if no_way_back(&*self.store, &self.phases)?.is_none() {
+        if no_way_back(&*self.store, &self.sequence)?.is_none() {
             self.store.write_back()?;
         }
         Ok(())
@@ -38,7 +38,7 @@ impl Executor {
     /// without: it goes back, or on to the end of the write block if there is no way back.
     pub(super) async fn run_phase_anyhow(
         &self,
-        phase: &dyn Phase,
+        phase: &Step,
         context: &mut Context,
     ) -> Result<(), Trouble> {
         if !phase.write_block().touches() {
@@ -53,7 +53,7 @@ impl Executor {
                 Err(Trouble::Journal(error)) if self.store.can_do_without(&error) => error,
                 done => return done,
             };
-            let only_forward = no_way_back(&*self.store, &self.phases)?.is_some();
+            let only_forward = no_way_back(&*self.store, &self.sequence)?.is_some();
             context.no_way_back = only_forward;
             let left = self.time_forward(context)?.unwrap_or(PATIENCE).min(PATIENCE);
             if self.clock.since(began) < left {

@@ -6,7 +6,7 @@ use super::Presence;
 use crate::plan::PlanUuid;
 
 impl StoreError {
-    /// What SQLite says of a file.
+    /// Takes what the database library says of a file.
     pub(super) fn of_sqlite(path: String, source: rusqlite::Error) -> Self {
         let code = source.sqlite_error_code();
         if matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) {
@@ -36,7 +36,7 @@ pub enum StoreError {
     Locked {
         /// The file.
         path: String,
-        /// What SQLite says.
+        /// Why.
         source: rusqlite::Error,
     },
     /// There is no such file.

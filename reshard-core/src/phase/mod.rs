@@ -1,9 +1,13 @@
 //! What a phase is: one stage of a plan's execution.
 
+mod sequence;
 mod trouble;
 
 use async_trait::async_trait;
 
+pub use self::sequence::{
+    BlockedPart, ClosedPart, OpenPart, PivotedPart, Sequence, SequenceError, Step, WriteBlock,
+};
 pub(crate) use self::trouble::LOOK;
 pub use self::trouble::{MayPass, OrTrouble, Trouble};
 use crate::executor::Context;
@@ -21,11 +25,6 @@ pub trait Phase: Send + Sync {
     /// What it is, for people.
     fn about(&self) -> About;
 
-    /// How it is related to the interval in which writes to the moving vnodes are refused.
-    fn write_block(&self) -> WriteBlock {
-        WriteBlock::Outside
-    }
-
     /// Says what is in the place of what the phase brought about, if that is not there any more: asked of the one that begins the
     /// write block when an executor finds it done.
     ///
@@ -36,14 +35,14 @@ pub trait Phase: Send + Sync {
         Ok(None)
     }
 
+    /// The earlier phase up to which everything may have to be undone with this one, see [`Undone::Rewind`].
+    fn rewinds_to(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Rounds over all routers that undoing it takes while writes are refused: so much of the budget is kept for the way back.
     fn undo_rounds(&self) -> u32 {
         0
-    }
-
-    /// Whether taking back is impossible once this phase has begun: from then on the plan can only go on to its end.
-    fn is_point_of_no_return(&self) -> bool {
-        false
     }
 
     /// Whether what it found is of use only to the execution that found it. Done by an earlier one, it is done again, unless
@@ -73,29 +72,9 @@ pub trait Phase: Send + Sync {
 pub enum Undone {
     /// Everything is as it was before the phase.
     Completely,
-    /// What an earlier phase had made cannot be used any more: before the plan goes on, everything back to and including
-    /// that phase has to be undone too.
-    BackTo(&'static str),
-}
-
-/// How a phase is related to the interval in which writes to the moving vnodes are refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum WriteBlock {
-    /// Writes flow while it runs.
-    Outside,
-    /// Writes flow when it begins and are refused when it ends.
-    Begins,
-    /// Writes are refused while it runs.
-    Inside,
-    /// Writes are refused when it begins and flow when it ends.
-    Ends,
-}
-
-impl WriteBlock {
-    /// Whether writes are refused during some of the phase at least.
-    pub fn touches(self) -> bool {
-        self != Self::Outside
-    }
+    /// The phase that [`Phase::rewinds_to`] names has made something that cannot be used any more: before the plan goes on,
+    /// everything back to and including that phase has to be undone too.
+    Rewind,
 }
 
 /// A phase explained: `reshard phases` and `docs/phases.md` show it.

@@ -13,7 +13,7 @@ use super::router_work::{Rings, keep_reserved, put_back, put_in_place, remembere
 use super::unneeded::base_is_named;
 use crate::executor::Context;
 use crate::inventory::probe_router;
-use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
+use crate::phase::{About, Phase, Trouble, Undone};
 use crate::routers::Flip;
 
 /// The fact that tells whether any router may have been touched: `false` while it is looked whether it may be.
@@ -38,10 +38,6 @@ impl Phase for BlockWrites {
             undo: "the original rings go back, also in instances that do not run",
             pause: "never",
         }
-    }
-
-    fn write_block(&self) -> WriteBlock {
-        WriteBlock::Begins
     }
 
     fn undo_rounds(&self) -> u32 {

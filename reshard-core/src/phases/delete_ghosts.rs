@@ -21,11 +21,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use manatee_client::ShardName;
 
+use super::copies_end;
 use super::drain::SPLIT_POINT;
 use super::ghost_tables::{tables_of, tables_to_sweep};
 use super::sweep::Sweeper;
 use super::unneeded::{OwnersWatch, tables_unneeded};
-use super::verify_routing::COPIES_END;
 use crate::executor::Context;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::rows::{
@@ -150,7 +150,8 @@ fn proof_points(context: &Context) -> Result<ProofPoints, Trouble> {
             "nothing can be deleted safely; see how it came into the journal",
         )
     })?;
-    let ends = context.fact(COPIES_END)?.ok_or_else(|| missing(COPIES_END, "verify-routing"))?;
+    let ends = copies_end::remembered(context)?;
+    let ends = ends.ok_or_else(|| missing("copies-end", "split-shard"))?;
     Ok(ProofPoints { split: snapshot.xmin, ends })
 }
 

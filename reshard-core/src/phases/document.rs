@@ -1,12 +1,11 @@
 //! `docs/phases.md`, which is made of what the phases say of themselves.
 
 use std::fmt::Write;
-use std::sync::Arc;
 
-use crate::phase::{Phase, WriteBlock};
+use crate::phase::{Sequence, Step, WriteBlock};
 
-/// A list of phases as a Markdown document.
-pub fn document(phases: &[Arc<dyn Phase>]) -> String {
+/// A sequence of phases as a Markdown document.
+pub fn document(phases: &Sequence) -> String {
     let mut text = "# The phases of a plan\n\n\
         In this order; `reshard phases --markdown` prints this page. A phase can be run again from its beginning at any \
         time: it looks what is there before it changes anything. Between a phase that begins the write block and the one that \
@@ -14,12 +13,12 @@ pub fn document(phases: &[Arc<dyn Phase>]) -> String {
         .to_owned();
     for (number, phase) in (1..).zip(phases) {
         // Writing to a string does not fail.
-        describe(&mut text, number, &**phase).ok();
+        describe(&mut text, number, phase).ok();
     }
     text
 }
 
-fn describe(text: &mut String, number: u32, phase: &dyn Phase) -> std::fmt::Result {
+fn describe(text: &mut String, number: u32, phase: &Step) -> std::fmt::Result {
     let about = phase.about();
     writeln!(text, "\n## {number}. {}\n\n{}.", phase.name(), capitalised(about.title))?;
     let block = match phase.write_block() {
@@ -28,8 +27,7 @@ fn describe(text: &mut String, number: u32, phase: &dyn Phase) -> std::fmt::Resu
         WriteBlock::Inside => " Writes to the moving vnodes are refused meanwhile.",
         WriteBlock::Ends => " In the end writes flow again.",
     };
-    let last =
-        if phase.is_point_of_no_return() { " From here on there is no way back." } else { "" };
+    let last = if phase.is_pivot() { " From here on there is no way back." } else { "" };
     if !block.is_empty() || !last.is_empty() {
         writeln!(text, "\n{}", format!("{block}{last}").trim())?;
     }
@@ -55,17 +53,17 @@ fn capitalised(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::fs;
     use std::path::Path;
 
     use super::*;
+    use crate::modes::Mode;
 
     #[test]
     fn the_page_is_what_the_phases_say() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/phases.md");
         let page = fs::read_to_string(path).unwrap();
-        let now = document(&super::super::rfd103());
+        let now = document(&Mode::Rfd103.sequence().unwrap());
         assert!(
             page == now,
             "make it anew: cargo run -p reshard-cli -- phases --markdown > docs/phases.md"
@@ -74,9 +72,7 @@ mod tests {
 
     #[test]
     fn every_phase_says_everything() {
-        let phases = super::super::rfd103();
-        let names: BTreeSet<_> = phases.iter().map(|phase| phase.name()).collect();
-        assert_eq!(names.len(), phases.len());
+        let phases = Mode::Rfd103.sequence().unwrap();
         for about in phases.iter().map(|phase| phase.about()) {
             for said in
                 [about.title, about.reads, about.writes, about.done_when, about.undo, about.pause]
@@ -84,17 +80,5 @@ mod tests {
                 assert!(!said.is_empty(), "{}", about.title);
             }
         }
-        let blocks: Vec<_> = phases.iter().map(|phase| phase.write_block()).collect();
-        let begin = blocks.iter().position(|block| *block == WriteBlock::Begins).unwrap();
-        let end = blocks.iter().position(|block| *block == WriteBlock::Ends).unwrap();
-        let inside = |at| begin < at && at < end;
-        assert!(
-            blocks
-                .iter()
-                .enumerate()
-                .all(|(at, block)| inside(at) == (*block == WriteBlock::Inside))
-        );
-        let last = phases.iter().position(|phase| phase.is_point_of_no_return()).unwrap();
-        assert!(inside(last));
     }
 }

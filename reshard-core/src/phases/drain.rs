@@ -20,7 +20,7 @@ use super::source::frozen_tail;
 use super::transactions::{Primary, TRANSACTIONS};
 use crate::executor::{Context, Seen, Waiting};
 use crate::peers::follow;
-use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
+use crate::phase::{About, Phase, Trouble, Undone};
 use crate::shards::{SplitPoint, server_time, snapshot};
 
 /// The fact with the [`SplitPoint`].
@@ -49,10 +49,6 @@ impl Phase for Drain {
             undo: "nothing",
             pause: "never: it is inside the write block",
         }
-    }
-
-    fn write_block(&self) -> WriteBlock {
-        WriteBlock::Inside
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 
 use super::router_work::{Rings, keep_reserved, put_back, put_in_place};
 use crate::executor::Context;
-use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
+use crate::phase::{About, Phase, Trouble, Undone};
 use crate::routers::Flip;
 
 /// Has everybody read the moving vnodes at their new owners.
@@ -35,10 +35,6 @@ impl Phase for HandOverReads {
             undo: "the read-only ring goes back, also in instances that do not run",
             pause: "never",
         }
-    }
-
-    fn write_block(&self) -> WriteBlock {
-        WriteBlock::Inside
     }
 
     fn undo_rounds(&self) -> u32 {

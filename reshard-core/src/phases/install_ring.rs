@@ -12,7 +12,7 @@ use async_trait::async_trait;
 
 use super::router_work::{Rings, put_in_place, reserve_again, too_late};
 use crate::executor::Context;
-use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
+use crate::phase::{About, Phase, Trouble, Undone};
 use crate::routers::{Flip, Flipped, Router};
 
 /// The fact that names the processes that had the original ring after writes were blocked.
@@ -37,10 +37,6 @@ impl Phase for InstallRing {
             undo: "none: from publish-ring on there is no way back",
             pause: "never",
         }
-    }
-
-    fn write_block(&self) -> WriteBlock {
-        WriteBlock::Ends
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {

@@ -15,7 +15,7 @@ use super::router_work::{
 };
 use super::unneeded::new_shards_unused;
 use crate::executor::Context;
-use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
+use crate::phase::{About, Phase, Trouble, Undone};
 use crate::rings;
 use crate::routers::{self, InstanceState, Router};
 
@@ -38,10 +38,6 @@ impl Phase for ListShard {
             undo: "the new shards are taken out of the list and of the configurations",
             pause: "never",
         }
-    }
-
-    fn write_block(&self) -> WriteBlock {
-        WriteBlock::Inside
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {

@@ -1,9 +1,10 @@
-//! The phases of a plan: one file each, in the order of this table.
+//! The phases: one file each. [`crate::Mode`] has them in their order.
 
 mod block_writes;
 mod build_rings;
 mod canaries;
 mod catch_up;
+mod copies_end;
 mod delete_ghosts;
 mod document;
 mod drain;
@@ -39,8 +40,6 @@ mod unlock_dumps;
 mod unneeded;
 mod verify_routing;
 
-use std::sync::Arc;
-
 pub use self::block_writes::BlockWrites;
 pub use self::build_rings::BuildRings;
 pub use self::catch_up::CatchUp;
@@ -68,47 +67,3 @@ pub use self::tidy_metadata::TidyMetadata;
 pub use self::unfreeze::Unfreeze;
 pub use self::unlock_dumps::UnlockDumps;
 pub use self::verify_routing::VerifyRouting;
-use crate::phase::Phase;
-
-/// The runbook of RFD 103, automated as written.
-pub fn rfd103() -> Vec<Arc<dyn Phase>> {
-    vec![
-        Arc::new(Preflight),
-        Arc::new(ReserveNames),
-        Arc::new(PlantCanaries),
-        Arc::new(FreezeSource),
-        Arc::new(LockDumps),
-        Arc::new(ProvisionPeers),
-        Arc::new(CatchUp),
-        Arc::new(ProvisionMorays),
-        Arc::new(ReserveRing),
-        Arc::new(BuildRings),
-        Arc::new(StageRings),
-        Arc::new(Recheck),
-        Arc::new(BlockWrites),
-        Arc::new(Drain),
-        Arc::new(SplitShard),
-        Arc::new(ListShard),
-        Arc::new(HandOverReads),
-        Arc::new(PublishRing),
-        Arc::new(InstallRing),
-        Arc::new(VerifyRouting),
-        Arc::new(ReleaseRing),
-        Arc::new(TidyMetadata),
-        Arc::new(UnlockDumps),
-        Arc::new(DeleteGhosts),
-        Arc::new(Unfreeze),
-        Arc::new(RemoveCanaries),
-    ]
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::plan::MOST_ROUNDS_BACK;
-
-    #[test]
-    fn budgets_reckon_with_the_longest_way_back() {
-        let rounds: u32 = super::rfd103().iter().map(|phase| phase.undo_rounds()).sum();
-        assert_eq!(rounds, MOST_ROUNDS_BACK);
-    }
-}

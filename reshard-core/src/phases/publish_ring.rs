@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use super::router_work::{Rings, keep_reserved, too_late};
 use crate::executor::Context;
-use crate::phase::{About, Phase, Trouble, Undone, WriteBlock};
+use crate::phase::{About, Phase, Trouble, Undone};
 use crate::rings;
 
 /// Makes SAPI name the new ring.
@@ -32,14 +32,6 @@ impl Phase for PublishRing {
             undo: "none: from here on there is no way back",
             pause: "never",
         }
-    }
-
-    fn write_block(&self) -> WriteBlock {
-        WriteBlock::Inside
-    }
-
-    fn is_point_of_no_return(&self) -> bool {
-        true
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {

@@ -4,7 +4,8 @@
 //! start in the new shard, where the state tells each its role: nobody elects anybody. All zones act at the same time.
 //!
 //! * reads: the source's state, the fact `split-point`; the new primaries and Moray zones
-//! * writes: the new peers' metadata in SAPI, `/manatee/NEW`, services and configuration in their zones
+//! * writes: the new peers' metadata in SAPI, `/manatee/NEW`, services and configuration in their zones; the facts `new-shards`
+//!   and `copies-end`
 //! * done when: every new primary takes writes with its sync, and every new Moray answers
 //! * undo: the sitters are stopped; the peers cannot go back, so `provision-peers` has to be undone too
 //! * pause: not inside the write block
@@ -17,6 +18,7 @@ use manatee_client::{ClusterState, Peer, ShardName};
 use sapi_client::sapi::Sapi;
 use serde::{Deserialize, Serialize};
 
+use super::copies_end;
 use super::drain::SPLIT_POINT;
 use super::new_zones::{Kind, wanted};
 use super::source::{frozen_tail, shard, takes_writes};
@@ -25,7 +27,7 @@ use super::unneeded::new_shards_unused;
 use crate::deployment::AnyTransport;
 use crate::executor::{Context, Seen, Waiting};
 use crate::morays::moray_answers;
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone, WriteBlock};
+use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::plan::Layout;
 use crate::shards::{
     MovingPeer, SplitPoint, check_instance, establish, first_state, move_instance, move_peer,
@@ -71,8 +73,8 @@ impl Phase for SplitShard {
         }
     }
 
-    fn write_block(&self) -> WriteBlock {
-        WriteBlock::Inside
+    fn rewinds_to(&self) -> Option<&'static str> {
+        Some("provision-peers")
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
@@ -105,6 +107,8 @@ impl Phase for SplitShard {
         let ready = shards.iter().map(|new| takes_writes(context, &new.name, &new.state, READY));
         together(ready).await?;
         steps.done("primaries take writes");
+        // Before anything can be written there.
+        copies_end::remember(context).await?;
         let morays = wanted(context.plan(), Kind::Moray);
         let answered = morays
             .iter()
@@ -123,7 +127,7 @@ impl Phase for SplitShard {
         // shards, none is stopped.
         if let Err(trouble) = new_shards_unused(context, "no sitter is stopped").await {
             context.note(trouble.with_causes())?;
-            return Ok(Undone::BackTo("provision-peers"));
+            return Ok(Undone::Rewind);
         }
         let stopped = together(peers_of(&shards).map(async |(_, peer)| {
             let zone = peer.place.zone;
@@ -137,7 +141,7 @@ impl Phase for SplitShard {
             }
         }));
         stopped.await?;
-        Ok(Undone::BackTo("provision-peers"))
+        Ok(Undone::Rewind)
     }
 }
 

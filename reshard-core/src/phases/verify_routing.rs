@@ -3,16 +3,14 @@
 //!
 //! * Reads: a sample of keys at the source and the new shards; these keys and the canaries through every SMF instance of
 //!   electric-moray.
-//! * Writes: the canaries anew, through a router; the facts `copies-end` and `routing-audit`.
+//! * Writes: the canaries anew, through a router; the fact `routing-audit`.
 //! * Done when: every router has named the owner of every key.
 //! * Undo: nothing to do: the canaries are removed by the phase that created them.
 //! * Pause: between two routers.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use manatee_client::ShardName;
 use moray_client::{Client, ClientOptions};
 
 use super::canaries::{CANARIES, Planted, find, routers, staying, write};
@@ -24,10 +22,8 @@ use crate::executor::Context;
 use crate::inventory::pnode_name;
 use crate::journal::Progress;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
-use crate::rows::{connect_primary, end_of_copying};
+use crate::rows::connect_primary;
 
-/// The fact with the first transaction of each new shard that may be its own.
-pub(super) const COPIES_END: &str = "copies-end";
 /// The fact with what every router said.
 const AUDIT: &str = "routing-audit";
 /// How often a canary was written after this phase.
@@ -60,7 +56,6 @@ impl Phase for VerifyRouting {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
-        context.decided::<BTreeMap<ShardName, u64>, _>(COPIES_END, || copies_end(context)).await?;
         let canaries: Vec<Planted> = context.fact(CANARIES)?.unwrap_or_default();
         for planted in &canaries {
             rewrite(context, planted).await?;
@@ -88,18 +83,6 @@ impl Phase for VerifyRouting {
     async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
         Ok(Undone::Completely)
     }
-}
-
-async fn copies_end(context: &Context) -> Result<BTreeMap<ShardName, u64>, Trouble> {
-    let mut ends = BTreeMap::new();
-    for target in &context.plan().targets {
-        let shard = &target.name;
-        let primary = connect_primary(context.deployment(), shard, STATEMENT_TIMEOUT).await;
-        let primary = primary.or_trouble(format!("the primary of {shard} cannot be asked"))?;
-        let end = end_of_copying(&primary).await;
-        ends.insert(shard.clone(), end.or_trouble(format!("{shard} cannot be asked"))?);
-    }
-    Ok(ends)
 }
 
 /// Writes a canary anew at its new owner, and reads it through every router of the configuration.

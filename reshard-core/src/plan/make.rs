@@ -49,6 +49,7 @@ impl Plan {
         let mut plan = Self {
             version: PLAN_VERSION,
             uuid,
+            mode: request.mode,
             created,
             request,
             inventory,

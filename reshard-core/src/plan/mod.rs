@@ -36,6 +36,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::VnodeSet;
 use crate::inventory::Inventory;
+use crate::modes::Mode;
+use crate::phase::{Sequence, SequenceError};
 
 /// The version of the document that this library writes, and the only one that it reads.
 pub const PLAN_VERSION: u32 = 2;
@@ -50,6 +52,8 @@ pub struct Plan {
     pub uuid: PlanUuid,
     /// When it was made.
     pub created: Timestamp,
+    /// How it moves them.
+    pub mode: Mode,
     /// What was asked for.
     pub request: Request,
     /// What was there when it was made.
@@ -66,6 +70,17 @@ pub struct Plan {
     pub risks: Vec<String>,
     /// SHA-256 of the document without this member, in hexadecimal digits.
     pub hash: String,
+}
+
+impl Plan {
+    /// The phases that carry it out, in their order.
+    ///
+    /// # Errors
+    ///
+    /// [`SequenceError`] never in fact: every mode is tested for it.
+    pub fn sequence(&self) -> Result<Sequence, SequenceError> {
+        self.mode.sequence()
+    }
 }
 
 /// A new shard.

@@ -47,13 +47,13 @@ impl Prediction {
 
 #[cfg(test)]
 mod tests {
-    use crate::phases::rfd103;
+    use crate::modes::Mode;
     use crate::plan::{PlanUuid, example};
 
     #[test]
     fn the_phases_together_take_what_the_whole_takes() {
         let prediction = example(PlanUuid::random()).prediction;
-        let phases = rfd103();
+        let phases = Mode::Rfd103.sequence().unwrap();
         let sum = |of: &dyn Fn(&str) -> bool| -> f64 {
             let names = phases.iter().map(|phase| phase.name()).filter(|name| of(name));
             names.filter_map(|name| prediction.seconds_of(name)).sum()

@@ -7,6 +7,7 @@ use sapi_client::{ImageUuid, ServerUuid};
 use serde::{Deserialize, Serialize};
 
 use crate::VnodeSet;
+use crate::modes::Mode;
 
 /// A split as an operator asks for it.
 ///
@@ -24,6 +25,8 @@ use crate::VnodeSet;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Request {
+    /// How vnodes are to be moved.
+    pub mode: Mode,
     /// The shard that is to be split.
     pub source: ShardName,
     /// How many new shards there shall be, 1 to 16.
@@ -52,6 +55,7 @@ impl Request {
     /// Half of a shard's vnodes for one new shard of three peers; everything else is the planner's choice.
     pub fn new(source: ShardName) -> Self {
         Self {
+            mode: Mode::default(),
             source,
             new_shards: 1,
             numbers: Vec::new(),
@@ -64,6 +68,12 @@ impl Request {
             allow_storage_shard: false,
             budget_seconds: None,
         }
+    }
+
+    /// Chooses how vnodes are moved.
+    #[must_use]
+    pub fn with_mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
     }
 
     /// Asks for so many new shards, 1 to 16.

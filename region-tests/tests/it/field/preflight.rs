@@ -10,7 +10,7 @@ use lab::control::ExecRequest;
 use manatee_client::ShardName;
 use reshard_core::preflight::{Report, Stage, Subject, Verdict, check};
 use reshard_core::shards::SplitPoint;
-use reshard_core::{Ended, Executor, SqliteStore, Store, SystemClock, phases};
+use reshard_core::{Ended, Executor, SqliteStore, Store, SystemClock};
 use sapi_client::Attributes;
 use sapi_client::manta::MantaApplication;
 use sapi_client::sapi::{Change, ServiceFilter};
@@ -51,7 +51,7 @@ async fn what_is_in_the_way_of_a_write_block_is_found_before_it_and_stragglers_a
     let region = Region::start(small(), 200.0).await;
     doctor_finds_what_would_fail_later(&region).await;
     let store = region.plan("split.plan", half(&region)).await;
-    let executor = region.executor(&store, phases::rfd103()).await;
+    let executor = region.executor(&store).await;
     an_old_transaction_holds_the_plan_before_the_block(&region, &store, &executor).await;
     requests_that_moray_had_before_the_block_are_part_of_the_split(&region, &store, &executor)
         .await;

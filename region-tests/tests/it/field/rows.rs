@@ -1,7 +1,7 @@
 //! Rows that nobody may delete: of tables that are no buckets, without the time of their last change, and written where the
 //! sweep has been.
 
-use reshard_core::{Ended, Executor, Selection, Store, phases};
+use reshard_core::{Ended, Executor, Selection, Store};
 
 use super::super::started::{Region, half, small};
 
@@ -63,7 +63,7 @@ async fn rows_that_nobody_may_delete() {
     let key = region.psql(&source, &sql).await;
 
     // What the plan does not name it does not move: a new bucket is drift.
-    let executor = region.executor(&store, phases::rfd103()).await;
+    let executor = region.executor(&store).await;
     region.psql(&source, &bucket("early")).await;
     held(&executor, "preflight", "the table public.early: was not there").await;
     region.psql(&source, &drop_bucket("early")).await;

@@ -8,14 +8,13 @@ use std::sync::Arc;
 use reshard_core::zones::{self, ZoneError, ZoneOrder};
 use reshard_core::{
     Configuration, Ended, Executor, ExecutorError, Plan, PlanState, PlanUuid, SqliteStore, Store,
-    phases,
 };
 use sapi_client::manta::MantaApplication;
 use sapi_client::{Attributes, ImageUuid};
 use serde_json::Value;
 
 use super::super::aborts::seen;
-use super::super::started::{Region, half, small};
+use super::super::started::{Region, half, phases, small};
 
 /// The plan's file was copied after each of these.
 const COPIED_AFTER: [&str; 7] = [
@@ -35,9 +34,9 @@ const RESUMED_AFTER: [&str; 3] = ["reserve-ring", "build-rings", "recheck"];
 async fn old_copies_of_a_plan_that_is_done_destroy_nothing() {
     let region = Region::start(small(), 50.0).await;
     let store = region.plan("split.plan", half(&region)).await;
-    let executor = region.executor(&store, phases::rfd103()).await;
+    let executor = region.executor(&store).await;
     let mut epoch = Epoch::of(&region, &store.plan().unwrap()).await;
-    for phase in phases::rfd103() {
+    for phase in &phases() {
         if phase.name() == "delete-ghosts" {
             rows_of_an_owner_stay(&region, &executor).await;
         }
@@ -59,7 +58,7 @@ async fn old_copies_of_a_plan_that_is_done_destroy_nothing() {
 
     for name in COPIED_AFTER.map(str::to_owned).into_iter().chain(RESUMED_AFTER.map(resumed)) {
         let copy = open(&region, &name);
-        let executor = region.executor(&copy, phases::rfd103()).await;
+        let executor = region.executor(&copy).await;
         for ended in [executor.abort().await, executor.run().await] {
             let Err(ExecutorError::OlderCopy { latest, .. }) = ended else {
                 panic!("copied after {name}: {ended:?}")
@@ -71,7 +70,7 @@ async fn old_copies_of_a_plan_that_is_done_destroy_nothing() {
     for name in COPIED_AFTER {
         epoch.forget().await;
         let copy = open(&region, name);
-        let ended = region.executor(&copy, phases::rfd103()).await.abort().await.unwrap();
+        let ended = region.executor(&copy).await.abort().await.unwrap();
         let Ended::Held { what, remedy, .. } = ended else {
             panic!("copied after {name}: {ended:?}")
         };
@@ -85,7 +84,7 @@ async fn old_copies_of_a_plan_that_is_done_destroy_nothing() {
     for name in RESUMED_AFTER {
         epoch.forget().await;
         let copy = open(&region, &resumed(name));
-        let ended = region.executor(&copy, phases::rfd103()).await.run().await.unwrap();
+        let ended = region.executor(&copy).await.run().await.unwrap();
         let Ended::Held { what, .. } = ended else { panic!("copied after {name}: {ended:?}") };
         let causes = ["not reserved for this plan any more", "changed the plan's freeze"];
         assert!(causes.iter().any(|cause| what.contains(cause)), "{name}: {what}");
@@ -152,9 +151,9 @@ fn moved(plan: &Plan) -> String {
 /// A plan whose file is lost does not keep others away for ever; one that has left zones does.
 async fn what_a_lost_plan_keeps_is_freed(region: &Region) {
     let store = region.plan("lost.plan", half(region)).await;
-    let executor = region.executor(&store, phases::rfd103()).await;
+    let executor = region.executor(&store).await;
     let plan = store.plan().unwrap().uuid;
-    for phase in phases::rfd103() {
+    for phase in &phases() {
         let ended = executor.step(phase.name()).await.unwrap();
         assert!(matches!(ended, Ended::Paused { .. }), "{}: {ended:?}", phase.name());
         if phase.name() == "lock-dumps" {
@@ -177,7 +176,7 @@ async fn what_a_lost_plan_keeps_is_freed(region: &Region) {
     assert!(freed, "{said}");
     assert_eq!(keeps(region, plan).await, [""; 0]);
     // It was not lost, and has gone on: its new peer is in the source's chain.
-    let executor = region.executor(&store, phases::rfd103()).await;
+    let executor = region.executor(&store).await;
     executor.step("provision-peers").await.unwrap();
     let (freed, said) = release(&["--file-lost"]).await;
     assert!(!freed && said.contains("SAPI has zones with the tag of plan"), "{said}");

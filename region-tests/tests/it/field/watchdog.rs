@@ -3,12 +3,12 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use reshard_core::{OpenWriteBlock, PlanState, SqliteStore, Store, SystemClock, phases};
+use reshard_core::{OpenWriteBlock, PlanState, SqliteStore, Store, SystemClock};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 
-use super::super::started::{Region, half, small};
+use super::super::started::{Region, half, phases, small};
 
 /// How long after an executor's death writes may be refused: far less than any budget, also on a machine that has much else to do.
 const SOON: Duration = Duration::from_secs(40);
@@ -18,7 +18,7 @@ async fn writes_are_accepted_again_whatever_ends_the_executor() {
     let region = Region::start(small(), 60.0).await;
     let store = region.plan("killed.plan", half(&region)).await;
     let block = || block_of(&store);
-    for phase in phases::rfd103().iter().filter(|phase| phase.write_block().touches()) {
+    for phase in phases().blocked() {
         if store.state().unwrap() == PlanState::Done {
             // An executor that dies where there is no way back leaves a watchdog that goes on to the end.
             break;
@@ -96,7 +96,7 @@ async fn one_that_is_stopped_refuses_no_writes(region: &Region, in_a_write: bool
 }
 
 fn block_of(store: &SqliteStore) -> Option<OpenWriteBlock> {
-    OpenWriteBlock::of(store, &store.plan().unwrap(), &phases::rfd103(), &SystemClock).unwrap()
+    OpenWriteBlock::of(store, &store.plan().unwrap(), &phases(), &SystemClock).unwrap()
 }
 
 /// Goes on with a plan until it says that it is in a phase.

@@ -11,9 +11,8 @@ mod region;
 mod trouble;
 mod walk;
 
+use super::started::phases;
 use std::collections::BTreeSet;
-
-use reshard_core::phases;
 
 use self::trouble::Trouble;
 use self::walk::walk;
@@ -39,7 +38,7 @@ pub(super) enum Then {
 
 #[test]
 fn every_phase_has_its_troubles() {
-    let phases: BTreeSet<_> = phases::rfd103().iter().map(|phase| phase.name()).collect();
+    let phases: BTreeSet<_> = phases().names().collect();
     for rows in [passing::rows(), holding::rows()] {
         let covered: BTreeSet<_> = rows.iter().map(|row| row.phase).collect();
         assert_eq!(covered, phases);

@@ -7,13 +7,13 @@ use lab::{ApiFault, ApiName, Fault, FaultKind, Role};
 use manatee_client::{ClusterState, ShardName};
 use reshard_core::zones::MadeZone;
 use reshard_core::{
-    Controls, Database, DatabaseError, Deployment, Ended, Event, Executor, Phase, PlanState,
-    SqliteStore, Store, ZonePlace, phases,
+    Controls, Database, DatabaseError, Deployment, Ended, Event, Executor, PlanState, SqliteStore,
+    Step, Store, ZonePlace,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::started::{Region, half};
+use super::super::started::{Region, half, phases};
 use super::trouble::{Trouble, Zone};
 
 /// How long something may take to come about.
@@ -47,7 +47,7 @@ impl World {
         let store = region.plan("unhappy.plan", half(&region)).await;
         let said = Arc::new(Mutex::new(Vec::new()));
         let listening = said.clone();
-        let executor = region.executor(&store, phases::rfd103()).await;
+        let executor = region.executor(&store).await;
         let executor = executor.observed_by(Arc::new(move |event: &Event| {
             let text = match event {
                 Event::Activity(activity) => activity.what.clone(),
@@ -67,18 +67,18 @@ impl World {
 
     /// Has everything before a phase done.
     pub(super) async fn done_before(&self, name: &str) {
-        let list = phases::rfd103();
+        let list = phases();
         self.done(list.iter().take_while(|phase| phase.name() != name)).await;
     }
 
     /// Has everything up to and including a phase done.
     pub(super) async fn done_up_to(&self, name: &str) {
-        let list = phases::rfd103();
+        let list = phases();
         let last = list.iter().position(|phase| phase.name() == name).unwrap();
         self.done(list.iter().take(last + 1)).await;
     }
 
-    async fn done(&self, phases: impl Iterator<Item = &Arc<dyn Phase>>) {
+    async fn done(&self, phases: impl Iterator<Item = &Step>) {
         self.be_patient(true, &Trouble::ZooKeeperRestarted);
         for phase in phases {
             if self.store.state().unwrap() == PlanState::Done {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use lab::{Fault, FaultKind};
-use reshard_core::{Ended, PlanState, Store, phases};
+use reshard_core::{Ended, PlanState, Store};
 
-use super::super::started::{Region, small};
+use super::super::started::{Region, phases, small};
 use super::region::{Cure, World};
 use super::trouble::{Times, Trouble};
 use super::{Row, Then, journal};
@@ -19,7 +19,7 @@ const NO_WAY_BACK: [&str; 2] = ["publish-ring", "install-ring"];
 pub(super) async fn walk(rows: &[Row]) {
     let world = World::begin(Region::start(small(), 60.0).await).await;
     journal::is_full(&world).await;
-    for phase in phases::rfd103() {
+    for phase in &phases() {
         for row in rows.iter().filter(|row| row.phase == phase.name()) {
             // What was taken back because of the row before is done again.
             world.done_before(phase.name()).await;

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::Arc;
 
 use reshard_core::quantity::seconds;
-use reshard_core::{Phase, PhaseRecord, PhaseState, Plan};
+use reshard_core::{PhaseRecord, PhaseState, Plan, Sequence, Step};
 use serde::Serialize;
 
 use crate::output::Output;
@@ -36,13 +35,12 @@ struct Left {
 impl Rest {
     pub(in crate::reshard) fn of(
         plan: &Plan,
-        phases: &[Arc<dyn Phase>],
+        phases: &Sequence,
         records: &BTreeMap<String, PhaseRecord>,
     ) -> Self {
-        let state = |phase: &Arc<dyn Phase>| records.get(phase.name()).map(|record| record.state);
+        let state = |phase: &Step| records.get(phase.name()).map(|record| record.state);
         let left = || phases.iter().filter(|phase| state(phase) != Some(PhaseState::Done));
-        let predicted =
-            |phase: &Arc<dyn Phase>| plan.prediction.seconds_of(phase.name()).unwrap_or_default();
+        let predicted = |phase: &Step| plan.prediction.seconds_of(phase.name()).unwrap_or_default();
         let blocked = || left().filter(|phase| phase.write_block().touches());
         Self {
             phases: left()
@@ -50,7 +48,7 @@ impl Rest {
                     phase: phase.name().to_owned(),
                     begun: state(phase) == Some(PhaseState::Begun),
                     in_write_block: phase.write_block().touches(),
-                    actions: actions(plan, &**phase),
+                    actions: actions(plan, phase),
                 })
                 .collect(),
             write_block_seconds: blocked().next().map(|_| blocked().map(predicted).sum()),
@@ -79,7 +77,7 @@ impl Rest {
     }
 }
 
-fn actions(plan: &Plan, phase: &dyn Phase) -> Vec<String> {
+fn actions(plan: &Plan, phase: &Step) -> Vec<String> {
     let of_phase = plan.actions.iter().filter(|action| action.phase == phase.name());
     let actions: Vec<String> = of_phase.map(|action| action.what.clone()).collect();
     if actions.is_empty() { vec![phase.about().title.to_owned()] } else { actions }

@@ -1,12 +1,11 @@
 //! What a plan's status is made of, gathered from its file.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use reshard_core::{
-    Activity, Controls, Entry, EntryKind, Liveness, OpenWriteBlock, Phase, Plan, Report, Store,
-    StoreError, SystemClock,
+    Activity, Controls, Entry, EntryKind, Liveness, OpenWriteBlock, Phase, Plan, Report, Sequence,
+    Store, StoreError, SystemClock,
 };
 
 use super::copy::FileCopy;
@@ -49,17 +48,17 @@ impl Facts {
     pub(super) fn of(
         store: &dyn Store,
         plan: &Plan,
-        phases: &[Arc<dyn Phase>],
+        phases: &Sequence,
         copy: FileCopy,
         runnable: &Runnable,
     ) -> Result<Self, StoreError> {
         let now = Timestamp::now();
         let report = Report::of(store, phases)?;
-        let begun = |phase: &Arc<dyn Phase>| {
+        let begun = |phase: &&reshard_core::Step| {
             let of = report.phases.iter().find(|report| report.name == phase.name());
             of.is_some_and(|report| report.state.may_have_effects())
         };
-        let no_way_back = phases.iter().find(|phase| phase.is_point_of_no_return() && begun(phase));
+        let no_way_back = phases.pivot().filter(begun);
         let log = store.log_after(0)?;
         let is_trouble = |entry: &Entry| matches!(entry.kind, EntryKind::Trouble | EntryKind::Hold);
         Ok(Self {

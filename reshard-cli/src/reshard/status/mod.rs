@@ -12,7 +12,7 @@ mod view;
 use std::time::Duration;
 
 use clap::Args;
-use reshard_core::{Store, phases};
+use reshard_core::Store;
 
 use self::copy::Asking;
 use self::facts::Facts;
@@ -57,7 +57,8 @@ pub(super) struct StatusArgs {
 impl StatusArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
         let store = self.file.look()?;
-        let (plan, phases) = (store.plan()?, phases::rfd103());
+        let plan = store.plan()?;
+        let phases = plan.sequence()?;
         let runnable = Runnable::new(self.file.path(), self.config.said());
         let mut redraw = Redraw::new(self.output, self.watch);
         let mut asking = Asking::new(&self.config);

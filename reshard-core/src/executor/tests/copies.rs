@@ -186,9 +186,8 @@ async fn whoever_looks_sees_who_executes(deployment: &Deployment) {
 async fn nobody_goes_on_without_one_of_the_phases(deployment: &Deployment) {
     let fixture = paused_before_the_block(deployment).await;
     let without = |name: &str| {
-        let mut phases = fixture.executor().phases;
-        phases.retain(|phase| phase.name() != name);
-        Executor::new(fixture.store.clone(), deployment.clone(), phases)
+        let sequence = fixture.sequence_without(name);
+        Executor::with_sequence(fixture.store.clone(), deployment.clone(), sequence)
             .with_clock(fixture.clock.clone())
     };
     for name in ["first", "split", "last"] {
@@ -241,13 +240,16 @@ fn sleeps() -> Arc<Sleeps> {
     Arc::new(Sleeps { begun, wakes, changed: AtomicU64::new(0) })
 }
 
+fn only(phase: &Arc<Sleeps>) -> Sequence {
+    Sequence::open([phase.clone() as Arc<dyn Phase>]).end().unwrap()
+}
+
 async fn a_sleeper_leaves_the_plan_to_the_one_that_took_it(zookeeper: &ZooKeeper, same_file: bool) {
     let proxy = Proxy::to(zookeeper.address()).await;
     let sleeper = deployment_at(proxy.address().to_owned(), 2).await;
     let fixture = Fixture::new(&sleeper, Vec::new());
     let phase = sleeps();
-    let (store, phases) = (fixture.store.clone(), vec![phase.clone() as Arc<dyn Phase>]);
-    let executor = Executor::new(store, sleeper, phases);
+    let executor = Executor::with_sequence(fixture.store.clone(), sleeper, only(&phase));
     let sleeping = tokio::spawn(async move { executor.run().await });
     phase.begun.notified().await;
     let file = fixture.store.path();
@@ -257,9 +259,8 @@ async fn a_sleeper_leaves_the_plan_to_the_one_that_took_it(zookeeper: &ZooKeeper
     proxy.set(Line::Cut);
     let awake = sleeps();
     awake.wakes.notify_one();
-    let phases = vec![awake.clone() as Arc<dyn Phase>];
-    let second =
-        Executor::new(other.store.clone(), deployment_at(zookeeper.address(), 2).await, phases);
+    let deployment = deployment_at(zookeeper.address(), 2).await;
+    let second = Executor::with_sequence(other.store.clone(), deployment, only(&awake));
     assert_eq!(second.run().await.unwrap(), Ended::Done);
     let log = other.store.log_after(0).unwrap();
 
@@ -287,8 +288,7 @@ async fn a_token_that_jumped_is_the_end(zookeeper: &ZooKeeper) {
     let sleeper = deployment_at(proxy.address().to_owned(), 2).await;
     let fixture = Fixture::new(&sleeper, Vec::new());
     let phase = sleeps();
-    let (store, phases) = (fixture.store.clone(), vec![phase.clone() as Arc<dyn Phase>]);
-    let executor = Executor::new(store, sleeper, phases);
+    let executor = Executor::with_sequence(fixture.store.clone(), sleeper, only(&phase));
     let sleeping = tokio::spawn(async move { executor.run().await });
     phase.begun.notified().await;
 

@@ -67,7 +67,7 @@ async fn a_signal_stops_an_abort_between_phases(deployment: &Deployment) {
 
 async fn whatever_an_executor_dies_in_writes_are_accepted_again(deployment: &Deployment) {
     let gone = Gone { words: "the executor was gone at noon".to_owned(), session: Some(0) };
-    for (place, (phase, block, _)) in PHASES.into_iter().enumerate() {
+    for (place, phase) in PHASES.into_iter().enumerate() {
         let mut script = vec![Does::Well; place];
         script.insert(0, Does::Crashes);
         let fixture = Fixture::new(deployment, script);
@@ -76,7 +76,7 @@ async fn whatever_an_executor_dies_in_writes_are_accepted_again(deployment: &Dep
         let open = fixture.block().is_some_and(|block| block.ended.is_none());
         assert!(!open, "{phase}: {rescued:?}");
         match rescued {
-            None => assert!(!block.touches(), "{phase}"),
+            None => assert!(["first", "make", "last"].contains(&phase), "{phase}"),
             Some(Ended::Held { what, .. }) => {
                 assert!(
                     what.contains("gone at noon") && what.contains("writes flow again"),

@@ -49,7 +49,7 @@ async fn a_clock_that_is_set_counts_for_nothing(deployment: &Deployment) {
         let fixture = Fixture::new(deployment, script);
         let executor = fixture.executor();
         assert_eq!(executor.run().await.unwrap(), Ended::Done, "{hours} h");
-        let report = Report::of(&*fixture.store, executor.phases()).unwrap();
+        let report = Report::of(&*fixture.store, executor.sequence()).unwrap();
         assert_eq!(report.write_block.measured_seconds, Some(5.0), "{hours} h");
         let split = report.phases.iter().find(|phase| phase.name == "split").unwrap();
         assert_eq!(split.seconds, Some(5.0), "{hours} h");

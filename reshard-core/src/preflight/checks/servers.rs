@@ -2,7 +2,7 @@
 
 use sapi_client::imgapi::ImageState;
 
-use super::super::evidence::{ServerSeen, ZoneSeen};
+use super::super::evidence::ServerSeen;
 use super::{Check, Evidence, Findings, Subject, Unseen, look, names, seen};
 use crate::inventory::ClockReading;
 use crate::quantity::bytes;

@@ -1,0 +1,374 @@
+//! The order of a plan's phases, and where in it writes are refused and the way back ends.
+//!
+//! A sequence is made in the order in which it is carried out, so that none can be made whose write block does not end, or whose
+//! pivot is not inside of it:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use reshard_core::{Sequence, phases};
+//!
+//! let sequence = Sequence::open([Arc::new(phases::Preflight) as _])
+//!     .blocked([Arc::new(phases::BlockWrites) as _, Arc::new(phases::Drain) as _])
+//!     .pivot(Arc::new(phases::PublishRing))
+//!     .last(Arc::new(phases::InstallRing))
+//!     .open([Arc::new(phases::VerifyRouting) as _])?;
+//! assert_eq!(sequence.pivot().map(|step| step.name()), Some("publish-ring"));
+//! # Ok::<(), reshard_core::SequenceError>(())
+//! ```
+
+use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::Phase;
+
+/// A relation of a phase to the interval in which writes to the moving vnodes are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WriteBlock {
+    /// Writes are accepted while it runs.
+    Outside,
+    /// Writes are accepted when it begins and refused when it ends.
+    Begins,
+    /// Writes are refused while it runs.
+    Inside,
+    /// Writes are refused when it begins and accepted when it ends.
+    Ends,
+}
+
+impl WriteBlock {
+    /// Tells whether writes are refused during some of the phase at least.
+    pub fn touches(self) -> bool {
+        self != Self::Outside
+    }
+}
+
+/// A phase at its place in a sequence.
+#[derive(Clone)]
+pub struct Step {
+    phase: Arc<dyn Phase>,
+    write_block: WriteBlock,
+    is_pivot: bool,
+}
+
+impl Step {
+    /// The relation to the write block.
+    pub fn write_block(&self) -> WriteBlock {
+        self.write_block
+    }
+
+    /// Tells whether rolling back is impossible once this phase has begun: from then on the plan can only go on to its end.
+    pub fn is_pivot(&self) -> bool {
+        self.is_pivot
+    }
+
+    /// The phase.
+    pub fn phase(&self) -> &Arc<dyn Phase> {
+        &self.phase
+    }
+}
+
+/// A step is used as the phase that it is.
+impl Deref for Step {
+    type Target = dyn Phase;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.phase
+    }
+}
+
+impl std::fmt::Debug for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let pivot = if self.is_pivot { ", pivot" } else { "" };
+        write!(f, "{} ({:?}{pivot})", self.name(), self.write_block)
+    }
+}
+
+/// The phases of a plan in their order. Names are unique, and a phase that rewinds does so to an earlier one.
+#[derive(Clone, Debug)]
+pub struct Sequence {
+    steps: Vec<Step>,
+}
+
+/// The phases cannot be a plan's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SequenceError {
+    /// A name is there twice.
+    #[error("two phases are called {name}")]
+    Duplicate {
+        /// The name.
+        name: &'static str,
+    },
+    /// No phase begins the write block.
+    #[error("the write block has no phase that begins it")]
+    NothingBlocks,
+    /// A phase rewinds to one that does not come before it.
+    #[error("the phase {name} rewinds to {to}, which does not come before it")]
+    Rewind {
+        /// The phase.
+        name: &'static str,
+        /// What it rewinds to.
+        to: &'static str,
+    },
+    /// There is no such phase.
+    #[error("there is no phase {name}")]
+    Missing {
+        /// The name.
+        name: String,
+    },
+}
+
+/// A sequence up to the write block.
+#[derive(Debug)]
+pub struct OpenPart {
+    steps: Vec<Step>,
+}
+
+/// A sequence up to the pivot.
+#[derive(Debug)]
+pub struct BlockedPart {
+    steps: Vec<Step>,
+}
+
+/// A sequence up to the last phase of the write block.
+#[derive(Debug)]
+pub struct PivotedPart {
+    steps: Vec<Step>,
+}
+
+/// A sequence up to the end of the write block.
+#[derive(Debug)]
+pub struct ClosedPart {
+    steps: Vec<Step>,
+}
+
+fn step(phase: Arc<dyn Phase>, write_block: WriteBlock) -> Step {
+    Step { phase, write_block, is_pivot: false }
+}
+
+fn outside(phases: impl IntoIterator<Item = Arc<dyn Phase>>) -> impl Iterator<Item = Step> {
+    phases.into_iter().map(|phase| step(phase, WriteBlock::Outside))
+}
+
+impl OpenPart {
+    /// Goes on with phases during which writes are refused; the first of them begins that.
+    #[must_use]
+    pub fn blocked(mut self, phases: impl IntoIterator<Item = Arc<dyn Phase>>) -> BlockedPart {
+        let blocks = [WriteBlock::Begins].into_iter().chain(std::iter::repeat(WriteBlock::Inside));
+        self.steps.extend(phases.into_iter().zip(blocks).map(|(phase, block)| step(phase, block)));
+        BlockedPart { steps: self.steps }
+    }
+
+    /// Ends the sequence: it refuses no writes.
+    ///
+    /// # Errors
+    ///
+    /// [`SequenceError`]
+    pub fn end(self) -> Result<Sequence, SequenceError> {
+        Sequence { steps: self.steps }.checked()
+    }
+}
+
+impl BlockedPart {
+    /// Goes on with the phase from which on there is no way back.
+    #[must_use]
+    pub fn pivot(mut self, phase: Arc<dyn Phase>) -> PivotedPart {
+        self.steps.push(Step { is_pivot: true, ..step(phase, WriteBlock::Inside) });
+        PivotedPart { steps: self.steps }
+    }
+}
+
+impl PivotedPart {
+    /// Goes on with the phase at whose end writes are accepted again.
+    #[must_use]
+    pub fn last(mut self, phase: Arc<dyn Phase>) -> ClosedPart {
+        self.steps.push(step(phase, WriteBlock::Ends));
+        ClosedPart { steps: self.steps }
+    }
+}
+
+impl ClosedPart {
+    /// Ends the sequence with phases during which writes are accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`SequenceError`]
+    pub fn open(
+        mut self,
+        phases: impl IntoIterator<Item = Arc<dyn Phase>>,
+    ) -> Result<Sequence, SequenceError> {
+        if !self.steps.iter().any(|step| step.write_block == WriteBlock::Begins) {
+            return Err(SequenceError::NothingBlocks);
+        }
+        self.steps.extend(outside(phases));
+        Sequence { steps: self.steps }.checked()
+    }
+}
+
+impl Sequence {
+    /// Begins with phases during which writes are accepted.
+    #[must_use]
+    pub fn open(phases: impl IntoIterator<Item = Arc<dyn Phase>>) -> OpenPart {
+        OpenPart { steps: outside(phases).collect() }
+    }
+
+    /// The same sequence with a phase more, before the one of this name. Writes are refused meanwhile if they are refused when
+    /// that one begins.
+    ///
+    /// # Errors
+    ///
+    /// [`SequenceError::Missing`], [`SequenceError::Duplicate`], [`SequenceError::Rewind`]
+    pub fn with_phase_before(
+        mut self,
+        name: &str,
+        phase: Arc<dyn Phase>,
+    ) -> Result<Self, SequenceError> {
+        let at = self.steps.iter().position(|step| step.name() == name);
+        let at = at.ok_or_else(|| SequenceError::Missing { name: name.to_owned() })?;
+        let write_block = match self.steps.get(at).map(|step| step.write_block) {
+            Some(WriteBlock::Inside | WriteBlock::Ends) => WriteBlock::Inside,
+            Some(WriteBlock::Outside | WriteBlock::Begins) | None => WriteBlock::Outside,
+        };
+        self.steps.insert(at, step(phase, write_block));
+        self.checked()
+    }
+
+    /// The steps in their order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Step> {
+        self.steps.iter()
+    }
+
+    /// The step of this name.
+    pub fn get(&self, name: &str) -> Option<&Step> {
+        self.iter().find(|step| step.name() == name)
+    }
+
+    /// The names in their order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.iter().map(|step| step.name())
+    }
+
+    /// The phases during which writes are refused, in their order.
+    pub fn blocked(&self) -> impl Iterator<Item = &Step> {
+        self.iter().filter(|step| step.write_block.touches())
+    }
+
+    /// The phase that begins the write block; `None` if no writes are refused.
+    pub fn block_begins(&self) -> Option<&Step> {
+        self.iter().find(|step| step.write_block == WriteBlock::Begins)
+    }
+
+    /// The phase from which on there is no way back, if there is one.
+    pub fn pivot(&self) -> Option<&Step> {
+        self.iter().find(|step| step.is_pivot)
+    }
+
+    fn checked(self) -> Result<Self, SequenceError> {
+        let mut before = BTreeSet::new();
+        for step in &self.steps {
+            let name = step.name();
+            if let Some(to) = step.rewinds_to().filter(|to| !before.contains(to)) {
+                return Err(SequenceError::Rewind { name, to });
+            }
+            if !before.insert(name) {
+                return Err(SequenceError::Duplicate { name });
+            }
+        }
+        Ok(self)
+    }
+}
+
+impl<'a> IntoIterator for &'a Sequence {
+    type Item = &'a Step;
+    type IntoIter = std::slice::Iter<'a, Step>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::executor::Context;
+    use crate::phase::{About, Trouble, Undone};
+
+    struct Named(&'static str, Option<&'static str>);
+
+    #[async_trait]
+    impl Phase for Named {
+        fn name(&self) -> &'static str {
+            self.0
+        }
+
+        fn about(&self) -> About {
+            let title = self.0;
+            About { title, rfd103: "", reads: "", writes: "", done_when: "", undo: "", pause: "" }
+        }
+
+        fn rewinds_to(&self) -> Option<&'static str> {
+            self.1
+        }
+
+        async fn run(&self, _: &Context) -> Result<(), Trouble> {
+            Ok(())
+        }
+
+        async fn undo(&self, _: &Context) -> Result<Undone, Trouble> {
+            Ok(Undone::Completely)
+        }
+    }
+
+    fn named(name: &'static str) -> Arc<dyn Phase> {
+        Arc::new(Named(name, None))
+    }
+
+    fn whole() -> Sequence {
+        let sequence = Sequence::open([named("a")]).blocked(["b", "c"].map(named));
+        sequence.pivot(named("p")).last(named("l")).open([named("z")]).unwrap()
+    }
+
+    #[test]
+    fn the_table_says_where_writes_are_refused_and_where_the_way_back_ends() {
+        use WriteBlock::{Begins, Ends, Inside, Outside};
+        let sequence = whole();
+        let blocks: Vec<_> = sequence.iter().map(Step::write_block).collect();
+        assert_eq!(blocks, [Outside, Begins, Inside, Inside, Ends, Outside]);
+        assert_eq!(sequence.pivot().map(|step| step.name()), Some("p"));
+        assert_eq!(sequence.block_begins().map(|step| step.name()), Some("b"));
+    }
+
+    #[test]
+    fn a_phase_more_is_refused_writes_where_its_neighbours_are() {
+        for (before, block) in [
+            ("a", WriteBlock::Outside),
+            ("b", WriteBlock::Outside),
+            ("c", WriteBlock::Inside),
+            ("p", WriteBlock::Inside),
+            ("l", WriteBlock::Inside),
+            ("z", WriteBlock::Outside),
+        ] {
+            let sequence = whole().with_phase_before(before, named("x")).unwrap();
+            assert_eq!(sequence.get("x").unwrap().write_block(), block, "{before}");
+            assert_eq!(sequence.block_begins().unwrap().name(), "b");
+        }
+        let missing = whole().with_phase_before("y", named("x")).unwrap_err();
+        assert_eq!(missing, SequenceError::Missing { name: "y".to_owned() });
+    }
+
+    #[test]
+    fn nothing_ill_formed_can_be_made() {
+        let twice = Sequence::open([named("a"), named("a")]).end().unwrap_err();
+        assert_eq!(twice, SequenceError::Duplicate { name: "a" });
+        let empty = Sequence::open([]).blocked([]).pivot(named("p")).last(named("l")).open([]);
+        assert_eq!(empty.unwrap_err(), SequenceError::NothingBlocks);
+        let rewinds = |to| -> Arc<dyn Phase> { Arc::new(Named("r", Some(to))) };
+        assert!(Sequence::open([named("a"), rewinds("a")]).end().is_ok());
+        for to in ["r", "later", "nowhere"] {
+            let error = Sequence::open([rewinds(to), named("later")]).end().unwrap_err();
+            assert_eq!(error, SequenceError::Rewind { name: "r", to });
+        }
+    }
+}

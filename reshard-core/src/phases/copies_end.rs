@@ -1,0 +1,43 @@
+//! The end of copying: the first transaction of each new shard that may be its own, and not the source's.
+//!
+//! It is asked for as soon as a new shard takes writes, and before any router leads there: whatever the shard's rows were written
+//! by later is then known to be its own, see [`crate::rows`].
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use manatee_client::ShardName;
+
+use super::together::together;
+use crate::executor::Context;
+use crate::phase::{OrTrouble, Trouble};
+use crate::rows::{connect_primary, end_of_copying};
+
+/// The longest that the statement may take: writes are refused meanwhile.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The fact with the ends, by new shard. Shards that are made anew have another.
+fn key(context: &Context) -> Result<String, Trouble> {
+    Ok(format!("copies-end/{}", context.round()?))
+}
+
+/// Asks every new shard, once.
+pub(super) async fn remember(context: &Context) -> Result<(), Trouble> {
+    let ask = async || {
+        let ends = together(context.plan().targets.iter().map(|target| end(context, &target.name)));
+        Ok(ends.await?.into_iter().collect::<BTreeMap<ShardName, u64>>())
+    };
+    context.decided(&key(context)?, ask).await.map(drop)
+}
+
+/// The ends, as they were remembered.
+pub(super) fn remembered(context: &Context) -> Result<Option<BTreeMap<ShardName, u64>>, Trouble> {
+    context.fact(&key(context)?)
+}
+
+async fn end(context: &Context, shard: &ShardName) -> Result<(ShardName, u64), Trouble> {
+    let primary = connect_primary(context.deployment(), shard, STATEMENT_TIMEOUT).await;
+    let primary = primary.or_trouble(format!("the primary of {shard} cannot be asked"))?;
+    let end = end_of_copying(&primary).await;
+    Ok((shard.clone(), end.or_trouble(format!("{shard} cannot be asked"))?))
+}
