@@ -12,10 +12,10 @@ ifneq ($(RING_2014),)
 export FASH_PRODUCTION_RING ?= $(RING_2014)
 endif
 
-.PHONY: help demo ring-demo test bench fuzz setup check
+.PHONY: help demo ring-demo test test-versions versions bench fuzz setup check
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## a region on loopback: a shard is split under load, with a crash in the middle
 	@scripts/demo.sh
@@ -36,6 +36,9 @@ bench: setup ## the benchmarks, and the table of goals beside node-fash
 
 fuzz: ## every fuzz target for a minute: make fuzz SECONDS=60
 	@scripts/fuzz.sh $(or $(SECONDS),60)
+
+versions: setup ## PostgreSQL 10, 12 and 17, and ZooKeeper 3.4.6, which Debian does not have, into target/versions
+	@scripts/setup.sh versions
 
 setup: ## install what the tests need: packages, cargo tools, node-fash, node-fast
 	@scripts/setup.sh "$(NODE_FASH_DIR)" "$(NODE_FAST)"

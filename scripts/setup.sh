@@ -1,14 +1,16 @@
 #!/bin/bash
 # Installs whatever `make test` needs and the machine lacks: Debian packages, two cargo tools, the real node-fash, the
-# real node-fast.
+# real node-fast. A part of its own are other versions of PostgreSQL and ZooKeeper than Debian's.
 #   usage: setup.sh NODE_FASH_DIR NODE_FAST_DIR
+#          setup.sh versions [DIR]
 set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+if [[ ${1:-} == versions ]]; then exec "$here/versions-setup.sh" "${@:2}"; fi
 node_fash_dir=${1:?usage: setup.sh NODE_FASH_DIR NODE_FAST_DIR}
 node_fast_dir=${2:?usage: setup.sh NODE_FASH_DIR NODE_FAST_DIR}
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # command:package
-wanted=(g++:g++ make:make python3:python3 node:nodejs npm:npm xz:xz-utils tar:tar git:git curl:curl java:default-jre-headless)
+wanted=(g++:g++ make:make python3:python3 node:nodejs npm:npm xz:xz-utils tar:tar git:git curl:curl openssl:openssl java:default-jre-headless)
 missing=()
 for pair in "${wanted[@]}"; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
