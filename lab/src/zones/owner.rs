@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::ZoneError;
 use super::account::Account;
-use super::enter::{Entrance, enter};
+use super::enter::{Entrance, enter, postgresql};
 use super::files::{read_json, write_json};
 use super::processes::{Belonging, Process, kill_all};
 use super::skeleton::Root;
@@ -284,7 +284,8 @@ impl Inner {
         let (user, control) = (self.layout.run_as.clone(), self.control_url());
         let place = zone.clone();
         let lab = self.directory.clone();
-        let entrance = Entrance { root, program, user, zone, control, lab, disk_full };
+        let postgresql = postgresql(&self.layout);
+        let entrance = Entrance { root, program, postgresql, user, zone, control, lab, disk_full };
         let entered = enter(&entrance, request).await;
         entered.map_err(|source| ZoneError::Enter { place, source })
     }

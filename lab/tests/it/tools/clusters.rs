@@ -163,6 +163,7 @@ fn the_nightly_dump() {
             ("LOG", path("pgdump.log")),
             ("BASHRC", path("bashrc")),
             ("SOURCE_PORT", postgres.port.to_string()),
+            ("BIN", "/usr/lib/postgresql/15/bin".to_owned()),
             ("MIN_SECONDS", "2".to_owned()),
         ] {
             command.env(format!("PG_DUMP_{name}"), value);
