@@ -5,10 +5,10 @@ use moray_client::{
     SqlOptions,
 };
 use serde_json::{Value, json};
+use test_servers::Postgres;
 
 use super::Answers;
 use super::recording::{Said, refusal};
-use crate::servers::Postgres;
 
 const OLD: &str = "/t/old42";
 
