@@ -60,7 +60,7 @@ pub(crate) async fn connect_detached(
 }
 
 /// Nothing is asked of servers that the oldest does not know.
-fn connector(session_timeout: Duration) -> Connector {
+pub(crate) fn connector(session_timeout: Duration) -> Connector {
     let (major, minor, patch) = OLDEST_SERVER;
     Client::connector()
         .with_session_timeout(session_timeout)
@@ -145,7 +145,14 @@ pub(crate) async fn read_and_watch(
         if stat.is_none() {
             return Ok((None, watcher));
         }
+        leave(watcher);
     }
+}
+
+/// Leaves a watch that nobody waits for to its end. The library would ask the server to remove it, and servers from before 3.5
+/// close the connection on that.
+pub(crate) fn leave(watcher: OneshotWatcher) {
+    tokio::spawn(watcher.changed());
 }
 
 /// Waits for what is watched. `false`: the session is over, and with it the watch.
