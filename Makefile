@@ -23,8 +23,11 @@ demo: setup ## a region on loopback: a shard is split under load, with a crash i
 ring-demo: ## a million-vnode ring: create, split, audit, pack, unpack
 	@scripts/ring-demo.sh
 
-test: setup ## every check there is; installs what is missing first
+test: setup versions ## every check there is; installs what is missing first
 	@scripts/test.sh
+
+test-versions: versions ## what meets a server, on PostgreSQL 10, 12 and 17 and on ZooKeeper 3.4.6
+	@scripts/test-versions.sh
 
 check: ## formatting, lints, licences: the quick part of `make test`
 	@scripts/test.sh check
