@@ -53,7 +53,8 @@ impl Tier {
             .collect();
         for server in &postgres {
             server.sql_in("postgres", "CREATE ROLE moray LOGIN CREATEDB PASSWORD 'moray'");
-            let create = "CREATE DATABASE moray OWNER moray TEMPLATE template0 ENCODING 'UNICODE' LOCALE 'C'";
+            let create = "CREATE DATABASE moray OWNER moray TEMPLATE template0 ENCODING 'UNICODE' \
+                                  LC_COLLATE 'C' LC_CTYPE 'C'";
             server.sql_in("postgres", create);
             let table = "SET ROLE moray; CREATE TABLE buckets_config (name text PRIMARY KEY, index text NOT NULL, \
                          pre text NOT NULL, post text NOT NULL, options text, mtime timestamp without time zone \

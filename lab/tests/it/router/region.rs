@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use test_servers::{Postgres, ZooKeeper};
 use zookeeper::{Acls, CreateMode};
 
-use crate::servers::{Process, service, wait_until};
+use crate::servers::{Process, service, wait_until, zookeeper_client};
 
 const VNODES: u32 = 1024;
 pub(super) const OBJECTS: u64 = 3000;
@@ -264,7 +264,7 @@ impl Drop for Region {
 
 /// Enters a cluster state of one peer for each shard. The peer is the one of the shard so many further on.
 pub(crate) async fn enter_states(layout: &Layout, shift: usize) {
-    let client = zookeeper::Client::connect(&layout.zookeeper()).await.unwrap();
+    let client = zookeeper_client(&layout.zookeeper()).await;
     let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
     let zones: Vec<_> = layout.zones_of(Role::Postgres).collect();
     for (index, zone) in zones.iter().enumerate() {

@@ -32,6 +32,12 @@ pub(crate) fn wait_until(what: &str, condition: impl FnMut() -> bool) {
     test_servers::wait_until(what, Duration::from_secs(30), condition);
 }
 
+/// A client of ZooKeeper that makes nodes as servers know it before 3.5, too.
+pub(crate) async fn zookeeper_client(servers: &str) -> zookeeper::Client {
+    let connector = zookeeper::Client::connector().with_server_version(3, 4, 0);
+    connector.with_session_timeout(Duration::from_mins(1)).connect(servers).await.unwrap()
+}
+
 /// A service of a zone.
 pub(crate) fn service(lab: &Path, zone: uuid::Uuid, name: &str, instance: Option<&str>) -> Process {
     let mut command = tied_to_the_test(env!("CARGO_BIN_EXE_lab-service"), None);

@@ -7,9 +7,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use test_servers::{Postgres, ZooKeeper, postgresql_programs};
-use zookeeper::{Acls, Client, CreateMode};
+use zookeeper::{Acls, CreateMode};
 
 use super::{run, tool};
+use crate::servers::zookeeper_client;
 
 const SHARD: &str = "1.moray.lab.example.net";
 const HOST: &str = "127.77.204.40";
@@ -31,7 +32,7 @@ fn singleton(port: u16) -> Value {
 
 #[tokio::main(flavor = "current_thread")]
 async fn make_nodes(address: &str, nodes: &[(String, String)]) {
-    let client = Client::connect(address).await.unwrap();
+    let client = zookeeper_client(address).await;
     for (path, data) in nodes {
         let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
         client.create(path, data.as_bytes(), &options).await.unwrap();
