@@ -12,10 +12,10 @@ ifneq ($(RING_2014),)
 export FASH_PRODUCTION_RING ?= $(RING_2014)
 endif
 
-.PHONY: help demo ring-demo test bench fuzz setup setup-demo check
+.PHONY: help demo ring-demo test test-versions versions bench fuzz setup setup-demo check
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup-demo ## a region on loopback: a shard is split under load, with a crash in the middle
 	@scripts/demo.sh
@@ -23,8 +23,11 @@ demo: setup-demo ## a region on loopback: a shard is split under load, with a cr
 ring-demo: ## a million-vnode ring: create, split, audit, pack, unpack
 	@scripts/ring-demo.sh
 
-test: setup ## every check there is; installs what is missing first
+test: setup versions ## every check there is; installs what is missing first
 	@scripts/test.sh
+
+test-versions: versions ## what meets a server, on PostgreSQL 10, 12 and 17 and on ZooKeeper 3.4.6
+	@scripts/test-versions.sh
 
 check: ## formatting, lints, licences: the quick part of `make test`
 	@scripts/test.sh check
@@ -36,6 +39,9 @@ bench: setup ## the benchmarks, and the table of goals beside node-fash
 
 fuzz: ## every fuzz target for a minute: make fuzz SECONDS=60
 	@scripts/fuzz.sh $(or $(SECONDS),60)
+
+versions: setup ## PostgreSQL 10, 12 and 17, and ZooKeeper 3.4.6, which Debian does not have, into target/versions
+	@scripts/setup.sh versions
 
 setup: ## install what the tests need: packages, cargo tools, node-fash, node-fast
 	@scripts/setup.sh test "$(NODE_FASH_DIR)" "$(NODE_FAST)"

@@ -3,13 +3,15 @@
 #   usage: setup.sh demo                                 what `make demo` needs: Debian packages, and Rust is looked for
 #          setup.sh test NODE_FASH_DIR NODE_FAST_DIR     and what `make test` needs: more packages, two cargo tools, the real
 #                                                        node-fash, the real node-fast
+#          setup.sh versions [DIR]                       other versions of PostgreSQL and ZooKeeper than Debian's
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 usage() {
-    echo "usage: setup.sh demo | setup.sh test NODE_FASH_DIR NODE_FAST_DIR" >&2
+    echo "usage: setup.sh demo | setup.sh test NODE_FASH_DIR NODE_FAST_DIR | setup.sh versions [DIR]" >&2
     exit 1
 }
 part=${1:-}
+if [[ $part == versions ]]; then exec "$here/versions-setup.sh" "${@:2}"; fi
 case $part:$# in
     demo:1 | test:3) ;;
     *) usage ;;
@@ -21,7 +23,7 @@ wanted=(g++:g++ java:default-jre-headless curl:curl)
 files=(/usr/share/java/zookeeper.jar:libzookeeper-java /usr/lib/postgresql/15/bin/initdb:postgresql-15)
 components=()
 if [[ $part == test ]]; then
-    wanted+=(make:make python3:python3 node:nodejs npm:npm xz:xz-utils tar:tar git:git)
+    wanted+=(make:make python3:python3 node:nodejs npm:npm xz:xz-utils tar:tar git:git openssl:openssl)
     components+=(fmt clippy)
 fi
 missing=()

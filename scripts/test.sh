@@ -71,6 +71,7 @@ step "examples" run_examples
 step "the example of a split, in a lab" split_in_a_lab
 step "the rehearsal" scripts/rehearsal.sh
 step "the demo" scripts/demo.sh
+step "older versions of the servers" scripts/test-versions.sh 12/3.4.6
 step "fuzzing, shortly" scripts/fuzz.sh 10
 step "the packages" cargo publish --dry-run --package fash --package manatee-client --package moray-client \
     --package sapi-client --allow-dirty --locked --quiet

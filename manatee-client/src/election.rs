@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::id::{PeerId, ZoneId};
 use crate::peer::Peer;
-use crate::session::Watch;
 use crate::shard::{Shard, ShardError};
+use crate::watch::Watch;
 
 /// One election child: a sitter's session.
 ///

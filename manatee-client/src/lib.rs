@@ -75,6 +75,7 @@ mod transition;
 mod validate;
 mod views;
 mod wait_for_replay;
+mod watch;
 mod wire;
 mod write;
 
@@ -104,6 +105,7 @@ pub use show_text::{
     ShowText, ShowTextError, ShownDownstream, ShownFreeze, ShownPeer, ShownServer,
 };
 pub use state::{ClusterState, Generation, InitWal, Role, StateError};
+pub use transaction::Transaction;
 pub use transition::{IllegalTransition, Transition, check_transition};
 pub use validate::{Problem, Severity, state_problems};
 pub use views::{

@@ -2,10 +2,10 @@
 
 use crate::error::ZooKeeperError;
 use crate::shard::{Shard, ShardError};
-use crate::wire::Op;
+use crate::wire::{ANY_VERSION, Op};
 
-/// ZooKeeper compares no version where it is asked for this one.
-const ANY_VERSION: i32 = -1;
+/// How many nodes may be thought to have children that they have not: the shard's directory and the two in it.
+const MISCOUNTED: u32 = 3;
 
 /// What came of removing a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,15 @@ impl Shard {
             ops.push(delete(self.path("/election")));
         }
         ops.push(delete(root));
-        match self.commit(ops).await {
+        let mut committed = self.commit(ops.clone()).await;
+        for _ in 0..MISCOUNTED {
+            let Err(ZooKeeperError::NotEmpty { path }) = &committed else { break };
+            if !self.session.recount(path).await.map_err(|error| self.fail(error))? {
+                break;
+            }
+            committed = self.commit(ops.clone()).await;
+        }
+        match committed {
             Ok(_) => {
                 tracing::info!(shard = %self.name, "removed");
                 Ok(Removed::Now)

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-use zookeeper::{Acls, Client, CreateMode, CreateOptions, OneshotWatcher, WatchedEvent};
+use zookeeper::{Acls, Client, CreateMode, CreateOptions};
 
 use crate::error::ZooKeeperError;
 use crate::servers::Servers;
 use crate::session_events::SessionEvents;
 use crate::session_options::SessionOptions;
 use crate::transaction;
+use crate::watch::{self, Watch};
 use crate::wire::Op;
 
 /// A node's data and what ZooKeeper knows about it.
@@ -148,9 +148,32 @@ impl Session {
     ///
     /// [`ZooKeeperError`] if the servers do not answer.
     pub async fn remove_if_empty(&self, path: &str) -> Result<bool, ZooKeeperError> {
-        match self.delete(path, None).await {
-            Ok(()) | Err(ZooKeeperError::NoNode { .. }) => Ok(true),
-            Err(ZooKeeperError::NotEmpty { .. }) => Ok(false),
+        let mut recounted = false;
+        loop {
+            match self.delete(path, None).await {
+                Ok(()) | Err(ZooKeeperError::NoNode { .. }) => return Ok(true),
+                Err(ZooKeeperError::NotEmpty { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            if recounted || !self.recount(path).await? {
+                return Ok(false);
+            }
+            recounted = true;
+        }
+    }
+
+    /// Whether a node that is said to have children has none. The server counts them anew then.
+    ///
+    /// Servers before 3.4.7 take a node's children for as many as there were when a transaction was refused that touched it
+    /// (ZOOKEEPER-2052), until something of the node changes. So its data are written over by themselves.
+    pub(crate) async fn recount(&self, path: &str) -> Result<bool, ZooKeeperError> {
+        if self.children(path).await?.is_none_or(|children| !children.is_empty()) {
+            return Ok(false);
+        }
+        let Some(node) = self.read(path).await? else { return Ok(false) };
+        match self.set(path, &node.data, node.version).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_no_node() || error.is_bad_version() => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -186,10 +209,8 @@ impl Session {
         path: &str,
     ) -> Result<(Option<Node>, Watch), ZooKeeperError> {
         loop {
-            match self.run(path, self.client.get_and_watch_data(path)).await {
-                Ok((data, stat, watcher)) => {
-                    return Ok((Some(node(data, stat)), Watch::new(watcher)));
-                }
+            match self.run(path, watch::data(&self.client, path)).await {
+                Ok(((data, stat), watch)) => return Ok((Some(node(data, stat)), watch)),
                 Err(error) if error.is_no_node() => {}
                 Err(error) => return Err(error),
             }
@@ -201,8 +222,7 @@ impl Session {
 
     /// A watch on the creation of a node; `None` if it was made meanwhile.
     async fn watch_creation(&self, path: &str) -> Result<Option<Watch>, ZooKeeperError> {
-        let (stat, watcher) = self.run(path, self.client.check_and_watch_stat(path)).await?;
-        let watch = Watch::new(watcher);
+        let (stat, watch) = self.run(path, watch::existence(&self.client, path)).await?;
         Ok(if stat.is_none() { Some(watch) } else { None })
     }
 
@@ -216,8 +236,8 @@ impl Session {
         path: &str,
     ) -> Result<(Vec<String>, Watch), ZooKeeperError> {
         loop {
-            match self.run(path, self.client.list_and_watch_children(path)).await {
-                Ok((children, watcher)) => return Ok((children, Watch::new(watcher))),
+            match self.run(path, watch::children(&self.client, path)).await {
+                Ok(watched) => return Ok(watched),
                 Err(error) if error.is_no_node() => {}
                 Err(error) => return Err(error),
             }
@@ -332,38 +352,5 @@ fn translate(error: zookeeper::Error, path: &str) -> ZooKeeperError {
         | zookeeper::Error::SessionMoved
         | zookeeper::Error::ClientClosed => ZooKeeperError::SessionExpired,
         other => ZooKeeperError::Refused { path, source: other.into() },
-    }
-}
-
-/// A watch that fires once.
-#[derive(Debug)]
-pub(crate) struct Watch(oneshot::Receiver<WatchedEvent>);
-
-impl Watch {
-    /// The library asks the server to remove a watch that nobody waits for any more. Servers know that request since 3.5; those
-    /// before, Triton's among them, close the connection on it. So every watch is waited for in a task of its own, until it
-    /// fires or the session is over.
-    fn new(watcher: OneshotWatcher) -> Self {
-        let (sender, receiver) = oneshot::channel();
-        tokio::spawn(async move {
-            let event = watcher.changed().await;
-            if sender.send(event).is_err() {
-                tracing::trace!("a watch fired that nobody waits for any more");
-            }
-        });
-        Self(receiver)
-    }
-
-    /// Waits for the change. A change during a broken connection is told after it. If the returned future is dropped, the watch
-    /// may be waited for again; after it was ready, not.
-    pub(crate) async fn fired(&mut self) -> Result<(), ZooKeeperError> {
-        let is_over = |event: &WatchedEvent| {
-            event.event_type == zookeeper::EventType::Session && event.session_state.is_terminated()
-        };
-        match (&mut self.0).await {
-            Ok(event) if !is_over(&event) => Ok(()),
-            // Without an event the task was ended, which only the end of the session or of the whole runtime does.
-            Ok(_) | Err(_) => Err(ZooKeeperError::SessionExpired),
-        }
     }
 }

@@ -7,8 +7,9 @@ use crate::fence::Fence;
 use crate::id::ShardName;
 use crate::lock::HeldLock;
 use crate::printable::printable;
-use crate::session::{Node, Session, Watch};
+use crate::session::{Node, Session};
 use crate::state::{ClusterState, StateError};
+use crate::watch::Watch;
 
 /// Where every shard's directory is. manatee-adm knows no other place.
 const ROOT: &str = "/manatee";

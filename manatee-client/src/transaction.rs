@@ -1,4 +1,4 @@
-//! Carries out one transaction over a connection of its own.
+//! Transactions, each over a connection of its own.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::deadline;
 use crate::error::ZooKeeperError;
 use crate::servers::Servers;
 use crate::wire::{
-    MAX_FRAME, Op, Outcome, close_request, connect_request, read_connect_response,
+    ANY_VERSION, MAX_FRAME, Op, Outcome, close_request, connect_request, read_connect_response,
     read_transaction_response, transaction_request,
 };
 
@@ -23,6 +23,60 @@ const XID: i32 = 1;
 /// A server that has not opened a session by then is passed over.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(2);
 
+/// Operations of which all happen, or none. Nodes that it makes are persistent, and anybody may change them.
+///
+/// It goes over a connection of its own, in requests that every server since 3.4 understands.
+#[derive(Clone, Debug, Default)]
+pub struct Transaction {
+    ops: Vec<Op>,
+}
+
+impl Transaction {
+    /// Without operations.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes a node that is not there.
+    #[must_use]
+    pub fn create(self, path: &str, data: &[u8]) -> Self {
+        self.and(Op::Create { path: path.to_owned(), data: data.to_owned(), sequential: false })
+    }
+
+    /// Makes a node whose name is the path and a number that grows.
+    #[must_use]
+    pub fn create_sequential(self, path: &str, data: &[u8]) -> Self {
+        self.and(Op::Create { path: path.to_owned(), data: data.to_owned(), sequential: true })
+    }
+
+    /// Writes the data of a node, which is at a version if one is given.
+    #[must_use]
+    pub fn set(self, path: &str, data: &[u8], version: Option<i32>) -> Self {
+        let version = version.unwrap_or(ANY_VERSION);
+        self.and(Op::Set { path: path.to_owned(), data: data.to_owned(), version })
+    }
+
+    fn and(mut self, op: Op) -> Self {
+        self.ops.push(op);
+        self
+    }
+
+    /// Carries it out on the first of these servers that opens a session. Returns the number of the transaction, as nodes have
+    /// it for the last one that changed them.
+    ///
+    /// # Errors
+    ///
+    /// [`ZooKeeperError`]: of the operation that failed, or if no server answers in time.
+    pub async fn commit(
+        self,
+        servers: &Servers,
+        patience: Duration,
+    ) -> Result<i64, ZooKeeperError> {
+        let done = run_numbered(servers, &AtomicUsize::new(0), self.ops, patience).await?;
+        Ok(done.0)
+    }
+}
+
 /// Runs the transaction on the first server that opens a session, trying again until `patience` is over. The search begins at
 /// the server with the index `first`, which becomes the one that was found.
 ///
@@ -33,6 +87,16 @@ pub(crate) async fn run(
     ops: Vec<Op>,
     patience: Duration,
 ) -> Result<Vec<i32>, ZooKeeperError> {
+    Ok(run_numbered(servers, first, ops, patience).await?.1)
+}
+
+/// As [`run`]. Returns the number of the transaction, too.
+async fn run_numbered(
+    servers: &Servers,
+    first: &AtomicUsize,
+    ops: Vec<Op>,
+    patience: Duration,
+) -> Result<(i64, Vec<i32>), ZooKeeperError> {
     let path = ops.first().map(|op| op.path().to_owned()).unwrap_or_default();
     let paths: Vec<String> = ops.iter().map(|op| op.path().to_owned()).collect();
     let ops: Vec<Op> = ops.into_iter().map(|op| op.below(&servers.chroot)).collect();
@@ -56,8 +120,10 @@ pub(crate) async fn run(
         tracing::debug!(%path, error = %source, "the session of a transaction was not closed");
     }
     match outcome {
-        Outcome::Done(versions) if versions.len() == paths.len() => Ok(versions),
-        Outcome::Done(_) => Err(ZooKeeperError::Protocol { what: "results are missing" }),
+        Outcome::Done { transaction, versions } if versions.len() == paths.len() => {
+            Ok((transaction, versions))
+        }
+        Outcome::Done { .. } => Err(ZooKeeperError::Protocol { what: "results are missing" }),
         Outcome::Failed { index, code } => {
             Err(refusal(code, paths.into_iter().nth(index).unwrap_or(path)))
         }

@@ -14,6 +14,9 @@ const MULTI: i32 = 14;
 const CLOSE: i32 = -11;
 const ERROR: i32 = -1;
 
+/// ZooKeeper compares no version where it is asked for this one.
+pub(crate) const ANY_VERSION: i32 = -1;
+
 /// No frame of a transaction is larger: ZooKeeper's own limit is 1 MiB.
 pub(crate) const MAX_FRAME: usize = 2 << 20;
 
@@ -56,8 +59,9 @@ impl Op {
 /// What became of a transaction.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// All happened. The version after each operation: 0 of a created node, -1 where there is none.
-    Done(Vec<i32>),
+    /// All happened, in the transaction of this number. The version after each operation: 0 of a created node, -1 where there
+    /// is none.
+    Done { transaction: i64, versions: Vec<i32> },
     /// Nothing happened, because of the operation at this index, for the reason of this code.
     Failed { index: usize, code: i32 },
 }
@@ -116,7 +120,7 @@ pub(crate) fn close_request(xid: i32) -> Vec<u8> {
 /// What a frame that arrived is.
 pub(crate) fn read_transaction_response(xid: i32, body: &[u8]) -> Result<Outcome, ZooKeeperError> {
     let mut reader = Reader(body);
-    let (answered, _zxid, code) = (reader.int()?, reader.long()?, reader.int()?);
+    let (answered, transaction, code) = (reader.int()?, reader.long()?, reader.int()?);
     if answered != xid {
         return Err(ZooKeeperError::Protocol { what: "the answer is for another request" });
     }
@@ -151,7 +155,7 @@ pub(crate) fn read_transaction_response(xid: i32, body: &[u8]) -> Result<Outcome
     Ok(match failed {
         Some((index, code)) => Outcome::Failed { index, code },
         None if code != 0 => Outcome::Failed { index: 0, code },
-        None => Outcome::Done(versions),
+        None => Outcome::Done { transaction, versions },
     })
 }
 
@@ -292,7 +296,7 @@ mod tests {
             }
             let mut body = body.finish().split_off(4);
             body.extend(rest);
-            if let Ok(Outcome::Done(versions)) = read_transaction_response(7, &body) {
+            if let Ok(Outcome::Done { versions, .. }) = read_transaction_response(7, &body) {
                 prop_assert_eq!(code, 0);
                 prop_assert!(16 + 9 * (versions.len() + 1) <= body.len());
             }

@@ -29,10 +29,6 @@ mod reservation;
 pub mod rings;
 pub mod routers;
 pub mod rows;
-#[cfg(test)]
-#[path = "../../manatee-client/tests/it/servers/mod.rs"]
-#[expect(dead_code, reason = "not all of it is needed")]
-mod servers;
 pub mod serving;
 pub mod shards;
 pub mod tidy;

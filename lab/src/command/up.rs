@@ -29,6 +29,12 @@ pub(super) struct UpArgs {
     /// Take the addresses 127.77.BLOCK.x [default: the first block that is free]
     #[arg(long)]
     block: Option<u8>,
+    /// Run the PostgreSQL in DIR, which has its programs in DIR/bin: versions 10 to 17 [default: Debian's newest]
+    #[arg(long, value_name = "DIR", env = "RESHARD_POSTGRESQL", hide_env_values = true)]
+    postgres: Option<PathBuf>,
+    /// Run the ZooKeeper whose jars are in DIR, with those that it needs [default: Debian's]
+    #[arg(long, value_name = "DIR", env = "RESHARD_ZOOKEEPER", hide_env_values = true)]
+    zookeeper: Option<PathBuf>,
     /// How to print what was started
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -100,7 +106,10 @@ impl UpArgs {
         // Commands are run by their names.
         let path = std::env::var_os("PATH").unwrap_or_default();
         let commands = std::env::split_paths(&path).collect();
-        let mut builder = Lab::builder().programs(Programs { commands, ..Programs::default() });
+        let default = Programs::default();
+        let jars = self.zookeeper.unwrap_or(default.jars);
+        let programs = Programs { commands, postgres: self.postgres, jars, ..default };
+        let mut builder = Lab::builder().programs(programs);
         if let Some(options) = self.size.options() {
             builder = builder.options(options);
         }

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::error;
 use crate::moray::config::ZooKeeperConfig;
 use crate::registrar;
+use crate::zookeeper::leave;
 
 /// The time between attempts to reach ZooKeeper.
 const RETRY: Duration = Duration::from_millis(200);
@@ -137,6 +138,7 @@ async fn follow(client: &zookeeper::Client, shard: &Followed) -> Result<(), zook
                 shard.update(&[]);
                 let (stat, watcher) = client.check_and_watch_stat(&shard.path).await?;
                 if stat.is_some() {
+                    leave(watcher);
                     continue;
                 }
                 watcher

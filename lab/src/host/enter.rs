@@ -30,12 +30,12 @@ const LEFT_BEHIND: Duration = Duration::from_secs(1);
 const TIMED_OUT: i32 = 124;
 
 /// Run by `sh` in the new namespace with the zone's root, the lab's program, what stands for node-fash, the directory of tools
-/// that are in `/usr`, `full` or `free`, and the command. What the machine does not have is not mounted. `/usr` and the like belong to another user:
+/// that are in `/usr`, that of PostgreSQL, `full` or `free`, and the command. What the machine does not have is not mounted. `/usr` and the like belong to another user:
 /// nothing can be written there. Where the kernel has no overlays, only `PATH` finds the tools.
 const MOUNTS: &str = r#"
 set -e
-root=$1 program=$2 fash=$3 tools=$4 disk=$5
-shift 5
+root=$1 program=$2 fash=$3 tools=$4 postgresql=$5 disk=$6
+shift 6
 # pivot_root wants a mount point. The machine's own root is let go of: with it in sight the kernel would let nobody make a
 # user namespace in a zone, and nobody could tell a zone's processes by their root.
 mount --rbind "$root" "$root"
@@ -46,6 +46,7 @@ fi
 for directory in /proc /dev /etc/alternatives /etc/java-17-openjdk; do
     if [ -d "$directory" ]; then mount --rbind "$directory" "$root$directory"; fi
 done
+if [ -d "$postgresql" ]; then mount --rbind "$postgresql" "$root/opt/postgresql/current"; fi
 mount --bind "$program" "$root/opt/lab/program"
 if [ -f "$fash" ] && [ -f "$root/opt/lab/fash" ]; then mount --bind "$fash" "$root/opt/lab/fash"; fi
 trap '' XFSZ
@@ -63,6 +64,8 @@ pub(crate) struct Entrance {
     pub(crate) root: PathBuf,
     /// The program that is the zone's tools.
     pub(crate) program: PathBuf,
+    /// The directory of PostgreSQL, which has its programs in `bin`.
+    pub(crate) postgresql: PathBuf,
     /// The user that does this. `None`: this one.
     pub(crate) user: Option<String>,
     /// `LAB_ZONE`: the zone's name, or `server:` and the server's.
@@ -82,6 +85,7 @@ impl Entrance {
         Self {
             root: directory.zone_root(zone),
             program: layout.program.first().cloned().unwrap_or_default(),
+            postgresql: postgresql(layout),
             user: None,
             zone: zone.to_string(),
             control: format!("http://{}", layout.block.control()),
@@ -89,6 +93,11 @@ impl Entrance {
             disk_full: false,
         }
     }
+}
+
+/// The directory of a lab's PostgreSQL.
+pub(crate) fn postgresql(layout: &Layout) -> PathBuf {
+    layout.postgresql.parent().map(Path::to_owned).unwrap_or_default()
 }
 
 /// Runs a command, or without one a login shell that reads `stdin`. When this is dropped before it is done, or its time is
@@ -149,8 +158,10 @@ fn way_in(entrance: &Entrance) -> Vec<OsString> {
     let disk = if entrance.disk_full { "full" } else { "free" };
     let mut arguments: Vec<OsString> = WORDS.iter().map(OsString::from).collect();
     let (root, program) = (entrance.root.clone(), entrance.program.clone());
-    arguments.extend([root.into(), program.into(), entrance.lab.fash().into()]);
-    arguments.extend([entrance.lab.tools().into(), disk.into()]);
+    let (fash, tools) = (entrance.lab.fash(), entrance.lab.tools());
+    let postgresql = entrance.postgresql.clone();
+    arguments.extend([root, program, fash, tools, postgresql].map(OsString::from));
+    arguments.push(disk.into());
     arguments
 }
 

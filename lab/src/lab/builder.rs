@@ -15,6 +15,7 @@ use crate::address::AddressBlock;
 use crate::directory::LabDirectory;
 use crate::layout::Layout;
 use crate::layout::Options;
+use crate::postgres::has_server;
 use crate::programs::Programs;
 
 /// What is called with every step of a start.
@@ -63,7 +64,7 @@ impl LabBuilder {
             directory: None,
             block: None,
             program: None,
-            programs: Programs::default(),
+            programs: Programs::from_environment(),
             on_progress: Box::new(|_| ()),
         }
     }
@@ -98,7 +99,8 @@ impl LabBuilder {
         self
     }
 
-    /// Where the programs of this machine are that labs need. Default: where Debian has them.
+    /// Where the programs of this machine are that labs need. Default: [`Programs::from_environment`]. A lab that was kept
+    /// goes on with the PostgreSQL that it was made with, if another is not chosen.
     #[must_use]
     pub fn programs(mut self, programs: Programs) -> Self {
         self.programs = programs;
@@ -175,6 +177,11 @@ impl LabBuilder {
         let program = copy(&program, &directory)?;
         let host = found.host(program, directory.path().to_owned(), block);
         reach::check_way(directory.path(), host.run_as.as_deref()).await?;
+        for programs in [&host.postgresql, &self.programs.jars] {
+            let programs =
+                std::path::absolute(programs).map_err(LabError::file("find", programs))?;
+            reach::check_way(&programs, host.run_as.as_deref()).await?;
+        }
         let (layout, is_new) = match existing {
             Some(mut layout) => {
                 if !directory.made().exists() {
@@ -184,7 +191,10 @@ impl LabBuilder {
                     return Err(LabError::OtherOptions(directory.path().to_owned()));
                 }
                 layout.program = host.program;
-                layout.postgresql = host.postgresql;
+                // Its data are of that version, which no other reads.
+                if self.programs.postgres.is_some() || !has_server(&layout.postgresql) {
+                    layout.postgresql = host.postgresql;
+                }
                 layout.directory = host.directory;
                 layout.taken_ports = host.taken_ports;
                 (layout, false)

@@ -47,8 +47,8 @@ pub enum LabError {
     HalfMade(PathBuf),
     /// The user of the lab's services does not get to its directory.
     #[error(
-        "the lab in {} cannot run there: its services run as the user {user}, who cannot enter {}: choose another directory, \
-         or `chmod o+x {}`", directory.display(), barrier.display(), barrier.display()
+        "the lab's services run as the user {user}, who does not get to {} and cannot enter {}: choose another directory, or \
+         `chmod o+x {}`", directory.display(), barrier.display(), barrier.display()
     )]
     Unreachable {
         /// The lab's directory.

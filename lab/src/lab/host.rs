@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use super::error::LabError;
 use crate::address::AddressBlock;
 use crate::layout::Host;
-use crate::postgres::Programs as PostgreSql;
+use crate::postgres::installed;
 use crate::programs::Programs;
-use crate::zookeeper::CLASS_PATH;
+use crate::zookeeper::missing_jar;
 
 /// Commands, and Debian's packages of them.
 const COMMANDS: [(&str, &str); 7] = [
@@ -33,7 +33,7 @@ pub(super) struct Found {
 
 /// Looks whether everything is there that labs need.
 pub(super) fn look(programs: &Programs) -> Result<Found, LabError> {
-    let Programs { commands, postgresql, jars } = programs;
+    let Programs { commands, postgresql, postgres, jars } = programs;
     let missing = |program: &str, package, directories: &[PathBuf]| LabError::Missing {
         program: program.to_owned(),
         directories: directories.to_vec(),
@@ -44,15 +44,13 @@ pub(super) fn look(programs: &Programs) -> Result<Found, LabError> {
             return Err(missing(program, package, commands));
         }
     }
-    for jar in CLASS_PATH {
-        if !jars.join(jar).exists() {
-            return Err(missing(jar, "libzookeeper-java", std::slice::from_ref(jars)));
-        }
+    if let Some(jar) = missing_jar(jars) {
+        return Err(missing(jar, "libzookeeper-java", std::slice::from_ref(jars)));
     }
-    match PostgreSql::newest_in(postgresql) {
-        Some(found) => Ok(Found { postgresql: found.path().to_owned() }),
+    match installed(programs) {
+        Some(postgresql) => Ok(Found { postgresql }),
         None => {
-            let directories = std::slice::from_ref(postgresql);
+            let directories = std::slice::from_ref(postgres.as_ref().unwrap_or(postgresql));
             Err(missing("the server of PostgreSQL", "postgresql", directories))
         }
     }

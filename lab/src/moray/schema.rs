@@ -72,8 +72,8 @@ pub async fn install(primary: SocketAddr, kind: ShardKind) -> Result<(), Error> 
     }
     let database = "SELECT 1 FROM pg_database WHERE datname = 'moray'";
     if superuser.query_opt(database, &[]).await?.is_none() {
-        let create =
-            "CREATE DATABASE moray OWNER moray TEMPLATE template0 ENCODING 'UNICODE' LOCALE 'C'";
+        let create = "CREATE DATABASE moray OWNER moray TEMPLATE template0 ENCODING 'UNICODE' \
+                              LC_COLLATE 'C' LC_CTYPE 'C'";
         superuser.batch_execute(create).await?;
     }
     let moray = connect(primary, "moray", "moray").await?;

@@ -18,7 +18,8 @@ BEGIN
 END;
 $$ LANGUAGE plpgsql;
 
-CREATE OR REPLACE TRIGGER count_directories AFTER INSERT OR DELETE ON manta
-    FOR EACH ROW EXECUTE FUNCTION count_manta_directories_v3();
+DROP TRIGGER IF EXISTS count_directories ON manta;
+CREATE TRIGGER count_directories AFTER INSERT OR DELETE ON manta
+    FOR EACH ROW EXECUTE PROCEDURE count_manta_directories_v3();
 
 ALTER FUNCTION count_manta_directories_v3() OWNER TO moray;

@@ -11,6 +11,8 @@ bashrc=${PG_DUMP_BASHRC:-/root/.bashrc}
 # The second PostgreSQL runs at least so long, however small the database: operators have to see it.
 min_seconds=${PG_DUMP_MIN_SECONDS:-5}
 database=${PG_DUMP_DATABASE:-moray}
+# PostgreSQL's programs, of the version that runs here.
+bin=${PG_DUMP_BIN:-/opt/postgresql/current/bin}
 dump_port=23456
 started=$SECONDS
 answers_since=$SECONDS
@@ -31,12 +33,6 @@ if ((EUID == 0)); then
     as_postgres=(unshare --user --map-user=907 --map-group=907 --)
 fi
 
-# Directory of PostgreSQL's programs: the newest.
-postgresql_bin() {
-    local directories=(/usr/lib/postgresql/*/bin)
-    printf '%s\n' "${directories[@]}" | sort -V | tail -n 1
-}
-
 read_config() {
     mkdir -p "$(dirname "$log_file")"
     # shellcheck source=/dev/null
@@ -47,8 +43,7 @@ read_config() {
     [[ -n $service_name ]] || fatal "$etc/backup.json has no service_name"
     [[ -n ${ZK_IPS:-} ]] || fatal "ZK_IPS is not set"
     export ZK_IPS SHARD
-    bin=$(postgresql_bin)
-    [[ -x $bin/postgres ]] || fatal "there is no PostgreSQL in /usr/lib/postgresql"
+    [[ -x $bin/postgres ]] || fatal "there is no PostgreSQL in $bin"
 }
 
 # Dumps are made by the first async, without one by the sync, and without that by the primary.
@@ -112,7 +107,7 @@ make_clone() {
 start_postgres() {
     log "starting PostgreSQL on port $dump_port"
     "${as_postgres[@]}" "$bin/postgres" -D "$clone" -p "$dump_port" -c "listen_addresses=$own_ip" \
-        -c unix_socket_directories= -c synchronous_standby_names= -c primary_conninfo= -c fsync=off \
+        -c unix_socket_directories= -c synchronous_standby_names= -c fsync=off \
         -c logging_collector=off -c archive_mode=off >>"$log_file" 2>&1 </dev/null &
     postgres_pid=$!
     local waited=0

@@ -48,7 +48,7 @@ impl Cluster {
         let (host, port) = (upstream.server.ip().to_string(), upstream.server.port().to_string());
         let mut child = tied(&program, None)
             .args(["-h", &host, "-p", &port, "-U", "postgres", "-c", "fast", "-X", "stream"])
-            .args(["-P", "-N", "--no-manifest", "-D"])
+            .args(["-P", "-N", "-D"])
             .arg(&new)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

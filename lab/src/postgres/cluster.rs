@@ -12,15 +12,11 @@ use tokio::time::{Instant, sleep};
 
 use super::programs::Programs;
 use super::server::{Server, StartError};
-use super::settings::{CLIENT_AUTHENTICATION, Settings};
+use super::settings::{CLIENT_AUTHENTICATION, SMALL_WAL_SEGMENT, STANDBY_FILES, Settings};
 use crate::process::tied;
 
 /// How long processes may take to go after they were killed.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The size of a file of the write-ahead log, in megabytes. Such files have their whole size from the beginning, and a small
-/// database does not fill many.
-const WAL_SEGMENT: u32 = 4;
 
 /// A data directory. Its files belong to the user of this process, who is not root.
 #[derive(Clone, Debug)]
@@ -107,11 +103,13 @@ impl Cluster {
         self.make_parent()?;
         let program = self.programs.program("initdb");
         let failed = |source| ClusterError::Program { program: program.clone(), source };
-        let output = tied(&program, None)
+        let mut initdb = tied(&program, None);
+        if self.programs.version().chooses_wal_segments() {
+            initdb.arg(format!("--wal-segsize={SMALL_WAL_SEGMENT}"));
+        }
+        let output = initdb
             .args(["--encoding=UTF-8", "--locale=C", "--auth=trust", "--username=postgres"])
-            .args(["--no-sync", "--no-instructions"])
-            .arg(format!("--wal-segsize={WAL_SEGMENT}"))
-            .arg("-D")
+            .args(["--no-sync", "-D"])
             .arg(&self.data)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -131,24 +129,28 @@ impl Cluster {
         fs::create_dir_all(parent).map_err(failed)
     }
 
-    /// Writes the configuration of the next start, or of the next reload.
+    /// Writes the configuration of the next start, or of the next reload. The next start is that of a standby if the
+    /// settings are.
     ///
     /// # Errors
-    /// A file cannot be written.
+    /// A file cannot be written, or removed.
     pub(crate) fn configure(&self, settings: &Settings) -> Result<(), ClusterError> {
+        let version = self.programs.version();
         self.write("pg_hba.conf", CLIENT_AUTHENTICATION)?;
-        self.write("postgresql.conf", &settings.text())
+        self.write("postgresql.conf", &settings.text(version))?;
+        let standby = settings.standby_file(version);
+        for name in STANDBY_FILES {
+            match &standby {
+                Some((file, content)) if *file == name => self.write(name, content)?,
+                _ => self.remove(name)?,
+            }
+        }
+        Ok(())
     }
 
-    /// Makes the next start that of a standby, or not.
-    ///
-    /// # Errors
-    /// The marker cannot be made or removed.
-    pub(crate) fn mark_standby(&self, standby: bool) -> Result<(), ClusterError> {
-        if standby {
-            return self.write("standby.signal", "");
-        }
-        let path = self.data.join("standby.signal");
+    /// Removes a file, if it is there.
+    fn remove(&self, name: &str) -> Result<(), ClusterError> {
+        let path = self.data.join(name);
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 Err(ClusterError::File { path, source })
@@ -197,13 +199,7 @@ impl Cluster {
             }
             sleep(Duration::from_millis(20)).await;
         }
-        let path = self.data.join("postmaster.pid");
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(ClusterError::File { path, source })
-            }
-            Ok(()) | Err(_) => Ok(()),
-        }
+        self.remove("postmaster.pid")
     }
 
     /// The processes that serve this directory. PostgreSQL's work in it.

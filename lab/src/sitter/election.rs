@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use manatee_client::{Transaction, ZooKeeperError};
 use thiserror::Error;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::sleep;
-use zookeeper::{Acls, Client, CreateMode, Error as ZkError, MultiWriteError, MultiWriteResult};
+use zookeeper::{Acls, Client, CreateMode};
 
 use super::shell::Message;
 use super::state::{ClusterState, Peer};
@@ -14,6 +15,8 @@ use crate::zookeeper::{
     ClientError, Node, connect_detached, make_path, read, read_and_watch, wait_for_change,
 };
 
+/// How long a write may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait after a session that could not even be used.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -29,10 +32,8 @@ pub(crate) struct Election {
 /// The state was not written.
 #[derive(Debug, Error)]
 pub(crate) enum WriteError {
-    #[error("ZooKeeper refuses")]
-    ZooKeeper(#[from] ZkError),
     #[error("ZooKeeper refuses: {0}")]
-    Multi(#[from] MultiWriteError),
+    ZooKeeper(#[from] ZooKeeperError),
     #[error("a cluster state cannot be written as JSON")]
     Json(#[from] serde_json::Error),
 }
@@ -122,7 +123,6 @@ impl Election {
     /// whichever is there. `create`: there is none. Returns the number of the transaction.
     pub(crate) async fn write(
         &self,
-        client: &Client,
         state: &ClusterState,
         create: bool,
         version: Option<i32>,
@@ -130,22 +130,13 @@ impl Election {
         let data = serde_json::to_vec(state)?;
         let path = self.path("state");
         let entry = format!("{}/{}-", self.path("history"), state.generation);
-        let sequential = CreateMode::PersistentSequential.with_acls(Acls::anyone_all());
-        let mut transaction = client.new_multi_writer();
-        transaction.add_create(&entry, &data, &sequential)?;
-        if create {
-            let persistent = CreateMode::Persistent.with_acls(Acls::anyone_all());
-            transaction.add_create(&path, &data, &persistent)?;
+        let transaction = Transaction::new().create_sequential(&entry, &data);
+        let transaction = if create {
+            transaction.create(&path, &data)
         } else {
-            transaction.add_set_data(&path, &data, version)?;
-        }
-        let results = transaction.commit().await?;
-        match results.last() {
-            Some(MultiWriteResult::Create { stat, .. } | MultiWriteResult::SetData { stat }) => {
-                Ok(stat.mzxid)
-            }
-            _ => Ok(0),
-        }
+            transaction.set(&path, &data, version)
+        };
+        Ok(transaction.commit(&self.servers.parse()?, PATIENCE).await?)
     }
 
     fn path(&self, node: &str) -> String {

@@ -23,7 +23,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::context::{ServiceContext, Stopped};
 use crate::layout::Layout;
-use crate::postgres::{Cluster, Programs};
+use crate::postgres::{Cluster, Programs, installed};
 use config::Config;
 use shell::Shell;
 
@@ -49,11 +49,12 @@ async fn start(context: &ServiceContext) -> Result<(Config, Shell), Stopped> {
     let config: Config = read(&directory.in_zone(context.zone, config::PATH))?;
     let layout: Layout = read(&directory.layout())?;
     let programs = if layout.postgresql.as_os_str().is_empty() {
-        let installed = crate::programs::Programs::default().postgresql;
-        Programs::newest_in(&installed).ok_or("PostgreSQL is not installed")?
+        let programs = crate::programs::Programs::from_environment();
+        installed(&programs).ok_or("PostgreSQL is not installed")?
     } else {
-        Programs::new(layout.postgresql)
+        layout.postgresql
     };
+    let programs = Programs::find(programs).await?;
     let data = directory.in_zone(context.zone, &config.data_dir);
     let cluster = Cluster::new(programs, data);
     cluster.kill_left_over().await?;

@@ -131,7 +131,6 @@ impl Postgres {
         if self.cluster.is_empty() {
             self.cluster.init().await?;
         }
-        self.cluster.mark_standby(false)?;
         self.configure(Replication::Primary { read_only: sync.is_some(), synchronous: None })?;
         self.start().await?;
         self.primary = true;
@@ -165,7 +164,6 @@ impl Postgres {
         let address = upstream.postgres().ok_or_else(nowhere)?;
         let application_name = self.me.pg_url.clone();
         self.configure(Replication::Standby { upstream: address, application_name })?;
-        self.cluster.mark_standby(true)?;
         self.start().await
     }
 

@@ -268,8 +268,9 @@ impl Shell {
         let (election, client) = (self.election.clone(), self.client.clone());
         let (exists, expected) = (self.exists, self.expected);
         async move {
-            if let Some(client) = client {
-                match election.write(&client, &state, !exists, expected).await {
+            // Without a session there is nothing to write on.
+            if client.is_some() {
+                match election.write(&state, !exists, expected).await {
                     Ok(transaction) => {
                         tracing::info!(generation = state.generation, "wrote the cluster state");
                         return Some(transaction);

@@ -17,7 +17,7 @@ use super::zone::{Enabled, Kept, Zone, ZoneRecord, belonging};
 use crate::directory::LabDirectory;
 use crate::host::Account;
 use crate::host::{Belonging, Process, kill_all};
-use crate::host::{Entrance, enter};
+use crate::host::{Entrance, enter, postgresql};
 use crate::host::{read_json, write_json};
 use crate::layout::{Layout, ZoneSpec};
 use crate::messages::{
@@ -285,7 +285,8 @@ impl Inner {
         let (user, control) = (self.layout.run_as.clone(), self.control_url());
         let place = zone.clone();
         let lab = self.directory.clone();
-        let entrance = Entrance { root, program, user, zone, control, lab, disk_full };
+        let postgresql = postgresql(&self.layout);
+        let entrance = Entrance { root, program, postgresql, user, zone, control, lab, disk_full };
         let entered = enter(&entrance, request).await;
         entered.map_err(|source| ZoneError::Enter { place, source })
     }

@@ -11,7 +11,8 @@ use crate::host::Account;
 use crate::host::Confined;
 
 /// Where things get mounted, see [`crate::host::enter`].
-const MOUNT_POINTS: [&str; 5] = ["usr", "proc", "dev", "etc/alternatives", "etc/java-17-openjdk"];
+const MOUNT_POINTS: [&str; 6] =
+    ["usr", "proc", "dev", "etc/alternatives", "etc/java-17-openjdk", "opt/postgresql/current"];
 /// Directories that belong to the zone.
 const DIRECTORIES: [&str; 6] =
     ["root", "var/log/manatee", "var/svc", "opt/lab/bin", "opt/smartdc", "home"];

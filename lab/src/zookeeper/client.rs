@@ -11,6 +11,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a single try may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
 
+/// The version told to the library, so that it makes nodes in the way that Triton's servers know.
+const OLDEST_SERVER: (u32, u32, u32) = (3, 4, 3);
+
 /// What ZooKeeper refused.
 #[derive(Debug, Error)]
 pub(crate) enum ClientError {
@@ -41,7 +44,7 @@ pub(crate) async fn connect(
     servers: &str,
     session_timeout: Duration,
 ) -> Result<Client, ClientError> {
-    retry(servers, || Client::connector().with_session_timeout(session_timeout)).await
+    retry(servers, || connector(session_timeout)).await
 }
 
 /// Opens a session as [`connect`] does that nobody closes: its ephemeral nodes stay until the session times out, as those
@@ -53,8 +56,15 @@ pub(crate) async fn connect_detached(
     servers: &str,
     session_timeout: Duration,
 ) -> Result<Client, ClientError> {
-    let connector = || Client::connector().with_session_timeout(session_timeout).with_detached();
-    retry(servers, connector).await
+    retry(servers, || connector(session_timeout).with_detached()).await
+}
+
+/// Nothing is asked of servers that the oldest does not know.
+pub(crate) fn connector(session_timeout: Duration) -> Connector {
+    let (major, minor, patch) = OLDEST_SERVER;
+    Client::connector()
+        .with_session_timeout(session_timeout)
+        .with_server_version(major, minor, patch)
 }
 
 async fn retry(servers: &str, connector: impl Fn() -> Connector) -> Result<Client, ClientError> {
@@ -135,7 +145,14 @@ pub(crate) async fn read_and_watch(
         if stat.is_none() {
             return Ok((None, watcher));
         }
+        leave(watcher);
     }
+}
+
+/// Leaves a watch that nobody waits for to its end. The library would ask the server to remove it, and servers from before 3.5
+/// close the connection on that.
+pub(crate) fn leave(watcher: OneshotWatcher) {
+    tokio::spawn(watcher.changed());
 }
 
 /// Waits for what is watched. `false`: the session is over, and with it the watch.

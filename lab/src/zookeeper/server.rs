@@ -1,4 +1,4 @@
-//! A ZooKeeper server: Debian's jars under a Java of their own.
+//! A ZooKeeper server: its jars under a Java of their own.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,19 +14,10 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::jars::{class_path, missing_jar};
 use crate::host::LAB_DIRECTORY;
 use crate::process::tied;
 
-/// ZooKeeper's manifest names the other jars that it needs; these it forgets.
-pub(crate) const CLASS_PATH: [&str; 7] = [
-    "zookeeper.jar",
-    "zookeeper-jute.jar",
-    "slf4j-api.jar",
-    "slf4j-nop.jar",
-    "netty-all.jar",
-    "metrics-core.jar",
-    "snappy-java.jar",
-];
 /// What `setpriv` exits with when there is no such program.
 const NO_SUCH_PROGRAM: i32 = 127;
 /// How long a server may take until it answers.
@@ -157,11 +148,8 @@ impl ZooKeeperServer {
     }
 
     async fn prepare(&self) -> Result<(), ServerError> {
-        for jar in CLASS_PATH {
-            let jar = self.jars.join(jar);
-            if !jar.exists() {
-                return Err(ServerError::NoJar(jar));
-            }
+        if let Some(jar) = missing_jar(&self.jars) {
+            return Err(ServerError::NoJar(self.jars.join(jar)));
         }
         let data = self.directory.join("data");
         let failed = |path: &Path| {
@@ -196,13 +184,11 @@ impl ZooKeeperServer {
         let failed = |source| ServerError::Directory { path: path.clone(), source };
         let log = File::create(&path).map_err(failed)?;
         let errors = log.try_clone().map_err(failed)?;
-        let jars = self.jars.display();
-        let class_path: Vec<String> = CLASS_PATH.map(|jar| format!("{jars}/{jar}")).into();
         // Nothing here has to survive the loss of power: it need not wait for the disk.
         tied("java", self.run_as.as_deref())
             .env(LAB_DIRECTORY, self.directory.parent().unwrap_or(&self.directory))
             .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xmx128m"])
-            .args(["-XX:-UsePerfData", "-Dzookeeper.forceSync=no", "-cp", &class_path.join(":")])
+            .args(["-XX:-UsePerfData", "-Dzookeeper.forceSync=no", "-cp", &class_path(&self.jars)])
             .arg("org.apache.zookeeper.server.ZooKeeperServerMain")
             .arg(self.directory.join("zoo.cfg"))
             .current_dir("/")

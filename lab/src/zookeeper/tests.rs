@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use zookeeper::{Acls, CreateMode};
+
+use crate::programs::Programs;
 
 use super::{ZooKeeperServer, connect, make_path, read, read_and_watch, wait_for_change};
 
@@ -15,7 +16,7 @@ const SESSION: Duration = Duration::from_secs(20);
 async fn a_server_keeps_its_data() {
     let directory = tempfile::tempdir().unwrap();
     let address = SocketAddr::from(([127, 77, 201, 10], 2181));
-    let jars = Path::new("/usr/share/java");
+    let jars = &Programs::from_environment().jars;
     let mut server = ZooKeeperServer::start(directory.path(), address, None, jars).await.unwrap();
     let client = connect(&address.to_string(), SESSION).await.unwrap();
     make_path(&client, "/a/b").await.unwrap();

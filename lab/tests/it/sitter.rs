@@ -1,7 +1,6 @@
 //! Sitters around a real ZooKeeper and real PostgreSQL.
 
 mod peers;
-mod zookeeper;
 
 use std::time::{Duration, Instant};
 
@@ -176,7 +175,7 @@ async fn a_singleton_takes_writes_alone_and_lives_through_the_loss_of_its_sessio
     let before = shard.active().await;
     shard.zookeeper.stop();
     tokio::time::sleep(peers::SESSION_TIMEOUT * 2).await;
-    shard.zookeeper.resume().await;
+    shard.zookeeper.resume();
     until("it is in the election again", async || {
         let active = shard.active().await;
         active.len() == 1 && active != before

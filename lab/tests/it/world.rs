@@ -1,108 +1,20 @@
 //! Reading shards from a real PostgreSQL.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
 use lab::checker::{
     CheckOptions, History, Rings, ShardAddress, ViolationKind, WorldError, check, read_world,
 };
-use tempfile::TempDir;
-use tokio::time::{Instant, sleep};
+use test_servers::{Postgres, free_port, own_address};
 use tokio_postgres::{Client, NoTls};
 
 use crate::rows::transform;
 
-/// A PostgreSQL server that ends with the test.
-struct Postgres {
-    child: Child,
-    _directory: TempDir,
-    address: SocketAddr,
-}
-
-/// Debian's newest.
-fn programs() -> PathBuf {
-    let mut versions: Vec<_> = std::fs::read_dir("/usr/lib/postgresql")
-        .expect("PostgreSQL is not installed: apt-get install postgresql")
-        .map(|entry| entry.unwrap().path().join("bin"))
-        .collect();
-    versions.sort();
-    versions.pop().unwrap()
-}
-
-/// PostgreSQL does not run as root, and ends with this process.
-fn as_user(program: &Path) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL"]);
-    if rustix::process::geteuid().is_root() {
-        command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]);
-    }
-    command.arg(program);
-    command
-}
-
-fn done(command: &mut Command) {
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-impl Postgres {
-    async fn start(host: u8) -> (Self, Client) {
-        let directory = tempfile::tempdir().unwrap();
-        let address = SocketAddr::from(([127, 77, 205, host], 5432));
-        if rustix::process::geteuid().is_root() {
-            done(Command::new("chown").arg("postgres").arg(directory.path()));
-        }
-        let (programs, data) = (programs(), directory.path().join("data"));
-        let mut initdb = as_user(&programs.join("initdb"));
-        initdb.args([
-            "--encoding=UTF-8",
-            "--locale=C",
-            "--username=moray",
-            "--auth=trust",
-            "-N",
-            "-D",
-        ]);
-        done(initdb.arg(&data));
-        let mut command = as_user(&programs.join("postgres"));
-        command.arg("-D").arg(&data);
-        let listen = format!("listen_addresses={}", address.ip());
-        for option in [&*listen, "unix_socket_directories=", "fsync=off", "shared_buffers=16MB"] {
-            command.args(["-c", option]);
-        }
-        let log = std::fs::File::create(directory.path().join("log")).unwrap();
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let server = Self { child, _directory: directory, address };
-        let admin = server.connect("postgres").await;
-        admin.batch_execute("CREATE DATABASE moray").await.unwrap();
-        let client = server.connect("moray").await;
-        (server, client)
-    }
-
-    async fn connect(&self, database: &str) -> Client {
-        let config = format!("host={} user=moray dbname={database}", self.address.ip());
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            match tokio_postgres::connect(&config, NoTls).await {
-                Ok((client, connection)) => {
-                    tokio::spawn(connection);
-                    return client;
-                }
-                Err(error) => assert!(Instant::now() < deadline, "{error}"),
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        // At once, but with its own processes.
-        let id = rustix::process::Pid::from_child(&self.child);
-        let sent = rustix::process::kill_process(id, rustix::process::Signal::QUIT);
-        assert!(sent.is_ok() && self.child.wait().is_ok());
-    }
+/// A connection to a server's database, as Moray's user.
+async fn connect(server: &Postgres) -> Client {
+    let address = server.address();
+    let config = format!("host={} port={} user=moray dbname=moray", address.ip(), address.port());
+    let (client, connection) = tokio_postgres::connect(&config, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
 }
 
 const SCHEMA: &str = "
@@ -112,7 +24,10 @@ const SCHEMA: &str = "
 
 #[tokio::test]
 async fn rows_are_read_from_a_primary() {
-    let (server, client) = Postgres::start(40).await;
+    let server = Postgres::start().in_database("moray");
+    server.sql_in("postgres", "CREATE ROLE moray SUPERUSER LOGIN");
+    server.sql_in("postgres", "CREATE DATABASE moray OWNER moray");
+    let client = connect(&server).await;
     client.batch_execute(SCHEMA).await.unwrap();
     // More than are fetched at once, by no load, then one by a load and one whose etag is not its own.
     let others = "INSERT INTO manta SELECT n, '/o/d/' || n, '123456789', 'CBF43926', 1
@@ -128,7 +43,7 @@ async fn rows_are_read_from_a_primary() {
     client.batch_execute(counts).await.unwrap();
 
     let pnode = "tcp://1.moray.test:2020";
-    let world = read_world(&[ShardAddress::new(pnode, server.address)]).await.unwrap();
+    let world = read_world(&[ShardAddress::new(pnode, server.address())]).await.unwrap();
     let shard = &world.shards[0];
     assert_eq!(shard.rows.len(), 4502);
     assert!(shard.read_from <= shard.read_until);
@@ -149,7 +64,7 @@ async fn rows_are_read_from_a_primary() {
     assert_eq!(report.count(ViolationKind::DirectoryCount), 2, "{report}");
     assert_eq!(report.count(ViolationKind::WrongVnode), 4501, "{report}");
 
-    let nobody = ShardAddress::new(pnode, "127.77.205.41:5432".parse().unwrap());
+    let nobody = ShardAddress::new(pnode, (own_address(), free_port()).into());
     let error = read_world(&[nobody]).await.unwrap_err();
     assert!(matches!(error, WorldError::Postgres { .. }), "{error}");
 }

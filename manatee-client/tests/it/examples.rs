@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
+use test_servers::{ZooKeeper, tied_to_the_test};
 
-use crate::servers::tied_to_the_test;
-use crate::servers::zookeeper::ZooKeeper;
 use crate::support::{first_state, peer, session, shard};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -59,7 +58,7 @@ async fn watch_tells_every_change_and_show_that_there_is_nothing() {
     assert!(!missing.status.success());
     assert_eq!(stderr(&missing), "error: no state object exists for shard: \"x\"\n");
 
-    let mut child = tied_to_the_test(&program("watch"), None)
+    let mut child = tied_to_the_test(program("watch"), None)
         .args([&server.address(), "x"])
         .stdout(Stdio::piped())
         .spawn()

@@ -6,11 +6,10 @@ use manatee_client::{
     DumpLock, DumpLockError, DumpLockState, Lock, LockError, LockState, Session, ShardError,
     Takeover,
 };
+use test_servers::{Line, Proxy, ZooKeeper};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::servers::proxy::{Line, Proxy};
-use crate::servers::zookeeper::ZooKeeper;
 use crate::support::{PERSISTENT, first_state, now, options, raw, session, session_at, shard};
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -6,7 +6,6 @@ mod examples;
 mod locks;
 mod postgres;
 mod races;
-mod servers;
 mod sessions;
 mod state;
 mod support;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use manatee_client::{ClusterState, ShardError, StoredState};
 use serde_json::Value;
+use test_servers::ZooKeeper;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::servers::zookeeper::ZooKeeper;
 use crate::support::{first_state, session, shard};
 
 fn counter(state: &ClusterState) -> u64 {

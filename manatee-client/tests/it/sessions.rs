@@ -5,11 +5,9 @@ use std::time::Duration;
 use manatee_client::{
     ClusterState, Established, Frozen, Session, SessionEvent, SessionOptions, Shard, Unfrozen,
 };
+use test_servers::{Line, Proxy, ZooKeeper, own_address};
 use tokio::time::timeout;
 
-use crate::servers::own_address;
-use crate::servers::proxy::{Line, Proxy};
-use crate::servers::zookeeper::ZooKeeper;
 use crate::support::{first_state, now, options, peer, session, session_at, shard};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -166,6 +164,27 @@ async fn a_dropped_future_loses_no_change_and_leaves_the_watch() {
     session.sync().await.unwrap();
     let watches = server.says("wchs").unwrap();
     assert!(watches.contains("Total watches:1"), "it counts those on data: {watches}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_that_is_given_up_before_its_answer_breaks_no_connection() {
+    let server = ZooKeeper::start();
+    let session = session(&server).await;
+    let shard = shard(&session, "x");
+    shard.establish(&first_state()).await.unwrap();
+    let (mut events, mut states) = (session.events(), shard.watch());
+    tokio::select! {
+        biased;
+        state = states.next() => panic!("it was not waited for: {state:?}"),
+        () = std::future::ready(()) => {}
+    }
+    // The answer comes before that to this, and what it sets off before that to the next.
+    session.sync().await.unwrap();
+    session.sync().await.unwrap();
+    let watches = server.says("wchs").unwrap();
+    assert!(watches.contains("Total watches:1"), "nobody asked to remove it: {watches}");
+    let none = timeout(Duration::from_millis(100), events.next()).await;
+    assert!(none.is_err(), "{none:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

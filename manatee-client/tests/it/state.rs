@@ -6,9 +6,8 @@ use manatee_client::{
     ClusterState, Established, Frozen, HistoryEvent, IllegalTransition, Removed, Session, Shard,
     ShardError, Unfrozen, active_candidates, history_summaries,
 };
+use test_servers::{ZooKeeper, free_port, own_address};
 
-use crate::servers::zookeeper::ZooKeeper;
-use crate::servers::{free_port, own_address};
 use crate::support::{
     PERSISTENT, first_state, now, options, peer, raw, session, session_at, shard, taken_over,
 };

@@ -1,13 +1,13 @@
 //! What several tests need.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use manatee_client::{
     ClusterState, Freeze, Lsn, Peer, Session, SessionOptions, Shard, ZoneId, initial_state,
 };
-
-use crate::servers::zookeeper::ZooKeeper;
+use test_servers::{Chain, ZooKeeper};
 
 pub(crate) fn options(session_timeout: Duration) -> SessionOptions {
     SessionOptions { session_timeout, ..SessionOptions::default() }
@@ -21,9 +21,10 @@ pub(crate) async fn session_at(address: &str, options: &SessionOptions) -> Sessi
     Session::connect(&address.parse().unwrap(), options).await.unwrap()
 }
 
-/// A client of ZooKeeper that can write anything.
+/// A client of ZooKeeper that can write anything. It makes nodes as servers know it before 3.5, too.
 pub(crate) async fn raw(server: &ZooKeeper) -> zookeeper::Client {
-    zookeeper::Client::connect(&server.address()).await.unwrap()
+    let connector = zookeeper::Client::connector().with_server_version(3, 4, 0);
+    connector.connect(&server.address()).await.unwrap()
 }
 
 pub(crate) const PERSISTENT: zookeeper::CreateOptions<'static> =
@@ -40,6 +41,15 @@ pub(crate) fn peer(number: u8) -> Peer {
 
 pub(crate) fn now() -> Timestamp {
     "2024-05-06T07:08:09.123Z".parse().unwrap()
+}
+
+/// The peers that the servers of a chain are.
+pub(crate) fn peers_of(chain: &Chain) -> Vec<Peer> {
+    let peer = |(index, address): (usize, SocketAddr)| {
+        let zone = format!("{index:08}-0000-4000-8000-000000000000");
+        Peer::new(ZoneId::from(zone.as_str()), &address.ip().to_string(), address.port(), 12345)
+    };
+    chain.addresses().into_iter().enumerate().map(peer).collect()
 }
 
 /// Three peers, frozen by "setup".

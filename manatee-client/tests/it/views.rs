@@ -6,10 +6,9 @@ use manatee_client::{
     ClusterState, ClusterView, Columns, Freeze, Lsn, PostgresView, Role, Shard, ShardError,
     ShowText, history_json, history_table, initial_state,
 };
+use test_servers::{Chain, ZooKeeper};
 
-use crate::servers::postgres::Chain;
-use crate::servers::zookeeper::ZooKeeper;
-use crate::support::{now, session, shard};
+use crate::support::{now, peers_of, session, shard};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,7 +25,7 @@ async fn a_shard_as_manatee_adm_shows_it() {
 
     let reason = "moved by plan 7\n\nROLE     PEERNAME   IP";
     let freeze = Freeze::new(now(), reason, "plan-7");
-    shard.establish(&initial_state(chain.peers(), Lsn::ZERO, freeze).unwrap()).await.unwrap();
+    shard.establish(&initial_state(peers_of(&chain), Lsn::ZERO, freeze).unwrap()).await.unwrap();
     chain.sql(0, "CREATE TABLE t (x int)");
     let view = settled(&shard, |view| view.issues().is_empty()).await;
     let text = view.show(&server.address(), &Columns::pg_status(), true);
@@ -49,7 +48,7 @@ async fn a_shard_as_manatee_adm_shows_it() {
     // one that manatee-adm looks at.
     chain.let_a_stranger_stream(0);
     chain.let_a_stranger_stream(2);
-    let tail = chain.peers().remove(2);
+    let tail = peers_of(&chain).remove(2);
     chain.stop(1);
     let down = settled(&shard, |view| view.issues().len() == 1).await;
     let issue = down.issues().remove(0).to_string();

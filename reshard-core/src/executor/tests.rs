@@ -13,13 +13,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use proptest::prelude::*;
 use tempfile::TempDir;
+use test_servers::ZooKeeper;
 
 use self::clock::TestClock;
 use super::*;
 use crate::configuration::{Configuration, DatacenterUrls};
 use crate::journal::{Knobs, SqliteStore};
 use crate::phase::{About, Phase, Sequence, Trouble, Undone};
-use crate::servers::zookeeper::ZooKeeper;
 
 /// What a phase does when it is run or undone the next time.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fash::{Algorithm, Interval, Vnode};
+use test_servers::Chain;
 
 use super::*;
 use crate::clock::SystemClock;
 use crate::deployment::Database;
 use crate::keys::KeyHash;
 use crate::measure::{MeasureOptions, Measurement, measure};
-use crate::servers::postgres::Chain;
 
 const VNODES: u32 = 64;
 
@@ -35,7 +35,7 @@ fn moved_keys() -> impl Iterator<Item = String> {
 }
 
 async fn connect(chain: &Chain, index: usize) -> Database {
-    let endpoint = chain.peers()[index].endpoint().unwrap();
+    let endpoint = chain.urls()[index].parse().unwrap();
     Database::connect(&endpoint, Duration::from_secs(30)).await.unwrap()
 }
 
@@ -214,7 +214,7 @@ impl Parted {
         source.batch_execute("CREATE UNLOGGED TABLE scratch AS SELECT * FROM manta").await.unwrap();
         let point = proof::current_snapshot(&source).await.unwrap().xmin;
         chain.set(0, "synchronous_standby_names", "''");
-        chain.sql(1, "SELECT pg_promote()");
+        chain.promote(1);
         let target = connect(&chain, 1).await;
         let tables = list_tables(&source).await.unwrap();
         let end = end_of_copying(&target).await.unwrap();

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use manatee_client::{Transaction, ZooKeeperError};
 use serde_json::Value;
-use zookeeper::{Acls, Client, CreateMode, Error, MultiWriteError};
+use zookeeper::{Client, Error};
 
 use super::super::session::Failure;
+use crate::zookeeper::connector;
 
-/// How long connecting may take.
+/// How long connecting may take, and writing.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The prefix of the history nodes that this tool makes, whatever the generation.
@@ -22,7 +24,7 @@ pub(super) struct Node {
 }
 
 /// A session with ZooKeeper.
-pub(super) struct Store(Client);
+pub(super) struct Store(Client, String);
 
 /// Why a state was not written.
 pub(super) enum WriteFailure {
@@ -70,9 +72,9 @@ impl Store {
     /// Opens a session with one of the servers.
     pub(super) async fn connect(servers: &str) -> Result<Self, Failure> {
         let servers = with_ports(servers);
-        let connecting = Client::connector().with_session_timeout(PATIENCE).connect(&servers);
+        let connecting = connector(PATIENCE).connect(&servers);
         match tokio::time::timeout(PATIENCE, connecting).await {
-            Ok(Ok(client)) => Ok(Self(client)),
+            Ok(Ok(client)) => Ok(Self(client, servers)),
             Ok(Err(_)) | Err(_) => Err(Failure::new("unable to connect to zk")),
         }
     }
@@ -116,40 +118,43 @@ impl Store {
     ) -> Result<(), WriteFailure> {
         let data = state.to_string().into_bytes();
         let expected = (version != 0).then_some(version);
-        let mut writer = self.0.new_multi_writer();
-        let added = writer
-            .add_set_data(&format!("/manatee/{shard}/state"), &data, expected)
-            .and_then(|()| add_history(&mut writer, shard, &data));
-        added.map_err(|error| WriteFailure::Other(exception(&error)))?;
-        writer.commit().await.map(drop).map_err(refusal)
+        let transaction = Transaction::new()
+            .set(&format!("/manatee/{shard}/state"), &data, expected)
+            .create_sequential(&history(shard), &data);
+        self.commit(transaction).await
     }
 
     /// Writes the first state of a shard, and the history's entry.
     pub(super) async fn create(&self, shard: &str, state: &Value) -> Result<(), WriteFailure> {
         let data = state.to_string().into_bytes();
-        let mut writer = self.0.new_multi_writer();
-        let plain = CreateMode::Persistent.with_acls(Acls::anyone_all());
-        let added = add_history(&mut writer, shard, &data)
-            .and_then(|()| writer.add_create(&format!("/manatee/{shard}/state"), &data, &plain));
-        added.map_err(|error| WriteFailure::Other(exception(&error)))?;
-        writer.commit().await.map(drop).map_err(refusal)
+        let transaction = Transaction::new()
+            .create_sequential(&history(shard), &data)
+            .create(&format!("/manatee/{shard}/state"), &data);
+        self.commit(transaction).await
+    }
+
+    async fn commit(&self, transaction: Transaction) -> Result<(), WriteFailure> {
+        let servers = self.1.parse().map_err(refusal)?;
+        transaction.commit(&servers, PATIENCE).await.map(drop).map_err(refusal)
     }
 }
 
-fn add_history(
-    writer: &mut zookeeper::MultiWriter<'_>,
-    shard: &str,
-    data: &[u8],
-) -> Result<(), Error> {
-    let sequential = CreateMode::PersistentSequential.with_acls(Acls::anyone_all());
-    writer.add_create(&format!("/manatee/{shard}/history/{PREFIX}"), data, &sequential)
+fn history(shard: &str) -> String {
+    format!("/manatee/{shard}/history/{PREFIX}")
 }
 
-fn refusal(error: MultiWriteError) -> WriteFailure {
-    let error: Error = error.into();
-    if error == Error::NoNode {
-        return WriteFailure::NoNode;
-    }
+#[expect(clippy::wildcard_enum_match_arm, reason = "only those that are met have names")]
+fn refusal(error: ZooKeeperError) -> WriteFailure {
+    let error = match error {
+        ZooKeeperError::NoNode { .. } => return WriteFailure::NoNode,
+        ZooKeeperError::BadVersion { .. } => Error::BadVersion,
+        ZooKeeperError::NodeExists { .. } => Error::NodeExists,
+        ZooKeeperError::Timeout { .. } => Error::Timeout,
+        ZooKeeperError::Connect { .. } | ZooKeeperError::ConnectionLoss { .. } => {
+            Error::ConnectionLoss
+        }
+        other => Error::UnexpectedError(other.to_string()),
+    };
     WriteFailure::Other(exception(&error))
 }
 

@@ -5,10 +5,10 @@ use moray_client::{
     SqlOptions,
 };
 use serde_json::{Value, json};
+use test_servers::Postgres;
 
 use super::Answers;
 use super::recording::{Said, refusal};
-use crate::servers::Postgres;
 
 const OLD: &str = "/t/old42";
 
@@ -21,7 +21,7 @@ const GUARD: &str = "
         RETURN coalesce(NEW, OLD);
     END $$;
     CREATE TRIGGER refuse_42 BEFORE INSERT OR UPDATE OR DELETE ON manta
-        FOR EACH ROW EXECUTE FUNCTION refuse_42();";
+        FOR EACH ROW EXECUTE PROCEDURE refuse_42();";
 
 struct Guarded<'a> {
     client: &'a Client,

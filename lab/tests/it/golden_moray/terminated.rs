@@ -5,10 +5,11 @@ use moray_client::{
     BatchOptions, BatchRequest, Client, DeleteOptions, Error, EtagCondition, GetOptions, PutOptions,
 };
 use serde_json::json;
+use test_servers::Postgres;
 
 use super::Answers;
 use super::recording::Said;
-use crate::servers::{Postgres, wait_until};
+use crate::servers::wait_until;
 
 const OLD: &str = "/t/old42";
 const WAITING: &str = "pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = 'moray'";

@@ -1,6 +1,7 @@
 //! Two shards without a bucket, a Moray for each, and a router whose ring has a read-only vnode.
 
 use std::fs;
+use std::net::SocketAddrV4;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
@@ -9,9 +10,10 @@ use lab::{AddressBlock, Host, LabDirectory, Layout, Options, Role, ZoneSpec};
 use moray_client::{Client, ClientOptions, GetOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_servers::{Postgres, ZooKeeper};
 
 use crate::router::region::enter_states;
-use crate::servers::{Postgres, Process, service, wait_until, zookeeper};
+use crate::servers::{Process, service, wait_until};
 
 const VNODES: u32 = 1024;
 /// What none of the probe's keys is on.
@@ -23,6 +25,7 @@ pub(super) struct Tier {
     directory: LabDirectory,
     postgres: Vec<Postgres>,
     processes: Vec<Process>,
+    _zookeeper: ZooKeeper,
     temporary: TempDir,
 }
 
@@ -41,14 +44,17 @@ impl Tier {
         let layout = Layout::new(options, AddressBlock::new(203), Host::default()).unwrap();
         let directory = LabDirectory::new(temporary.path());
         fs::write(directory.layout(), serde_json::to_string(&layout).unwrap()).unwrap();
-        let processes = vec![zookeeper(temporary.path(), layout.zookeeper().parse().unwrap())];
+        let zookeeper = ZooKeeper::start_at(layout.zookeeper().parse().unwrap());
         let postgres: Vec<Postgres> = layout
             .zones_of(Role::Postgres)
-            .map(|zone| Postgres::start(temporary.path(), zone.address))
+            .map(|zone| {
+                Postgres::start_at(SocketAddrV4::new(zone.address, 5432)).in_database("moray")
+            })
             .collect();
         for server in &postgres {
             server.sql_in("postgres", "CREATE ROLE moray LOGIN CREATEDB PASSWORD 'moray'");
-            let create = "CREATE DATABASE moray OWNER moray TEMPLATE template0 ENCODING 'UNICODE' LOCALE 'C'";
+            let create = "CREATE DATABASE moray OWNER moray TEMPLATE template0 ENCODING 'UNICODE' \
+                                  LC_COLLATE 'C' LC_CTYPE 'C'";
             server.sql_in("postgres", create);
             let table = "SET ROLE moray; CREATE TABLE buckets_config (name text PRIMARY KEY, index text NOT NULL, \
                          pre text NOT NULL, post text NOT NULL, options text, mtime timestamp without time zone \
@@ -56,7 +62,9 @@ impl Tier {
             server.sql(table);
         }
         enter_states(&layout, 0).await;
-        let mut tier = Self { layout, directory, postgres, processes, temporary };
+        let processes = Vec::new();
+        let mut tier =
+            Self { layout, directory, postgres, processes, _zookeeper: zookeeper, temporary };
         tier.start_morays();
         tier.start_router();
         tier.routed().await;

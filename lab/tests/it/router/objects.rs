@@ -11,9 +11,9 @@ use moray_client::{
     GetOptions, PutOptions, Route, SqlOptions,
 };
 use serde_json::{Value, json};
+use test_servers::Postgres;
 
 use super::region::{OBJECTS, Region};
-use crate::servers::Postgres;
 
 pub(super) async fn objects_come_and_go(region: &Region) {
     for shard in 0..2 {

@@ -1,6 +1,7 @@
 //! Two shards of one PostgreSQL server each, a Moray for each, and one zone of routers.
 
 use std::fs;
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -13,9 +14,10 @@ use moray_client::{
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_servers::{Postgres, ZooKeeper};
 use zookeeper::{Acls, CreateMode};
 
-use crate::servers::{Postgres, Process, service, wait_until, zookeeper};
+use crate::servers::{Process, service, wait_until, zookeeper_client};
 
 const VNODES: u32 = 1024;
 pub(super) const OBJECTS: u64 = 3000;
@@ -32,6 +34,7 @@ pub(super) struct Region {
     /// Those of the shards.
     pub(super) registrars: Vec<Option<Process>>,
     others: Option<Vec<Process>>,
+    _zookeeper: ZooKeeper,
     _temporary: TempDir,
 }
 
@@ -58,10 +61,13 @@ impl Region {
         let layout = Layout::new(options, AddressBlock::new(202), host).unwrap();
         let directory = LabDirectory::new(temporary.path());
         fs::write(directory.layout(), serde_json::to_string(&layout).unwrap()).unwrap();
-        let mut others = vec![zookeeper(temporary.path(), layout.zookeeper().parse().unwrap())];
+        let server = ZooKeeper::start_at(layout.zookeeper().parse().unwrap());
+        let mut others = Vec::new();
         let postgres: Vec<Postgres> = layout
             .zones_of(Role::Postgres)
-            .map(|zone| Postgres::start(temporary.path(), zone.address))
+            .map(|zone| {
+                Postgres::start_at(SocketAddrV4::new(zone.address, 5432)).in_database("moray")
+            })
             .collect();
 
         let pnodes = layout.shard_names().map(|name| format!("tcp://{name}:2020").parse().unwrap());
@@ -86,6 +92,7 @@ impl Region {
             routers: vec![None, None],
             registrars: Vec::new(),
             others: None,
+            _zookeeper: server,
             _temporary: temporary,
             layout,
             directory,
@@ -257,7 +264,7 @@ impl Drop for Region {
 
 /// Enters a cluster state of one peer for each shard. The peer is the one of the shard so many further on.
 pub(crate) async fn enter_states(layout: &Layout, shift: usize) {
-    let client = zookeeper::Client::connect(&layout.zookeeper()).await.unwrap();
+    let client = zookeeper_client(&layout.zookeeper()).await;
     let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
     let zones: Vec<_> = layout.zones_of(Role::Postgres).collect();
     for (index, zone) in zones.iter().enumerate() {

@@ -11,11 +11,12 @@ use lab::{AddressBlock, Host, LabDirectory, Layout, Options};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_servers::ZooKeeper;
 use uuid::Uuid;
 use zookeeper::{Acls, Client, CreateMode};
 
 use super::until;
-use super::zookeeper::ZooKeeper;
+use crate::servers::zookeeper_client;
 
 pub(crate) const SESSION_TIMEOUT: Duration = Duration::from_secs(2);
 /// Whom the sitters run as if the test runs as root, which PostgreSQL refuses. Debian's package makes the user.
@@ -48,8 +49,7 @@ impl Shard {
         let lab = LabDirectory::new(directory.path());
         fs::write(lab.layout(), serde_json::to_vec(&layout).unwrap()).unwrap();
         let server = SocketAddr::from((address(test, 9), 2181));
-        let zookeeper = ZooKeeper::start(server).await;
-        let client = Client::connector().with_session_timeout(Duration::from_mins(1));
+        let zookeeper = ZooKeeper::start_at(server);
         let shard = Self {
             test,
             path: "/manatee/1.moray.lab.example.net".to_owned(),
@@ -57,7 +57,7 @@ impl Shard {
             singleton: false,
             sitters: (0..peers).map(|_| None).collect(),
             backup_servers: (0..peers).map(|_| None).collect(),
-            client: client.connect(&server.to_string()).await.unwrap(),
+            client: zookeeper_client(&server.to_string()).await,
             zookeeper,
             directory,
         };

@@ -1,14 +1,16 @@
 //! Tools that ask ZooKeeper and PostgreSQL: `manatee-adm`, `zkCli.sh`, the nightly dump.
 
 use std::fs;
+use std::net::SocketAddrV4;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use zookeeper::{Acls, Client, CreateMode};
+use test_servers::{Postgres, ZooKeeper, postgresql_programs};
+use zookeeper::{Acls, CreateMode};
 
-use super::servers::{Postgres, ZooKeeper};
 use super::{run, tool};
+use crate::servers::zookeeper_client;
 
 const SHARD: &str = "1.moray.lab.example.net";
 const HOST: &str = "127.77.204.40";
@@ -30,7 +32,7 @@ fn singleton(port: u16) -> Value {
 
 #[tokio::main(flavor = "current_thread")]
 async fn make_nodes(address: &str, nodes: &[(String, String)]) {
-    let client = Client::connect(address).await.unwrap();
+    let client = zookeeper_client(address).await;
     for (path, data) in nodes {
         let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
         client.create(path, data.as_bytes(), &options).await.unwrap();
@@ -49,8 +51,8 @@ fn make_shard(address: &str, state: Option<&Value>) {
 #[test]
 fn a_shard_is_frozen_reaped_and_unfrozen() {
     let zookeeper = ZooKeeper::start();
-    make_shard(&zookeeper.address, Some(&singleton(1)));
-    let variables = [("ZK_IPS", zookeeper.address.clone()), ("SHARD", SHARD.to_owned())];
+    make_shard(&zookeeper.address(), Some(&singleton(1)));
+    let variables = [("ZK_IPS", zookeeper.address()), ("SHARD", SHARD.to_owned())];
     let adm = |args: &[&str]| run(tool("manatee-adm", &variables, args), "");
     let done = |text: &str| (0, text.to_owned(), String::new());
     let refused = |text: &str| (1, String::new(), text.to_owned());
@@ -93,8 +95,8 @@ fn a_shard_is_frozen_reaped_and_unfrozen() {
 #[test]
 fn a_shard_without_a_state_is_backfilled() {
     let zookeeper = ZooKeeper::start();
-    make_shard(&zookeeper.address, None);
-    let variables = [("ZK_IPS", zookeeper.address.clone()), ("SHARD", SHARD.to_owned())];
+    make_shard(&zookeeper.address(), None);
+    let variables = [("ZK_IPS", zookeeper.address()), ("SHARD", SHARD.to_owned())];
     let adm = |args: &[&str]| run(tool("manatee-adm", &variables, args), "");
 
     let none = format!("no state object exists for shard: \"{SHARD}\"\n");
@@ -113,7 +115,7 @@ fn a_shard_without_a_state_is_backfilled() {
             (format!("/manatee/{SHARD}/election/{name}"), peer(number, 5432).to_string())
         })
         .collect();
-    make_nodes(&zookeeper.address, &children);
+    make_nodes(&zookeeper.address(), &children);
     let (code, out, computed) = adm(&["state-backfill", "-y"]);
     assert_eq!((code, out.as_str()), (0, "Ok.\n"), "{computed}");
     assert_eq!(adm(&["state-backfill", "-y"]).0, 1);
@@ -126,7 +128,8 @@ fn a_shard_without_a_state_is_backfilled() {
     let lock = ["check-lock", "-p", "/pg_dump_lock"];
     assert_eq!(adm(&lock), (0, String::new(), String::new()));
     let zk = |args: &[&str]| {
-        let address = ["-server", zookeeper.address.as_str()];
+        let address = zookeeper.address();
+        let address = ["-server", address.as_str()];
         run(tool("zkCli.sh", &[], &[&address[..], args].concat()), "")
     };
     assert_eq!(zk(&["create", "/pg_dump_lock", "resharding"]).0, 0);
@@ -141,8 +144,12 @@ fn a_shard_without_a_state_is_backfilled() {
 #[test]
 fn the_nightly_dump() {
     let zookeeper = ZooKeeper::start();
-    let postgres = Postgres::start(HOST);
-    make_shard(&zookeeper.address, Some(&singleton(postgres.port)));
+    let host = HOST.parse().unwrap();
+    let free = std::net::TcpListener::bind((HOST, 0)).unwrap().local_addr().unwrap().port();
+    let postgres = Postgres::start_at(SocketAddrV4::new(host, free)).in_database("moray");
+    postgres.sql_in("postgres", "CREATE DATABASE moray");
+    postgres.sql("CREATE TABLE manta (_key text); INSERT INTO manta VALUES ('/a/stor/b')");
+    make_shard(&zookeeper.address(), Some(&singleton(postgres.address().port())));
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     fs::create_dir(path("bin")).unwrap();
@@ -151,7 +158,7 @@ fn the_nightly_dump() {
     }
     fs::write(path("sitter.json"), json!({"ip": HOST}).to_string()).unwrap();
     fs::write(path("backup.json"), json!({"service_name": SHARD}).to_string()).unwrap();
-    fs::write(path("bashrc"), format!("ZK_IPS={}\nSHARD={SHARD}\n", zookeeper.address)).unwrap();
+    fs::write(path("bashrc"), format!("ZK_IPS={}\nSHARD={SHARD}\n", zookeeper.address())).unwrap();
     let dump = |script: &str| {
         let mut command =
             Command::new(format!("{}/src/pg_dump/{script}", env!("CARGO_MANIFEST_DIR")));
@@ -162,7 +169,8 @@ fn the_nightly_dump() {
             ("UPLOAD", path("manta")),
             ("LOG", path("pgdump.log")),
             ("BASHRC", path("bashrc")),
-            ("SOURCE_PORT", postgres.port.to_string()),
+            ("SOURCE_PORT", postgres.address().port().to_string()),
+            ("BIN", postgresql_programs().display().to_string()),
             ("MIN_SECONDS", "2".to_owned()),
         ] {
             command.env(format!("PG_DUMP_{name}"), value);
@@ -181,7 +189,7 @@ fn the_nightly_dump() {
     let text = Command::new("zcat").arg(dumps.trim()).output().unwrap().stdout;
     assert!(String::from_utf8(text).unwrap().contains("/a/stor/b"));
 
-    make_nodes(&zookeeper.address, &[("/pg_dump_lock".to_owned(), "resharding".to_owned())]);
+    make_nodes(&zookeeper.address(), &[("/pg_dump_lock".to_owned(), "resharding".to_owned())]);
     for script in ["pg_dump.sh", "pg_custom_dump.sh"] {
         let (code, _, log) = dump(script);
         assert!(code == 1 && log.contains("fatal: lock exists"), "{log}");

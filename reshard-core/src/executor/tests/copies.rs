@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use manatee_client::{Lock, Takeover};
+use test_servers::{Line, Proxy};
 use tokio::sync::Notify;
 
 use super::*;
 use crate::epoch::{Standing, epoch_of, known_plans};
 use crate::journal::Liveness;
-use crate::servers::proxy::{Line, Proxy};
 
 #[test]
 fn copies_and_sleepers() {

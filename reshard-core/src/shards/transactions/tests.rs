@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
+use test_servers::Chain;
+
 use super::*;
-use crate::servers::postgres::Chain;
 
 const STATEMENT: Duration = Duration::from_secs(5);
 
@@ -37,7 +38,7 @@ async fn open_and_prepared_transactions_are_told_and_end_as_their_remedies_say()
     chain.stop(0);
     chain.resume(0);
     chain.sql(0, "CREATE DATABASE moray");
-    let at = chain.peers()[0].endpoint().unwrap();
+    let at: PgEndpoint = chain.urls()[0].parse().unwrap();
     let database = Database::connect(&at, STATEMENT).await.unwrap();
     let mut config = tokio_postgres::Config::new();
     config.host(&at.host).port(at.port).user(&at.user).dbname("moray").application_name("old\n");

@@ -7,11 +7,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::own_address;
+use crate::address::own_address;
 
 /// What happens to connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Line {
+pub enum Line {
     /// All is passed on.
     Open,
     /// Those that are there break, new ones are refused.
@@ -23,7 +23,8 @@ pub(crate) enum Line {
 }
 
 /// Passes connections on to a server.
-pub(crate) struct Proxy {
+#[derive(Debug)]
+pub struct Proxy {
     address: String,
     line: Arc<watch::Sender<Line>>,
     listener: JoinHandle<()>,
@@ -31,7 +32,7 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// A line to the server at this address.
-    pub(crate) async fn to(server: String) -> Self {
+    pub async fn to(server: String) -> Self {
         let listener = TcpListener::bind((own_address(), 0)).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let line = Arc::new(watch::Sender::new(Line::Open));
@@ -59,12 +60,12 @@ impl Proxy {
     }
 
     /// Where it listens.
-    pub(crate) fn address(&self) -> &str {
+    pub fn address(&self) -> &str {
         &self.address
     }
 
     /// Changes what happens to connections.
-    pub(crate) fn set(&self, line: Line) {
+    pub fn set(&self, line: Line) {
         self.line.send_replace(line);
     }
 }

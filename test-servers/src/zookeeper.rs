@@ -1,26 +1,24 @@
-//! A ZooKeeper server: Debian's `libzookeeper-java` under a headless Java.
+//! A ZooKeeper server under a headless Java.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::path::Path;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::Child;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::{free_port, own_address, tied_to_the_test, wait_until};
-
-/// Its manifest names the other jars it needs; these it forgets.
-const JARS: &str = "/usr/share/java/zookeeper.jar:/usr/share/java/zookeeper-jute.jar:/usr/share/java/slf4j-api.jar:\
-                    /usr/share/java/slf4j-nop.jar:/usr/share/java/netty-all.jar:/usr/share/java/metrics-core.jar:\
-                    /usr/share/java/snappy-java.jar";
+use crate::address::{free_port, own_address};
+use crate::process::{end, tied_to_the_test, wait_until};
+use crate::programs::class_path;
 
 /// A ZooKeeper server, alone or of an ensemble.
-pub(crate) struct ZooKeeper {
+#[derive(Debug)]
+pub struct ZooKeeper {
     directory: TempDir,
-    port: u16,
+    address: SocketAddr,
     /// What the configuration says of the ensemble.
     ensemble: String,
     process: Option<Child>,
@@ -28,21 +26,27 @@ pub(crate) struct ZooKeeper {
 
 impl ZooKeeper {
     /// Starts a server with an empty tree. Sessions may be as short as 400 milliseconds.
-    pub(crate) fn start() -> Self {
-        let mut server = Self::new(String::new());
+    pub fn start() -> Self {
+        Self::start_at((own_address(), free_port()).into())
+    }
+
+    /// Starts one at an address that is the caller's own.
+    pub fn start_at(address: SocketAddr) -> Self {
+        let mut server = Self::new(address, String::new());
         server.resume();
         server.wait_until_it_serves();
         server
     }
 
     /// Starts two servers that serve only together: if one is stopped, the other has no leader.
-    pub(crate) fn start_two() -> [Self; 2] {
+    pub fn start_two() -> [Self; 2] {
         let mut ensemble = "initLimit=50\nsyncLimit=25\n".to_owned();
         for id in [1, 2] {
             let (host, peers, election) = (own_address(), free_port(), free_port());
             writeln!(ensemble, "server.{id}={host}:{peers}:{election}").unwrap();
         }
-        let mut servers = [Self::new(ensemble.clone()), Self::new(ensemble)];
+        let address = || (own_address(), free_port()).into();
+        let mut servers = [Self::new(address(), ensemble.clone()), Self::new(address(), ensemble)];
         for (id, server) in ["1", "2"].iter().zip(&mut servers) {
             let data = server.directory.path().join("data");
             fs::create_dir(&data).unwrap();
@@ -53,29 +57,26 @@ impl ZooKeeper {
         servers
     }
 
-    fn new(ensemble: String) -> Self {
-        Self { directory: TempDir::new().unwrap(), port: free_port(), ensemble, process: None }
+    fn new(address: SocketAddr, ensemble: String) -> Self {
+        Self { directory: TempDir::new().unwrap(), address, ensemble, process: None }
     }
 
     /// Where it listens.
-    pub(crate) fn address(&self) -> String {
-        format!("{}:{}", own_address(), self.port)
+    pub fn address(&self) -> String {
+        self.address.to_string()
     }
 
     /// Stops the server; its data stay.
-    pub(crate) fn stop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().unwrap();
-            process.wait().unwrap();
-        }
+    pub fn stop(&mut self) {
+        end(&mut self.process, Signal::KILL);
     }
 
     /// Starts the server again on the same port with the same data, and does not wait until it serves.
-    pub(crate) fn resume(&mut self) {
+    pub fn resume(&mut self) {
         let data = self.directory.path().join("data");
         let config = self.directory.path().join("zoo.cfg");
         let (data, host, port, ensemble) =
-            (data.display(), own_address(), self.port, &self.ensemble);
+            (data.display(), self.address.ip(), self.address.port(), &self.ensemble);
         let settings = format!(
             "dataDir={data}\nclientPort={port}\nclientPortAddress={host}\ntickTime=200\nmaxSessionTimeout=60000\n\
              maxClientCnxns=0\nadmin.enableServer=false\n4lw.commands.whitelist=srvr,wchs\n{ensemble}"
@@ -83,9 +84,9 @@ impl ZooKeeper {
         fs::write(&config, settings).unwrap();
         let java = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xmx128m"];
         // Nothing here has to survive the loss of power.
-        let process = tied_to_the_test(Path::new("java"), None)
+        let process = tied_to_the_test("java", None)
             .args(java)
-            .args(["-Dzookeeper.forceSync=no", "-cp", JARS])
+            .args(["-Dzookeeper.forceSync=no", "-cp", &class_path()])
             .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
             .arg(config)
             .spawn()
@@ -93,17 +94,16 @@ impl ZooKeeper {
         self.process = Some(process);
     }
 
-    fn wait_until_it_serves(&self) {
-        wait_until(
-            "ZooKeeper answers (is libzookeeper-java installed?)",
-            Duration::from_secs(30),
-            || self.says("srvr").is_some_and(|answer| answer.contains("Mode: ")),
-        );
+    /// Waits until it answers clients: after [`Self::resume`].
+    pub fn wait_until_it_serves(&self) {
+        wait_until("ZooKeeper answers", Duration::from_secs(30), || {
+            self.says("srvr").is_some_and(|answer| answer.contains("Mode: "))
+        });
     }
 
     /// The answer to one of its four-letter words.
-    pub(crate) fn says(&self, word: &str) -> Option<String> {
-        let mut stream = TcpStream::connect((own_address(), self.port)).ok()?;
+    pub fn says(&self, word: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(self.address).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
         stream.write_all(word.as_bytes()).ok()?;
         stream.shutdown(Shutdown::Write).ok()?;

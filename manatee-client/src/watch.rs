@@ -1,0 +1,85 @@
+//! Watches that servers from before ZooKeeper 3.5 bear.
+//!
+//! The library asks the server to remove a watch that nobody waits for any more. Servers know that request since 3.5; those
+//! before, Triton's among them, close the connection on it. So every watch is waited for in a task of its own, until it fires or
+//! the session is over; and every request that leaves a watch is answered in a task of its own, however soon whoever made it
+//! gives it up.
+
+use tokio::sync::oneshot;
+use zookeeper::{Client, OneshotWatcher, Stat, WatchedEvent};
+
+use crate::error::ZooKeeperError;
+
+/// A watch that fires once.
+#[derive(Debug)]
+pub(crate) struct Watch(oneshot::Receiver<WatchedEvent>);
+
+/// A node's data, and a watch on them and on its deletion.
+pub(crate) async fn data(
+    client: &Client,
+    path: &str,
+) -> Result<((Vec<u8>, Stat), Watch), zookeeper::Error> {
+    let (client, path) = (client.clone(), path.to_owned());
+    answered(async move {
+        let (data, stat, watcher) = client.get_and_watch_data(&path).await?;
+        Ok(((data, stat), watcher))
+    })
+    .await
+}
+
+/// Whether a node is there, and a watch on its creation, its data and its deletion.
+pub(crate) async fn existence(
+    client: &Client,
+    path: &str,
+) -> Result<(Option<Stat>, Watch), zookeeper::Error> {
+    let (client, path) = (client.clone(), path.to_owned());
+    answered(async move { client.check_and_watch_stat(&path).await }).await
+}
+
+/// A node's children, and a watch on their coming and going and on its deletion.
+pub(crate) async fn children(
+    client: &Client,
+    path: &str,
+) -> Result<(Vec<String>, Watch), zookeeper::Error> {
+    let (client, path) = (client.clone(), path.to_owned());
+    answered(async move { client.list_and_watch_children(&path).await }).await
+}
+
+/// Makes a request that leaves a watch, and waits for its answer. If this is dropped before, the answer is waited for all the
+/// same.
+async fn answered<T: Send + 'static>(
+    request: impl Future<Output = Result<(T, OneshotWatcher), zookeeper::Error>> + Send + 'static,
+) -> Result<(T, Watch), zookeeper::Error> {
+    let answer = tokio::spawn(async move {
+        let (answer, watcher) = request.await?;
+        Ok((answer, Watch::new(watcher)))
+    });
+    // Only the end of the whole runtime ends the task before its time.
+    answer.await.unwrap_or(Err(zookeeper::Error::ClientClosed))
+}
+
+impl Watch {
+    fn new(watcher: OneshotWatcher) -> Self {
+        let (sender, receiver) = oneshot::channel();
+        tokio::spawn(async move {
+            let event = watcher.changed().await;
+            if sender.send(event).is_err() {
+                tracing::trace!("a watch fired that nobody waits for any more");
+            }
+        });
+        Self(receiver)
+    }
+
+    /// Waits for the change. A change during a broken connection is told after it. If the returned future is dropped, the watch
+    /// may be waited for again; after it was ready, not.
+    pub(crate) async fn fired(&mut self) -> Result<(), ZooKeeperError> {
+        let is_over = |event: &WatchedEvent| {
+            event.event_type == zookeeper::EventType::Session && event.session_state.is_terminated()
+        };
+        match (&mut self.0).await {
+            Ok(event) if !is_over(&event) => Ok(()),
+            // Without an event the task was ended, which only the end of the session or of the whole runtime does.
+            Ok(_) | Err(_) => Err(ZooKeeperError::SessionExpired),
+        }
+    }
+}
