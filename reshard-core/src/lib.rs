@@ -64,14 +64,13 @@ pub use measure::{
     MeasureOptions, MeasureProgress, Measurement, Method, TableMeasurement, VnodeMeasurement,
     measure,
 };
-pub use modes::Mode;
 pub use phase::{
     About, BlockedPart, ClosedPart, MayPass, OpenPart, OrTrouble, Phase, PivotedPart, Sequence,
     SequenceError, Step, Trouble, Undone, WriteBlock,
 };
 pub use plan::{
-    Action, Balance, Costs, InvalidPlanUuid, Layout, NewZone, PLAN_VERSION, Plan, PlanDifference,
-    PlanError, PlanUuid, Prediction, Request, Selection, Target,
+    Action, Balance, Costs, InvalidPlanUuid, Layout, Mode, NewZone, PLAN_VERSION, Plan,
+    PlanDifference, PlanError, PlanUuid, Prediction, Request, Selection, Target,
 };
 pub use private::create_private_directory;
 pub use report::{PhaseReport, Report, WriteBlockReport};

@@ -57,7 +57,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::modes::Mode;
+    use crate::plan::Mode;
 
     #[test]
     fn the_page_is_what_the_phases_say() {

@@ -7,6 +7,7 @@ mod error;
 mod hash;
 mod ids;
 mod make;
+mod mode;
 mod parts;
 mod place;
 mod pnodes;
@@ -22,6 +23,7 @@ pub use self::costs::Costs;
 pub use self::diff::PlanDifference;
 pub use self::error::PlanError;
 pub use self::ids::{InvalidPlanUuid, PlanUuid};
+pub use self::mode::Mode;
 pub use self::request::{Layout, Request, Selection};
 #[cfg(test)]
 pub(crate) use self::tests::example;
@@ -36,8 +38,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::VnodeSet;
 use crate::inventory::Inventory;
-use crate::modes::Mode;
-use crate::phase::{Sequence, SequenceError};
 
 /// The version of the document that this library writes, and the only one that it reads.
 pub const PLAN_VERSION: u32 = 2;
@@ -70,17 +70,6 @@ pub struct Plan {
     pub risks: Vec<String>,
     /// SHA-256 of the document without this member, in hexadecimal digits.
     pub hash: String,
-}
-
-impl Plan {
-    /// The phases that carry it out, in their order.
-    ///
-    /// # Errors
-    ///
-    /// [`SequenceError`] never in fact: every mode is tested for it.
-    pub fn sequence(&self) -> Result<Sequence, SequenceError> {
-        self.mode.sequence()
-    }
 }
 
 /// A new shard.

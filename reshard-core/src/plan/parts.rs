@@ -47,8 +47,7 @@ impl Prediction {
 
 #[cfg(test)]
 mod tests {
-    use crate::modes::Mode;
-    use crate::plan::{PlanUuid, example};
+    use crate::plan::{Mode, PlanUuid, example};
 
     #[test]
     fn the_phases_together_take_what_the_whole_takes() {

@@ -6,8 +6,8 @@ use manatee_client::ShardName;
 use sapi_client::{ImageUuid, ServerUuid};
 use serde::{Deserialize, Serialize};
 
+use super::Mode;
 use crate::VnodeSet;
-use crate::modes::Mode;
 
 /// A split as an operator asks for it.
 ///

@@ -256,7 +256,7 @@ fn the_write_block_is_the_sum_of_its_parts() {
     let sum: f64 = plan.prediction.write_block_parts.iter().map(|(_, seconds)| seconds).sum();
     assert!((sum - plan.prediction.write_block_seconds).abs() < 1e-9);
     assert!(plan.prediction.write_block_seconds > 0.0);
-    let phases: Vec<_> = crate::modes::Mode::Rfd103.sequence().unwrap().names().collect();
+    let phases: Vec<_> = crate::plan::Mode::Rfd103.sequence().unwrap().names().collect();
     for action in &plan.actions {
         // Every action is some phase's.
         assert!(phases.is_empty() || phases.contains(&action.phase.as_str()), "{action:?}");

@@ -1,0 +1,14 @@
+//! The ways in which plans move vnodes. Their phases are in [`crate::modes`].
+
+use serde::{Deserialize, Serialize};
+
+/// A way in which a plan moves vnodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Mode {
+    /// The runbook of RFD 103, automated as written: writes are refused by read-only rings, as long as every router takes to
+    /// change its ring three times.
+    #[default]
+    Rfd103,
+}
