@@ -75,7 +75,7 @@ impl ExecuteArgs {
         {
             say(still_refused());
         }
-        executor.close().await;
+        executor.leave().await;
         let ended = match attended? {
             Attended::Ended(ended) => ended,
             Attended::Left(status) => return Ok(status),

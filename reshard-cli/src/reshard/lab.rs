@@ -36,9 +36,9 @@ impl LabArgs {
         let beside = beside.ok().filter(|program| program.is_file());
         let program = beside.as_deref().unwrap_or(Path::new(PROGRAM));
         let error = Command::new(program).args(self.arguments).exec();
-        Err(match error.kind() {
-            io::ErrorKind::NotFound => Error::LabNotInstalled,
-            _ => Error::LabNotRun { program: program.to_owned(), source: error },
-        })
+        if error.kind() == io::ErrorKind::NotFound {
+            return Err(Error::LabNotInstalled);
+        }
+        Err(Error::LabNotRun { program: program.to_owned(), source: error })
     }
 }
