@@ -4,7 +4,7 @@ use std::env;
 
 use fash::{Algorithm, CreateError, Pnode, Ring, Vnode};
 
-/// How many vnodes an edit changes.
+/// The number of vnodes that an edit changes.
 pub const EDITED: u32 = 250_000;
 
 /// The sizes to measure: what Triton deploys, and ten times that if `FASH_BENCH_10M` is set.

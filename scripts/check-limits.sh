@@ -1,10 +1,13 @@
 #!/bin/bash
-# Limits that are only passed unnoticed: packages in Cargo.lock, lines of a Rust file, circles of modules.
+# Limits that are only passed unnoticed: packages in Cargo.lock, lines of a Rust file, circles of modules, doc lines that begin with
+# a question word.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # TLS brings some 40 packages that only Windows, Apple and Android build.
 max_packages=380
 max_lines=400
+# A doc begins with the noun that it defines, or with a verb. These are help pages; the number only goes down.
+max_questions=55
 failed=0
 
 packages=$(grep -c '^\[\[package\]\]' Cargo.lock)
@@ -19,5 +22,14 @@ while IFS= read -r file; do
         failed=1
     fi
 done < <(find . -name '*.rs' -not -path '*/target/*')
+questions=$(find . -name '*.rs' -not -path '*/target/*' -exec cat {} + \
+    | grep -cE '^\s*//[/!] ?(What|How|Whether|Who|Whose|Where|Which|Why|When)\b')
+if ((questions > max_questions)); then
+    echo "$questions doc lines begin with a question word, more than $max_questions: begin them with a noun or a verb" >&2
+    failed=1
+elif ((questions < max_questions)); then
+    echo "$questions doc lines begin with a question word: make that the limit, which is $max_questions" >&2
+    failed=1
+fi
 scripts/check-cycles.py || failed=1
 exit "$failed"

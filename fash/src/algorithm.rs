@@ -45,7 +45,7 @@ impl Algorithm {
         digits.split_at(2 * self.digest_len()).0
     }
 
-    /// Whether node-fash knows this algorithm, and so can read a ring that uses it.
+    /// Tells whether node-fash knows this algorithm, and so can read a ring that uses it.
     pub const fn node_fash_reads(self) -> bool {
         !matches!(self, Self::Murmur3)
     }

@@ -1,4 +1,4 @@
-//! What a ring says about a vnode besides its owner: [`VnodeData`].
+//! The data of a vnode, which is all that a ring says about it besides its owner: [`VnodeData`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,12 +30,12 @@ impl VnodeData {
         if value.as_f64() == Some(1.0) { Self::NONE } else { Self(Some(Arc::new(value))) }
     }
 
-    /// Whether there is no data.
+    /// Tells whether there is no data.
     pub fn is_none(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Whether this is the string `"ro"`, the only data that electric-moray acts on.
+    /// Tells whether this is the string `"ro"`, the only data that electric-moray acts on.
     pub fn is_read_only(&self) -> bool {
         self.0.as_deref().is_some_and(|value| value == "ro")
     }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 /// Ends the name of a [`StagedDirectory`].
 const STAGED: &str = ".fash-partial";
 
-/// How many random characters stand before [`STAGED`].
+/// The number of random characters before [`STAGED`].
 const RANDOM: usize = 6;
 
 /// Makes the names in a directory durable: a file that was created or renamed there survives a crash.
@@ -76,7 +76,7 @@ impl StagedDirectory {
         Ok(Self { directory, _lock: lock })
     }
 
-    /// Where to put the files. Their contents are for the caller to make durable.
+    /// The place for the files. Their contents are for the caller to make durable.
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }

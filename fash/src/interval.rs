@@ -148,11 +148,11 @@ impl serde::Serialize for Interval {
 pub struct InvalidInterval {
     /// The text.
     pub text: String,
-    /// What is wrong with it.
+    /// The problem with it.
     pub problem: IntervalProblem,
 }
 
-/// What is wrong with the text of an interval.
+/// The problem with the text of an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IntervalProblem {
     /// There is something else than hexadecimal digits, or nothing at all.
@@ -177,7 +177,7 @@ pub struct HashOutOfRange {
     pub hash: String,
     /// The ring's interval, in hexadecimal.
     pub interval: String,
-    /// How many vnodes the ring has.
+    /// The number of vnodes that the ring has.
     pub vnode_count: u32,
 }
 
@@ -217,7 +217,7 @@ mod tests {
         );
     }
 
-    /// What node-fash's `findVnode` answers for the largest hash: a vnode that does not exist.
+    /// node-fash's `findVnode` answers for the largest hash with a vnode that does not exist.
     #[test]
     fn hashes_beyond_the_last_vnode_are_refused() {
         let largest = Uint256::from_bytes(&[0xff; 32]);

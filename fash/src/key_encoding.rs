@@ -1,8 +1,8 @@
-//! How a key's text becomes the bytes that are hashed: [`KeyEncoding`].
+//! The encoding that makes a key's text the bytes that are hashed: [`KeyEncoding`].
 
 use std::borrow::Cow;
 
-/// How a key's text becomes the bytes that are hashed. It matters only for keys with characters beyond ASCII.
+/// The encoding that makes a key's text the bytes that are hashed. It matters only for keys with characters beyond ASCII.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum KeyEncoding {
     /// UTF-8: node-fash on Node 6 and later.

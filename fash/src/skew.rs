@@ -1,4 +1,4 @@
-//! How unevenly something is spread.
+//! A measure of how unevenly something is spread.
 
 /// The heaviest load over the mean load: 1 is perfectly even. No load at all is even too.
 #[expect(clippy::cast_precision_loss, reason = "a ratio to look at needs no more than 53 bits")]

@@ -1,4 +1,4 @@
-//! Which versions of the ring format can be read.
+//! The versions of the ring format that can be read.
 
 /// The version that this crate writes, the same as every node-fash since September 2013.
 pub const RING_VERSION: &str = "2.1.0";
@@ -40,7 +40,7 @@ pub fn check_version(version: &str) -> Result<(), UnsupportedVersion> {
     }
 }
 
-/// What JavaScript's `parseInt` makes of the text; negative numbers, which are below every component, become 0.
+/// The number that JavaScript's `parseInt` makes of the text; negative ones, which are below every component, become 0.
 fn leading_number(text: &str) -> Option<u64> {
     let text = text.trim_start();
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);

@@ -1,4 +1,4 @@
-//! Which addresses a lab takes.
+//! The addresses that a lab takes.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::ops::RangeInclusive;
@@ -34,32 +34,32 @@ impl AddressBlock {
         Ipv4Addr::new(127, 77, self.0, host)
     }
 
-    /// Whether an address is one of its own.
+    /// Tells whether an address is one of its own.
     pub(crate) fn has(self, address: IpAddr) -> bool {
         matches!(address, IpAddr::V4(ip) if ip.octets()[..3] == self.at(0).octets()[..3])
     }
 
-    /// Where the lab itself is controlled.
+    /// The address at which the lab itself is controlled.
     pub const fn control(self) -> SocketAddr {
         SocketAddr::V4(SocketAddrV4::new(self.at(1), CONTROL_PORT))
     }
 
-    /// Where SAPI listens.
+    /// The address of SAPI.
     pub const fn sapi(self) -> SocketAddr {
         SocketAddr::V4(SocketAddrV4::new(self.at(2), API_PORT))
     }
 
-    /// Where IMGAPI listens.
+    /// The address of IMGAPI.
     pub const fn imgapi(self) -> SocketAddr {
         SocketAddr::V4(SocketAddrV4::new(self.at(3), API_PORT))
     }
 
-    /// Where VMAPI listens.
+    /// The address of VMAPI.
     pub const fn vmapi(self) -> SocketAddr {
         SocketAddr::V4(SocketAddrV4::new(self.at(4), API_PORT))
     }
 
-    /// Where CNAPI listens.
+    /// The address of CNAPI.
     pub const fn cnapi(self) -> SocketAddr {
         SocketAddr::V4(SocketAddrV4::new(self.at(5), API_PORT))
     }

@@ -30,7 +30,7 @@ impl ServiceContext {
     }
 }
 
-/// What stopped a service. Nobody tells these apart: they are written down, and the service is started again.
+/// The error that stopped a service. Nobody tells these apart: they are written down, and the service is started again.
 pub(crate) type Stopped = Box<dyn std::error::Error + Send + Sync>;
 
 /// Waits until the service is told to stop, by SIGTERM.

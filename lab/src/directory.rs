@@ -1,4 +1,4 @@
-//! Where a lab keeps what.
+//! The paths of all that a lab keeps.
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +34,7 @@ impl LabDirectory {
         self.0.join("lock")
     }
 
-    /// What lies over this machine's `/usr` in zones.
+    /// The directory that lies over this machine's `/usr` in zones.
     pub fn tools(&self) -> PathBuf {
         self.0.join("tools")
     }
@@ -49,22 +49,22 @@ impl LabDirectory {
         self.0.join("zookeeper")
     }
 
-    /// Where the emulated API `name` keeps its state.
+    /// The directory in which the emulated API `name` keeps its state.
     pub fn triton(&self, name: &str) -> PathBuf {
         self.0.join("triton").join(name)
     }
 
-    /// Where routers write down which rings they serve, and when.
+    /// The directory in which routers write down which rings they serve, and when.
     pub fn rings(&self) -> PathBuf {
         self.0.join("rings")
     }
 
-    /// Where all zones are.
+    /// The directory of all zones.
     pub fn zones(&self) -> PathBuf {
         self.0.join("zones")
     }
 
-    /// What the lab knows of a zone, and its file system.
+    /// The directory of a zone: what the lab knows of it, and its file system.
     pub fn zone(&self, zone: Uuid) -> PathBuf {
         self.zones().join(zone.to_string())
     }
@@ -85,7 +85,7 @@ impl LabDirectory {
         self.zone_root(zone).join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// Where a zone's services write what they have to say.
+    /// The directory to which a zone's services write what they have to say.
     pub fn zone_log(&self, zone: Uuid) -> PathBuf {
         self.zone(zone).join("log")
     }

@@ -1,4 +1,4 @@
-//! What can be broken in a lab on purpose, and healed again.
+//! The faults that can be caused in a lab on purpose, and healed again.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ pub enum Fault {
     Slow {
         /// The zone.
         zone: Uuid,
-        /// How much of the time they stand still, in percent: 1 to 99.
+        /// The part of the time for which they stand still, in percent: 1 to 99.
         percent: u8,
     },
     /// Whatever a zone writes fails, as on a full disk.
@@ -57,7 +57,7 @@ pub enum Fault {
     Api {
         /// The API.
         api: ApiName,
-        /// How it misbehaves, and when.
+        /// The way in which it misbehaves, and when.
         how: ApiFault,
     },
     /// The file of an image has flipped bits. Healing flips them back.
@@ -77,7 +77,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether two faults break the same, so that healing one would undo the other.
+    /// Tells whether two faults break the same, so that healing one would undo the other.
     pub(crate) fn clashes(&self, other: &Self) -> bool {
         self.subject() == other.subject()
     }
@@ -100,7 +100,7 @@ impl Fault {
         }
     }
 
-    /// What is broken: of which kind, and which one of that kind.
+    /// The broken thing: its kind, and which one of that kind.
     fn subject(&self) -> (&'static str, String) {
         match self {
             Self::Kill { zone } | Self::Freeze { zone } | Self::Slow { zone, .. } => {
@@ -123,9 +123,9 @@ impl Fault {
 pub struct ActiveFault {
     /// By what it is healed.
     pub id: u64,
-    /// When it was caused.
+    /// The time at which it was caused.
     pub since: jiff::Timestamp,
-    /// What it is.
+    /// The fault itself.
     #[serde(flatten)]
     pub fault: Fault,
 }

@@ -1,4 +1,4 @@
-//! What the control API and its clients say to each other, as JSON.
+//! The messages of the control API and its clients to each other, as JSON.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,9 +15,9 @@ pub struct ExecRequest {
     pub argv: Vec<String>,
     /// Added to the zone's environment.
     pub env: BTreeMap<String, String>,
-    /// What it reads.
+    /// Its input.
     pub stdin: String,
-    /// How many milliseconds it may take. Then it is killed with all that it started. Default: ten minutes.
+    /// The time that it may take, in milliseconds. Then it is killed with all that it started. Default: ten minutes.
     pub time_limit_ms: u64,
 }
 
@@ -32,7 +32,7 @@ impl ExecRequest {
     /// The longest that anything takes: Ur gives a command up after an hour.
     pub(crate) const UR_TIME_LIMIT: Duration = Duration::from_hours(1);
 
-    /// How long it may take.
+    /// The longest that it may take.
     pub fn time_limit(&self) -> Duration {
         Duration::from_millis(self.time_limit_ms)
     }
@@ -45,21 +45,21 @@ impl ExecRequest {
     }
 }
 
-/// What came of it.
+/// The outcome of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecResponse {
     /// 128 and the signal's number when a signal ended it, as shells count; 124 when its time was over, as `timeout` does.
     pub exit_code: i32,
-    /// What it printed. Bytes that are no UTF-8 are replaced.
+    /// Its output. Bytes that are no UTF-8 are replaced.
     pub stdout: String,
-    /// What it complained of. When its time was over, that is said at the end.
+    /// Its error output. When its time was over, that is said at the end.
     pub stderr: String,
-    /// Whether its time was over.
+    /// True if its time was over.
     #[serde(default)]
     pub timed_out: bool,
 }
 
-/// What `svcadm` can do.
+/// The actions of `svcadm`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SmfAction {
@@ -78,11 +78,11 @@ pub enum SmfAction {
 /// A call of `svcadm`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SmfRequest {
-    /// What to do.
+    /// The action.
     pub action: SmfAction,
     /// The service or instance, in any form that is not ambiguous: a whole FMRI, `electric-moray-2021`, `manatee-sitter`.
     pub instance: String,
-    /// Whether to wait until it is done (`-s`).
+    /// True to wait until it is done (`-s`).
     pub wait: bool,
 }
 
@@ -107,11 +107,11 @@ pub struct ServiceStatus {
     pub fmri: String,
     /// Its state.
     pub state: ServiceState,
-    /// When it came into that state, as `svcs` shows it.
+    /// The time at which it came into that state, as `svcs` shows it.
     pub since: jiff::Timestamp,
     /// The process of it.
     pub pid: Option<u32>,
-    /// What `svcprop` prints: property group and name, type, value.
+    /// The lines of `svcprop`: property group and name, type, value.
     pub properties: BTreeMap<String, String>,
 }
 
@@ -134,7 +134,7 @@ pub enum ZoneState {
 /// A zone as it is now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZoneStatus {
-    /// What it was made as.
+    /// The specification that it was made with.
     #[serde(flatten)]
     pub spec: ZoneSpec,
     /// Its state.
@@ -156,7 +156,7 @@ pub struct ZoneProcess {
     pub command: String,
 }
 
-/// Why a request to the control API was refused.
+/// The reason why a request to the control API was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlError {
     /// In words.

@@ -1,4 +1,4 @@
-//! Where the programs of this machine are that labs need.
+//! The places of the programs of this machine that labs need.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ const POSTGRES: &str = "RESHARD_POSTGRESQL";
 /// Names a directory with ZooKeeper's jars: [`Programs::jars`].
 const ZOOKEEPER: &str = "RESHARD_ZOOKEEPER";
 
-/// Where the programs of this machine are that labs need. Its default is where Debian has them.
+/// The places of the programs of this machine that labs need. Its default is where Debian has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Programs {
     /// Directories of commands, such as `java` and `setpriv`. They are run by their names: these are to be the directories
@@ -33,7 +33,7 @@ impl Default for Programs {
 }
 
 impl Programs {
-    /// Where Debian has them, but for what the environment names: `RESHARD_POSTGRESQL` is [`Self::postgres`] and
+    /// As Debian has them, but for what the environment names: `RESHARD_POSTGRESQL` is [`Self::postgres`] and
     /// `RESHARD_ZOOKEEPER` is [`Self::jars`].
     pub fn from_environment() -> Self {
         let named = |name| std::env::var_os(name).filter(|value| !value.is_empty());

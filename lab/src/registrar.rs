@@ -31,7 +31,7 @@ struct Config {
 
 #[derive(Clone, Debug, Deserialize)]
 struct Registration {
-    /// Where the zone is entered: `1.moray.lab.example.net`.
+    /// The name under which the zone is entered: `1.moray.lab.example.net`.
     domain: String,
     /// `moray_host`, `db_host` and the like.
     #[serde(rename = "type")]
@@ -40,7 +40,7 @@ struct Registration {
     ports: Vec<u16>,
 }
 
-/// When the zone may be entered. The names are production's.
+/// The conditions on which the zone may be entered. The names are production's.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct HealthCheck {
@@ -55,7 +55,7 @@ struct HealthCheck {
     /// After so many failures in a row the zone is ill.
     #[serde(default = "five")]
     threshold: u32,
-    /// How long it may take, in milliseconds.
+    /// The time limit, in milliseconds.
     #[serde(default = "a_second")]
     timeout: u64,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a zone is for. Written as SAPI names the service.
+/// The purpose of a zone. Written as SAPI names the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
@@ -14,7 +14,7 @@ pub enum Role {
     Moray,
     /// The router.
     ElectricMoray,
-    /// Where the tools of muskie are.
+    /// The tools of muskie.
     Webapi,
     /// Manta's deployment zone.
     Deployment,

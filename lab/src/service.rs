@@ -42,7 +42,7 @@ enum Service {
     },
 }
 
-/// Whether a program that was called with these arguments is to be one of a lab's: because its first argument is
+/// Tells whether a program that was called with these arguments is to be one of a lab's: because its first argument is
 /// [`ARGUMENT`], or because its own name is that of a tool of zones.
 pub fn is_meant(arguments: &[OsString]) -> bool {
     arguments.get(1).is_some_and(|first| first == ARGUMENT) || tool_name(arguments).is_some()

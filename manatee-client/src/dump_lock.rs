@@ -19,13 +19,13 @@ use crate::wire::Op;
 
 /// The node that the dump scripts look for.
 const PATH: &str = "/pg_dump_lock";
-/// How often a change is tried while others change the list.
+/// The number of times that a change is tried while others change the list.
 const ATTEMPTS: u32 = 100;
 
 /// Somebody who wants no dumps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DumpLockHolder {
-    /// Who, e.g. a plan's UUID.
+    /// The holder, e.g. a plan's UUID.
     pub owner: String,
     /// Since when, ISO 8601.
     pub since: String,
@@ -73,7 +73,7 @@ impl DumpLock {
         self
     }
 
-    /// Who holds the lock.
+    /// The holders of the lock.
     ///
     /// # Errors
     ///
@@ -189,7 +189,7 @@ pub enum DumpLockError {
     Foreign {
         /// Its content.
         content: String,
-        /// Why it is no list of holders.
+        /// The reason for which it is no list of holders.
         #[source]
         source: serde_json::Error,
     },
@@ -202,7 +202,7 @@ pub enum DumpLockError {
     /// Others changed it all the time.
     #[error("{PATH} changes too fast: {attempts} attempts to change it lost to others")]
     Contention {
-        /// How many.
+        /// The number of attempts.
         attempts: u32,
     },
     /// The list of holders could not be written as JSON.

@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::peer::PgEndpoint;
 use crate::postgres::{Postgres, PostgresError, cell};
 
-/// Where the second server of a dump listens.
+/// The port on which the second server of a dump listens.
 pub const DUMP_PORT: u16 = 23456;
 
-/// What is found at a peer's dump port.
+/// The state of a peer's dump port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunningDump {
     /// Nothing listens.

@@ -1,4 +1,4 @@
-//! Who is there: the ephemeral children of a shard's `election` directory.
+//! The peers that are there: the ephemeral children of a shard's `election` directory.
 
 use std::collections::BTreeMap;
 
@@ -21,11 +21,11 @@ pub struct Candidate {
     pub sequence: u32,
     /// The ZooKeeper session that it belongs to.
     pub session: i64,
-    /// What the sitter says of itself.
+    /// The sitter's own announcement.
     pub announced: Announced,
 }
 
-/// What a sitter says of itself. Version 1 of Manatee leaves out the URLs.
+/// The announcement of a sitter about itself. Version 1 of Manatee leaves out the URLs.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Announced {
@@ -33,9 +33,9 @@ pub struct Announced {
     pub zone_id: ZoneId,
     /// The address.
     pub ip: String,
-    /// Where PostgreSQL listens.
+    /// The URL on which PostgreSQL listens.
     pub pg_url: Option<String>,
-    /// Where the backup server listens.
+    /// The URL on which the backup server listens.
     pub backup_url: Option<String>,
     /// Members that this crate does not know.
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! What can go wrong with ZooKeeper.
+//! The errors of ZooKeeper.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub enum ZooKeeperError {
         "{text:?} is not a list of ZooKeeper servers; one looks like 10.0.0.1:2181,10.0.0.2:2181"
     )]
     BadServers {
-        /// What was given.
+        /// The text that was given.
         text: String,
     },
     /// No session could be made in time.
@@ -24,7 +24,7 @@ pub enum ZooKeeperError {
     Connect {
         /// The list of servers.
         servers: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: Cause,
     },
@@ -66,13 +66,13 @@ pub enum ZooKeeperError {
     Timeout {
         /// The node.
         path: String,
-        /// How long it was waited for.
+        /// The time that it was waited for.
         after: Duration,
     },
-    /// What the server sent is not the protocol.
+    /// The server sent something that is not the protocol.
     #[error("the ZooKeeper server sent an answer that makes no sense: {what}")]
     Protocol {
-        /// What is wrong with it.
+        /// The problem with it.
         what: &'static str,
     },
     /// Anything else that ZooKeeper refuses.
@@ -87,7 +87,7 @@ pub enum ZooKeeperError {
 }
 
 impl ZooKeeperError {
-    /// Whether the operation may have happened all the same. Read before repeating it.
+    /// Tells whether the operation may have happened all the same. Read before repeating it.
     pub fn outcome_unknown(&self) -> bool {
         match self {
             Self::ConnectionLoss { .. } | Self::Timeout { .. } | Self::Protocol { .. } => true,
@@ -102,7 +102,7 @@ impl ZooKeeperError {
         }
     }
 
-    /// Whether the same call may succeed later: servers without a leader, broken connections.
+    /// Tells whether the same call may succeed later: servers without a leader, broken connections.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Connect { .. } | Self::ConnectionLoss { .. } | Self::Timeout { .. } => true,
@@ -117,7 +117,7 @@ impl ZooKeeperError {
         }
     }
 
-    /// Whether a new session is needed.
+    /// Tells whether a new session is needed.
     pub fn is_expired(&self) -> bool {
         matches!(self, Self::SessionExpired)
     }

@@ -16,7 +16,7 @@ impl Fence {
         Op::Check { path: self.path.clone(), version: self.version }
     }
 
-    /// Whether the transaction failed because of the check.
+    /// Tells whether the transaction failed because of the check.
     pub(crate) fn failed(&self, error: &ZooKeeperError) -> bool {
         matches!(
             error,

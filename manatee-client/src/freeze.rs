@@ -6,7 +6,7 @@ use crate::freeze_mark::Freeze;
 use crate::shard::{Shard, ShardError};
 use crate::state::ClusterState;
 
-/// What came of freezing.
+/// The outcome of freezing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frozen {
     /// The shard was free and is frozen now.
@@ -15,7 +15,7 @@ pub enum Frozen {
     Already,
 }
 
-/// What came of unfreezing.
+/// The outcome of unfreezing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfrozen {
     /// The shard was frozen by this owner and is free now.

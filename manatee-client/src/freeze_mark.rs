@@ -45,17 +45,17 @@ impl Freeze {
         self.text("date")
     }
 
-    /// Why.
+    /// The reason.
     pub fn reason(&self) -> Option<&str> {
         self.text("reason")
     }
 
-    /// Who alone may lift it; `None` if manatee-adm or a sitter froze the shard.
+    /// The one who alone may lift it; `None` if manatee-adm or a sitter froze the shard.
     pub fn owner(&self) -> Option<&str> {
         self.text("owner")
     }
 
-    /// Whether it is the bare `true` of old versions, which says nothing.
+    /// Tells whether it is the bare `true` of old versions, which says nothing.
     pub fn is_legacy(&self) -> bool {
         self.0 == Value::Bool(true)
     }

@@ -1,4 +1,4 @@
-//! What happened to a shard: the entries of its `history` directory.
+//! The history of a shard: the entries of its `history` directory.
 
 use jiff::Timestamp;
 
@@ -10,13 +10,13 @@ use crate::state::{ClusterState, StateError};
 pub struct HistoryEntry {
     /// The number at the end of the node's name. It alone orders the entries.
     pub sequence: u64,
-    /// When it was written.
+    /// The time at which it was written.
     pub time: Timestamp,
-    /// What was written.
+    /// Its content.
     pub event: HistoryEvent,
 }
 
-/// What an entry of the history says.
+/// The content of an entry of the history.
 #[derive(Debug)]
 pub enum HistoryEvent {
     /// The whole state after a write.
@@ -30,9 +30,9 @@ pub enum HistoryEvent {
 /// An event of Manatee's version 1. Members that its name gives as `null` or `undefined` are empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version1Event {
-    /// Who wrote it.
+    /// The writer.
     pub ip: String,
-    /// What happened, e.g. `AssumeLeader`.
+    /// The event, e.g. `AssumeLeader`.
     pub action: String,
     /// The writer's role.
     pub role: String,

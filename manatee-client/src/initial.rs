@@ -88,13 +88,13 @@ fn checked(state: ClusterState) -> Result<ClusterState, InitialStateError> {
     }
 }
 
-/// Why these peers make no shard.
+/// The reason for which these peers make no shard.
 #[derive(Debug, thiserror::Error)]
 pub enum InitialStateError {
     /// A shard that replicates has two peers at least.
     #[error("a shard needs a primary and a sync, and {peers} peers are too few for that")]
     TooFewPeers {
-        /// How many there are.
+        /// The number of them.
         peers: usize,
     },
     /// The state must not be written.

@@ -38,7 +38,7 @@
 //! * **Views**: [`ClusterView`] (`show`, `peers`, `pg-status`, `verify`), [`history_table`], and [`ShowText`], which reads what
 //!   `manatee-adm show` printed.
 //!
-//! What is known of Manatee is taken from its sources, version 2.1.1 of manatee-adm and the sitters of that time. `TRAPS.md` in
+//! The facts about Manatee are taken from its sources, version 2.1.1 of manatee-adm and the sitters of that time. `TRAPS.md` in
 //! the package lists where a client can go wrong, and what keeps this one from it.
 
 mod deadline;

@@ -33,13 +33,13 @@ const ATTEMPTS: u32 = 100;
 pub struct LockRecord {
     /// Grows by one with every holder.
     pub token: u64,
-    /// Who holds it; `None` if it was released.
+    /// The holder; `None` if it was released.
     pub owner: Option<String>,
     /// Since when, ISO 8601.
     pub since: Option<String>,
 }
 
-/// What a lock is at the moment.
+/// The state of a lock at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LockState {
     /// Nobody holds it.
@@ -50,7 +50,7 @@ pub enum LockState {
     Abandoned(LockRecord),
 }
 
-/// Whether a dead holder's lock may be taken.
+/// The condition under which a dead holder's lock may be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takeover {
     /// Not by this call.
@@ -108,7 +108,7 @@ impl Lock {
         LockError::ZooKeeper { lock: self.path.clone(), source }
     }
 
-    /// Who holds it.
+    /// The state of the lock, with its holder.
     ///
     /// # Errors
     ///
@@ -198,8 +198,8 @@ impl Lock {
         Err(self.contention())
     }
 
-    /// Whether this session created `alive` for this owner: it holds the lock, or an attempt with an unknown outcome was cut
-    /// short before the record was written.
+    /// Tells whether this session created `alive` for this owner: it holds the lock, or an attempt with an unknown outcome was
+    /// cut short before the record was written.
     fn is_mine(&self, alive: &Node, owner: &str) -> bool {
         alive.owner == self.session.id() && alive.data == owner.as_bytes()
     }
@@ -315,7 +315,7 @@ impl HeldLock {
         self.record.token
     }
 
-    /// Who holds it and since when.
+    /// The record: the holder, and since when.
     pub fn record(&self) -> &LockRecord {
         &self.record
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with locks.
+//! The errors of locks.
 
 use crate::error::ZooKeeperError;
 use crate::lock::LockRecord;
@@ -10,7 +10,7 @@ pub enum LockError {
     /// Directory and name make no path.
     #[error("{path:?} is no place for a lock in ZooKeeper")]
     BadName {
-        /// What they make.
+        /// The path that they make.
         path: String,
     },
     /// Somebody holds it.
@@ -18,7 +18,7 @@ pub enum LockError {
     Held {
         /// The lock's node.
         lock: String,
-        /// Who holds it.
+        /// The record of its holder.
         record: LockRecord,
     },
     /// Its holder died without releasing it.
@@ -29,7 +29,7 @@ pub enum LockError {
     Abandoned {
         /// The lock's node.
         lock: String,
-        /// Who held it.
+        /// The record of its holder.
         record: LockRecord,
     },
     /// It was this holder's, and somebody has taken it over.
@@ -49,7 +49,7 @@ pub enum LockError {
     Contention {
         /// The lock's node.
         lock: String,
-        /// How many.
+        /// The number of attempts.
         attempts: u32,
     },
     /// The node's content is no record of a lock.
@@ -57,7 +57,7 @@ pub enum LockError {
     BadRecord {
         /// The lock's node.
         lock: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: serde_json::Error,
     },
@@ -66,7 +66,7 @@ pub enum LockError {
     ZooKeeper {
         /// The lock's node.
         lock: String,
-        /// How.
+        /// The cause.
         #[source]
         source: ZooKeeperError,
     },

@@ -37,7 +37,7 @@ impl Lsn {
         self.0
     }
 
-    /// How many bytes this position is past `earlier`; 0 if it is not past it.
+    /// The number of bytes that this position is past `earlier`; 0 if it is not past it.
     pub const fn bytes_after(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }

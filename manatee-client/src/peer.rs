@@ -16,13 +16,13 @@ pub struct Peer {
     pub id: PeerId,
     /// The address.
     pub ip: String,
-    /// Where its PostgreSQL listens, `tcp://postgres@10.1.2.3:5432/postgres`. Its standby connection carries the very same
-    /// text as application name.
+    /// The URL on which its PostgreSQL listens, `tcp://postgres@10.1.2.3:5432/postgres`. Its standby connection carries the
+    /// very same text as application name.
     pub pg_url: String,
     /// The zone's UUID, the identity for manatee-adm.
     pub zone_id: ZoneId,
-    /// Where its backup server listens, `http://10.1.2.3:12345`. The sitters' validator does not ask for it, yet they and
-    /// manatee-adm fail without it.
+    /// The URL on which its backup server listens, `http://10.1.2.3:12345`. The sitters' validator does not ask for it, yet
+    /// they and manatee-adm fail without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_url: Option<String>,
     /// Members that this crate does not know.
@@ -43,7 +43,7 @@ impl Peer {
         }
     }
 
-    /// Where to connect to its PostgreSQL.
+    /// The endpoint of its PostgreSQL.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl Peer {
     }
 }
 
-/// Where a PostgreSQL server listens, and as whom to connect: a parsed `pgUrl`.
+/// The endpoint on which a PostgreSQL server listens, and as whom to connect: a parsed `pgUrl`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PgEndpoint {
     /// A name or an address.

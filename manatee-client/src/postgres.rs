@@ -22,7 +22,7 @@ pub struct Postgres {
     timeout: Duration,
 }
 
-/// Whether a server takes writes, as a connection sees it that was just opened.
+/// The settings that decide whether a server takes writes, as a connection sees them that was just opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Writability {
     /// It replays another server's log.
@@ -34,12 +34,12 @@ pub struct Writability {
 }
 
 impl Writability {
-    /// Whether writes are accepted. They may still wait for a sync that is away.
+    /// Tells whether writes are accepted. They may still wait for a sync that is away.
     pub fn is_writable(&self) -> bool {
         !self.in_recovery && !self.read_only
     }
 
-    /// Whether writes are accepted and confirmed by this standby, named by its `pgUrl`, as in a normal shard.
+    /// Tells whether writes are accepted and confirmed by this standby, named by its `pgUrl`, as in a normal shard.
     pub fn is_writable_with_sync(&self, pg_url: &str) -> bool {
         let mut names = self.synchronous_standby_names.split(',');
         self.is_writable() && names.any(|name| name.trim().trim_matches('"') == pg_url)
@@ -52,7 +52,7 @@ impl Postgres {
         Self { endpoint, timeout }
     }
 
-    /// Where it is.
+    /// Its endpoint.
     pub fn endpoint(&self) -> &PgEndpoint {
         &self.endpoint
     }
@@ -80,7 +80,7 @@ impl Postgres {
         .await
     }
 
-    /// Where its own log ends. A standby refuses to tell.
+    /// The end of its own log. A standby refuses to tell.
     ///
     /// # Errors
     ///
@@ -90,7 +90,7 @@ impl Postgres {
         position.ok_or(PostgresError::Answer { what: "no current position".to_owned() })
     }
 
-    /// What it has replayed of another server's log; `None` if it is no standby.
+    /// The position up to which it has replayed another server's log; `None` if it is no standby.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl Postgres {
         self.position(ServerVersion::replay_position_query).await
     }
 
-    /// What it has received of another server's log; `None` if it has not received any, or is no standby.
+    /// The position up to which it has received another server's log; `None` if it has not received any, or is no standby.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl Postgres {
         .await
     }
 
-    /// How long ago the transaction was committed that it replayed last, in seconds; `None` if it replayed none since it
+    /// The time since the commit of the transaction that it replayed last, in seconds; `None` if it replayed none since it
     /// started. It grows while nothing is written, so it says nothing about how far a standby is behind.
     ///
     /// # Errors
@@ -139,7 +139,7 @@ impl Postgres {
         .await
     }
 
-    /// Whether it takes writes.
+    /// Tells whether it takes writes.
     ///
     /// # Errors
     ///
@@ -303,16 +303,16 @@ pub enum PostgresError {
     /// At this server.
     #[error("PostgreSQL at {endpoint} did not answer")]
     At {
-        /// Where it is.
+        /// Its endpoint.
         endpoint: PgEndpoint,
-        /// Why.
+        /// The cause.
         #[source]
         source: Box<PostgresError>,
     },
     /// It takes too long.
     #[error("no answer within {after:?}")]
     Timeout {
-        /// How long it was waited for.
+        /// The time that it was waited for.
         after: Duration,
     },
     /// It cannot be reached, or the connection broke.
@@ -320,7 +320,7 @@ pub enum PostgresError {
     Connection {
         /// The operating system's word for it.
         kind: Option<std::io::ErrorKind>,
-        /// How.
+        /// The cause.
         #[source]
         source: Cause,
     },
@@ -329,13 +329,13 @@ pub enum PostgresError {
     Refused {
         /// The `SQLSTATE`.
         code: String,
-        /// What it says.
+        /// Its message.
         message: String,
     },
     /// It answered with something else.
     #[error("it answered with {what}")]
     Answer {
-        /// What.
+        /// The answer.
         what: String,
     },
 }
@@ -350,7 +350,7 @@ impl PostgresError {
         if let Self::At { source, .. } = self { source.reason() } else { self }
     }
 
-    /// Whether nothing listens there.
+    /// Tells whether nothing listens there.
     pub fn is_connection_refused(&self) -> bool {
         let refused = Some(std::io::ErrorKind::ConnectionRefused);
         matches!(self.reason(), Self::Connection { kind, .. } if *kind == refused)

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::id::PeerId;
 use crate::state::{ClusterState, Role};
 
-/// What the sitters make of a request.
+/// The sitters' verdict on a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PromoteVerdict {
     /// They carry it out: the sync if the role is sync, otherwise the primary.
@@ -20,7 +20,7 @@ pub enum PromoteVerdict {
 /// A request that the sitters carry out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Promote {
-    /// Whom to promote.
+    /// The peer to promote.
     pub id: PeerId,
     /// Its role now: sync or async.
     pub role: Role,
@@ -39,15 +39,15 @@ pub fn promote_verdict(state: &ClusterState, now: Timestamp) -> Option<PromoteVe
     })
 }
 
-/// What makes every peer throw that judges a request, and die.
+/// The fault of a request that makes every peer throw that judges it, and die.
 pub(crate) struct FatalPromote {
     /// The member of the state.
     pub(crate) member: &'static str,
-    /// What is wrong with it.
+    /// The problem with it.
     pub(crate) what: &'static str,
 }
 
-/// What is fatal about a request in a state that has a sync or not. `None`: nothing.
+/// The fault that is fatal about a request in a state that has a sync or not. `None`: nothing.
 pub(crate) fn fatal_promote(request: &Value, has_sync: bool) -> Option<FatalPromote> {
     let fatal = |member, what| Some(FatalPromote { member, what });
     let role = request.get("role").and_then(Value::as_str);

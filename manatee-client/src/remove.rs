@@ -4,10 +4,10 @@ use crate::error::ZooKeeperError;
 use crate::shard::{Shard, ShardError};
 use crate::wire::{ANY_VERSION, Op};
 
-/// How many nodes may be thought to have children that they have not: the shard's directory and the two in it.
+/// The number of nodes that may be thought to have children that they have not: the shard's directory and the two in it.
 const MISCOUNTED: u32 = 3;
 
-/// What came of removing a shard.
+/// The outcome of removing a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removed {
     /// This call removed it.

@@ -1,4 +1,4 @@
-//! What a PostgreSQL server says about those that stream from it, whatever its version.
+//! The clients that stream from a PostgreSQL server, as it tells of them, whatever its version.
 
 use std::fmt;
 use std::str::FromStr;
@@ -87,7 +87,7 @@ impl fmt::Display for ServerVersion {
 pub struct Downstream {
     /// The standby's own `pgUrl`, see [`crate::Peer::pg_url`].
     pub application_name: String,
-    /// Where it connects from; `None` for a local socket.
+    /// The address that it connects from; `None` for a local socket.
     pub client_addr: Option<String>,
     /// `streaming`, or `startup`, `catchup`, `backup`. Empty if this user may not see it.
     pub state: Option<String>,
@@ -104,7 +104,7 @@ pub struct Downstream {
 }
 
 impl Downstream {
-    /// Whether it has caught up and streams.
+    /// Tells whether it has caught up and streams.
     pub fn is_streaming(&self) -> bool {
         self.state.as_deref() == Some("streaming")
     }

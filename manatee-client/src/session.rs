@@ -19,7 +19,7 @@ use crate::wire::Op;
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) data: Vec<u8>,
-    /// How often the data was changed since the node was made.
+    /// The number of times that the data was changed since the node was made.
     pub(crate) version: i32,
     /// Milliseconds since 1970 when the node was made.
     pub(crate) created: i64,
@@ -107,17 +107,17 @@ impl Session {
         self.client.session_id().0
     }
 
-    /// How long the servers keep the session without hearing from this client.
+    /// The time that the servers keep the session without hearing from this client.
     pub fn timeout(&self) -> Duration {
         self.client.session_timeout()
     }
 
-    /// What happens to the session from now on.
+    /// The events of the session from now on.
     pub fn events(&self) -> SessionEvents {
         SessionEvents::new(self.client.state_watcher())
     }
 
-    /// Whether the session is over.
+    /// Tells whether the session is over.
     pub fn is_over(&self) -> bool {
         self.client.state().is_terminated()
     }
@@ -162,7 +162,7 @@ impl Session {
         }
     }
 
-    /// Whether a node that is said to have children has none. The server counts them anew then.
+    /// Tells whether a node that is said to have children has none. The server counts them anew then.
     ///
     /// Servers before 3.4.7 take a node's children for as many as there were when a transaction was refused that touched it
     /// (ZOOKEEPER-2052), until something of the node changes. So its data are written over by themselves.

@@ -1,8 +1,8 @@
-//! What happens to a session with ZooKeeper.
+//! The events of a session with ZooKeeper.
 
 use zookeeper::{SessionState, StateWatcher};
 
-/// What happens to a session.
+/// An event of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionEvent {
     /// No server answers. Operations wait; watches and ephemeral nodes live on, for the session timeout at most.
@@ -15,7 +15,7 @@ pub enum SessionEvent {
     Closed,
 }
 
-/// What happens to a session, in order. Changes that follow each other faster than they are asked for may be told as one.
+/// The events of a session, in order. Changes that follow each other faster than they are asked for may be told as one.
 #[derive(Debug)]
 pub struct SessionEvents {
     watcher: StateWatcher,

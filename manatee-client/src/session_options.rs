@@ -1,14 +1,14 @@
-//! How to connect to ZooKeeper.
+//! The options of connecting to ZooKeeper.
 
 use std::time::Duration;
 
-/// How to connect.
+/// The options of connecting.
 #[derive(Clone, Debug)]
 pub struct SessionOptions {
-    /// How long the servers keep the session, and what is ephemeral in it, without hearing from this client. Default: 30
+    /// The time that the servers keep the session, and what is ephemeral in it, without hearing from this client. Default: 30
     /// seconds. The servers have the last word.
     pub session_timeout: Duration,
-    /// How long to wait for the answer to one operation, and for a session in the beginning. Default: 10 seconds.
+    /// The time to wait for the answer to one operation, and for a session in the beginning. Default: 10 seconds.
     pub operation_timeout: Duration,
 }
 

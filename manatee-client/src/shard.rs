@@ -11,7 +11,7 @@ use crate::session::{Node, Session};
 use crate::state::{ClusterState, StateError};
 use crate::watch::Watch;
 
-/// Where every shard's directory is. manatee-adm knows no other place.
+/// The place of every shard's directory. manatee-adm knows no other place.
 const ROOT: &str = "/manatee";
 
 /// A shard, read and written directly in ZooKeeper.
@@ -30,7 +30,7 @@ pub struct Shard {
 pub struct StoredState {
     /// The state.
     pub state: ClusterState,
-    /// How often the node was written since it was made: 0 for a state never changed. Writes compare it.
+    /// The number of times that the node was written since it was made: 0 for a state never changed. Writes compare it.
     pub version: i32,
 }
 
@@ -172,7 +172,7 @@ pub enum ShardError {
     BadState {
         /// The shard.
         shard: ShardName,
-        /// What is wrong.
+        /// The problem.
         #[source]
         source: StateError,
     },
@@ -181,7 +181,7 @@ pub enum ShardError {
     Unsafe {
         /// The shard.
         shard: ShardName,
-        /// What is wrong.
+        /// The problem.
         #[source]
         source: StateError,
     },
@@ -190,7 +190,7 @@ pub enum ShardError {
     Illegal {
         /// The shard.
         shard: ShardName,
-        /// Why not.
+        /// The cause.
         #[source]
         source: crate::transition::IllegalTransition,
     },
@@ -233,9 +233,9 @@ pub enum ShardError {
     FrozenByOther {
         /// The shard.
         shard: ShardName,
-        /// Who froze it, if the freeze says so.
+        /// The one who froze it, if the freeze says so.
         owner: Option<String>,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The change was tried for a long time, and somebody else always wrote first.
@@ -245,7 +245,7 @@ pub enum ShardError {
     Contention {
         /// The shard.
         shard: ShardName,
-        /// How many.
+        /// The number of attempts.
         attempts: u32,
     },
     /// A node below the shard has content that cannot be read.
@@ -255,7 +255,7 @@ pub enum ShardError {
         shard: ShardName,
         /// The node.
         path: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: serde_json::Error,
     },
@@ -264,25 +264,25 @@ pub enum ShardError {
     ZooKeeper {
         /// The shard.
         shard: ShardName,
-        /// How.
+        /// The cause.
         #[source]
         source: ZooKeeperError,
     },
 }
 
 impl ShardError {
-    /// Whether a write may have happened all the same.
+    /// Tells whether a write may have happened all the same.
     pub fn outcome_unknown(&self) -> bool {
         self.zookeeper().is_some_and(ZooKeeperError::outcome_unknown)
     }
 
-    /// Whether the same call may succeed later.
+    /// Tells whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Conflict { .. } | Self::Contention { .. } | Self::InUse { .. })
             || self.zookeeper().is_some_and(ZooKeeperError::is_retryable)
     }
 
-    /// Whether a new session is needed.
+    /// Tells whether a new session is needed.
     pub fn is_expired(&self) -> bool {
         self.zookeeper().is_some_and(ZooKeeperError::is_expired)
     }

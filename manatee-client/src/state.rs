@@ -11,7 +11,7 @@ use crate::lsn::Lsn;
 use crate::peer::Peer;
 use crate::validate::{Problem, Severity, state_problems};
 
-/// What a shard's sitters agree on: who is primary, sync and async since which generation.
+/// The state that a shard's sitters agree on: who is primary, sync and async since which generation.
 ///
 /// Read with [`ClusterState::from_json`], which accepts exactly what the sitters accept. Members not known here are kept and
 /// written again, as manatee-adm does; the sitters themselves drop unknown top-level members at their next write.
@@ -119,13 +119,13 @@ impl ClusterState {
         self.chain().skip_while(|peer| peer.id != *id).nth(1)
     }
 
-    /// Whether takeovers are forbidden. Asyncs come and go even then.
+    /// Tells whether takeovers are forbidden. Asyncs come and go even then.
     pub fn is_frozen(&self) -> bool {
         self.freeze.is_some()
     }
 }
 
-/// What a peer is in its shard.
+/// The role of a peer in its shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -197,7 +197,7 @@ impl fmt::Display for Generation {
 pub struct InitWal(String);
 
 impl InitWal {
-    /// What sitters write for a new shard: any sync may take over, however far behind.
+    /// The position that sitters write for a new shard: any sync may take over, however far behind.
     pub fn unarmed() -> Self {
         Self("0/00000000".to_owned())
     }
@@ -225,7 +225,7 @@ impl fmt::Display for InitWal {
     }
 }
 
-/// Why a cluster state cannot be read, or must not be written.
+/// The reason for which a cluster state cannot be read, or must not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// Not JSON, or a member of this crate's own reading has another type.

@@ -15,7 +15,7 @@ use crate::wire::{
     read_transaction_response, transaction_request,
 };
 
-/// How many transactions of one change may go without an answer. Whoever loses three answers loses the fourth.
+/// The most transactions of one change that may go without an answer. Whoever loses three answers loses the fourth.
 pub(crate) const UNANSWERED: u32 = 3;
 /// Nothing of the session outlives the transaction, so its timeout matters only if the connection breaks.
 const SESSION_TIMEOUT_MS: i32 = 6_000;

@@ -1,4 +1,4 @@
-//! Which state may follow which.
+//! The rules by which one state may follow another.
 //!
 //! A generation is an unchangeable triple of primary, sync and initial WAL position. Only two events begin the next one: the
 //! primary replaces its sync, or the sync replaces the primary. Anything else written to a live shard leaves sitters that
@@ -8,7 +8,7 @@ use crate::id::PeerId;
 use crate::peer::Peer;
 use crate::state::ClusterState;
 
-/// What a legal change of the state is.
+/// The kind of a legal change of the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
     /// The same generation: asyncs, deposed peers, freeze, promotion or unknown members changed, or nothing did.
@@ -21,7 +21,7 @@ pub enum Transition {
     LeftOneNodeWriteMode,
 }
 
-/// Why a state must not follow another.
+/// The reason for which a state must not follow another.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IllegalTransition {
     /// Generations go up by one, or stay.
@@ -35,7 +35,7 @@ pub enum IllegalTransition {
     /// Primary, sync and initial WAL position belong to a generation.
     #[error("{what} changed, but the generation did not")]
     Triple {
-        /// What changed.
+        /// The part that changed.
         what: &'static str,
     },
     /// A new generation has another primary or another sync.
@@ -82,9 +82,9 @@ pub enum IllegalTransition {
     /// The position at which generations begin only grows.
     #[error("the new generation would begin at {to}, before the old one at {from}")]
     InitWal {
-        /// Where the old one began.
+        /// The position at which the old one began.
         from: String,
-        /// Where the new one would.
+        /// The position at which the new one would.
         to: String,
     },
     /// There is no way back to one node.

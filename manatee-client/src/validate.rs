@@ -1,4 +1,4 @@
-//! Which documents kill a sitter.
+//! The documents that kill a sitter.
 //!
 //! One bad `/state` crash-loops every sitter of its shard, so a document is judged in three ways: what the sitters' validator
 //! refuses ([`Severity::Fatal`], its rules are read from manatee-state-machine's `validation.js` and `schemas.js`), what it lets
@@ -14,7 +14,7 @@ use crate::lsn::Lsn;
 use crate::peer::PgEndpoint;
 use crate::promote::fatal_promote;
 
-/// How bad a problem is.
+/// The severity of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// No sitter dies of it, but it cannot be what anybody wants: this crate does not write it.
@@ -38,11 +38,11 @@ impl fmt::Display for Severity {
 /// One thing wrong with a cluster state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// How bad it is.
+    /// Its severity.
     pub severity: Severity,
     /// The member, e.g. `async[0].zoneId`; empty for the whole document.
     pub member: String,
-    /// What is wrong with it.
+    /// The problem with it.
     pub what: String,
 }
 

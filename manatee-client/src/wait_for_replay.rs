@@ -8,23 +8,23 @@ use crate::deadline;
 use crate::lsn::Lsn;
 use crate::postgres::{Postgres, PostgresError};
 
-/// How far a standby has come.
+/// The progress of a standby.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplayProgress {
-    /// What it has replayed; `None` if it did not answer.
+    /// The position up to which it has replayed; `None` if it did not answer.
     pub replayed: Option<Lsn>,
-    /// How many bytes are missing; `None` if it did not answer.
+    /// The number of bytes that are missing; `None` if it did not answer.
     pub missing: Option<u64>,
     /// Since the beginning.
     pub waited: Duration,
 }
 
-/// How to wait.
+/// The time and pace of a wait.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplayWait {
-    /// How long to go on before giving up. A question that is not answered by then is given up with it.
+    /// The time to go on before giving up. A question that is not answered by then is given up with it.
     pub patience: Duration,
-    /// How long to pause between two questions. Default: 100 milliseconds.
+    /// The pause between two questions. Default: 100 milliseconds.
     pub interval: Duration,
 }
 
@@ -87,20 +87,20 @@ pub enum ReplayError {
     /// It takes too long.
     #[error("the standby at {endpoint} has not replayed {target} in time: {}", reached(*last, *target))]
     Behind {
-        /// Where it is.
+        /// Its endpoint.
         endpoint: String,
-        /// What it should have replayed.
+        /// The position that it should have replayed.
         target: Lsn,
-        /// What it had, when it answered last.
+        /// The position that it had, when it answered last.
         last: Option<Lsn>,
-        /// Why it did not answer in the end, if it did not and the time was not up first.
+        /// The reason for which it did not answer in the end, if it did not and the time was not up first.
         #[source]
         source: Option<PostgresError>,
     },
     /// It is no standby.
     #[error("the server at {endpoint} is no standby: it replays nothing")]
     NotAStandby {
-        /// Where it is.
+        /// Its endpoint.
         endpoint: String,
     },
 }

@@ -27,7 +27,7 @@ pub(crate) async fn data(
     .await
 }
 
-/// Whether a node is there, and a watch on its creation, its data and its deletion.
+/// Tells whether a node is there, and gives a watch on its creation, its data and its deletion.
 pub(crate) async fn existence(
     client: &Client,
     path: &str,

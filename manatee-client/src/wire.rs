@@ -56,7 +56,7 @@ impl Op {
     }
 }
 
-/// What became of a transaction.
+/// The outcome of a transaction.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// All happened, in the transaction of this number. The version after each operation: 0 of a created node, -1 where there
@@ -73,7 +73,7 @@ pub(crate) fn connect_request(timeout_ms: i32) -> Vec<u8> {
     frame.finish()
 }
 
-/// Whether the server opened a session.
+/// Checks that the server opened a session.
 pub(crate) fn read_connect_response(body: &[u8]) -> Result<(), ZooKeeperError> {
     let mut reader = Reader(body);
     let (_version, _timeout, session) = (reader.int()?, reader.int()?, reader.long()?);
@@ -117,7 +117,7 @@ pub(crate) fn close_request(xid: i32) -> Vec<u8> {
     frame.finish()
 }
 
-/// What a frame that arrived is.
+/// Reads a frame that arrived: the outcome of the transaction.
 pub(crate) fn read_transaction_response(xid: i32, body: &[u8]) -> Result<Outcome, ZooKeeperError> {
     let mut reader = Reader(body);
     let (answered, transaction, code) = (reader.int()?, reader.long()?, reader.int()?);

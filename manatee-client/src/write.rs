@@ -9,12 +9,12 @@ use crate::transaction::UNANSWERED;
 use crate::transition::check_transition;
 use crate::wire::Op;
 
-/// How often [`Shard::update`] tries before it gives up. Others write a shard's state a few times a day.
+/// The number of times that [`Shard::update`] tries before it gives up. Others write a shard's state a few times a day.
 const ATTEMPTS: u32 = 100;
 /// Writers that lost wait up to this long, so that they do not always lose to each other.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// How a new shard got its state.
+/// The way in which a new shard got its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Established {
     /// This call wrote it.
@@ -23,7 +23,7 @@ pub enum Established {
     AlreadyThere,
 }
 
-/// What became of a write whose outcome was unknown.
+/// The fate of a write whose outcome was unknown.
 enum LookedUp {
     Written(Box<StoredState>),
     /// It has not arrived yet; it may still.
@@ -155,7 +155,7 @@ impl Shard {
         Err(ShardError::Contention { shard: self.name.clone(), attempts: ATTEMPTS }.into())
     }
 
-    /// What became of a write whose outcome is unknown.
+    /// Finds out the fate of a write whose outcome is unknown.
     async fn look_up(&self, old: &StoredState, new: &ClusterState) -> Result<LookedUp, ShardError> {
         self.session.sync().await.map_err(|error| self.fail(error))?;
         let found = self.read_existing().await?;

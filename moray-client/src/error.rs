@@ -17,7 +17,7 @@ pub enum Error {
     Server {
         /// The method.
         method: String,
-        /// What the server says.
+        /// The server's error.
         source: ServerError,
     },
     /// No connection could be made. Nothing was sent.
@@ -25,9 +25,9 @@ pub enum Error {
     Connect {
         /// The method.
         method: String,
-        /// Where to.
+        /// The address.
         address: String,
-        /// Why not.
+        /// The cause.
         source: Arc<ConnectError>,
     },
     /// The connection broke before the request was sent.
@@ -37,7 +37,7 @@ pub enum Error {
         method: String,
         /// The other side.
         address: String,
-        /// Why it broke.
+        /// The cause.
         source: Arc<ConnectionError>,
     },
     /// The connection broke between the request and the end of its answer. It may have been carried out.
@@ -49,7 +49,7 @@ pub enum Error {
         method: String,
         /// The other side.
         address: String,
-        /// Why it broke.
+        /// The cause.
         source: Arc<ConnectionError>,
     },
     /// The time for the request was over. If it had been sent, it may have been or yet be carried out.
@@ -62,7 +62,7 @@ pub enum Error {
         method: String,
         /// The time that it had.
         after: Duration,
-        /// Whether it had been sent, or a part of it.
+        /// True if it had been sent, or a part of it.
         sent: bool,
     },
     /// The answer was an answer, but not one to this method.
@@ -70,7 +70,7 @@ pub enum Error {
     Answer {
         /// The method.
         method: String,
-        /// What is wrong with it.
+        /// The problem with it.
         source: AnswerError,
     },
     /// The arguments have no JSON text. Nothing was sent.
@@ -78,7 +78,7 @@ pub enum Error {
     Arguments {
         /// The method.
         method: String,
-        /// Why not.
+        /// The cause.
         source: serde_json::Error,
     },
     /// The request is longer than messages may be. Nothing was sent.
@@ -86,12 +86,12 @@ pub enum Error {
     RequestTooLong {
         /// The method.
         method: String,
-        /// How long, and how long it may be.
+        /// The error, with its length and the longest allowed.
         source: FrameError,
     },
 }
 
-/// What is wrong with an answer.
+/// The problem with an answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnswerError {
@@ -107,7 +107,7 @@ pub enum AnswerError {
     /// More of it came than was taken.
     #[error("more than {max} bytes of it were waiting to be taken")]
     TooMuchWaiting {
-        /// How many bytes may wait.
+        /// The most bytes that may wait.
         max: usize,
     },
 }
@@ -149,7 +149,7 @@ pub enum ConnectionError {
 }
 
 impl Error {
-    /// What the server answered, if it did with an error.
+    /// The server's answer, if it was an error.
     pub fn server_error(&self) -> Option<&ServerError> {
         match self {
             Self::Server { source, .. } => Some(source),
@@ -167,28 +167,28 @@ impl Error {
         self.server_error().is_some_and(|error| names.contains(&error.name))
     }
 
-    /// Whether electric-moray takes no writes for the vnode or shard now.
+    /// Tells whether electric-moray takes no writes for the vnode or shard now.
     pub fn is_read_only(&self) -> bool {
         self.has_name(&[ErrorName::ReadOnly])
     }
 
-    /// Whether the object's etag was not the one asked for: someone else changed, made or removed the object.
+    /// Tells whether the object's etag was not the one asked for: someone else changed, made or removed the object.
     pub fn is_etag_conflict(&self) -> bool {
         self.has_name(&[ErrorName::EtagConflict])
     }
 
-    /// Whether the object or the bucket does not exist.
+    /// Tells whether the object or the bucket does not exist.
     pub fn is_not_found(&self) -> bool {
         self.has_name(&[ErrorName::ObjectNotFound, ErrorName::BucketNotFound])
     }
 
-    /// Whether the server does not have the method: electric-moray has no `ping` and no `version`, Moray no
+    /// Tells whether the server does not have the method: electric-moray has no `ping` and no `version`, Moray no
     /// `getTokens`.
     pub fn is_unsupported_method(&self) -> bool {
         self.server_error().is_some_and(ServerError::is_unsupported_method)
     }
 
-    /// Whether Moray gave up on a statement that took longer than it may ([`PutOptions::timeout`] and so on, or Moray's
+    /// Tells whether Moray gave up on a statement that took longer than it may ([`PutOptions::timeout`] and so on, or Moray's
     /// own limit). PostgreSQL is not told: the statement goes on there with its locks, and is undone when it ends. The same
     /// request, repeated at once, may wait for those locks.
     ///
@@ -197,7 +197,7 @@ impl Error {
         self.has_name(&[ErrorName::QueryTimeout])
     }
 
-    /// Whether the request was certainly not carried out, and the same request may succeed a while later: nothing was
+    /// Tells whether the request was certainly not carried out, and the same request may succeed a while later: nothing was
     /// sent, or the server could not do it now. Writes can be repeated as well as reads.
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -211,7 +211,7 @@ impl Error {
         }
     }
 
-    /// Whether the request may have been carried out, or may yet be: it was sent, and no usable answer came, be it
+    /// Tells whether the request may have been carried out, or may yet be: it was sent, and no usable answer came, be it
     /// to this client, to electric-moray from the shard's Moray, or to Moray from PostgreSQL. So is every error of a
     /// server that is not known to mean that nothing was done. After a write, read to see.
     pub fn outcome_unknown(&self) -> bool {

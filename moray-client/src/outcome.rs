@@ -1,8 +1,8 @@
-//! What a server's error means for what was asked: whether it was done.
+//! The meaning of a server's error for what was asked: whether it was done.
 
 use crate::protocol::{ErrorName, ServerError};
 
-/// What became of a request that was answered with an error.
+/// The fate of a request that was answered with an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It was not carried out, and will not be the next time either.
@@ -13,7 +13,7 @@ pub(crate) enum Outcome {
     Unknown,
 }
 
-/// What electric-moray says, under the name `Error`, to requests that it does not pass on.
+/// The texts with which electric-moray, under the name `Error`, answers requests that it does not pass on.
 const REFUSALS: [&str; 5] = [
     "Invalid search request",
     "Invalid Token",

@@ -1,4 +1,4 @@
-//! What clap makes of a command besides running it: scripts that complete it, and its man pages.
+//! Things that clap makes of a command besides running it: scripts that complete it, and its man pages.
 
 use std::fs;
 use std::io::{self, Write};

@@ -22,7 +22,7 @@ impl Output {
         Self { stream, screen: Screen::of_stdout() }
     }
 
-    /// How text for people is laid out here.
+    /// The layout of text for people here.
     pub(crate) fn screen(&self) -> Screen {
         self.screen
     }

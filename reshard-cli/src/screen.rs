@@ -1,4 +1,4 @@
-//! What people read: as wide as their terminal, broken at words, and with colour where something needs them.
+//! Text for people: as wide as their terminal, broken at words, and with colour where something needs them.
 
 use std::io::{IsTerminal, Stderr, Stdout, stderr, stdout};
 
@@ -13,7 +13,7 @@ const WIDEST: usize = 100;
 /// Text is not broken into shorter lines than this.
 const NARROWEST: usize = 40;
 
-/// How text is laid out on a stream.
+/// The layout of text on a stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Screen {
     /// In columns; without it nothing is broken.
@@ -22,7 +22,7 @@ pub(crate) struct Screen {
     is_terminal: bool,
 }
 
-/// Why something stands out.
+/// The reason why something stands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mood {
     /// It does not.
@@ -60,18 +60,18 @@ impl Screen {
         }
     }
 
-    /// How many lines it has, if somebody watches: what is printed can be replaced.
+    /// The number of its lines, if somebody watches: what is printed can be replaced.
     pub(crate) fn height(self) -> Option<usize> {
         let (_, height) = terminal_size::terminal_size().filter(|_| self.is_terminal)?;
         Some(usize::from(height.0))
     }
 
-    /// Whether a line need not be broken.
+    /// True if a line need not be broken.
     pub(crate) fn fits(self, line: &str) -> bool {
         self.width.is_none_or(|width| textwrap::core::display_width(line) <= width)
     }
 
-    /// Where each line is a record of its own, it is broken only on a terminal.
+    /// The same for text whose lines are records of their own: they are broken only on a terminal.
     pub(crate) fn for_records(self) -> Self {
         Self { width: self.width.filter(|_| self.is_terminal), ..self }
     }

@@ -5,9 +5,9 @@ use comfy_table::presets::NOTHING;
 
 use crate::screen::{Mood, Screen};
 
-/// What is before the first column.
+/// The number of spaces before the first column.
 const MARGIN: usize = 1;
-/// What is between two columns.
+/// The number of spaces between two columns.
 const GAP: usize = 2;
 
 /// A table that is laid out when it is printed.
@@ -63,7 +63,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         laid_out.lines().zip(moods).map(|(line, mood)| screen.coloured(mood, line)).collect()
     }
 
-    /// How wide each column but the last is.
+    /// The width of each column but the last.
     fn widths(&self) -> impl Iterator<Item = usize> {
         let width = |text: &str| textwrap::core::display_width(text);
         (0..COLUMNS.saturating_sub(1)).map(move |at| {

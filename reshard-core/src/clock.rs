@@ -43,12 +43,12 @@ impl Clock for SystemClock {
 }
 
 impl dyn Clock + '_ {
-    /// How long ago this clock's [`Clock::monotonic`] had a reading.
+    /// The time since this clock's [`Clock::monotonic`] had a reading.
     pub fn since(&self, reading: Duration) -> Duration {
         self.monotonic().saturating_sub(reading)
     }
 
-    /// How long ago something began, perhaps in another process. By the wall clock where the reading of the other one is
+    /// The time since something began, perhaps in another process. By the wall clock where the reading of the other one is
     /// another machine's, or from before this one was started anew.
     pub fn since_began(&self, at: Timestamp, reading: Option<&Reading>) -> Duration {
         let here = reading.filter(|reading| reading.host == host());
@@ -64,7 +64,7 @@ impl dyn Clock + '_ {
 pub struct Reading {
     /// The machine's name: another's clock tells nothing.
     pub host: String,
-    /// What [`Clock::monotonic`] had, in milliseconds.
+    /// The reading of [`Clock::monotonic`], in milliseconds.
     pub millis: u64,
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// How long after `then` it is by the wall clock; nothing if it is before, as after a clock was set back.
+/// The time since `then` by the wall clock; nothing if it is before, as after a clock was set back.
 pub(crate) fn elapsed(now: Timestamp, then: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(then)).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Where a region's services are, as written in `reshard.toml`.
+//! The places of a region's services, as written in `reshard.toml`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sapi_client::BaseUrl;
 use serde::{Deserialize, Serialize};
 
-/// Where a region's services are.
+/// The places of a region's services.
 ///
 /// ```
 /// let text = r#"
@@ -108,7 +108,7 @@ pub enum ConfigurationError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
     /// The file's contents are wrong.
@@ -116,13 +116,13 @@ pub enum ConfigurationError {
     InFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         source: Box<ConfigurationError>,
     },
     /// It is no TOML, or a member is missing, unknown or wrong.
     #[error("this is not a configuration")]
     Invalid {
-        /// Where and what.
+        /// The place and the problem.
         source: Box<toml::de::Error>,
     },
     /// There is no `[datacenters.NAME]`.

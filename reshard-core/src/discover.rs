@@ -13,11 +13,11 @@ use serde::Deserialize;
 use crate::configuration::{Configuration, DEFAULT_SESSION_TIMEOUT, DatacenterUrls};
 use crate::deployment::AnyTransport;
 
-/// Where Manta's deployment zone has its configuration.
+/// The file in which Manta's deployment zone has its configuration.
 pub const DEPLOYMENT_ZONE_CONFIGURATION: &str = "/opt/smartdc/manta-deployment/etc/config.json";
 /// The port of electric-moray.
 const ROUTER_PORT: u16 = 2020;
-/// How long connecting may take.
+/// The longest that connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// The URLs in the JSON configuration of Manta's deployment zone.
@@ -42,7 +42,7 @@ pub enum DiscoverError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
     /// A file is not the configuration of Manta's deployment zone.
@@ -50,15 +50,15 @@ pub enum DiscoverError {
     NotJson {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: serde_json::Error,
     },
     /// A URL is none.
     #[error("{what} is no address that can be used")]
     Url {
-        /// Which.
+        /// The origin of the URL.
         what: String,
-        /// Why not.
+        /// The cause.
         source: InvalidBaseUrl,
     },
     /// HTTP cannot be spoken at all.
@@ -73,9 +73,9 @@ pub enum DiscoverError {
     /// An API could not be asked.
     #[error("cannot read {what}")]
     Api {
-        /// What.
+        /// The thing that was asked for.
         what: String,
-        /// Why not.
+        /// The cause.
         source: Box<sapi_client::Error>,
     },
     /// A datacenter's application `sdc` is missing or ambiguous.
@@ -85,7 +85,7 @@ pub enum DiscoverError {
     Sdc {
         /// The SAPI.
         sapi: String,
-        /// How many there are.
+        /// The number of them.
         count: usize,
     },
     /// An API of a datacenter is unknown.
@@ -128,7 +128,7 @@ impl DeploymentZone {
     }
 }
 
-/// What is of interest in the configuration of Manta's deployment zone.
+/// The part of the configuration of Manta's deployment zone that is of interest.
 #[derive(Deserialize)]
 struct File {
     sapi: Option<Service>,

@@ -1,4 +1,4 @@
-//! What ZooKeeper knows of plans: which copy of a plan's file is the latest, and what it said.
+//! ZooKeeper's knowledge of plans: which copy of a plan's file is the latest, and what it said.
 //!
 //! Before an executor changes anything it tells there how much the journal has. A copy of the file that was made earlier knows
 //! less than that, and changes nothing any more.
@@ -17,16 +17,16 @@ use crate::plan::PlanUuid;
 /// The name of the note beside a plan's lock.
 pub(crate) const NOTE: &str = "epoch";
 
-/// What the last executor of a plan told ZooKeeper. It outlives the executor, the plan, and the plan's file.
+/// The note that the last executor of a plan left in ZooKeeper. It outlives the executor, the plan, and the plan's file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Epoch {
     /// The executor's token.
     pub token: u64,
     /// The token that the file has: less than the executor's if the file cannot be written while writes are refused.
     pub claimed: u64,
-    /// How many entries the log had.
+    /// The number of entries that the log had.
     pub entries: u64,
-    /// What became of the plan.
+    /// The state of the plan.
     pub state: PlanState,
     /// The plan's file, on `host`.
     pub file: String,
@@ -38,14 +38,14 @@ pub struct Epoch {
     pub source: String,
     /// The shards that they move to.
     pub targets: Vec<String>,
-    /// When this was told.
+    /// The time at which this was told.
     pub told: Timestamp,
     /// Since when writes to the moving vnodes are refused, if they are.
     pub writes_refused_since: Option<Timestamp>,
 }
 
 impl Epoch {
-    /// Whether the plan is done or was taken back.
+    /// Tells whether the plan is done or was taken back.
     pub fn is_over(&self) -> bool {
         self.state.is_over()
     }
@@ -74,25 +74,25 @@ impl Epoch {
     }
 }
 
-/// Whose it is: `process 77 on headnode, with the file /var/tmp/split.plan`.
+/// Names its executor: `process 77 on headnode, with the file /var/tmp/split.plan`.
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "process {} on {}, with the file {}", self.pid, self.host, self.file)
     }
 }
 
-/// What is known of a plan outside its file.
+/// Everything that is known of a plan outside its file.
 #[derive(Debug)]
 pub struct KnownPlan {
     /// The plan.
     pub plan: PlanUuid,
-    /// What its last executor told; `None` if none has got so far.
+    /// The epoch that its last executor told; `None` if none has got so far.
     pub epoch: Result<Option<Epoch>, EpochError>,
     /// Its lock: held by an executor that is at work, abandoned by one that died, or free.
     pub lock: Result<LockState, LockError>,
 }
 
-/// How a plan file stands to what ZooKeeper knows of its plan.
+/// The relation of a plan file to what ZooKeeper knows of its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
@@ -135,7 +135,7 @@ fn lock(deployment: &Deployment, plan: PlanUuid) -> Result<Lock, EpochError> {
     lock.map_err(|source| EpochError::Lock { plan, source })
 }
 
-/// What ZooKeeper knows of a plan; `None` if no executor of it has got so far.
+/// Reads what ZooKeeper knows of a plan; `None` if no executor of it has got so far.
 ///
 /// # Errors
 ///
@@ -169,30 +169,30 @@ pub async fn known_plans(deployment: &Deployment) -> Result<Vec<KnownPlan>, Epoc
     Ok(known)
 }
 
-/// What ZooKeeper knows of plans cannot be read.
+/// ZooKeeper's knowledge of plans cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EpochError {
-    /// What is written of a plan cannot be read or written.
+    /// The note of a plan cannot be read or written.
     #[error("cannot see what ZooKeeper knows of plan {plan}")]
     Lock {
         /// The plan.
         plan: PlanUuid,
-        /// Why not.
+        /// The cause.
         source: LockError,
     },
     /// The plans cannot be listed.
     #[error("cannot list the plans that ZooKeeper at {servers} knows")]
     List {
-        /// Where.
+        /// The servers.
         servers: Servers,
-        /// Why not.
+        /// The cause.
         source: manatee_client::ZooKeeperError,
     },
     /// Another executor has told something of the plan since.
     #[error("another executor has taken over the plan: {by}")]
     Overtaken {
-        /// What it told.
+        /// The epoch that it told.
         by: Box<Epoch>,
     },
     /// Writing was tried again and again.
@@ -209,7 +209,7 @@ pub enum EpochError {
     Unreadable {
         /// The node.
         node: String,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: String,
     },
 }

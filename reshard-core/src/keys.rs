@@ -1,4 +1,4 @@
-//! Where rows belong: what of a key is hashed, and to which vnode.
+//! The places of rows: what of a key is hashed, and to which vnode.
 //!
 //! These are the rules of electric-moray (`lib/schema/manta.js`), for where it looks for a row is where the row has to be.
 
@@ -48,7 +48,7 @@ fn directory(key: &str) -> &str {
     }
 }
 
-/// Whether the key is `/<uuid>/stor`, the UUID in lower case.
+/// Tells whether the key is `/<uuid>/stor`, the UUID in lower case.
 fn is_stor_root(key: &str) -> bool {
     let Some(uuid) = key.strip_prefix('/').and_then(|rest| rest.strip_suffix("/stor")) else {
         return false;
@@ -66,7 +66,7 @@ pub struct KeyHash {
     vnode_count: u32,
 }
 
-/// How it is written in plans.
+/// Its form in plans.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyHashText {
@@ -106,7 +106,7 @@ impl KeyHash {
         Self { interval, vnode_count }
     }
 
-    /// How many vnodes there are.
+    /// The number of vnodes.
     pub fn vnode_count(&self) -> u32 {
         self.vnode_count
     }
@@ -181,7 +181,7 @@ pub enum RowVnodeError {
         key: String,
         /// The row's `_vnode`.
         vnode: i64,
-        /// How many vnodes the ring has.
+        /// The number of vnodes that the ring has.
         vnode_count: u32,
     },
     /// Its `_vnode` is NULL, and its key's hash lies beyond the last vnode.

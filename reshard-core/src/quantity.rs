@@ -28,7 +28,7 @@ pub fn rate(size: u64, took: Duration) -> Option<String> {
     per_second(size, took).map(|each| format!("{}/s", bytes(each)))
 }
 
-/// How many in a second, rounded; nothing if no time has passed.
+/// The number in a second, rounded; nothing if no time has passed.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

@@ -1,4 +1,4 @@
-//! What a plan's execution came to, from its journal.
+//! The outcome of a plan's execution, from its journal.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,24 +14,24 @@ use crate::journal::{Entry, EntryKind, PhaseRecord, PhaseState, PlanState, Store
 use crate::phase::Sequence;
 use crate::plan::{Balance, PlanUuid};
 
-/// What a plan's execution came to, so far.
+/// The outcome of a plan's execution, so far.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// The plan.
     pub plan: PlanUuid,
     /// Its hash.
     pub hash: String,
-    /// What became of it.
+    /// Its state.
     pub state: PlanState,
     /// The shard that was split.
     pub source: String,
     /// The new shards, and how many vnodes each got.
     pub targets: Vec<(String, u64)>,
-    /// When the first phase began.
+    /// The time at which the first phase began.
     pub began: Option<Timestamp>,
-    /// When the last phase ended.
+    /// The time at which the last phase ended.
     pub ended: Option<Timestamp>,
-    /// How long that took, in seconds.
+    /// The time that it took, in seconds.
     pub total_seconds: Option<f64>,
     /// Shards before and after, as planned.
     pub balance: Vec<Balance>,
@@ -39,13 +39,13 @@ pub struct Report {
     pub write_block: WriteBlockReport,
     /// Every phase that was begun, in order.
     pub phases: Vec<PhaseReport>,
-    /// What was remembered: rows counted and deleted, canaries, missed dumps, images.
+    /// Everything that was remembered: rows counted and deleted, canaries, missed dumps, images.
     pub facts: BTreeMap<String, Value>,
-    /// What went wrong and needed the operator.
+    /// Troubles that needed the operator.
     pub holds: Vec<Entry>,
-    /// What went wrong and passed.
+    /// The number of troubles that passed.
     pub troubles: u64,
-    /// What is worth knowing.
+    /// Things worth knowing.
     pub notes: Vec<Entry>,
 }
 
@@ -54,7 +54,7 @@ pub struct Report {
 pub struct WriteBlockReport {
     /// In seconds, as the plan said.
     pub predicted_seconds: f64,
-    /// How that was computed.
+    /// The parts from which that was computed.
     pub predicted_parts: Vec<(String, f64)>,
     /// In seconds, as the executor measured the one that moved the vnodes.
     pub measured_seconds: Option<f64>,
@@ -69,17 +69,17 @@ pub struct WriteBlockReport {
 pub struct PhaseReport {
     /// Its name.
     pub name: String,
-    /// What it does.
+    /// Its work.
     pub title: String,
-    /// How far it is.
+    /// Its state.
     pub state: PhaseState,
-    /// When it was begun.
+    /// The time at which it was begun.
     pub began: Timestamp,
-    /// When it was done or undone.
+    /// The time at which it was done or undone.
     pub ended: Option<Timestamp>,
-    /// How long that took, in seconds.
+    /// The time that it took, in seconds.
     pub seconds: Option<f64>,
-    /// How often it was begun.
+    /// The number of times that it was begun.
     pub attempts: u32,
 }
 

@@ -1,4 +1,4 @@
-//! What a plan keeps for itself: locks in ZooKeeper that outlive its executors.
+//! Reservations of a plan: locks in ZooKeeper that outlive its executors.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use manatee_client::{HeldLock, Lock, LockError, LockState, ShardName, Takeover};
 use crate::deployment::Deployment;
 use crate::plan::PlanUuid;
 
-/// Where the reservations are in ZooKeeper.
+/// The place of the reservations in ZooKeeper.
 const RESERVATIONS: &str = "/manta_reshard";
-/// Where those of shards' names are.
+/// The place of those of shards' names.
 pub(crate) const NAMES: &str = "/manta_reshard/shards";
 
 /// Something that only one plan at a time may have.

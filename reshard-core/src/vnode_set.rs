@@ -16,17 +16,17 @@ impl VnodeSet {
         &self.0
     }
 
-    /// How many there are.
+    /// The number of vnodes.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Tells whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether this one is among them.
+    /// Tells whether this one is among them.
     pub fn contains(&self, vnode: Vnode) -> bool {
         self.0.binary_search(&vnode).is_ok()
     }

@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What is to be said about the Manta that this SAPI knows.
+/// The lines to be said about the Manta that this SAPI knows.
 pub(crate) async fn describe(address: &str) -> Result<Vec<String>, Box<dyn Error>> {
     let transport = HttpTransport::new(Duration::from_secs(5))?;
     let sapi = Sapi::new(address.parse()?, transport, Settings::default());

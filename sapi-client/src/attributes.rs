@@ -48,7 +48,7 @@ impl Attributes {
         self.0.shift_remove(key)
     }
 
-    /// Whether there are no members.
+    /// Tells whether there are no members.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -24,11 +24,11 @@ struct Details {
     request_id: String,
     effect: Effect,
     kind: ErrorKind,
-    /// Whether an earlier try of the call may have been done.
+    /// True if an earlier try of the call may have been done.
     unsettled: bool,
 }
 
-/// What went wrong with a call.
+/// The problem with a call.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -40,7 +40,7 @@ pub enum ErrorKind {
     LocalFile {
         /// The file.
         path: String,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// There was no connection. Nothing was sent, by the last try at least.
@@ -63,7 +63,7 @@ pub enum ErrorKind {
     TooLarge {
         /// The limit in bytes.
         limit: u64,
-        /// What was asked for.
+        /// The kind of answer that was asked for.
         kind: AnswerKind,
     },
     /// The server says that it did what was asked, but the answer is not what it should be.
@@ -87,9 +87,9 @@ pub enum Unreadable {
     /// The body should be JSON and is not.
     #[error("the answer is not JSON (at line {line}, column {column})")]
     NotJson {
-        /// Where, from 1.
+        /// The line, from 1.
         line: usize,
-        /// Where, from 1.
+        /// The column, from 1.
         column: usize,
     },
     /// The JSON ends before its end.
@@ -100,7 +100,7 @@ pub enum Unreadable {
     Shape {
         /// The member, such as `[3].uuid`, or the whole answer.
         place: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// Two objects of a list have the same id and are not the same: the datacenter and its master disagree.
@@ -116,14 +116,14 @@ pub enum Unreadable {
     Digest {
         /// `MD5`, `SHA-1`, or `size`.
         what: &'static str,
-        /// What was announced.
+        /// The digest or size that was announced.
         expected: String,
-        /// What came.
+        /// The digest or size that came.
         actual: String,
     },
 }
 
-/// What a server says about a call that it refused or that failed.
+/// The server's words about a call that it refused or that failed.
 ///
 /// Every part but the status may be missing: SAPI answers some misses with an empty body, and plain exceptions with
 /// nothing but a message.
@@ -133,11 +133,11 @@ pub struct ServerError {
     pub status: u16,
     /// The error's name, such as `ResourceNotFound`.
     pub code: Option<String>,
-    /// What the server says, in one line, without the secrets of the request, and with what a terminal would obey escaped.
+    /// The server's message, in one line, without the secrets of the request, and with what a terminal would obey escaped.
     pub message: Option<String>,
     /// The fields that were refused.
     pub fields: Vec<FieldError>,
-    /// Whether there is a body that none of Triton's APIs would send: a proxy or another server answered.
+    /// True if there is a body that none of Triton's APIs would send: a proxy or another server answered.
     pub is_foreign: bool,
 }
 
@@ -147,7 +147,7 @@ pub struct ServerError {
 pub struct FieldError {
     /// The field's name.
     pub field: Option<String>,
-    /// Why: `Invalid`, `Missing`, `MissingParameter`, `Duplicate`, `NotAllowed` ...
+    /// The reason: `Invalid`, `Missing`, `MissingParameter`, `Duplicate`, `NotAllowed` ...
     pub code: Option<String>,
     /// The same in words.
     pub message: Option<String>,
@@ -198,7 +198,7 @@ impl Error {
         self
     }
 
-    /// What went wrong.
+    /// The problem.
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
     }
@@ -218,7 +218,7 @@ impl Error {
         &self.0.request_id
     }
 
-    /// What the server answered, if it did.
+    /// The server's answer, if there was one.
     pub fn server(&self) -> Option<&ServerError> {
         match self.kind() {
             ErrorKind::Server(error) => Some(error),
@@ -253,7 +253,7 @@ impl Error {
         self.server().map_or(&[], |error| &error.fields)
     }
 
-    /// Whether the thing that was asked for does not exist.
+    /// Tells whether the thing that was asked for does not exist.
     ///
     /// That is a 404, with or without a body, and the 500 with which SAPI answers a PUT to an unknown UUID. It is not the
     /// 404 of a server that does not know the *path*, which is another server than was meant.
@@ -268,7 +268,7 @@ impl Error {
         })
     }
 
-    /// Whether it is the server that fails, whatever it is asked: it cannot be reached, does not answer in time, answers
+    /// Tells whether it is the server that fails, whatever it is asked: it cannot be reached, does not answer in time, answers
     /// with a status of 500 and above, or is not the server that was meant.
     pub fn is_of_the_server(&self) -> bool {
         match self.kind() {
@@ -283,7 +283,7 @@ impl Error {
         }
     }
 
-    /// Whether the same call may be made again and may then succeed.
+    /// Tells whether the same call may be made again and may then succeed.
     ///
     /// True where nothing was sent, and for passing troubles (503, a lost connection, a timeout) of calls that are safe
     /// to repeat: reads, and writes that have the same effect twice as once. The client has already tried as long as its
@@ -306,7 +306,7 @@ impl Error {
         }
     }
 
-    /// Whether the server may have done, or may still be doing, what was asked, though there is no good answer.
+    /// Tells whether the server may have done, or may still be doing, what was asked, though there is no good answer.
     ///
     /// That may also be due to an earlier try of a call that was repeated, whatever became of the last one. Look at the
     /// state of things before anything else is done. Never true for reads.
@@ -326,7 +326,7 @@ impl Error {
     }
 }
 
-/// Which call an error is about.
+/// The call that an error is about.
 pub(crate) struct Context<'a> {
     pub(crate) api: &'static str,
     pub(crate) base: &'a BaseUrl,

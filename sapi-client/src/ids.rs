@@ -11,11 +11,11 @@ use uuid::Uuid;
     "{text:?} is not the UUID of {kind}: expected 36 characters such as 32f1b3e0-7a4d-4c0c-8f55-0f3f5a1c9a10"
 )]
 pub struct InvalidUuid {
-    /// What was to be named, such as `an image`.
+    /// The thing to be named, such as `an image`.
     pub kind: &'static str,
     /// The text, cut off after 64 characters.
     pub text: String,
-    /// What the parser says; absent where already the length is wrong.
+    /// The parser's error; absent where already the length is wrong.
     pub source: Option<uuid::Error>,
 }
 

@@ -1,4 +1,4 @@
-//! Which values are secret, and how they are kept out of what is printed.
+//! The rules by which values are secret, and the means that keep them out of what is printed.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::printable::printable;
 
-/// What stands in the place of a secret.
+/// The text in the place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
 /// Words that make a name secret when they are one of its words (`UFDS_ROOT_PW`, `admin-password`, `rabbitmq`).
@@ -31,7 +31,7 @@ const SECRET_WORDS: [&str; 14] = [
 const SECRET_PARTS: [&str; 8] =
     ["password", "passwd", "secret", "privatekey", "apikey", "accesskey", "userscript", "userdata"];
 
-/// Whether the value of a member of this name is kept out of logs, errors and `Debug`.
+/// Tells whether the value of a member of this name is kept out of logs, errors and `Debug`.
 ///
 /// Rather one too many: passwords, secrets, tokens, private keys, scripts that zones run at boot (`user-script`), and
 /// `rabbitmq`, which is `user:password:host:port`.
@@ -45,7 +45,7 @@ pub fn is_secret_key(key: &str) -> bool {
     SECRET_PARTS.iter().any(|part| letters.contains(part))
 }
 
-/// Whether a text is secret whatever it is called: it holds a private key, or a URL with a password.
+/// Tells whether a text is secret whatever it is called: it holds a private key, or a URL with a password.
 fn is_secret_text(text: &str) -> bool {
     let has_password = |after_scheme: &str| {
         let end = |c: char| c.is_whitespace() || "/?#\"'".contains(c);
@@ -159,7 +159,7 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// Where the first compound name of a secret ends. Plain words (`bad token`) are prose and not taken for names.
+/// The end of the first compound name of a secret. Plain words (`bad token`) are prose and not taken for names.
 fn end_of_secret_name(text: &str) -> Option<usize> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let mut rest = text;

@@ -40,7 +40,7 @@ impl Chain {
         chain
     }
 
-    /// Where the servers listen, in the order of the chain.
+    /// The addresses at which the servers listen, in the order of the chain.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.servers.iter().map(Postgres::address).collect()
     }

@@ -90,7 +90,7 @@ impl Postgres {
         self.directory.path().join("data")
     }
 
-    /// Where it listens.
+    /// The address at which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address.into()
     }

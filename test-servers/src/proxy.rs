@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::address::own_address;
 
-/// What happens to connections.
+/// The fate of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
     /// All is passed on.
@@ -59,7 +59,7 @@ impl Proxy {
         Self { address, line, listener }
     }
 
-    /// Where it listens.
+    /// The address at which it listens.
     pub fn address(&self) -> &str {
         &self.address
     }

@@ -19,7 +19,7 @@ use crate::programs::class_path;
 pub struct ZooKeeper {
     directory: TempDir,
     address: SocketAddr,
-    /// What the configuration says of the ensemble.
+    /// The part of the configuration that tells of the ensemble.
     ensemble: String,
     process: Option<Child>,
 }
@@ -61,7 +61,7 @@ impl ZooKeeper {
         Self { directory: TempDir::new().unwrap(), address, ensemble, process: None }
     }
 
-    /// Where it listens.
+    /// The address at which it listens.
     pub fn address(&self) -> String {
         self.address.to_string()
     }

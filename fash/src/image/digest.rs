@@ -1,4 +1,4 @@
-//! What IMGAPI wants to know of an image's file.
+//! The facts that IMGAPI wants to know of an image's file.
 
 use std::io::{self, Read, Write};
 

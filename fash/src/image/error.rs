@@ -1,4 +1,4 @@
-//! What can be wrong with an image.
+//! The errors of packing and unpacking an image.
 
 use std::error::Error;
 use std::io;
@@ -10,23 +10,23 @@ pub enum ImageError {
     /// A file or directory could not be read.
     #[error("cannot read {path}", path = .path.display())]
     Read {
-        /// What was read.
+        /// The file or directory.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// A file or directory could not be written.
     #[error("cannot write {path}", path = .path.display())]
     Write {
-        /// What was written.
+        /// The file or directory.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// There is something at the place of the new image or ring.
     #[error("{path} exists already and is left as it is: choose another place or remove it", path = .path.display())]
     Exists {
-        /// What is there.
+        /// The place.
         path: PathBuf,
     },
     /// The stamp is not the JSON object that it should be.
@@ -34,7 +34,7 @@ pub enum ImageError {
     Stamp {
         /// The stamp's file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         source: serde_json::Error,
     },
 
@@ -63,7 +63,7 @@ pub enum ImageError {
         image: PathBuf,
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
 
@@ -106,7 +106,7 @@ pub enum ImageError {
         image: PathBuf,
         /// The last entry that began, in quotes, or `its start`.
         entry: String,
-        /// What is wrong.
+        /// The problem.
         source: io::Error,
     },
     /// The image has an entry that no ring image has.
@@ -116,7 +116,7 @@ pub enum ImageError {
         image: PathBuf,
         /// The entry's path, in quotes.
         entry: String,
-        /// What is wrong with it.
+        /// The reason.
         refusal: Refusal,
     },
     /// The image unpacks to more than is allowed.
@@ -126,7 +126,7 @@ pub enum ImageError {
         image: PathBuf,
         /// The entry that went beyond, in quotes.
         entry: String,
-        /// How many bytes are allowed.
+        /// The most bytes that are allowed.
         max: u64,
     },
     /// The image has more entries than are allowed.
@@ -136,7 +136,7 @@ pub enum ImageError {
         image: PathBuf,
         /// The last entry that was allowed, in quotes.
         entry: String,
-        /// How many entries are allowed.
+        /// The most entries that are allowed.
         max: usize,
     },
     /// Something follows the end of the tar file in the image.
@@ -153,17 +153,17 @@ pub enum ImageError {
         /// The image.
         image: PathBuf,
     },
-    /// What the image holds failed the check ([`UnpackOptions::verify`](super::UnpackOptions::verify)).
+    /// The ring in the image failed the check ([`UnpackOptions::verify`](super::UnpackOptions::verify)).
     #[error("the image {image} holds no sound ring", image = .image.display())]
     Unsound {
         /// The image.
         image: PathBuf,
-        /// What the check found.
+        /// The check's error.
         source: Box<dyn Error + Send + Sync>,
     },
 }
 
-/// Why an image's entry is refused.
+/// The reason for which an image's entry is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The path starts with `/`.

@@ -1,4 +1,4 @@
-//! Which names an image may hold, and where.
+//! The names that an image may hold, and their places.
 
 use super::{Refusal, Stamp};
 use crate::leveldb::FileKind;
@@ -6,7 +6,7 @@ use crate::leveldb::FileKind;
 /// The one directory at the root of an image.
 pub(super) const ROOT: &str = "hash_ring";
 
-/// What a file in a ring's directory is, by its name.
+/// The kind of a file in a ring's directory, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Belongs to the ring: LevelDB's data, or the stamp.

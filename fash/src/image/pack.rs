@@ -95,7 +95,7 @@ pub fn pack_at_level(
     Ok(digest)
 }
 
-/// What is seen of a file that must not change.
+/// The facts seen of a file that must not change.
 #[derive(PartialEq, Eq)]
 struct Seen {
     inode: u64,

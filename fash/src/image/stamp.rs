@@ -12,14 +12,14 @@ use super::ImageError;
 /// A stamp has some 150 bytes; what is far longer is none.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// Where a ring came from: the file `manta_hash_ring_stamp.json` in the ring's directory.
+/// The origin of a ring: the file `manta_hash_ring_stamp.json` in the ring's directory.
 ///
 /// Nothing else identifies an installed ring. The first ring of a deployment has no stamp.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// The IMGAPI image that the ring came in.
     pub image_uuid: String,
-    /// When the image was made, such as `2018-11-20T21:04:05Z`.
+    /// The time at which the image was made, such as `2018-11-20T21:04:05Z`.
     pub date: String,
     /// The zone in which the image was made.
     pub source_zone: String,

@@ -13,17 +13,17 @@ use crate::{RingReader, Severity};
 /// A check of the ring in a directory.
 pub type VerifyRing<'a> = dyn Fn(&Path) -> Result<(), Box<dyn Error + Send + Sync>> + 'a;
 
-/// What [`unpack`] asks of an image.
+/// The demands that [`unpack`] makes on an image.
 #[derive(Clone)]
 pub struct UnpackOptions<'a> {
     /// The SHA-1 that the image's file must have, as hexadecimal digits. Default: any.
     pub expected_sha1: Option<String>,
     /// The size in bytes that the image's file must have. Default: any.
     pub expected_size: Option<u64>,
-    /// How many bytes the image may unpack to, tar headers included. Default: 2 GiB, three times a ring of 10,000,000
+    /// The most bytes that the image may unpack to, tar headers included. Default: 2 GiB, three times a ring of 10,000,000
     /// vnodes.
     pub max_bytes: u64,
-    /// How many entries the image may have. Default: 10,000; LevelDB's tables have 2 MiB each.
+    /// The most entries that the image may have. Default: 10,000; LevelDB's tables have 2 MiB each.
     pub max_entries: usize,
     /// Called with the unpacked directory before it appears under its name; an error keeps it from that.
     /// Default: the directory must hold a ring in which an audit finds no [damage](Severity::Damage).

@@ -16,7 +16,7 @@ pub(super) type BlockError = &'static str;
 /// A block as read: entries and restart points.
 pub(super) struct Block {
     bytes: Vec<u8>,
-    /// Where the entries end and the restart points begin.
+    /// The place at which the entries end and the restart points begin.
     entries_end: usize,
 }
 

@@ -16,7 +16,7 @@ impl<'a> Decoder<'a> {
         self.rest.is_empty()
     }
 
-    /// How many bytes are left.
+    /// The number of bytes that are left.
     pub(super) fn len(&self) -> usize {
         self.rest.len()
     }
@@ -104,7 +104,7 @@ pub(super) fn masked_checksum(parts: [&[u8]; 2]) -> u32 {
     checksum.rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-/// Whether a stored checksum is the one of the parts. A fuzzer, which cannot guess checksums, gets past every one.
+/// Tells whether a stored checksum is the one of the parts. A fuzzer, which cannot guess checksums, gets past every one.
 pub(super) fn checksum_matches(stored: u32, parts: [&[u8]; 2]) -> bool {
     cfg!(fuzzing) || stored == masked_checksum(parts)
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with a LevelDB directory.
+//! The errors of a LevelDB directory.
 
 use std::fmt;
 use std::io;
@@ -19,7 +19,7 @@ pub enum DatabaseError {
     NotADatabase {
         /// The directory that was asked for.
         path: PathBuf,
-        /// What it lacks.
+        /// The thing that it lacks.
         reason: &'static str,
     },
     /// Another process, or another part of this one, has the database open.
@@ -27,17 +27,17 @@ pub enum DatabaseError {
     InUse {
         /// The directory.
         path: PathBuf,
-        /// Who has it open.
+        /// The one that has it open.
         holder: Holder,
     },
     /// The operating system refused an operation.
     #[error("cannot {action} {path}")]
     Io {
-        /// What was tried, as a verb.
+        /// The operation, as a verb.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// Why it failed.
+        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -52,9 +52,9 @@ pub enum DatabaseError {
     Corrupt {
         /// The file.
         path: PathBuf,
-        /// Where in the file, in bytes from its start.
+        /// The place in the file, in bytes from its start.
         offset: u64,
-        /// What is wrong there.
+        /// The problem there.
         what: &'static str,
     },
     /// A log ends in the middle of a record: the last write did not finish, or the file was cut.
@@ -65,7 +65,7 @@ pub enum DatabaseError {
     TornLog {
         /// The log.
         path: PathBuf,
-        /// Where the unfinished record begins, in bytes from the file's start.
+        /// The place at which the unfinished record begins, in bytes from the file's start.
         offset: u64,
     },
     /// The database kept changing while it was being read.
@@ -75,7 +75,7 @@ pub enum DatabaseError {
     Changing {
         /// The directory.
         path: PathBuf,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
     },
     /// The target of a new database is taken.
@@ -86,7 +86,7 @@ pub enum DatabaseError {
     },
 }
 
-/// Who holds the lock of a database.
+/// The holder of a database's lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// This very process.

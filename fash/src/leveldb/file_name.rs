@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 pub(crate) const CURRENT: &str = "CURRENT";
 pub(crate) const LOCK: &str = "LOCK";
 
-/// What a file in a LevelDB directory is for. Other files are none of LevelDB's business.
+/// The use of a file in a LevelDB directory. Other files are none of LevelDB's business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileKind {
     /// `CURRENT`: the name of the MANIFEST in force.
@@ -60,12 +60,12 @@ pub(crate) fn log_path(directory: &Path, number: u64) -> PathBuf {
     directory.join(format!("{number:06}.log"))
 }
 
-/// Where a new table goes.
+/// The path of a new table.
 pub(crate) fn table_path(directory: &Path, number: u64) -> PathBuf {
     directory.join(format!("{number:06}.ldb"))
 }
 
-/// Where LevelDB before 1.14 put a table.
+/// The path that LevelDB before 1.14 gave a table.
 pub(crate) fn old_table_path(directory: &Path, number: u64) -> PathBuf {
     directory.join(format!("{number:06}.sst"))
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::batch;
 
-/// Where an entry is: in which batch, and there its key and its value (none: a deletion). A log of a large edit has
+/// The place of an entry: its batch, and there its key and its value (none: a deletion). A log of a large edit has
 /// millions of these, so they are kept small; no batch has 4 GiB.
 struct Slot {
     sequence: u64,

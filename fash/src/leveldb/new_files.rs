@@ -71,7 +71,7 @@ impl NewFiles {
             .map_err(DatabaseError::io("write out", &self.directory))
     }
 
-    /// What cannot be removed stays: nothing names it, and the next write tries again.
+    /// Removes obsolete files. One that cannot be removed stays: nothing names it, and the next write tries again.
     fn remove_obsolete(&self, manifest: &Manifest, manifest_number: u64) {
         for (kind, path) in files_in(&self.directory).unwrap_or_default() {
             let obsolete = match kind {

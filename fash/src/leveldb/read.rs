@@ -37,14 +37,14 @@ impl View {
     }
 }
 
-/// What a table says of a key.
+/// The answer of a table for a key.
 enum Found {
     Nothing,
     Deletion,
     Value(Vec<u8>),
 }
 
-/// How many blocks of a table a [`Getter`] keeps: enough for keys of two or three kinds in turn, each in order.
+/// The number of blocks of a table that a [`Getter`] keeps: enough for keys of two or three kinds in turn, each in order.
 const KEPT_BLOCKS: usize = 4;
 
 /// Looks up many keys. Keeps the last blocks of each table: keys that come in order cost little.

@@ -19,7 +19,7 @@ const FIRST: u8 = 2;
 const MIDDLE: u8 = 3;
 const LAST: u8 = 4;
 
-/// Why a record file cannot be read on.
+/// The reason for which a record file cannot be read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RecordError {
     /// The file ends in a record that begins at this byte.

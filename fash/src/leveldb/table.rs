@@ -33,13 +33,13 @@ pub(super) struct Table {
     index: OnceLock<Vec<IndexEntry>>,
 }
 
-/// Where a data block is, and a key at or after its last one.
+/// The place of a data block, and a key at or after its last one.
 struct IndexEntry {
     last_key: Vec<u8>,
     handle: Handle,
 }
 
-/// Where a block is in its file.
+/// The place of a block in its file.
 #[derive(Clone, Copy)]
 struct Handle {
     offset: usize,
@@ -88,7 +88,7 @@ impl Table {
         copy.sync_all().map_err(DatabaseError::io("write", &path))
     }
 
-    /// Whether the table's range of keys holds this user's key.
+    /// Tells whether the table's range of keys holds this user's key.
     pub(super) fn covers(&self, user_key: &[u8]) -> bool {
         key::user_key(&self.meta.smallest) <= user_key
             && user_key <= key::user_key(&self.meta.largest)

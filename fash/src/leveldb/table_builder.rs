@@ -67,7 +67,7 @@ impl TableBuilder {
         Ok(())
     }
 
-    /// How large the table is so far, in bytes.
+    /// The size of the table so far, in bytes.
     pub(super) fn size(&self) -> u64 {
         self.offset + self.data.size() as u64
     }

@@ -19,11 +19,11 @@ use super::memory::Memory;
 use super::record_log::{RecordError, RecordReader};
 use super::table::Table;
 
-/// How often a view of a changing database is tried. One attempt takes milliseconds, and what a busy LevelDB does
+/// The number of attempts at a view of a changing database. One takes milliseconds, and what a busy LevelDB does
 /// to its set of files is seconds apart.
 const ATTEMPTS: u32 = 50;
 
-/// What to do where the last writes to a database seem to be lost: a log that ends in the middle of a record, or is
+/// The way to treat last writes to a database that seem to be lost: a log that ends in the middle of a record, or is
 /// missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LostTail {
@@ -45,7 +45,7 @@ pub(crate) struct View {
     losses: Vec<DatabaseError>,
 }
 
-/// What tells one set of files from another. Logs may grow meanwhile: any whole number of batches is a moment.
+/// The facts that tell one set of files from another. Logs may grow meanwhile: any whole number of batches is a moment.
 #[derive(PartialEq, Eq)]
 struct FileSet {
     manifest_name: String,
@@ -80,12 +80,12 @@ impl View {
         &self.losses
     }
 
-    /// How many bytes the database's entries take: its tables, and what is in memory of its logs.
+    /// The bytes that the database's entries take: its tables, and what is in memory of its logs.
     pub(crate) fn size(&self) -> u64 {
         self.table_size() + self.memory.size()
     }
 
-    /// How many bytes the tables take.
+    /// The bytes that the tables take.
     pub(super) fn table_size(&self) -> u64 {
         self.groups.iter().flatten().map(|table| table.meta.size).sum()
     }

@@ -16,7 +16,7 @@ pub enum CreateError {
     /// The ring would have more vnodes than [`Ring::MAX_VNODES`].
     #[error("a ring of {vnode_count} vnodes is too large: at most {max} are created", max = Ring::MAX_VNODES)]
     TooManyVnodes {
-        /// How many were asked for.
+        /// The number that was asked for.
         vnode_count: u32,
     },
     /// The ring would have no pnodes.
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
     use crate::id::Vnode;
 
-    /// What node-fash 3.0.1 allocated for these names.
+    /// The allocation of node-fash 3.0.1 for these names.
     #[test]
     fn a_ring_that_would_take_all_memory_is_refused() {
         let vnode_count = Ring::MAX_VNODES + 1;

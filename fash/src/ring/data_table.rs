@@ -7,7 +7,7 @@ use crate::id::Vnode;
 
 use super::count;
 
-/// What a vnode without data has.
+/// The data of a vnode without data.
 static NO_DATA: VnodeData = VnodeData::NONE;
 
 /// The data of every vnode: four bytes a vnode, and none at all as long as no vnode has data.
@@ -58,7 +58,7 @@ impl DataTable {
         numbered.filter(|(_, number)| **number != 0).map(|(vnode, _)| vnode)
     }
 
-    /// Whether no vnode has data; at once, without looking at each.
+    /// Tells whether no vnode has data; at once, without looking at each.
     pub(super) fn is_empty(&self) -> bool {
         self.numbers.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What changed between two rings: [`Diff`].
+//! The changes between two rings: [`Diff`].
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::pnode_names::{object_key_rank, sort_by_utf16};
 
 use super::Ring;
 
-/// What changed from an older ring to a newer one. Lists of vnodes are ascending.
+/// The changes from an older ring to a newer one. Lists of vnodes are ascending.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Diff {
     /// The algorithms, if they differ: then every key may have moved.
@@ -77,7 +77,7 @@ pub struct OwnedVnode {
 }
 
 impl Ring {
-    /// What changed from this ring to a newer one.
+    /// The changes from this ring to a newer one.
     pub fn diff(&self, newer: &Self) -> Diff {
         let pnodes_only_in = |ring: &Self, positions: Vec<Option<u32>>| {
             let pnodes = ring.pnodes.iter().zip(positions);
@@ -120,7 +120,7 @@ fn changed<T: PartialEq>(from: T, to: T) -> Option<Changed<T>> {
 }
 
 impl Diff {
-    /// Whether nothing changed: the rings are equal.
+    /// Tells whether nothing changed: the rings are equal.
     pub const fn is_empty(&self) -> bool {
         self.algorithm.is_none()
             && self.vnode_count.is_none()
@@ -168,7 +168,7 @@ impl Diff {
     }
 }
 
-/// What node-fash's `diff` prints: for each pnode with differences the vnodes that it lost (`removed`) and got
+/// The output of node-fash's `diff`: for each pnode with differences the vnodes that it lost (`removed`) and got
 /// (`added`). Serializes as that object, with its keys in node-fash's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeFashDiff(Vec<(Pnode, PnodeDiff)>);
@@ -183,7 +183,7 @@ struct PnodeDiff {
 }
 
 impl NodeFashDiff {
-    /// Whether there is no difference; node-fash then prints nothing at all.
+    /// Tells whether there is no difference; node-fash then prints nothing at all.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -215,7 +215,7 @@ mod tests {
         serde_json::to_string(&older.diff(newer).node_fash()).unwrap()
     }
 
-    /// What node-fash 3.0.1 printed for the same rings.
+    /// The texts are those that node-fash 3.0.1 printed for the same rings.
     #[test]
     fn the_shape_is_that_of_node_fash() {
         let ring = test_ring(10, "a,b");

@@ -26,7 +26,7 @@ pub enum EditError {
     UnknownVnode {
         /// The vnode.
         vnode: Vnode,
-        /// How many vnodes the ring has.
+        /// The number of vnodes that the ring has.
         vnode_count: u32,
     },
     /// A vnode is given twice.
@@ -54,7 +54,7 @@ pub enum EditError {
     PnodeNotEmpty {
         /// The pnode.
         pnode: Pnode,
-        /// How many vnodes it owns.
+        /// The number of vnodes that it owns.
         vnodes: u32,
     },
     /// A LevelDB ring could not tell the pnodes apart.

@@ -23,7 +23,7 @@ pub struct Node<'a> {
 pub struct UnknownVnode {
     /// The vnode.
     pub vnode: Vnode,
-    /// How many vnodes the ring has.
+    /// The number of vnodes that the ring has.
     pub vnode_count: u32,
 }
 

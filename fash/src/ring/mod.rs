@@ -58,7 +58,7 @@ impl Ring {
         self.interval.algorithm()
     }
 
-    /// How many vnodes there are.
+    /// The number of vnodes.
     pub fn vnode_count(&self) -> u32 {
         count(self.owners.len())
     }

@@ -1,4 +1,4 @@
-//! How a ring's vnodes are spread over its pnodes.
+//! The spread of a ring's vnodes over its pnodes.
 
 use crate::algorithm::Algorithm;
 use crate::id::Pnode;
@@ -6,18 +6,18 @@ use crate::skew::skew;
 
 use super::{Ring, count};
 
-/// How a ring's vnodes are spread over its pnodes.
+/// The spread of a ring's vnodes over its pnodes.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Statistics {
     /// The ring's hash function.
     pub algorithm: Algorithm,
-    /// How many vnodes the ring has.
+    /// The number of vnodes that the ring has.
     pub vnodes: u32,
-    /// How many of them have data.
+    /// The number of them that have data.
     pub with_data: u32,
-    /// How many of them have the data `"ro"`, which makes electric-moray refuse writes.
+    /// The number of them that have the data `"ro"`, which makes electric-moray refuse writes.
     pub read_only: u32,
-    /// How many vnodes the fullest pnode has, over the mean: 1 is perfectly even.
+    /// The number of vnodes of the fullest pnode, over the mean: 1 is perfectly even.
     pub skew: f64,
     /// The same of each pnode, in ring order.
     pub pnodes: Vec<PnodeStatistics>,
@@ -28,13 +28,13 @@ pub struct Statistics {
 pub struct PnodeStatistics {
     /// The pnode.
     pub pnode: Pnode,
-    /// How many vnodes it owns.
+    /// The number of vnodes that it owns.
     pub vnodes: u32,
     /// Its share of the ring's vnodes, from 0 to 1.
     pub share: f64,
-    /// How many of its vnodes have data.
+    /// The number of its vnodes that have data.
     pub with_data: u32,
-    /// How many of its vnodes have the data `"ro"`.
+    /// The number of its vnodes that have the data `"ro"`.
     pub read_only: u32,
 }
 

@@ -8,7 +8,7 @@ use crate::skew::skew;
 
 use super::SelectError;
 
-/// How many vnodes the improvement looks at before it settles for what it has: a fraction of a second's work.
+/// The number of vnodes that the improvement looks at before it settles for what it has: a fraction of a second's work.
 const IMPROVEMENT_BUDGET: usize = 50_000_000;
 
 /// Vnodes in parts of nearly equal weight.

@@ -20,9 +20,9 @@ pub enum SelectError {
     /// More vnodes or parts are asked for than there are vnodes.
     #[error("{wanted} cannot be taken from {available} vnodes")]
     TooFewVnodes {
-        /// How many are asked for.
+        /// The number that is asked for.
         wanted: usize,
-        /// How many vnodes there are.
+        /// The number of vnodes that there are.
         available: usize,
     },
     /// Nothing would be chosen.

@@ -8,13 +8,13 @@ use super::load::NO_OWNER;
 use crate::leveldb::{DatabaseError, View};
 use crate::{Pnode, Vnode};
 
-/// How many keys of a kind are remembered as examples.
+/// The number of keys of a kind that are remembered as examples.
 const EXAMPLES: usize = 10;
 
 /// Keys of a kind: how many, and some of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Keys {
-    /// How many there are.
+    /// The number of them.
     pub count: u64,
     /// The first of them, at most ten.
     pub examples: Vec<String>,
@@ -29,23 +29,23 @@ impl Keys {
     }
 }
 
-/// What the ring has at the key of a list.
+/// The value at the key of a list.
 pub(super) enum StoredList {
     Missing,
     Unreadable(String),
     Read(VnodeList),
 }
 
-/// What every key says. Pnodes are given by their index in `pnodes`.
+/// The contents of every key. Pnodes are given by their index in `pnodes`.
 pub(super) struct Census {
     pub(super) keys: u64,
     /// The pnodes of the key `/PNODE` in its order, each once; then those that only other keys name.
     pub(super) pnodes: Vec<Pnode>,
-    /// How many of `pnodes` the key `/PNODE` names.
+    /// The number of `pnodes` that the key `/PNODE` names.
     pub(super) named: usize,
     /// Pnodes that the key `/PNODE` names more than once.
     pub(super) named_twice: Vec<Pnode>,
-    /// Why the key `/PNODE` cannot be used.
+    /// The reason for which the key `/PNODE` cannot be used.
     pub(super) pnodes_problem: Option<String>,
     /// For each of `pnodes`.
     pub(super) lists: Vec<StoredList>,

@@ -125,7 +125,7 @@ fn fill_pnode(
     Ok(())
 }
 
-/// Whether all keys of one pnode come before those of the next: so unless a name begins with another one.
+/// Tells whether all keys of one pnode come before those of the next: so unless a name begins with another one.
 fn separable(sorted: &[(&Pnode, Vec<Vnode>)]) -> bool {
     sorted
         .iter()

@@ -1,4 +1,4 @@
-//! What can go wrong with a ring in LevelDB.
+//! The errors of a ring in LevelDB.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ pub enum StoreError {
         path: PathBuf,
         /// The key.
         key: String,
-        /// What is wrong with the value.
+        /// The problem with the value.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
@@ -43,7 +43,7 @@ pub enum StoreError {
     Version {
         /// The ring's directory.
         path: PathBuf,
-        /// Which version it states.
+        /// The version that it states.
         #[source]
         source: UnsupportedVersion,
     },
@@ -52,7 +52,7 @@ pub enum StoreError {
     Interval {
         /// The ring's directory.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         #[source]
         source: InvalidInterval,
     },
@@ -87,7 +87,7 @@ pub enum StoreError {
     Edit {
         /// The ring's directory.
         path: PathBuf,
-        /// What does not fit.
+        /// The problem.
         #[source]
         source: EditError,
     },
@@ -104,13 +104,13 @@ pub enum StoreError {
     Unrepairable {
         /// The ring's directory.
         path: PathBuf,
-        /// What is missing.
+        /// The missing part.
         problem: String,
     },
 }
 
 impl StoreError {
-    /// Who has the ring open, if that is why the call failed.
+    /// The holder of the ring's lock, if that is why the call failed.
     pub fn holder(&self) -> Option<Holder> {
         if let Self::Database(DatabaseError::InUse { holder, .. }) = self {
             Some(*holder)
@@ -119,7 +119,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the ring is damaged in a way that repairing it may mend.
+    /// Tells whether the ring is damaged in a way that repairing it may mend.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Incomplete { .. }

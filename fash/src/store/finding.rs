@@ -1,4 +1,4 @@
-//! What an audit can find: [`Finding`].
+//! The things that an audit can find: [`Finding`].
 
 use std::fmt;
 
@@ -10,20 +10,20 @@ use crate::{Pnode, Vnode};
 /// The result of [`RingReader::audit`](crate::RingReader::audit).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Audit {
-    /// How many keys the ring's database has.
+    /// The number of keys that the ring's database has.
     pub keys: u64,
-    /// What was found, the graver first.
+    /// The findings, the graver first.
     pub findings: Vec<Finding>,
 }
 
 impl Audit {
-    /// Whether the ring is whole: no finding is graver than [`Severity::Warning`].
+    /// Tells whether the ring is whole: no finding is graver than [`Severity::Warning`].
     pub fn is_sound(&self) -> bool {
         self.findings.iter().all(|finding| finding.severity() == Severity::Warning)
     }
 }
 
-/// How grave a [`Finding`] is.
+/// The gravity of a [`Finding`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
@@ -45,14 +45,14 @@ pub enum Finding {
     },
     /// The key `/PNODE` is missing or unreadable.
     PnodesUnusable {
-        /// Why.
+        /// The cause.
         problem: String,
     },
     /// A pnode owns vnodes, but the key `/PNODE` does not name it.
     PnodeNotNamed {
         /// The pnode.
         pnode: Pnode,
-        /// How many vnodes it owns.
+        /// The number of vnodes that it owns.
         vnodes: u32,
     },
     /// The key `/PNODE` names a pnode more than once.
@@ -64,9 +64,9 @@ pub enum Finding {
     ListUnusable {
         /// The pnode.
         pnode: Pnode,
-        /// Why.
+        /// The cause.
         problem: String,
-        /// How many vnodes the pnode owns.
+        /// The number of vnodes that the pnode owns.
         vnodes: u32,
     },
     /// Vnodes that their owner's list lacks.
@@ -112,7 +112,7 @@ pub enum Finding {
     },
     /// `VNODE_DATA` is unreadable.
     VnodeDataUnusable {
-        /// Why.
+        /// The cause.
         problem: String,
     },
     /// Vnodes that have data, but are not in `VNODE_DATA`.
@@ -150,7 +150,7 @@ pub enum Finding {
     },
     /// The last writes may be lost.
     LostWrites {
-        /// Which signs there are.
+        /// The signs of it.
         problem: String,
     },
 }
@@ -158,7 +158,7 @@ pub enum Finding {
 /// Vnodes: how many, and the first of them, at most ten.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Vnodes {
-    /// How many there are.
+    /// The number of them.
     pub count: u32,
     /// The first of them.
     pub first: Vec<Vnode>,
@@ -178,7 +178,7 @@ impl FromIterator<Vnode> for Vnodes {
 }
 
 impl Finding {
-    /// How grave the finding is.
+    /// The gravity of the finding.
     pub fn severity(&self) -> Severity {
         match self {
             Self::NoVnodeData

@@ -1,4 +1,4 @@
-//! What a ring says about itself as a whole, and the checks that every opening makes.
+//! The facts that a ring states about itself as a whole, and the checks that every opening makes.
 
 use std::error::Error;
 use std::path::Path;
@@ -27,7 +27,7 @@ struct AlgorithmValue {
     vnode_hash_interval: String,
 }
 
-/// What to make of a missing `COMPLETE` or `VERSION`.
+/// The way to treat a missing `COMPLETE` or `VERSION`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Marks {
     Required,

@@ -26,9 +26,9 @@ pub(super) const ALGORITHM: &str = "ALGORITHM";
 pub(super) const VERSION: &str = "VERSION";
 pub(super) const COMPLETE: &str = "COMPLETE";
 
-/// What the keys of owners begin with.
+/// The beginning of the keys of owners.
 pub(super) const VNODE_PREFIX: &str = "/VNODE/";
-/// What the keys of lists and of data begin with.
+/// The beginning of the keys of lists and of data.
 pub(super) const PNODE_PREFIX: &str = "/PNODE/";
 
 /// The key of a vnode's owner.

@@ -1,4 +1,4 @@
-//! What is unusual about a ring that could be read all the same.
+//! The unusual things about a ring that could be read all the same.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};

@@ -1,6 +1,6 @@
-//! How far long work has come.
+//! The progress of long work.
 
-/// How far work that touches every key of a ring has come.
+/// The progress of work that touches every key of a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The keys that are done.
@@ -9,7 +9,7 @@ pub struct Progress {
     pub total: u64,
 }
 
-/// How many keys are done between two reports: some milliseconds' worth.
+/// The number of keys that are done between two reports: some milliseconds' worth.
 const STEP: u64 = 16_384;
 
 /// Counts keys, and reports now and then.

@@ -37,8 +37,8 @@ impl RingReader {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the directory holds no ring, or one that is incomplete, of an unknown version, damaged
-    /// where it was read, or in use (then [`StoreError::holder`] tells by whom: see [`Self::open_live`]).
+    /// [`StoreError`] if the directory holds no ring, or one that is incomplete, of an unknown version, damaged where it
+    /// was read, or in use (then [`StoreError::holder`] tells by whom: see [`Self::open_live`]).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         Self::from_view(path, View::open_free(path)?)
@@ -90,7 +90,7 @@ impl RingReader {
         &self.header.version
     }
 
-    /// What was unusual about what has been read so far.
+    /// The unusual things about what has been read so far.
     pub fn notices(&self) -> Vec<Notice> {
         self.notices.all()
     }
@@ -146,7 +146,7 @@ impl RingReader {
 
     /// The vnodes of a pnode, in the order in which the ring lists them.
     ///
-    /// Where the list is missing or unreadable, the owner of every vnode is read instead, and [`Self::notices`]
+    /// If the list is missing or unreadable, the owner of every vnode is read instead, and [`Self::notices`]
     /// says so.
     ///
     /// # Errors
@@ -181,7 +181,7 @@ impl RingReader {
 
     /// The vnodes that have data, in the order in which the ring lists them.
     ///
-    /// Where the ring has no such list (node-fash before 2.0.2 made none), the data of every vnode is read, and
+    /// If the ring has no such list (node-fash before 2.0.2 made none), the data of every vnode is read, and
     /// [`Self::notices`] says so.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use super::load::NO_OWNER;
 use crate::leveldb::{Batch, LostTail, View, open_for_writing};
 use crate::{Pnode, Vnode, VnodeData};
 
-/// Whether [`repair_ring`] changes the ring.
+/// The mode of [`repair_ring`]: whether it changes the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RepairMode {
     /// Tell what would be done.
@@ -23,12 +23,12 @@ pub enum RepairMode {
     Apply,
 }
 
-/// What [`repair_ring`] found and did, or would do.
+/// The result of [`repair_ring`]: what it found and did, or would do.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Repair {
-    /// What was wrong with the ring.
+    /// The problems of the ring.
     pub findings: Vec<Finding>,
-    /// What was done about it.
+    /// The steps against them.
     pub actions: Vec<RepairAction>,
 }
 
@@ -39,7 +39,7 @@ pub struct Repair {
 pub enum RepairAction {
     /// The owners of vnodes without one were taken from the pnodes' lists.
     OwnersFromLists {
-        /// How many.
+        /// The number of vnodes.
         vnodes: u32,
     },
     /// The list of pnodes was rewritten.
@@ -48,17 +48,17 @@ pub enum RepairAction {
     List {
         /// The pnode.
         pnode: Pnode,
-        /// How many vnodes it lists now.
+        /// The number of vnodes that it lists now.
         vnodes: u32,
     },
     /// Data was put at the owners of vnodes that had none there.
     Data {
-        /// How many vnodes.
+        /// The number of vnodes.
         vnodes: u32,
     },
     /// Data of vnodes at pnodes that do not own them was removed.
     StrayData {
-        /// How many keys.
+        /// The number of keys.
         keys: u32,
     },
     /// `VNODE_DATA` was rewritten.

@@ -29,14 +29,14 @@ pub enum TopologyError {
         line: usize,
         /// The column, in bytes counted from 1.
         column: usize,
-        /// What the JSON parser said.
+        /// The JSON parser's error.
         #[source]
         error: serde_json::Error,
     },
     /// The text is JSON, but a field is missing, given twice or of the wrong type.
     #[error("the JSON is not a ring topology as node-fash writes it")]
     NotTopology {
-        /// Which field and where.
+        /// The field, and its place.
         #[source]
         error: serde_json::Error,
     },
@@ -99,7 +99,7 @@ pub enum TopologyError {
         pnode: Pnode,
         /// The vnode.
         vnode: Vnode,
-        /// How many vnodes there are to be.
+        /// The number of vnodes that there are to be.
         vnode_count: u32,
     },
     /// A vnode is listed twice.
@@ -119,11 +119,11 @@ pub enum TopologyError {
          node-fash made it from LevelDB, make it again"
     )]
     MissingVnodes {
-        /// How many are missing.
+        /// The number of vnodes that are missing.
         missing: u32,
         /// The lowest one.
         first: Vnode,
-        /// How many vnodes there are to be.
+        /// The number of vnodes that there are to be.
         vnode_count: u32,
     },
 }

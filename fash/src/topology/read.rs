@@ -14,7 +14,7 @@ use crate::ring::Ring;
 
 use super::TopologyError;
 
-/// What a text turned out to be.
+/// The result of parsing a text.
 pub(super) enum Parsed {
     Topology(Topology),
     /// A topology of fash 1.x, with its version if it states one.
@@ -118,7 +118,7 @@ impl<'de> Visitor<'de> for TopologyVisitor {
     }
 }
 
-/// Whether the field `algorithm` is as fash 1.x writes it: the name alone, or an object with other members.
+/// Tells whether the field `algorithm` is as fash 1.x writes it: the name alone, or an object with other members.
 fn is_of_fash_1(algorithm: &Value) -> bool {
     algorithm.is_string() || algorithm.get("algorithm").is_some_and(Value::is_string)
 }

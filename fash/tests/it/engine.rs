@@ -1,4 +1,4 @@
-//! What LevelDB engines get wrong with rings: each of these was seen with rusty-leveldb 4.0.2, which is here to show
+//! The mistakes of LevelDB engines with rings: each of these was seen with rusty-leveldb 4.0.2, which is here to show
 //! it, or with LevelDB itself.
 
 use std::fs;

@@ -38,7 +38,7 @@ fn run(directory: &Path, line: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What tar unpacks of an image, but for the files that we leave out.
+/// The files that tar unpacks of an image, but for those that we leave out.
 fn unpacked_by_tar(image: &Path) -> BTreeMap<String, Vec<u8>> {
     let directory = tempfile::tempdir().unwrap();
     run(directory.path(), &format!("tar -xzf '{}'", image.display()));

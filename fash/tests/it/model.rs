@@ -14,7 +14,7 @@ enum Edit {
     RemovePnode(Pnode),
 }
 
-/// What a ring is: each vnode's owner and data, and the pnodes in order.
+/// A ring as it should be: each vnode's owner and data, and the pnodes in order.
 #[derive(Clone, Debug, PartialEq)]
 struct Model {
     vnodes: BTreeMap<Vnode, (Pnode, VnodeData)>,
@@ -38,7 +38,7 @@ impl Model {
         Self { vnodes, pnodes: ring.pnodes().to_vec() }
     }
 
-    /// Whether the edit is possible; if not, the model may be left half edited.
+    /// Makes the edit. False if it is impossible; the model may then be left half edited.
     fn apply(&mut self, edit: &Edit) -> bool {
         match edit {
             Edit::SetData { vnodes, data } => {

@@ -1,10 +1,10 @@
-//! How long moved vnodes took no writes.
+//! The time for which moved vnodes took no writes.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// How long vnodes took no writes when they went from one shard to another, as clients saw it: from the start of the
+/// The time for which vnodes took no writes when they went from one shard to another, as clients saw it: from the start of the
 /// first write that failed after the last that the old shard acknowledged, until the end of the first that was
 /// acknowledged again. Lengths are in microseconds. It cannot be told apart from the pauses between a vnode's writes: it
 /// is good where writes to a vnode are more frequent than the block is long.
@@ -20,9 +20,9 @@ pub struct WriteBlock {
     pub longest_of: Option<u32>,
     /// The median.
     pub median: u64,
-    /// When the first write failed, in microseconds since 1970.
+    /// The time at which the first write failed, in microseconds since 1970.
     pub first: Option<u64>,
-    /// When the last vnode took writes again.
+    /// The time at which the last vnode took writes again.
     pub last: Option<u64>,
 }
 

@@ -9,7 +9,7 @@ use super::object::{Look, judge};
 use super::report::Findings;
 use super::{CheckOptions, Report, Rings, Row, Shard, Violation, ViolationKind, World, counts};
 
-/// What is wrong with a row of a load that the load has not written.
+/// The problem with a row of a load that the load has not written.
 pub(super) const NEVER_WRITTEN: &str = "the key is one of a load, but no write of it is in the log";
 
 /// A check cannot be made.
@@ -29,7 +29,7 @@ pub enum CheckError {
         bucket: String,
         /// The key.
         key: String,
-        /// Why not.
+        /// The cause.
         source: HashOutOfRange,
     },
     /// A ring names a shard that was not read.
@@ -82,7 +82,7 @@ fn micros(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Where the rows of each object are.
+/// The rows of each object, with the shards that they are in.
 struct RowsByKey<'a>(HashMap<(&'a str, &'a str), Vec<(&'a Shard, &'a Row)>>);
 
 impl<'a> RowsByKey<'a> {
@@ -139,7 +139,7 @@ impl<'a> Check<'a> {
         vnode.ok_or(CheckError::NoRing)
     }
 
-    /// Who owned a vnode when its shards were read.
+    /// The owners of a vnode when its shards were read.
     fn ownership(&self, vnode: u32) -> Result<Ownership<'a>, CheckError> {
         let mut ownership = Ownership { certain: Vec::new(), perhaps: Vec::new(), newest: "" };
         for shard in &self.world.shards {
@@ -254,14 +254,14 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Whether the row's value is of a put that was no batch.
+    /// Tells whether the row's value is of a put that was no batch.
     fn was_put_alone(&self, object: &ObjectHistory, row: &Row) -> bool {
         let write = object.writes.iter().find(|write| Some(write.id) == row.write);
         let attempt = write.and_then(|write| self.history.attempts.get(write.attempt));
         attempt.is_some_and(|attempt| !attempt.batch)
     }
 
-    /// Whether a key is one of the history's loads.
+    /// Tells whether a key is one of the history's loads.
     pub(super) fn is_of_load(&self, key: &str) -> bool {
         self.history.prefixes.iter().any(|prefix| key.contains(&**prefix))
     }

@@ -1,4 +1,4 @@
-//! Whether `manta_directory_counts` counts what is there.
+//! Checks that `manta_directory_counts` counts what is there.
 
 use std::collections::HashMap;
 

@@ -49,7 +49,7 @@ impl Check<'_> {
         }
     }
 
-    /// Whether a value was the object's at any time, or may have been.
+    /// Tells whether a value was the object's at any time, or may have been.
     fn was_written(&self, object: &ObjectHistory, row: &Row) -> bool {
         let Some(id) = row.write else {
             let seed = object.seed.as_ref();

@@ -1,4 +1,4 @@
-//! What loads have tried.
+//! The attempts of loads.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::load::log::{
     ReadResult, WriteId,
 };
 
-/// What the loads of one or several logs have tried, and what was there before. All times are in microseconds since
+/// The attempts of the loads of one or several logs, and what was there before. All times are in microseconds since
 /// 1970.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -24,7 +24,7 @@ pub struct History {
     buckets: Vec<Arc<str>>,
 }
 
-/// What was tried with one object.
+/// All that was tried with one object.
 #[derive(Clone, Debug)]
 pub(super) struct ObjectHistory {
     pub(super) bucket: Arc<str>,
@@ -42,7 +42,7 @@ pub(super) struct Write {
     pub(super) attempt: usize,
     pub(super) action: Action,
     pub(super) condition: Condition,
-    /// Which of the attempt's changes it is.
+    /// The one of the attempt's changes that it is.
     pub(super) change: usize,
 }
 

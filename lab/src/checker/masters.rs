@@ -1,4 +1,4 @@
-//! Whether at every instant at most one shard took the writes of a vnode.
+//! Checks that at every instant at most one shard took the writes of a vnode.
 //!
 //! An acknowledged write took effect at some instant between its start and its end. The owner of a vnode changes at
 //! some instants. The question is how often it must have changed at least, for every write to have taken effect at the
@@ -107,7 +107,7 @@ mod tests {
         }
     }
 
-    /// Whether some succession beginning with `owner` at time `from` explains the writes in so many changes.
+    /// Tells whether some succession beginning with `owner` at time `from` explains the writes in so many changes.
     fn explained(of: &[(usize, u64, u64)], owner: usize, changes: usize, from: u64) -> bool {
         if changes == 0 {
             return of.iter().all(|(pnode, _, end)| *pnode == owner && *end >= from);

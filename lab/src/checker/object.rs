@@ -1,11 +1,11 @@
-//! What one object may be, and what it is.
+//! The states that one object may be in, and the one that it is in.
 
 use super::history::{Attempt, History, ObjectHistory, Write};
 use super::{Row, ViolationKind};
 use crate::load::log::{Action, Outcome, ReadResult, WriteId};
 use crate::load::{Ending, Possible, Seen, State, Watch};
 
-/// What someone saw of an object at an owner, and when.
+/// Someone's look at an object at an owner: what was seen, and when.
 #[derive(Debug)]
 pub(super) struct Look<'a> {
     pub(super) pnode: &'a str,
@@ -14,7 +14,7 @@ pub(super) struct Look<'a> {
     pub(super) row: Option<&'a Row>,
 }
 
-/// What is wrong with an object.
+/// The problem with an object.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wrong {
     pub(super) kind: ViolationKind,
@@ -240,7 +240,7 @@ impl Replay<'_> {
         }
     }
 
-    /// What can be there, in words.
+    /// The states that are possible, in words.
     fn allowed(&self) -> String {
         let states = self.possible.states();
         let mut texts: Vec<_> = states.iter().map(|state| self.state(state)).collect();

@@ -1,31 +1,31 @@
-//! What a check allows.
+//! The options of a check: what it allows.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// What a check allows.
+/// The options of a check: what it allows.
 #[derive(Clone, Debug)]
 pub struct CheckOptions {
     /// The vnodes that were moved. Default: none given; those whose owner differs between the rings.
     pub moved: Option<BTreeSet<u32>>,
-    /// Where there may be ghost rows. Default: [`Ghosts::OfMoved`].
+    /// The places where there may be ghost rows. Default: [`Ghosts::OfMoved`].
     pub ghosts: Ghosts,
-    /// Whether reads may see what is out of date, or otherwise wrong. They are counted anyway. Default: false.
+    /// True if reads may see what is out of date, or otherwise wrong. They are counted anyway. Default: false.
     pub allow_wrong_reads: bool,
-    /// Whether reads may fail. They are counted anyway. Default: true.
+    /// True if reads may fail. They are counted anyway. Default: true.
     pub allow_failed_reads: bool,
-    /// Whether there may be objects that are neither of the history nor of its seeds. Those that have a key of one of
+    /// True if there may be objects that are neither of the history nor of its seeds. Those that have a key of one of
     /// the history's loads, or the id of a write, never may. Default: true.
     pub allow_strangers: bool,
-    /// How far the clocks of logs, rings and shards may be apart. Default: 250 ms.
+    /// The most that the clocks of logs, rings and shards may be apart. Default: 250 ms.
     pub clock_slack: Duration,
-    /// How long after its end a write of unknown outcome may still take effect. Default: none, for ever.
+    /// The time after its end within which a write of unknown outcome may still take effect. Default: none, for ever.
     pub unknown_within: Option<Duration>,
-    /// How many violations the report lists. All are counted. Default: 20.
+    /// The number of violations that the report lists at most. All are counted. Default: 20.
     pub list: usize,
 }
 
-/// Where there may be rows of vnodes that a shard does not own.
+/// The places where there may be rows of vnodes that a shard does not own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ghosts {
     /// Anywhere.

@@ -1,10 +1,10 @@
-//! When requests failed, as clients saw it.
+//! The times at which requests failed, as clients saw it.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// When the requests of some vnodes failed. Lengths are in microseconds.
+/// The times at which the requests of some vnodes failed. Lengths are in microseconds.
 ///
 /// An outage of a vnode is from the start of a request that failed until the end of the last that did before one was
 /// answered. It is what clients saw: between requests nobody knows, so it is at least so long at a high rate of
@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 /// are one outage, however far apart they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outages {
-    /// How many requests failed.
+    /// The number of requests that failed.
     pub failed: u64,
-    /// How many of them failed with which error.
+    /// The number of them that failed with each error.
     pub errors: BTreeMap<String, u64>,
-    /// How many outages there were.
+    /// The number of outages.
     pub count: u64,
     /// The longest of a vnode.
     pub longest: u64,
@@ -28,18 +28,18 @@ pub struct Outages {
     pub union: u64,
     /// The longest piece of it.
     pub longest_union: u64,
-    /// When the first outage began, in microseconds since 1970.
+    /// The time at which the first outage began, in microseconds since 1970.
     pub first: Option<u64>,
-    /// When the last one ended.
+    /// The time at which the last one ended.
     pub last: Option<u64>,
     /// The vnodes that had outages.
     pub vnodes: BTreeMap<u32, VnodeOutages>,
 }
 
-/// When the requests of a vnode failed. Lengths are in microseconds.
+/// The times at which the requests of a vnode failed. Lengths are in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VnodeOutages {
-    /// How many outages there were.
+    /// The number of outages.
     pub count: u64,
     /// The longest.
     pub longest: u64,

@@ -1,4 +1,4 @@
-//! What a check has found.
+//! The findings of a check.
 
 use std::collections::BTreeMap;
 
@@ -7,32 +7,32 @@ use serde::{Deserialize, Serialize};
 use super::{Outages, Violation, ViolationKind, WriteBlock};
 use crate::load::Latency;
 
-/// What a check has found. Its `Display` is a table for people.
+/// The findings of a check. Its `Display` is a table for people.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// What was looked at.
+    /// All that was looked at.
     pub checked: Checked,
-    /// How many violations there are of which kind. Kinds of which there are none are left out.
+    /// The number of violations of each kind. Kinds of which there are none are left out.
     pub violations: BTreeMap<ViolationKind, u64>,
     /// The first violations of each kind.
     pub listed: Vec<Violation>,
-    /// How many rows of which vnodes are at shards that do not own them.
+    /// The number of rows of each vnode that are at shards that do not own it.
     pub ghosts: BTreeMap<u32, u64>,
-    /// When writes to vnodes failed that were moved.
+    /// The times at which writes to vnodes failed that were moved.
     pub moved_writes: Outages,
-    /// When writes to other vnodes failed.
+    /// The times at which writes to other vnodes failed.
     pub untouched_writes: Outages,
-    /// How long moved vnodes took no writes.
+    /// The time for which moved vnodes took no writes.
     pub write_block: WriteBlock,
-    /// When reads failed.
+    /// The times at which reads failed.
     pub reads: Outages,
-    /// How long acknowledged writes took from when they were due.
+    /// The time that acknowledged writes took from when they were due.
     pub write_latency: Latency,
-    /// How long answered reads took from when they were due.
+    /// The time that answered reads took from when they were due.
     pub read_latency: Latency,
 }
 
-/// What a check has looked at.
+/// All that a check has looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checked {
     /// Objects of the history and its seeds.
@@ -64,12 +64,12 @@ pub struct Checked {
 }
 
 impl Report {
-    /// Whether nothing is as it must not be.
+    /// Tells whether nothing is as it must not be.
     pub fn is_green(&self) -> bool {
         self.violations.is_empty()
     }
 
-    /// How many violations of a kind there are.
+    /// The number of violations of a kind.
     pub fn count(&self, kind: ViolationKind) -> u64 {
         self.violations.get(&kind).copied().unwrap_or_default()
     }

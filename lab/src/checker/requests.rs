@@ -1,4 +1,4 @@
-//! How many requests there were, how long they took, and when they failed.
+//! The number of requests, how long they took, and when they failed.
 
 use std::collections::BTreeMap;
 
@@ -101,7 +101,7 @@ impl Check<'_> {
     }
 }
 
-/// Whether an error is the shard's answer to what was asked, and not a failure.
+/// Tells whether an error is the shard's answer to what was asked, and not a failure.
 fn is_answer(error: &str) -> bool {
     ["EtagConflictError", "ObjectNotFoundError", "UniqueAttributeError"].contains(&error)
 }

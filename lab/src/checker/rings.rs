@@ -1,4 +1,4 @@
-//! Which shard owns a key, and when.
+//! The shard that owns a key, and when.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fash::{HashOutOfRange, Pnode, Ring, Vnode};
 
-/// What electric-moray makes of a bucket and a key before it hashes it.
+/// The text that electric-moray makes of a bucket and a key before it hashes it.
 type Transform = dyn Fn(&str, &str) -> String + Send + Sync;
 
 /// A ring, and when some router may have used it. Times are in microseconds since 1970.
@@ -57,7 +57,7 @@ impl Rings {
         &self.rings
     }
 
-    /// Whether a ring that names a shard is still used.
+    /// Tells whether a ring that names a shard is still used.
     pub(crate) fn is_in_force(&self, pnode: &Pnode) -> bool {
         let names = |ring: &Ring| ring.pnodes().contains(pnode);
         self.rings.iter().any(|in_force| in_force.until == u64::MAX && names(&in_force.ring))
@@ -125,7 +125,7 @@ impl Rings {
         pairs
     }
 
-    /// Whether the rings differ in nothing but owners.
+    /// Tells whether the rings differ in nothing but owners.
     pub(super) fn are_alike(&self) -> bool {
         let shape =
             |in_force: &RingInForce| (in_force.ring.vnode_count(), in_force.ring.algorithm());

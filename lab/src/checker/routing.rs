@@ -1,4 +1,4 @@
-//! Where writes were acknowledged.
+//! The places where writes were acknowledged.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What is in the shards.
+//! The contents of the shards.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub struct Row {
     pub hash: u64,
     /// Its column `_vnode`.
     pub vnode: Option<i64>,
-    /// Whether the etag is that of the value.
+    /// True if the etag is that of the value.
     pub intact: bool,
 }
 
@@ -50,6 +50,6 @@ pub struct Row {
 pub struct DirectoryCount {
     /// The directory.
     pub directory: Box<str>,
-    /// How many objects are in it; absent if that is NULL, which counts nothing and is no zero.
+    /// The number of objects in it; absent if that is NULL, which counts nothing and is no zero.
     pub entries: Option<i64>,
 }

@@ -1,10 +1,10 @@
-//! What must not be.
+//! Things that must not be.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What kind of thing must not be.
+/// The kind of a thing that must not be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ViolationKind {
@@ -78,7 +78,7 @@ impl ViolationKind {
 /// Something that must not be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Violation {
-    /// What kind of thing.
+    /// The kind of the thing.
     pub kind: ViolationKind,
     /// The object's bucket.
     pub bucket: String,
@@ -89,7 +89,7 @@ pub struct Violation {
     /// The shard where it was found, or should have been.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pnode: Option<String>,
-    /// What is wrong, with ids of writes and times in seconds since the history began.
+    /// The problem, with ids of writes and times in seconds since the history began.
     pub text: String,
 }
 

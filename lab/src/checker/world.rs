@@ -14,10 +14,10 @@ use crate::load::write_in_text;
 
 /// The buckets whose rows are routed by their keys and have values.
 const BUCKETS: [&str; 2] = ["manta", "manta_uploads"];
-/// How many rows are fetched at once.
+/// The number of rows that are fetched at once.
 const PORTION: i32 = 2000;
 
-/// Where a shard's primary is.
+/// The place of a shard's primary.
 #[derive(Clone, Debug)]
 pub struct ShardAddress {
     /// The shard's name in rings.
@@ -28,9 +28,9 @@ pub struct ShardAddress {
     pub database: String,
     /// The user. Default: `moray`.
     pub user: String,
-    /// How long connecting may take. Default: 5 s.
+    /// The longest that connecting may take. Default: 5 s.
     pub connect_timeout: Duration,
-    /// How long the primary may take for each answer, of 2000 rows at most. Default: 1 min.
+    /// The longest that the primary may take for each answer, of 2000 rows at most. Default: 1 min.
     pub answer_timeout: Duration,
 }
 
@@ -48,7 +48,7 @@ impl ShardAddress {
         }
     }
 
-    /// What is answered in time.
+    /// Returns what is answered in time.
     async fn answered<T>(
         &self,
         answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
@@ -77,9 +77,9 @@ pub enum WorldError {
     Postgres {
         /// The shard.
         pnode: String,
-        /// Where it was looked for.
+        /// The address at which it was looked for.
         address: SocketAddr,
-        /// Why not.
+        /// The cause.
         source: tokio_postgres::Error,
     },
     /// It does not answer, but the connection stands.
@@ -87,7 +87,7 @@ pub enum WorldError {
     Silent {
         /// The shard.
         pnode: String,
-        /// Where it was looked for.
+        /// The address at which it was looked for.
         address: SocketAddr,
         /// [`ShardAddress::answer_timeout`].
         waited: Duration,
@@ -97,7 +97,7 @@ pub enum WorldError {
     Standby {
         /// The shard.
         pnode: String,
-        /// Where it was looked for.
+        /// The address at which it was looked for.
         address: SocketAddr,
     },
 }
@@ -171,7 +171,7 @@ fn now() -> u64 {
     u64::try_from(now).unwrap_or(u64::MAX)
 }
 
-/// What a query answers yes or no.
+/// The yes or no that a query answers.
 async fn one(
     transaction: &Transaction<'_>,
     from: &ShardAddress,
@@ -251,7 +251,7 @@ fn count_of(row: &tokio_postgres::Row) -> Result<DirectoryCount, tokio_postgres:
 static CRC_32: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
 static CRC_64: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_XZ);
 
-/// What tells values apart.
+/// A hash that tells values apart.
 pub(super) fn hash_of(value: &str) -> u64 {
     CRC_64.checksum(value.as_bytes())
 }

@@ -14,7 +14,7 @@ use super::{Cli, exit};
 
 /// The environment variable by which a shell's function asks, and that holds the shell's name.
 const VARIABLE: &str = "RESHARD_LAB_COMPLETE";
-/// How long a lab is waited for. Whoever presses the tab key does not wait.
+/// The longest that a lab is waited for. Whoever presses the tab key does not wait.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// Answers a shell that asks what can be typed next; nothing if none asks.

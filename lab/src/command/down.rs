@@ -7,7 +7,7 @@ use clap::Args;
 use super::error::{Error, Result};
 use super::running::Running;
 
-/// How long a lab may take to stop.
+/// The longest that a lab may take to stop.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Stop the lab, and wait until it has stopped

@@ -41,7 +41,7 @@ pub(super) enum Error {
     /// It does not stop.
     #[error("the lab has not stopped within {seconds} s")]
     StillRunning {
-        /// How long it was waited for.
+        /// The time for which it was waited for.
         seconds: u64,
     },
     /// A name that no zone has.

@@ -1,4 +1,4 @@
-//! How a command that failed says so: in words on standard error, and with `-o json` as a document on standard output too.
+//! Failures of commands, as they are told: in words on standard error, and with `-o json` as a document on standard output too.
 
 use std::ffi::OsString;
 
@@ -48,7 +48,7 @@ fn print(failure: &Failure, as_json: bool, out: &mut Output) {
     }
 }
 
-/// Whether the command that was called prints JSON.
+/// Tells whether the command that was called prints JSON.
 pub(super) fn wants_json(matches: &ArgMatches) -> bool {
     let mut of = matches;
     while let Some((_, below)) = of.subcommand() {
@@ -57,7 +57,7 @@ pub(super) fn wants_json(matches: &ArgMatches) -> bool {
     matches!(of.try_get_one::<Format>("output"), Ok(Some(Format::Json)))
 }
 
-/// Whether a command line that cannot be read asks for JSON.
+/// Tells whether a command line that cannot be read asks for JSON.
 pub(super) fn seems_to_want_json(args: &[OsString]) -> bool {
     let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
     let apart = words.windows(2).any(|pair| {

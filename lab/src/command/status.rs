@@ -53,7 +53,7 @@ impl StatusArgs {
     }
 }
 
-/// How many services are online, and which are not.
+/// The number of services that are online, and the names of the others.
 fn services(zone: &ZoneStatus) -> String {
     let mut others =
         zone.services.iter().filter(|service| service.state != ServiceState::Online).peekable();

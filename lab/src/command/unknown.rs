@@ -4,9 +4,9 @@ use std::fmt;
 
 use thiserror::Error;
 
-/// How like a name has to be to be suggested, from 0 to 1: as clap does for options.
+/// The least likeness of a name that is suggested, from 0 to 1: as clap does for options.
 const LIKE: f64 = 0.7;
-/// How many names are listed.
+/// The number of names that are listed at most.
 const SHOWN: usize = 16;
 
 /// A name that no zone has.

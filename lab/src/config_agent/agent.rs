@@ -19,10 +19,10 @@ use crate::host::{Account, Confined, Entrance, enter};
 use crate::layout::{Layout, ZoneSpec};
 use crate::messages::ExecRequest;
 
-/// How long the command of a manifest may take.
+/// The longest that the command of a manifest may take.
 const POST_CMD_TIME: Duration = Duration::from_mins(1);
 
-/// Why a zone's files could not be rendered.
+/// A failure to render a zone's files.
 #[derive(Debug, Error)]
 pub(crate) enum AgentError {
     /// SAPI does not tell what they are to be.
@@ -30,7 +30,7 @@ pub(crate) enum AgentError {
     Sapi {
         /// The zone.
         zone: Uuid,
-        /// Why not.
+        /// The cause.
         #[source]
         source: SapiError,
     },
@@ -39,7 +39,7 @@ pub(crate) enum AgentError {
     Template {
         /// The manifest.
         manifest: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: TemplateError,
     },
@@ -58,13 +58,13 @@ pub(crate) enum AgentError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: io::Error,
     },
 }
 
-/// What the zone itself adds to the values, as `auto`.
+/// The values that the zone itself adds, as `auto`.
 #[derive(Clone, Debug)]
 pub(crate) struct Automatic {
     /// The zone.
@@ -164,7 +164,7 @@ fn text(template: &Value) -> String {
     template.as_str().map_or_else(|| format!("{template:#}"), ToOwned::to_owned)
 }
 
-/// Where a manifest's file is. What SAPI has can be anybody's: a file outside the zone is not written.
+/// The path of a manifest's file. What SAPI has can be anybody's: a file outside the zone is not written.
 fn place(
     manifest: &ConfigurationManifest,
     directory: &LabDirectory,

@@ -12,7 +12,7 @@ pub(crate) enum TemplateError {
     /// Two braces without the two that close them.
     #[error("a tag is not closed: {{{{{beginning}")]
     OpenTag {
-        /// What follows the braces.
+        /// The text after the braces.
         beginning: String,
     },
     /// A section without its end.
@@ -98,7 +98,7 @@ fn tokens(template: &str) -> Result<Vec<Token<'_>>, TemplateError> {
     Ok(tokens)
 }
 
-/// What is in a tag, with its mark, and what follows it.
+/// The content of a tag, with its mark, and the text after it.
 fn close(after: &str) -> Result<(&str, &str), TemplateError> {
     let closing = if after.starts_with('{') { "}}}" } else { "}}" };
     after
@@ -119,7 +119,7 @@ fn tag_token(tag: &str) -> Option<Token<'_>> {
     })
 }
 
-/// What follows the line, if the line has nothing more but blanks.
+/// The text after the line, if the line has nothing more but blanks.
 fn end_of_blank_line(after: &str) -> Option<&str> {
     let rest = after.trim_start_matches([' ', '\t', '\r']);
     rest.strip_prefix('\n').or_else(|| rest.is_empty().then_some(rest))

@@ -1,4 +1,4 @@
-//! What a zone asks of SAPI.
+//! The questions of a zone to SAPI.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use uuid::Uuid;
 
-/// How long SAPI has for an answer.
+/// The time that SAPI has for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// SAPI, asked from a zone's address.
@@ -28,7 +28,7 @@ pub(crate) enum SapiError {
     /// The answer is an error.
     #[error("{url} answers {status}: {body}")]
     Status {
-        /// What was asked for.
+        /// The URL that was asked for.
         url: String,
         /// The status.
         status: StatusCode,
@@ -38,9 +38,9 @@ pub(crate) enum SapiError {
     /// The answer is not what it should be.
     #[error("{url} does not answer as it should")]
     Malformed {
-        /// What was asked for.
+        /// The URL that was asked for.
         url: String,
-        /// What is wrong.
+        /// The problem.
         #[source]
         source: serde_json::Error,
     },
@@ -49,12 +49,12 @@ pub(crate) enum SapiError {
     NotOne {
         /// The name.
         name: String,
-        /// How many there are.
+        /// The number of them.
         count: usize,
     },
 }
 
-/// What a zone's files are rendered from.
+/// The manifests and values from which a zone's files are rendered.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Configuration {
     /// The files.
@@ -94,7 +94,7 @@ impl Sapi {
         Ok(Self { client: client.build()?, base: base.trim_end_matches('/').to_owned() })
     }
 
-    /// What the zone's files are rendered from, with its entity tag. `None` when it is what
+    /// The configuration from which the zone's files are rendered, with its entity tag. `None` when it is what
     /// the given one stands for.
     pub(super) async fn configuration(
         &self,

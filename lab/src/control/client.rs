@@ -14,9 +14,9 @@ use super::{
 use crate::fault::{ActiveFault, Fault};
 use crate::layout::Layout;
 
-/// How long a lab may take to answer: services that are restarted and ZooKeeper that comes back take their time.
+/// The longest that a lab may take to answer: services that are restarted and ZooKeeper that comes back take their time.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// How much longer than a command's own time its answer may take.
+/// The time beyond a command's own that its answer may take.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// Asks a running lab, and tells it what to do.
@@ -33,9 +33,9 @@ pub enum ControlClientError {
     /// There is no answer.
     #[error("there is no lab at {url}, or it does not answer")]
     NoAnswer {
-        /// What was asked.
+        /// The URL that was asked.
         url: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
@@ -50,9 +50,9 @@ pub enum ControlClientError {
     /// The answer is not understood.
     #[error("{url} does not answer as a lab does")]
     Malformed {
-        /// What was asked.
+        /// The URL that was asked.
         url: String,
-        /// What is wrong.
+        /// The problem.
         #[source]
         source: serde_json::Error,
     },
@@ -64,7 +64,7 @@ impl ControlClient {
         Self { base: base.trim_end_matches('/').to_owned(), client: Client::new() }
     }
 
-    /// What the lab was made as.
+    /// The layout that the lab was made with.
     ///
     /// # Errors
     /// The lab does not answer.
@@ -132,7 +132,7 @@ impl ControlClient {
         self.run(&format!("/servers/{server}/exec"), request).await
     }
 
-    /// What is broken on purpose.
+    /// The faults that are active.
     ///
     /// # Errors
     /// The lab does not answer.

@@ -1,4 +1,4 @@
-//! How a running lab is asked and told things from other processes.
+//! The API by which a running lab is asked and told things from other processes.
 
 mod client;
 mod server;

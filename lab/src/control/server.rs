@@ -15,7 +15,7 @@ use crate::triton::ApiServer;
 use crate::triton::http::{Answer, Api, ApiRequest, BODY_LIMIT, FaultPoint, Profile, RouteEntry};
 use crate::zones::{ZoneError, Zones};
 
-/// Why a request is refused.
+/// The reason why a request is refused.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     /// The status of the answer.
@@ -58,7 +58,7 @@ impl From<ZoneError> for Refusal {
     }
 }
 
-/// What the control API can do beyond zones: the lab's part.
+/// The abilities of the control API beyond zones: the lab's part.
 pub(crate) trait Hooks: Send + Sync + 'static {
     /// `GET /faults`: what is broken on purpose.
     fn faults(&self) -> impl Future<Output = Vec<ActiveFault>> + Send;

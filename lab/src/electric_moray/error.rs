@@ -22,8 +22,8 @@ pub(super) fn no_backends(pnode: &str) -> ServerError {
     ServerError::new(ErrorName::NoBackends, words)
 }
 
-/// What a client is told of a request that was passed on: what Moray says, in its own words, or why Moray did not say
-/// anything.
+/// The error that a client is told of a request that was passed on: what Moray says, in its own words, or why Moray did not
+/// say anything.
 pub(super) fn of_shard(error: Error) -> ServerError {
     let words = error.with_causes();
     let name = match error {

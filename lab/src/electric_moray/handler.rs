@@ -11,7 +11,7 @@ use super::error;
 use super::routing::{Answer, Plan, Router};
 use super::shards::Shards;
 
-/// What answers the requests of clients.
+/// The handler that answers the requests of clients.
 #[derive(Debug)]
 pub(super) struct Forwarder {
     pub(super) router: Arc<Router>,

@@ -1,4 +1,4 @@
-//! What of a key is hashed.
+//! The part of a key that is hashed.
 
 use std::borrow::Cow;
 

@@ -25,7 +25,7 @@ use crate::rings::Serving;
 /// The file that says to the registrar that the zone may be entered in the name service.
 pub(crate) const READY: &str = "/var/tmp/electric-moray-ready";
 
-/// How much higher the port of an instance's status server is.
+/// The distance from the port of an instance to that of its status server, which is higher.
 const STATUS_PORTS: u16 = 2000;
 
 /// `/opt/smartdc/electric-moray/etc/config.json`.

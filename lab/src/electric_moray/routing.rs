@@ -1,4 +1,4 @@
-//! Where requests go, and which are refused: pure, from the ring and the configuration.
+//! The routes of requests, and the refusals: pure, from the ring and the configuration.
 
 use fash::{KeyEncoding, Node, Pnode, Ring};
 use moray_client::{ErrorName, ServerError};
@@ -15,23 +15,23 @@ use crate::moray::arguments::{Argument, JsType, check, options, text, truthy};
 pub(super) struct IndexShard {
     /// `1.moray.lab.example.net`.
     pub(super) host: String,
-    /// Whether it takes no writes.
+    /// True if it takes no writes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) read_only: bool,
 }
 
-/// What a router knows from its start on.
+/// All that a router knows from its start on.
 #[derive(Debug)]
 pub(super) struct Router {
     ring: Ring,
     index_shards: Vec<IndexShard>,
     /// Those of the ring's pnodes that take no writes.
     read_only: Vec<Pnode>,
-    /// Whether some vnode has data, whatever it is.
+    /// True if some vnode has data, whatever it is.
     any_data: bool,
 }
 
-/// What to do with a request.
+/// The plan for a request.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Plan {
     /// Pass it on to one shard.
@@ -42,7 +42,7 @@ pub(super) enum Plan {
     Say(Value),
 }
 
-/// What of a shard's answer is passed on.
+/// The part of a shard's answer that is passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// All of it.
@@ -83,7 +83,7 @@ impl Router {
         &self.index_shards
     }
 
-    /// What to do with a request. Its arguments are changed as far as the shard is to see others.
+    /// Decides what to do with a request. Its arguments are changed as far as the shard is to see others.
     pub(super) fn plan(&self, method: &str, mut args: Vec<Value>) -> Result<Plan, ServerError> {
         let check = |expected: &[Argument]| check(method, &args, expected);
         match method {

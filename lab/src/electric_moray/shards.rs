@@ -32,7 +32,7 @@ struct Shard {
     turn: AtomicUsize,
 }
 
-/// Where the Moray processes of a shard are found.
+/// The place where the Moray processes of a shard are found.
 #[derive(Clone, Debug)]
 struct Followed {
     /// The node whose children they are.
@@ -169,7 +169,7 @@ impl Followed {
     }
 }
 
-/// How shards are spoken to.
+/// The options with which shards are spoken to.
 fn options() -> ClientOptions {
     ClientOptions {
         connections: NonZeroUsize::MIN.saturating_add(3),

@@ -1,4 +1,4 @@
-//! What `GET /status` of a router tells.
+//! The answer of a router to `GET /status`.
 
 use fash::Pnode;
 use serde::Serialize;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::account::Account;
 
-/// How directories are opened.
+/// The flags with which directories are opened.
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
 
 /// The root directory of a zone. Paths are those of the zone.
@@ -84,7 +84,7 @@ impl Confined {
         })
     }
 
-    /// What is in a file.
+    /// The contents of a file.
     pub(crate) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         // A zone can make a pipe of that name: it is not waited for.
         let mut file = File::from(self.at(path, OFlags::RDONLY | OFlags::NONBLOCK)?);

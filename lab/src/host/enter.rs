@@ -22,9 +22,9 @@ use crate::layout::Layout;
 use crate::messages::{ExecRequest, ExecResponse};
 use crate::process::tied;
 
-/// What of a command's output is kept, of each stream: the first so many bytes.
+/// The part of a command's output that is kept, of each stream: the first so many bytes.
 const OUTPUT_LIMIT: usize = 16 << 20;
-/// How long the output of processes is waited for that a command left behind.
+/// The longest wait for the output of processes that a command left behind.
 const LEFT_BEHIND: Duration = Duration::from_secs(1);
 /// The exit code of a command that ran out of time, as of `timeout`.
 const TIMED_OUT: i32 = 124;
@@ -57,7 +57,7 @@ umount -l .
 exec /bin/sh -c 'cd /root && exec "$@"' sh "$@"
 "#;
 
-/// Where commands run.
+/// The place where commands run.
 #[derive(Clone, Debug)]
 pub(crate) struct Entrance {
     /// The directory that becomes `/`.
@@ -75,7 +75,7 @@ pub(crate) struct Entrance {
     /// The lab's directory, which has the tools that are in `/usr`. `LAB_DIRECTORY` is its path: by it what a dead lab has
     /// left is found.
     pub(crate) lab: LabDirectory,
-    /// Whether writes fail as on a full disk.
+    /// True if writes fail as on a full disk.
     pub(crate) disk_full: bool,
 }
 
@@ -152,7 +152,7 @@ fn command(entrance: &Entrance, request: &ExecRequest, mark: &str) -> Command {
     command
 }
 
-/// What `unshare` is given before the command.
+/// The arguments that `unshare` is given before the command.
 fn way_in(entrance: &Entrance) -> Vec<OsString> {
     const WORDS: [&str; 7] = ["--map-root-user", "--mount", "--", "/bin/sh", "-c", MOUNTS, "sh"];
     let disk = if entrance.disk_full { "full" } else { "free" };
@@ -258,7 +258,7 @@ impl Printed {
     }
 }
 
-/// What a command prints.
+/// The output of a command.
 #[derive(Default)]
 struct Captured {
     bytes: Vec<u8>,

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::messages::ZoneProcess;
 
-/// How often [`signal_until_none`] looks for processes that appeared meanwhile, and how long it waits in between.
+/// The rounds in which [`signal_until_none`] looks for processes that appeared meanwhile, and the pause between them.
 const ROUNDS: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -67,7 +67,7 @@ fn parse_stat(stat: &str) -> Option<(i32, i32, char)> {
 /// The variable that all processes of a lab have: the lab's directory.
 pub(crate) const LAB_DIRECTORY: &str = "LAB_DIRECTORY";
 
-/// What the processes that are meant have in common.
+/// The marks that the processes that are meant have in common.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Belonging {
     /// Variables with their values, any of which is in the environment.

@@ -11,9 +11,9 @@ use tokio::time::{Instant, sleep};
 use super::error::LabError;
 use crate::address::AddressBlock;
 
-/// How long a block that is asked for may still be in use. The kernel closes the sockets of a process that was killed only when
-/// its last thread has ended, when the process shows no more environment, or shows as a zombie: nobody can wait for that by
-/// looking at processes.
+/// The time for which a block that is asked for may still be in use. The kernel closes the sockets of a process that was
+/// killed only when its last thread has ended, when the process shows no more environment, or shows as a zombie: nobody can
+/// wait for that by looking at processes.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(10);
 /// The sockets of IPv4, a line each.
@@ -66,7 +66,7 @@ async fn try_take(block: AddressBlock) -> Result<TcpListener, LabError> {
     }
 }
 
-/// Where somebody listens in a block.
+/// The addresses in a block at which somebody listens.
 fn listeners(sockets: &str, block: AddressBlock) -> impl Iterator<Item = SocketAddr> {
     let listening = sockets.lines().skip(1).filter_map(|line| {
         let mut fields = line.split_whitespace().skip(1);

@@ -18,7 +18,7 @@ use crate::layout::Options;
 use crate::postgres::has_server;
 use crate::programs::Programs;
 
-/// What is called with every step of a start.
+/// The function that is called with every step of a start.
 pub(super) type OnProgress = Box<dyn Fn(&str) + Send + Sync>;
 
 /// A lab that is going to be started. Made by [`Lab::builder`].
@@ -37,7 +37,7 @@ pub(super) struct Claim {
     pub(super) directory: LabDirectory,
     /// Removes its directory, if it is to be removed.
     pub(super) remnant: Option<Remnant>,
-    /// Whether it was made just now.
+    /// True if it was made just now.
     pub(super) is_new: bool,
     /// Held as long as the lab runs.
     pub(super) lock: File,
@@ -69,7 +69,7 @@ impl LabBuilder {
         }
     }
 
-    /// How big it is. Default: [`Options::default`], or what the lab in the directory was made with.
+    /// Sets how big it is. Default: [`Options::default`], or what the lab in the directory was made with.
     #[must_use]
     pub fn options(mut self, options: Options) -> Self {
         self.options = Some(options);
@@ -99,7 +99,7 @@ impl LabBuilder {
         self
     }
 
-    /// Where the programs of this machine are that labs need. Default: [`Programs::from_environment`]. A lab that was kept
+    /// Sets where the programs of this machine are that labs need. Default: [`Programs::from_environment`]. A lab that was kept
     /// goes on with the PostgreSQL that it was made with, if another is not chosen.
     #[must_use]
     pub fn programs(mut self, programs: Programs) -> Self {

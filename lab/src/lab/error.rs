@@ -1,4 +1,4 @@
-//! Why a lab does not start.
+//! Failures of a lab's start.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use crate::layout::LayoutError;
 /// A cause of another module, which nobody tells apart.
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a lab does not start, or a running one cannot be looked into.
+/// A failure to start a lab, or to look into a running one.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LabError {
@@ -26,9 +26,9 @@ pub enum LabError {
     Missing {
         /// The program, or the file.
         program: String,
-        /// Where it was looked for.
+        /// The directories in which it was looked for.
         directories: Vec<PathBuf>,
-        /// Where Debian has it.
+        /// The package of Debian that has it.
         package: &'static str,
     },
     /// Another process runs the lab that is in the directory.
@@ -61,11 +61,11 @@ pub enum LabError {
     /// A file or directory of the lab cannot be made, read or written.
     #[error("cannot {action} {}", path.display())]
     File {
-        /// What was tried.
+        /// The action that was tried.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// The layout in the directory is none.
@@ -73,7 +73,7 @@ pub enum LabError {
     BadLayout {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: serde_json::Error,
     },
     /// An address cannot be listened on.
@@ -81,7 +81,7 @@ pub enum LabError {
     Address {
         /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// All blocks of addresses are taken.
@@ -90,19 +90,19 @@ pub enum LabError {
     /// A part of the lab does not start.
     #[error("{part} does not start")]
     Part {
-        /// Which.
+        /// The part.
         part: String,
-        /// Why.
+        /// The cause.
         source: Cause,
     },
     /// Something did not happen in time.
     #[error("{what} did not happen within {seconds} s; the logs are in {}", logs.display())]
     Deadline {
-        /// What was waited for.
+        /// The event that was waited for.
         what: String,
-        /// How long.
+        /// The time for which it was waited for.
         seconds: u64,
-        /// Where to look.
+        /// The place to look in.
         logs: PathBuf,
     },
     /// The start was given up because its caller wanted that.

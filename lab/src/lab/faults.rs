@@ -24,12 +24,12 @@ use crate::triton::vmapi::Vmapi;
 use crate::zones::Zones;
 use crate::zookeeper::ZooKeeperServer;
 
-/// How long a zone is either slowed down or left alone, together.
+/// The time for which a zone is either slowed down or left alone, together.
 const PERIOD: Duration = Duration::from_millis(200);
-/// What damaged bytes are combined with.
+/// The byte that damaged bytes are combined with.
 const FLIP: u8 = 0x55;
 
-/// What can be broken, and what is.
+/// The things that can be broken, and the faults that there are.
 pub(crate) struct Faults {
     zones: Zones,
     apis: ApiFaults,
@@ -46,7 +46,7 @@ struct Active {
     faults: BTreeMap<u64, (ActiveFault, Going)>,
 }
 
-/// What goes with a fault until it is healed.
+/// The state that goes with a fault until it is healed.
 enum Going {
     Nothing,
     /// A zone that is slowed down.
@@ -88,7 +88,7 @@ impl Faults {
         Self { zones, apis: faults, imgapi, vmapi, cnapi, zookeeper, active }
     }
 
-    /// What is broken.
+    /// The active faults.
     pub(crate) async fn list(&self) -> Vec<ActiveFault> {
         let mut active = self.active.lock().await;
         self.forget_ended(&mut active);

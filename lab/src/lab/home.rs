@@ -1,4 +1,4 @@
-//! Where labs are on this machine, and what dead ones left behind.
+//! The places of labs on this machine, and what dead ones left behind.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -11,9 +11,9 @@ use super::remains::bury;
 use crate::address::AddressBlock;
 use crate::directory::LabDirectory;
 
-/// Where labs are that are removed when they stop.
+/// The directory of the labs that are removed when they stop.
 const PARENT: &str = "/var/tmp";
-/// How their directories' names begin.
+/// The beginning of their directories' names.
 const PREFIX: &str = "reshard-lab-";
 
 /// The directory of a lab in a block of addresses that is removed when the lab stops.

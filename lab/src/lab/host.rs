@@ -1,4 +1,4 @@
-//! What a machine has for labs.
+//! All that a machine has for labs.
 
 use std::env;
 use std::fs;
@@ -26,7 +26,7 @@ const COMMANDS: [(&str, &str); 7] = [
 /// Whom everything but the supervisor runs as when root starts a lab, the first that there is.
 const USERS: [&str; 2] = ["postgres", "nobody"];
 
-/// What this machine has, whatever lab is to run on it.
+/// All that this machine has, whatever lab is to run on it.
 pub(super) struct Found {
     postgresql: PathBuf,
 }
@@ -57,7 +57,7 @@ pub(super) fn look(programs: &Programs) -> Result<Found, LabError> {
 }
 
 impl Found {
-    /// What of a layout it decides.
+    /// The part of a layout that it decides.
     pub(super) fn host(
         self,
         program: Vec<PathBuf>,
@@ -70,7 +70,7 @@ impl Found {
     }
 }
 
-/// Whether a program has a port on all addresses of this machine, so that no router can have it on its own.
+/// Tells whether a program has a port on all addresses of this machine, so that no router can have it on its own.
 fn is_taken(block: AddressBlock, port: u16) -> bool {
     let bound = TcpListener::bind((block.control().ip(), port));
     bound.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::error::Cause;
 use crate::layout::{Layout, ServiceImage};
 
-/// How long IMGAPI may take for an answer.
+/// The longest that IMGAPI may take for an answer.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// An image to be put into IMGAPI.
@@ -17,7 +17,7 @@ pub(super) struct NewImage {
     pub(super) uuid: Uuid,
     pub(super) manifest: Value,
     pub(super) file: Vec<u8>,
-    /// How the file is compressed.
+    /// The way in which the file is compressed.
     pub(super) compression: &'static str,
     /// The file's, in hexadecimal digits.
     pub(super) sha1: String,

@@ -68,12 +68,12 @@ impl Lab {
         LabBuilder::new()
     }
 
-    /// What it consists of, as it was made.
+    /// The layout that it was made with.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// Where it keeps everything.
+    /// The directory in which it keeps everything.
     pub fn directory(&self) -> &LabDirectory {
         &self.directory
     }
@@ -92,12 +92,12 @@ impl Lab {
             .collect()
     }
 
-    /// Where its configuration for `reshard` is.
+    /// The file of its configuration for `reshard`.
     pub fn configuration(&self) -> PathBuf {
         self.directory.path().join("reshard.toml")
     }
 
-    /// Where everything is and how to get at it, for people.
+    /// Tells where everything is and how to get at it, for people.
     pub fn summary(&self) -> String {
         summary::summary(self)
     }

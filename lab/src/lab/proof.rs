@@ -16,7 +16,7 @@ use crate::load::log::LogError;
 use crate::rings::{JournalError, Journals};
 use crate::seed;
 
-/// Why nothing is proven.
+/// A failure to prove anything.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ProofError {
@@ -32,7 +32,7 @@ pub enum ProofError {
     /// A log cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// What was read does not fit together.
+    /// The data that were read do not fit together.
     #[error(transparent)]
     Check(#[from] CheckError),
 }

@@ -1,4 +1,4 @@
-//! Whether the user of a lab's services gets to the lab's directory.
+//! Checks that the user of a lab's services gets to the lab's directory.
 
 use std::path::{Path, PathBuf};
 

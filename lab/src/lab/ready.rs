@@ -12,7 +12,7 @@ use crate::directory::LabDirectory;
 use crate::layout::Layout;
 use crate::postgres::Endpoint;
 
-/// How often things are looked at that have to become true.
+/// The time between two looks at things that have to become true.
 const INTERVAL: Duration = Duration::from_millis(50);
 
 #[derive(Deserialize)]
@@ -25,7 +25,7 @@ struct Peer {
     ip: Ipv4Addr,
 }
 
-/// Where the primary of a shard is now, by the shard's cluster state. It may be down, or not writable yet.
+/// The address of the primary of a shard now, by the shard's cluster state. It may be down, or not writable yet.
 ///
 /// # Errors
 /// ZooKeeper does not answer, or there is no such shard.

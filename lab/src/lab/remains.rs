@@ -1,4 +1,4 @@
-//! What is left of a lab when it has stopped, or was killed: processes, shared memory, files. All of it is removed.
+//! The remains of a lab when it has stopped, or was killed: processes, shared memory, files. All of it is removed.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::host::{Belonging, kill_all, quit_postgres, thaw_all};
 
-/// How long processes and files are tried to be removed: processes that are about to end may still write.
+/// The longest that the removal of processes and files is tried: processes that are about to end may still write.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The time between tries.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -119,7 +119,7 @@ fn shared_memory(pid_file: &Path) -> Option<String> {
     abandoned(&table, key, id).then(|| id.to_owned())
 }
 
-/// Whether the kernel's table has a segment with this key and id that nobody uses. PostgreSQL writes the key as a signed
+/// Tells whether the kernel's table has a segment with this key and id that nobody uses. PostgreSQL writes the key as a signed
 /// number or as an unsigned one, depending on its version.
 fn abandoned(table: &str, key: &str, id: &str) -> bool {
     let number = |text: &str| text.parse::<i64>().ok().map(|number| number & 0xffff_ffff);

@@ -30,14 +30,14 @@ use crate::triton::vmapi::{Vmapi, VmapiOptions};
 use crate::zones::{Manifest, Settings, Zones};
 use crate::zookeeper::ZooKeeperServer;
 
-/// How long any step may take.
+/// The longest that any step may take.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Objects that are loaded in a second at the least.
 const LOADED_PER_SECOND: u64 = 1000;
-/// How long services have to end. What they hold is not precious to anybody but the lab itself.
+/// The time that services have to end. What they hold is not precious to anybody but the lab itself.
 const STOP: Duration = Duration::from_secs(4);
 
-/// What the control API can do beyond zones.
+/// The abilities of the control API beyond zones.
 struct Control {
     faults: Arc<Faults>,
     stop: watch::Sender<bool>,

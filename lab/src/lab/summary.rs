@@ -1,4 +1,4 @@
-//! What somebody has to know who wants to use a lab.
+//! All that somebody has to know who wants to use a lab.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! What a lab consists of: pure, from options to zones with addresses.
+//! The parts of a lab: pure, from options to zones with addresses.
 
 mod options;
 
@@ -30,7 +30,7 @@ pub struct ZoneSpec {
     pub uuid: Uuid,
     /// The alias of the VM.
     pub alias: String,
-    /// What it is for.
+    /// Its purpose.
     pub role: Role,
     /// Its address.
     pub address: Ipv4Addr,
@@ -98,7 +98,7 @@ pub enum LayoutError {
     OutOfRange {
         /// The option.
         option: &'static str,
-        /// What was asked for.
+        /// The value that was asked for.
         value: u64,
         /// The least that it can be.
         least: u64,
@@ -113,7 +113,7 @@ pub enum LayoutError {
     },
 }
 
-/// What of a layout the machine decides.
+/// The part of a layout that the machine decides.
 #[derive(Clone, Debug, Default)]
 pub struct Host {
     /// The unprivileged user of all processes but the supervisor.
@@ -239,7 +239,7 @@ impl Layout {
         (1..=self.options.shards).map(|shard| self.shard_name(shard))
     }
 
-    /// Where the router process listens that production has on `port`: there too, unless another program of this machine
+    /// The port of the router process that production has on `port`: the same, unless another program of this machine
     /// has the port. Then it is 10,000 higher.
     pub fn router_port(&self, port: u16) -> u16 {
         if self.taken_ports.contains(&port) { port.saturating_add(10_000) } else { port }

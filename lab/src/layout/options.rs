@@ -1,4 +1,4 @@
-//! How big a lab is to be.
+//! The size that a lab is to have.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LayoutError;
 
-/// How big a lab is to be.
+/// The size that a lab is to have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
@@ -26,13 +26,13 @@ pub struct Options {
     pub vnodes: u32,
     /// Objects that are there from the beginning.
     pub objects: u64,
-    /// What the random contents are derived from.
+    /// The seed from which the random contents are derived.
     pub seed: u64,
     /// The timeout of ZooKeeper sessions: production has 60 s.
     pub session_timeout: Duration,
-    /// How long a job of VMAPI takes at least.
+    /// The least time that a job of VMAPI takes.
     pub job_duration: Duration,
-    /// How often config-agent asks SAPI: production has 120 s.
+    /// The time between two questions of config-agent to SAPI: production has 120 s.
     pub config_poll: Duration,
 }
 
@@ -56,7 +56,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Whether there can be such a lab.
+    /// Tells whether there can be such a lab.
     pub(crate) fn check(&self) -> Result<(), LayoutError> {
         let ranges: [(&'static str, u64, u64, u64); 8] = [
             ("shards", self.shards.into(), 1, 16),

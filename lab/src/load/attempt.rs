@@ -1,4 +1,4 @@
-//! What the answer to a request means for what was asked.
+//! The meaning of the answer to a request for what was asked.
 
 use moray_client::{Error, NodeInfo};
 
@@ -9,7 +9,7 @@ const GUARD: &str = "RS001";
 /// The SQLSTATE of a write in a read-only transaction.
 const READ_ONLY: &str = "25006";
 
-/// What a failed write means. It is only called refused if it was certainly not done.
+/// The meaning of a failed write. It is only called refused if it was certainly not done.
 pub(super) fn failed_write(error: &Error) -> Outcome {
     let name = name(error);
     if error.outcome_unknown() {
@@ -50,7 +50,7 @@ pub(super) fn name(error: &Error) -> String {
     name.to_owned()
 }
 
-/// Where it was done. `None` also if the router tells of a vnode that no ring has.
+/// The place where it was done. `None` also if the router tells of a vnode that no ring has.
 pub(super) fn node(info: Option<NodeInfo>) -> Option<Node> {
     let NodeInfo { pnode, vnode, .. } = info?;
     Some(Node { pnode, vnode: u32::try_from(vnode).ok()? })

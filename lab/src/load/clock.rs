@@ -17,7 +17,7 @@ impl Clock {
         Self { began: Instant::now(), epoch: u64::try_from(epoch).unwrap_or(u64::MAX) }
     }
 
-    /// When it began, in microseconds since 1970.
+    /// The time at which it began, in microseconds since 1970.
     pub(super) fn epoch(&self) -> u64 {
         self.epoch
     }

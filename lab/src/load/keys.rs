@@ -2,7 +2,7 @@
 
 use uuid::Builder;
 
-/// Which objects there can be.
+/// The objects that there can be.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     run: u32,
@@ -48,7 +48,7 @@ impl Keys {
         Builder::from_random_bytes(bytes).into_uuid().to_string()
     }
 
-    /// What all keys of this run have in them: one of these.
+    /// The texts one of which every key of this run has in it.
     pub(super) fn prefixes(&self) -> Vec<String> {
         (0..self.owners).map(|owner| format!("/{}/stor/load/", self.owner(owner))).collect()
     }

@@ -1,49 +1,49 @@
-//! What a [`Load`](super::Load) is told.
+//! The options of a [`Load`](super::Load).
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How much load, where, and of what kind.
+/// The amount of load, its place, and its kind.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
     /// The routers: electric-moray's, or the load balancers in front of them. Each worker takes them in turn.
     pub addresses: Vec<SocketAddr>,
     /// The log. There must be no such file yet.
     pub log: PathBuf,
-    /// How many writes are due in a second. Default: 100.
+    /// The number of writes that are due in a second. Default: 100.
     pub writes_per_second: f64,
-    /// How many reads are due in a second. Default: 100.
+    /// The number of reads that are due in a second. Default: 100.
     pub reads_per_second: f64,
-    /// How many workers write, and as many read. Each makes one request at a time, so there must be enough: the rate
+    /// The number of workers that write; as many read. Each makes one request at a time, so there must be enough: the rate
     /// times the time of a request. Default: 32.
     pub workers: usize,
-    /// How many objects there can be. Default: 10,000.
+    /// The number of objects that there can be. Default: 10,000.
     pub keys: usize,
     /// Over how many directories they are spread; each directory lies on a vnode. Default: 500.
     pub directories: usize,
     /// To how many accounts the directories belong. Default: 4.
     pub owners: usize,
-    /// How often which write is made.
+    /// The frequency of each kind of write.
     pub mix: Mix,
-    /// Which part of the puts, 0 to 1, is made like the commit of a multipart upload: a batch of the object and the
+    /// The part of the puts, 0 to 1, that is made like the commit of a multipart upload: a batch of the object and the
     /// upload's record. Such rows have a null in their column `_vnode`. Default: 0.05.
     pub batch_share: f64,
-    /// Which part of the writes, 0 to 1, demands the object's etag, or that there is no object. Default: 0.3.
+    /// The part of the writes, 0 to 1, that demands the object's etag, or that there is no object. Default: 0.3.
     pub conditional_share: f64,
-    /// What decides the choices. Default: 0.
+    /// The seed that decides the choices. Default: 0.
     pub seed: u64,
     /// The number of the run. Runs with different numbers have different keys. Default: any.
     pub run: Option<u32>,
-    /// How long a request may take before its outcome counts as unknown. Default: 5 s.
+    /// The longest that a request may take before its outcome counts as unknown. Default: 5 s.
     pub request_timeout: Duration,
-    /// How long connecting may take. Default: 1 s.
+    /// The longest that connecting may take. Default: 1 s.
     pub connect_timeout: Duration,
-    /// How far a worker may be late. What was due before that is left out, and counted. Default: 10 s.
+    /// The most that a worker may be late. What was due before that is left out, and counted. Default: 10 s.
     pub max_lateness: Duration,
 }
 
-/// How often which write is made, relative to the others. Where there is nothing to overwrite or delete, an object is
+/// The frequency of each kind of write, relative to the others. Where there is nothing to overwrite or delete, an object is
 /// put, and where there are all objects already, one is overwritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mix {

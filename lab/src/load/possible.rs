@@ -1,4 +1,4 @@
-//! What an object can be, after writes that were done, or not, or perhaps.
+//! The states that an object can be in, after writes that were done, or not, or perhaps.
 //!
 //! A write that was refused was not done. One that was acknowledged was done at some instant between its start and its
 //! end. One of unknown outcome may be done at any instant from its start on, even long after later writes, because the
@@ -12,13 +12,13 @@ use super::log::{Condition, WriteId};
 pub(crate) enum State {
     /// There is none.
     Absent,
-    /// What a load has written, with its etag if that is known.
+    /// The value that a load has written, with its etag if that is known.
     Written { write: WriteId, etag: Option<String> },
-    /// What was there before.
+    /// The value that was there before.
     Seed { etag: String, hash: u64 },
 }
 
-/// What someone saw.
+/// The state that someone saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seen<'a> {
     Absent,
@@ -33,7 +33,7 @@ pub(crate) enum Seen<'a> {
     },
 }
 
-/// How an attempt ended.
+/// The end of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     Acknowledged { etag: Option<String> },
@@ -60,17 +60,17 @@ struct Candidate {
     state: State,
     condition: Condition,
     begun: u64,
-    /// When it was certainly done, at the latest. None: it may be not done yet.
+    /// The time at which it was certainly done, at the latest. None: it may be not done yet.
     done: Option<u64>,
-    /// When it is certainly done if it ever is.
+    /// The time at which it is certainly done if it ever is.
     expires: Option<u64>,
 }
 
-/// What could be seen when someone began to look.
+/// The states that could be seen when someone began to look.
 #[derive(Clone, Debug)]
 pub(crate) struct Watch {
     states: Vec<State>,
-    /// What can come to be when the object changes: of writes whose condition was not true then.
+    /// The states that can come to be when the object changes: of writes whose condition was not true then.
     waiting: Vec<State>,
     next_number: u64,
     deletes_begun: u32,
@@ -166,7 +166,7 @@ impl Possible {
 
     /// Someone saw a value. If that was of unknown outcome, it was done by now, and will not be done again.
     ///
-    /// What it may have overwritten stays possible: a write that was never acknowledged may be undone by a failover,
+    /// A value that it may have overwritten stays possible: a write that was never acknowledged may be undone by a failover,
     /// though someone saw it.
     pub(crate) fn observe(&mut self, seen: &Seen<'_>, now: u64) {
         let Seen::Written { write: seen, etag: seen_etag } = seen else { return };
@@ -222,7 +222,7 @@ impl Possible {
         Watch { states: self.states(), waiting, next_number, deletes_begun }
     }
 
-    /// Whether who began to look with `watch` can have seen this by now.
+    /// Tells whether someone who began to look with `watch` can have seen this by now.
     pub(crate) fn explains(&self, watch: &Watch, seen: &Seen<'_>) -> bool {
         let since = match seen {
             Seen::Absent => self.deletes_begun > watch.deletes_begun,

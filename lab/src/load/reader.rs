@@ -64,7 +64,7 @@ async fn read(shared: &Shared, client: &Client, index: usize, due: u64) -> ReadL
     ReadLine { due, start, end, bucket: "manta".to_owned(), key, result }
 }
 
-/// What was seen, if the read did not fail.
+/// The state that was seen, if the read did not fail.
 pub(super) fn seen(result: &ReadResult) -> Option<Seen<'_>> {
     match result {
         ReadResult::Found { write: Some(write), etag, .. } => {

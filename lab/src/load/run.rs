@@ -16,7 +16,7 @@ use super::schedule::Schedule;
 use super::shared::Shared;
 use super::{LoadOptions, LoadStats, LoadSummary, reader, writer};
 
-/// How long outcomes wait at most before the kernel has them.
+/// The longest that outcomes wait before the kernel has them.
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
 
 /// A load cannot be made.
@@ -31,7 +31,7 @@ pub enum LoadError {
     Log {
         /// The log.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
 }
@@ -84,7 +84,7 @@ impl Load {
         self.shared.run
     }
 
-    /// What it has done so far.
+    /// The numbers of what it has done so far.
     pub fn stats(&self) -> LoadStats {
         self.shared.counters().stats(self.shared.clock.now())
     }

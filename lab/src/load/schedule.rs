@@ -1,4 +1,4 @@
-//! When a worker's requests are due.
+//! The times at which a worker's requests are due.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ impl Schedule {
         Some(Self { began, interval: share * workers, phase, next: 0, max_lateness })
     }
 
-    /// When the next request is due, and how many before it are left out because they are too late by now.
+    /// The time at which the next request is due, and how many before it are left out because they are too late by now.
     pub(super) fn next(&mut self, now: Instant) -> (Instant, u64) {
         let mut left_out = 0;
         let earliest = now.checked_sub(self.max_lateness).unwrap_or(self.began);

@@ -1,4 +1,4 @@
-//! What the workers of a load share.
+//! The state that the workers of a load share.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -25,16 +25,16 @@ pub(super) struct Shared {
     pub(super) keys: Keys,
     pub(super) clock: Clock,
     pub(super) log: LogWriter,
-    /// What each object of the bucket `manta` can be.
+    /// The states that each object of the bucket `manta` can be in.
     objects: Vec<Mutex<Possible>>,
     counters: Mutex<Counters>,
     next_write: AtomicU64,
     next_attempt: AtomicU64,
     recent: [AtomicUsize; RECENT],
     recent_next: AtomicUsize,
-    /// Whether to stop.
+    /// True once all is to stop.
     pub(super) stopping: watch::Sender<bool>,
-    /// Why the log cannot be written. Then nothing more is done.
+    /// The error that keeps the log from being written. Then nothing more is done.
     pub(super) log_error: OnceLock<io::Error>,
 }
 

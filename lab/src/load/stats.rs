@@ -1,4 +1,4 @@
-//! What a load has done, in numbers.
+//! The numbers of what a load has done.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -61,7 +61,7 @@ pub struct ReadStats {
     pub latency: Latency,
 }
 
-/// What a load has done so far.
+/// The numbers of what a load has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LoadStats {
     /// For how long it has run.
@@ -72,7 +72,7 @@ pub struct LoadStats {
     pub reads: ReadStats,
 }
 
-/// What a load has done in all. The rates are those of the whole time.
+/// The numbers of what a load has done in all. The rates are those of the whole time.
 pub type LoadSummary = LoadStats;
 
 /// Many latencies.

@@ -14,10 +14,10 @@ use super::schedule::Schedule;
 use super::shared::Shared;
 use super::value;
 
-/// How many objects are looked at for one that suits.
+/// The number of objects that are looked at for one that suits.
 const TRIES: usize = 8;
 
-/// What to do with which object.
+/// The object that is chosen, and what to do with it.
 struct Choice {
     index: usize,
     action: Action,
@@ -160,7 +160,7 @@ fn request(names: &Names, change: &Change) -> BatchRequest {
     }
 }
 
-/// What a delete can ask for: that there be nothing is nothing to delete.
+/// The etag that a delete can ask for: that there be nothing is nothing to delete.
 fn etag_of(condition: &Condition) -> Option<String> {
     match condition {
         Condition::Any | Condition::Absent => None,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// An argument's name and what it has to be.
 pub(crate) type Argument = (&'static str, JsType);
 
-/// What `typeof` says of values that JSON has.
+/// The types that `typeof` tells of values that JSON has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JsType {
     String,
@@ -79,7 +79,7 @@ pub(super) fn check_not_empty(
     Err(ServerError::new(ErrorName::Invocation, words))
 }
 
-/// How long each statement may take, by the option `timeout` in milliseconds. 0 is no limit.
+/// The longest that each statement may take, by the option `timeout` in milliseconds. 0 is no limit.
 pub(super) fn time_limit(options: &Map<String, Value>) -> Option<Duration> {
     let milliseconds = options.get("timeout").and_then(Value::as_u64)?;
     (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
@@ -95,7 +95,7 @@ pub(crate) fn options(args: &[Value], index: usize) -> Map<String, Value> {
     args.get(index).and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
-/// What counts as true in JavaScript.
+/// Tells whether a value counts as true in JavaScript.
 pub(crate) fn truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,

@@ -9,7 +9,7 @@ pub(crate) struct Bucket {
     pub(crate) name: String,
     /// Attributes of values that are columns as well, and their types.
     pub(crate) index: Vec<Column>,
-    /// Whether deleted and overwritten objects are recorded in the delete log.
+    /// True if deleted and overwritten objects are recorded in the delete log.
     pub(crate) delete_log: bool,
     /// The version of the configuration.
     pub(crate) version: u64,
@@ -149,7 +149,7 @@ impl Bucket {
     }
 }
 
-/// Whether a bucket can have this name: what is an identifier to SQL without quotes, and no table of PostgreSQL's.
+/// Tells whether a bucket can have this name: what is an identifier to SQL without quotes, and no table of PostgreSQL's.
 pub(crate) fn is_bucket_name(name: &str) -> bool {
     is_identifier(name) && !name.starts_with("pg_") && name != "buckets_config" && name != "moray"
 }

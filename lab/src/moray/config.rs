@@ -10,13 +10,13 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Stopped;
 
-/// Where ZooKeeper is.
+/// The place of ZooKeeper.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ZooKeeperConfig {
     /// Addresses with ports and commas.
     pub(crate) servers: String,
-    /// How long sessions outlive their processes, in milliseconds. Default: 3000.
+    /// The time for which sessions outlive their processes, in milliseconds. Default: 3000.
     #[serde(default = "default_session_timeout")]
     pub(crate) session_timeout_ms: u64,
 }

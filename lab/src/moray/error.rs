@@ -74,7 +74,7 @@ pub(super) fn not_supported() -> ServerError {
     plain("Operation not supported")
 }
 
-/// What a statement failed with, BEGIN and COMMIT among them.
+/// The error that a statement failed with, BEGIN and COMMIT among them.
 pub(super) fn of_statement(error: &tokio_postgres::Error) -> ServerError {
     let Some(refusal) = error.as_db_error() else {
         let broke = error.is_closed() || is_io(error);

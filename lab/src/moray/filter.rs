@@ -22,8 +22,8 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    /// What a filter means for a bucket's table. `None` if it is none, none that the lab knows, or asks for what is no
-    /// column.
+    /// The condition that a filter means for a bucket's table. `None` if it is none, none that the lab knows, or asks for what
+    /// is no column.
     pub(super) fn new(bucket: &Bucket, filter: &str) -> Option<Self> {
         let mut rest = filter.trim();
         let parsed = parse(&mut rest, 0).filter(|_| rest.is_empty())?;
@@ -40,7 +40,7 @@ pub(super) fn column(bucket: &Bucket, attribute: &str) -> Option<String> {
     (own || indexed()).then(|| attribute.to_lowercase())
 }
 
-/// How deep filters may be.
+/// The greatest depth of filters.
 const DEPTH: u32 = 64;
 
 fn parse(rest: &mut &str, depth: u32) -> Option<Filter> {

@@ -19,7 +19,7 @@ const BUCKET: Argument = ("bucket", JsType::String);
 const KEY: Argument = ("key", JsType::String);
 const OPTIONS: Argument = ("options", JsType::Object);
 
-/// How often a put is tried that loses the race for a new key.
+/// The number of tries of a put that loses the race for a new key.
 const ATTEMPTS: u32 = 10;
 
 /// A Moray of one shard.

@@ -10,7 +10,7 @@ use super::filter::{Condition, column};
 use super::pool::Transaction;
 use super::values::{Cell, Parameter};
 
-/// How many objects a search gives when it does not say how many.
+/// The number of objects that a search gives when it does not say how many.
 const DEFAULT_LIMIT: u64 = 1000;
 
 /// The object of a key.

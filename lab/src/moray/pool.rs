@@ -17,10 +17,10 @@ use super::values::Parameter;
 
 /// Sessions at most, as Manta configures Moray.
 const SESSIONS: usize = 16;
-/// How long one attempt to connect may take.
+/// The longest that one attempt to connect may take.
 const CONNECTING: Duration = Duration::from_secs(4);
-/// How long a transaction goes on at a server that is the primary no longer. The real Moray waits until TCP gives the other
-/// side up, which it never does for a process of this machine that stands still.
+/// The time for which a transaction goes on at a server that is the primary no longer. The real Moray waits until TCP gives
+/// the other side up, which it never does for a process of this machine that stands still.
 const LINGER: Duration = Duration::from_secs(5);
 /// The time between attempts to connect.
 const RETRY: Duration = Duration::from_millis(250);
@@ -50,7 +50,7 @@ impl std::fmt::Debug for Session {
     }
 }
 
-/// Why there is no session with a server.
+/// The reason why there is no session with a server.
 #[derive(Debug, thiserror::Error)]
 enum NoSession {
     #[error("no socket")]
@@ -174,7 +174,7 @@ impl Pool {
         }
     }
 
-    /// What lacks yet. Role and database are asked for by a superuser: PostgreSQL logs an error for each attempt to
+    /// Tells what lacks yet. Role and database are asked for by a superuser: PostgreSQL logs an error for each attempt to
     /// connect to a database that is not there.
     async fn is_made_and_writable(&self) -> Result<Option<&'static str>, NoSession> {
         let Some(server) = *self.primary.borrow() else {

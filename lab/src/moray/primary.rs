@@ -1,4 +1,4 @@
-//! Which PostgreSQL server is the primary of a shard: what the shard's cluster state says, whenever it changes.
+//! The PostgreSQL server that is the primary of a shard: what the shard's cluster state says, whenever it changes.
 
 use crate::zookeeper::{ClientError, read_and_watch, wait_for_change};
 use std::net::SocketAddr;

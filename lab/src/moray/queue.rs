@@ -1,6 +1,6 @@
 //! The queue of requests that wait for a session, as the pool of the real Moray keeps it.
 //!
-//! What waits here is nowhere in PostgreSQL yet: it begins its transaction whenever its turn comes.
+//! A request that waits here is nowhere in PostgreSQL yet: it begins its transaction whenever its turn comes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,9 +10,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Requests that wait at most: Moray's `maxQueueLength`.
 const LONGEST: usize = 2000;
-/// How long a request waits: ten times Moray's `targetClaimDelay`, which is 500 ms.
+/// The longest that a request waits: ten times Moray's `targetClaimDelay`, which is 500 ms.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long it waits when the queue has not been empty for as long as [`PATIENCE`]: three times that.
+/// The longest that it waits when the queue has not been empty for as long as [`PATIENCE`]: three times that.
 const PATIENCE_UNDER_LOAD: Duration = Duration::from_millis(1500);
 
 /// The queue.
@@ -53,7 +53,7 @@ impl Queue {
 pub(super) struct Place<'a>(&'a Queue);
 
 impl Place<'_> {
-    /// How long the request may wait from now on.
+    /// The longest that the request may wait from now on.
     pub(super) fn patience(&self) -> Duration {
         let last_empty = *self.0.last_empty.lock().unwrap_or_else(PoisonError::into_inner);
         patience(last_empty.elapsed())

@@ -14,7 +14,7 @@ const BUCKETS_CONFIG: &str = "CREATE TABLE IF NOT EXISTS buckets_config (
     name text PRIMARY KEY, index text NOT NULL, pre text NOT NULL, post text NOT NULL,
     options text, mtime timestamp without time zone DEFAULT now() NOT NULL)";
 
-/// What a shard is for.
+/// The purpose of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShardKind {
     /// It has what the ring distributes.

@@ -124,7 +124,7 @@ impl<'a> FromSql<'a> for Cell {
     }
 }
 
-/// What parseFloat makes of a text, in JSON: a whole number without a point, and null for what is no number.
+/// The number that parseFloat makes of a text, in JSON: a whole number without a point, and null for what is no number.
 fn javascript_number(text: &str) -> Value {
     let Ok(number) = text.parse::<f64>() else { return Value::Null };
     let whole = format!("{number:.0}").parse::<i64>().ok();

@@ -115,7 +115,7 @@ impl Write<'_> {
         )
     }
 
-    /// What the trigger `recordDeleteLog` does (its source for a real Moray: `record_delete_log.js`): when muskie gives the
+    /// Does what the trigger `recordDeleteLog` does (its source for a real Moray: `record_delete_log.js`): when muskie gives the
     /// metadata of the object that is overwritten or deleted, they go to the delete log, or to the queue of fast deletes,
     /// unless the new value is of the same object.
     async fn log_deletion(
@@ -151,7 +151,7 @@ impl Write<'_> {
     }
 }
 
-/// Whether a put failed because someone else put the same new key meanwhile. Then it is to be tried again, and finds it.
+/// Tells whether a put failed because someone else put the same new key meanwhile. Then it is to be tried again, and finds it.
 pub(super) fn lost_race(error: &ServerError) -> bool {
     error.name == ErrorName::UniqueAttribute && error.message.starts_with("\"_key\"")
 }
@@ -165,7 +165,7 @@ pub(super) fn batch_answer(written: Vec<(String, String, Option<String>)>) -> Va
     json!({"etags": etags.collect::<Vec<_>>()})
 }
 
-/// What a column has of an attribute.
+/// The value that a column has of an attribute.
 fn cell(column: &Column, value: Option<&Value>) -> Result<Parameter, ServerError> {
     match value {
         None | Some(Value::Null) => Ok(Parameter::NULL),

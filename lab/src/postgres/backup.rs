@@ -12,16 +12,16 @@ use super::cluster::{Cluster, ClusterError};
 use super::query::Endpoint;
 use crate::process::tied;
 
-/// How long a copy may make no progress: its upstream may have been stopped in the middle. `pg_basebackup` tells of it every
-/// second.
+/// The longest that a copy may make no progress: its upstream may have been stopped in the middle. `pg_basebackup` tells of it
+/// every second.
 const STALLED: Duration = Duration::from_mins(1);
 
-/// How far a copy is, in bytes. The size is an estimate and may be passed.
+/// The progress of a copy, in bytes. The size is an estimate and may be passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// What is there.
+    /// The bytes that are there.
     pub(crate) completed: u64,
-    /// What there will be.
+    /// The bytes that there will be.
     pub(crate) size: u64,
 }
 

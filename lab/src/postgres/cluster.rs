@@ -15,7 +15,7 @@ use super::server::{Server, StartError};
 use super::settings::{CLIENT_AUTHENTICATION, SMALL_WAL_SEGMENT, STANDBY_FILES, Settings};
 use crate::process::tied;
 
-/// How long processes may take to go after they were killed.
+/// The longest that processes may take to go after they were killed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A data directory. Its files belong to the user of this process, who is not root.
@@ -25,7 +25,7 @@ pub(crate) struct Cluster {
     data: PathBuf,
 }
 
-/// What could not be done to a data directory.
+/// Something that could not be done to a data directory.
 #[derive(Debug, Error)]
 pub(crate) enum ClusterError {
     /// A file of it.
@@ -33,7 +33,7 @@ pub(crate) enum ClusterError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A program could not be run.
@@ -41,7 +41,7 @@ pub(crate) enum ClusterError {
     Program {
         /// The program.
         program: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A program failed.
@@ -49,9 +49,9 @@ pub(crate) enum ClusterError {
     Failed {
         /// The program.
         program: PathBuf,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
-        /// What it said.
+        /// Its output.
         said: String,
     },
     /// A copy does not go on.
@@ -59,7 +59,7 @@ pub(crate) enum ClusterError {
     Stalled {
         /// The program.
         program: PathBuf,
-        /// How long nothing was heard of it.
+        /// The time in which nothing was heard of it.
         seconds: u64,
     },
     /// A server from before is still there.
@@ -85,12 +85,12 @@ impl Cluster {
         &self.programs
     }
 
-    /// Whether there is nothing in the directory, or no directory.
+    /// Tells whether there is nothing in the directory, or no directory.
     pub(crate) fn is_empty(&self) -> bool {
         fs::read_dir(&self.data).map_or(true, |mut entries| entries.next().is_none())
     }
 
-    /// Whether a server has ever been configured here: what a sitter calls `setup`.
+    /// Tells whether a server has ever been configured here: what a sitter calls `setup`.
     pub(crate) fn is_set_up(&self) -> bool {
         self.data.join("postgresql.conf").exists()
     }

@@ -1,4 +1,4 @@
-//! Where PostgreSQL's programs are, and of what version.
+//! The places of PostgreSQL's programs, and their version.
 
 use std::fs;
 use std::io;
@@ -26,15 +26,15 @@ pub(crate) enum ProgramsError {
     Run {
         /// The server.
         program: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// What it says is not a version.
+    /// It says something that is not a version.
     #[error("{} says that its version is {said:?}", program.display())]
     Unknown {
         /// The server.
         program: PathBuf,
-        /// What it says.
+        /// Its answer.
         said: String,
     },
 }
@@ -80,7 +80,7 @@ pub(crate) fn installed(programs: &Installed) -> Option<PathBuf> {
     }
 }
 
-/// Whether a directory has PostgreSQL's server.
+/// Tells whether a directory has PostgreSQL's server.
 pub(crate) fn has_server(directory: &Path) -> bool {
     directory.join("postgres").exists()
 }

@@ -9,15 +9,15 @@ use tokio::net::TcpSocket;
 use tokio::time::timeout;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
-/// How long connecting and the answer may take together.
+/// The longest that connecting and the answer may take together.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A server, and the address to ask it from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
-    /// Where the server listens.
+    /// The address at which the server listens.
     pub(crate) server: SocketAddrV4,
-    /// Where connections come from.
+    /// The address from which connections come.
     pub(crate) source: Ipv4Addr,
 }
 
@@ -27,23 +27,23 @@ pub(crate) enum QueryError {
     /// Nobody listens.
     #[error("cannot connect to PostgreSQL at {server}")]
     Connect {
-        /// Where it should be.
+        /// The address at which it should be.
         server: SocketAddrV4,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// It refused.
     #[error("PostgreSQL at {server} does not answer: {source}")]
     Refused {
-        /// Which server.
+        /// The server.
         server: SocketAddrV4,
-        /// Why not.
+        /// The cause.
         source: tokio_postgres::Error,
     },
     /// It takes too long.
     #[error("PostgreSQL at {server} did not answer within {PATIENCE:?}")]
     Silent {
-        /// Which server.
+        /// The server.
         server: SocketAddrV4,
     },
 }
@@ -68,7 +68,7 @@ impl Endpoint {
         Ok(self.row(sql).await?.and_then(|row| row.into_iter().next().flatten()))
     }
 
-    /// Whether the server answers, as production's sitter asks it.
+    /// Tells whether the server answers, as production's sitter asks it.
     ///
     /// # Errors
     /// It does not.

@@ -17,7 +17,7 @@ use super::programs::Programs;
 use super::query::Endpoint;
 use crate::process::tied;
 
-/// How long each way of stopping may take before the next, rougher one: fast, immediate, kill.
+/// The longest that each way of stopping may take before the next, rougher one: fast, immediate, kill.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running server. It is killed when this is dropped.
@@ -37,7 +37,7 @@ pub(crate) enum StartError {
     Spawn {
         /// The program.
         program: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// It ended.
@@ -45,7 +45,7 @@ pub(crate) enum StartError {
     Ended {
         /// Its data directory.
         data: PathBuf,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
     },
     /// It does not answer.
@@ -53,7 +53,7 @@ pub(crate) enum StartError {
     Silent {
         /// Its data directory.
         data: PathBuf,
-        /// How long it was waited for.
+        /// The time for which it was waited.
         patience: Duration,
     },
 }
@@ -117,7 +117,7 @@ impl Server {
 
     /// Stops the server: fast, with a checkpoint, and if that takes too long without one.
     ///
-    /// When this is cancelled the server may still run, and can be stopped again.
+    /// If this is cancelled the server may still run, and can be stopped again.
     pub(crate) async fn stop(&mut self) {
         self.stopping.store(true, Ordering::SeqCst);
         for signal in [Signal::INT, Signal::QUIT, Signal::KILL] {

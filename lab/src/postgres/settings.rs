@@ -10,13 +10,13 @@ use super::version::Version;
 pub(super) const SMALL_WAL_SEGMENT: u32 = 4;
 /// The size where it cannot be chosen.
 const WAL_SEGMENT: u32 = 16;
-/// How much of the write-ahead log is kept for standbys that are behind, in megabytes.
+/// The part of the write-ahead log that is kept for standbys that are behind, in megabytes.
 const KEPT_WAL: u32 = 256;
 
 /// The files that make a server a standby, of all versions.
 pub(super) const STANDBY_FILES: [&str; 2] = ["standby.signal", "recovery.conf"];
 
-/// How a server is configured.
+/// The configuration of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// The only address that it listens on.
@@ -41,7 +41,7 @@ pub(crate) enum Replication {
     Standby {
         /// From whom.
         upstream: SocketAddrV4,
-        /// What it calls itself there.
+        /// Its name for itself there.
         application_name: String,
     },
 }
@@ -125,7 +125,7 @@ fn of_version(version: Version) -> Vec<(&'static str, String)> {
 }
 
 impl Replication {
-    /// How a standby connects to its upstream.
+    /// The connection of a standby to its upstream.
     fn conninfo(&self) -> Option<String> {
         let Self::Standby { upstream, application_name } = self else { return None };
         let (host, port) = (upstream.ip(), upstream.port());

@@ -18,23 +18,23 @@ impl Version {
         version.get(..end)?.parse().ok().map(Self)
     }
 
-    /// Whether `initdb` lets the size of the write-ahead log's files be chosen. Before, they have 16 megabytes.
+    /// Tells whether `initdb` lets the size of the write-ahead log's files be chosen. Before, they have 16 megabytes.
     pub(super) fn chooses_wal_segments(self) -> bool {
         self.0 >= 11
     }
 
-    /// Whether there is a compiler of queries that can be turned off.
+    /// Tells whether there is a compiler of queries that can be turned off.
     pub(super) fn has_jit(self) -> bool {
         self.0 >= 11
     }
 
-    /// Whether a standby is one by an empty file, `standby.signal`, and has its upstream in `postgresql.conf`. Before, both
+    /// Tells whether a standby is one by an empty file, `standby.signal`, and has its upstream in `postgresql.conf`. Before, both
     /// were in `recovery.conf`.
     pub(super) fn has_standby_signal(self) -> bool {
         self.0 >= 12
     }
 
-    /// Whether the write-ahead log that is kept is counted in bytes. Before, it was in files.
+    /// Tells whether the write-ahead log that is kept is counted in bytes. Before, it was in files.
     pub(super) fn keeps_wal_by_size(self) -> bool {
         self.0 >= 13
     }

@@ -17,7 +17,7 @@ use super::spans::{Span, in_force};
 use crate::checker::RingInForce;
 use crate::host::write_atomically;
 
-/// How the names of journals end.
+/// The end of the names of journals.
 const EXTENSION: &str = "journal";
 
 /// A line of a journal.
@@ -29,16 +29,16 @@ struct Line {
     ring: Option<String>,
 }
 
-/// What routers have written cannot be read.
+/// Something that routers have written cannot be read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum JournalError {
     /// A file or directory.
     #[error("cannot read {}", path.display())]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// A line of a journal is none.
@@ -48,7 +48,7 @@ pub enum JournalError {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The fault in it.
         source: serde_json::Error,
     },
     /// A ring that was served.
@@ -56,7 +56,7 @@ pub enum JournalError {
     Ring {
         /// Its file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: TopologyError,
     },
     /// No router has served yet.
@@ -126,7 +126,7 @@ fn file(directory: &Path, digest: &str) -> PathBuf {
 #[derive(Debug)]
 pub(crate) struct Journals {
     directory: PathBuf,
-    /// When a router that began at a time was first seen to have ended without writing so.
+    /// The times at which routers that began at a time were first seen to have ended without writing so.
     killed: HashMap<(PathBuf, u64), u64>,
 }
 
@@ -136,7 +136,7 @@ impl Journals {
         Self { directory: directory.into(), killed: HashMap::new() }
     }
 
-    /// Whether there are routers that were killed, of which nothing is known but that they ended before the first
+    /// Tells whether there are routers that were killed, of which nothing is known but that they ended before the first
     /// [`Self::read`].
     pub(crate) fn has_killed(&self) -> bool {
         !self.killed.is_empty()
@@ -211,7 +211,7 @@ impl Journals {
     }
 }
 
-/// Whether a router has a journal.
+/// Tells whether a router has a journal.
 fn is_locked(path: &Path) -> io::Result<bool> {
     match flock(File::open(path)?, FlockOperation::NonBlockingLockShared) {
         Ok(()) => Ok(false),

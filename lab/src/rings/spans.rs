@@ -9,8 +9,8 @@ pub(super) struct Span {
     pub(super) until: u64,
 }
 
-/// When each ring was in force, by when routers served it: without gaps, from the beginning of time to its end. Routers that
-/// serve the same ring one after another make one span of it.
+/// The span in which each ring was in force, by when routers served it: without gaps, from the beginning of time to its end.
+/// Routers that serve the same ring one after another make one span of it.
 pub(super) fn in_force(mut served: Vec<Span>) -> Vec<Span> {
     served.sort_by(|a, b| (a.from, a.until, &a.ring).cmp(&(b.from, b.until, &b.ring)));
     let mut spans: Vec<Span> = Vec::new();

@@ -14,9 +14,9 @@ use tokio_postgres::Client;
 use super::objects::{EPOCH, SeedObject, objects};
 use crate::moray::schema;
 
-/// How many bytes go to a shard at once.
+/// The bytes that go to a shard at once.
 const CHUNK: usize = 256 * 1024;
-/// How many chunks wait for a shard.
+/// The number of chunks that wait for a shard.
 const WAITING: usize = 8;
 /// Rows between pauses, so that the work does not keep a thread from others.
 const ROWS: usize = 256;
@@ -29,7 +29,7 @@ pub enum SeedError {
     Shard {
         /// The shard.
         pnode: Pnode,
-        /// Why.
+        /// The cause.
         source: tokio_postgres::Error,
     },
     /// The ring has a pnode that is none of the shards.
@@ -45,7 +45,7 @@ struct Filling {
     chunks: mpsc::Sender<Bytes>,
     chunk: Vec<u8>,
     others: Tables,
-    /// How many entries directories have, and the column `_vnode` of the first.
+    /// The number of entries of each directory, and the column `_vnode` of the first.
     counts: HashMap<String, (u64, Option<Vnode>)>,
     /// Objects of `manta`.
     objects: u64,
@@ -106,7 +106,7 @@ pub async fn load(
     finish(copies, rest).await
 }
 
-/// What is left of a shard when its objects are there: directory counts, rows of other tables, and how many objects.
+/// The rest of a shard when its objects are there: directory counts, rows of other tables, and how many objects.
 type Rest = Option<(HashMap<String, (u64, Option<Vnode>)>, Tables, u64)>;
 
 async fn finish(

@@ -1,4 +1,4 @@
-//! What a lab holds from the beginning: objects as muskie writes them, made up from a seed.
+//! The contents of a lab from the beginning: objects as muskie writes them, made up from a seed.
 
 mod load;
 mod names;

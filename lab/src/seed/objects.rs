@@ -11,9 +11,9 @@ use super::value::{Body, Entry};
 use crate::electric_moray::key::hashed;
 use crate::moray::etag::etag;
 
-/// When the first object was made: in 2020.
+/// The time when the first object was made: in 2020.
 pub(super) const EPOCH: i64 = 1_577_836_800_000;
-/// How many objects a user has.
+/// The number of objects of a user.
 const OBJECTS_OF_A_USER: u64 = 2000;
 /// One in so many objects was committed by a batch.
 const BATCHED: u64 = 100;
@@ -33,7 +33,7 @@ pub struct SeedObject {
     pub value: String,
     /// Its etag.
     pub etag: String,
-    /// When it was written, in milliseconds since 1970.
+    /// The time when it was written, in milliseconds since 1970.
     pub mtime: i64,
     /// The column `_vnode`: nothing where a batch has written the row, or the bucket has no vnodes.
     pub vnode: Option<Vnode>,

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::names;
 
-/// Where a copy of an object's content is.
+/// The place of a copy of an object's content.
 #[derive(Clone, Debug, Serialize)]
 struct Shark {
     datacenter: String,
@@ -15,7 +15,7 @@ struct Shark {
 #[derive(Debug, Serialize)]
 struct Nothing {}
 
-/// What objects and directories have.
+/// The members that objects and directories have.
 #[derive(Debug, Serialize)]
 pub(super) struct Entry<'a> {
     pub(super) dirname: &'a str,
@@ -30,12 +30,12 @@ pub(super) struct Entry<'a> {
     kind: &'static str,
     #[serde(flatten)]
     body: Option<Body>,
-    /// What electric-moray adds to what is not part of a batch.
+    /// The members that electric-moray adds to what is not part of a batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     vnode: Option<u32>,
 }
 
-/// What only objects have.
+/// The members that only objects have.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Body {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::state::Peer;
 
-/// Where a zone has it.
+/// The file in a zone.
 pub(super) const PATH: &str = "/opt/smartdc/manatee/etc/sitter.json";
 
 /// `sitter.json`. Read at the start, and never again. Fields that are not here are ignored.
@@ -33,7 +33,7 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
 }
 
-/// How to reach ZooKeeper.
+/// The way to reach ZooKeeper.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ZooKeeperConfig {
@@ -66,7 +66,7 @@ impl Config {
         Peer::new(self.zone_id.clone(), &ip, self.postgres_port, self.backup_port)
     }
 
-    /// Where the status server listens.
+    /// The port on which the status server listens.
     pub(crate) fn status_port(&self) -> u16 {
         self.postgres_port.saturating_add(1)
     }

@@ -15,9 +15,9 @@ use crate::zookeeper::{
     ClientError, Node, connect_detached, make_path, read, read_and_watch, wait_for_change,
 };
 
-/// How long a write may take.
+/// The longest that a write may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long to wait after a session that could not even be used.
+/// The time to wait after a session that could not even be used.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// A shard in ZooKeeper, and who takes part.

@@ -22,7 +22,7 @@ const BODY: usize = 64 * 1024;
 /// Answers a request: method, path, body.
 pub(super) type Handler = Arc<dyn Fn(&Method, &str, &Value) -> Answer + Send + Sync>;
 
-/// What is answered.
+/// An answer.
 #[derive(Debug, PartialEq)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,

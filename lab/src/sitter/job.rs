@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use crate::postgres::Progress;
 
-/// What the status server's `/restore` and the backup server's `/backup/<uuid>` tell.
+/// A job, as the status server's `/restore` and the backup server's `/backup/<uuid>` tell it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Job {
     pub(crate) uuid: String,
-    /// Where the copy is to go, as it was asked for.
+    /// The host to which the copy is to go, as it was asked for.
     pub(crate) host: Value,
     pub(crate) port: Value,
     pub(crate) dataset: Value,
@@ -21,7 +21,7 @@ pub(crate) struct Job {
     completed: Option<String>,
 }
 
-/// How a job stands: `false`, `true` or `"failed"`.
+/// The state of a job: `false`, `true` or `"failed"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(into = "Value")]
 pub(crate) enum Done {

@@ -1,4 +1,4 @@
-//! What a sitter does, apart from doing it: pure, from what happens to what is to be done.
+//! The work of a sitter, apart from doing it: pure, from what happens to what is to be done.
 //!
 //! It follows Manatee's state machine (manatee-state-machine, `lib/manatee-peer.js`), its peculiarities included, since
 //! tools that change a shard have to get along with them.
@@ -29,7 +29,7 @@ pub(crate) enum Role {
     Deposed,
 }
 
-/// How PostgreSQL is to run.
+/// The way in which PostgreSQL is to run.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum PostgresConfig {
     /// Not at all.
@@ -40,26 +40,26 @@ pub(crate) enum PostgresConfig {
     Standby { role: Role, upstream: Peer, primary: Peer },
 }
 
-/// What happens to a sitter.
+/// An event: something that happens to a sitter.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     /// It is in the election, and has read the state and who else is there. The first event.
     Started { state: Option<Value>, active: Vec<Peer> },
     /// The state was read again.
     State(Value),
-    /// Who is in the election was read again.
+    /// The peers in the election were read again.
     Active(Vec<Peer>),
-    /// Whether the state of [`Command::Write`] was written.
+    /// True if the state of [`Command::Write`] was written.
     Written(bool),
     /// The position that [`Command::AskWal`] asked for. `None`: PostgreSQL does not tell.
     Wal(Option<String>),
-    /// Whether PostgreSQL is as [`Command::Apply`] said.
+    /// True if PostgreSQL is as [`Command::Apply`] said.
     Applied(bool),
     /// The time of [`Command::Wait`] is over.
     Waited(Retry),
 }
 
-/// What is to be done.
+/// A thing to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
     /// Write this state, in place of the one that was read last. Answered by [`Event::Written`].
@@ -72,7 +72,7 @@ pub(crate) enum Command {
     Wait(Retry),
 }
 
-/// What is tried again.
+/// A thing that is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retry {
     /// Taking over.
@@ -81,7 +81,7 @@ pub(crate) enum Retry {
     Apply,
 }
 
-/// Why a sitter cannot go on. The process ends, and is started again.
+/// The reason for which a sitter cannot go on. The process ends, and is started again.
 #[derive(Debug, Error)]
 pub(crate) enum Fatal {
     #[error("the cluster state cannot be used: {0}")]
@@ -162,12 +162,12 @@ impl Machine {
         self.state.as_ref()
     }
 
-    /// Who is there, as far as it knows.
+    /// The peers that are there, as far as it knows.
     pub(crate) fn active(&self) -> &[Peer] {
         &self.active
     }
 
-    /// What is under way, in the words of the status server.
+    /// The work that is under way, in the words of the status server.
     pub(crate) fn pending(&self) -> Vec<&'static str> {
         let pending = [
             (self.applying.is_some(), "postgres transition"),

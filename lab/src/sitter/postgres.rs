@@ -19,11 +19,11 @@ use super::state::{Lsn, Peer};
 use super::status::Status;
 use crate::postgres::{Cluster, ClusterError, Endpoint, Replication, Server, Settings, StartError};
 
-/// How long a server may take to start before a standby is thought to be broken.
+/// The longest that a server may take to start before a standby is thought to be broken.
 const START: Duration = Duration::from_mins(5);
-/// How often a primary looks whether its sync has caught up.
+/// The interval at which a primary looks whether its sync has caught up.
 const CATCH_UP: Duration = Duration::from_millis(250);
-/// How long a sync may make no progress. Then the primary stays read-only until something else happens.
+/// The longest that a sync may make no progress. Then the primary stays read-only until something else happens.
 const NO_PROGRESS: Duration = Duration::from_mins(1);
 
 /// One peer's PostgreSQL.
@@ -261,7 +261,7 @@ async fn caught_up(endpoint: Endpoint, name: &str) -> bool {
     }
 }
 
-/// What ends a sitter when its PostgreSQL ends.
+/// The error that ends a sitter when its PostgreSQL ends.
 #[derive(Debug, Error)]
 #[error("PostgreSQL ended by itself: {0}")]
 pub(crate) struct Died(pub(crate) ExitStatus);

@@ -20,11 +20,11 @@ use super::state::Peer;
 use super::status::Status;
 use crate::postgres::{Cluster, ClusterError, Endpoint, Progress};
 
-/// Where a peer that restores listens for the backup server that it asked.
+/// The port on which a peer that restores listens for the backup server that it asked.
 const PORT: u16 = 1234;
-/// How long the primary and its backup server may take to answer.
+/// The longest that the primary and its backup server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What ends the talk with the backup server when all went well.
+/// The word that ends the talk with the backup server when all went well.
 pub(super) const FINISHED: &str = "finished";
 
 /// A peer that can get a copy of another's database.

@@ -23,16 +23,16 @@ use super::status::{Health, Status};
 use crate::postgres::{Cluster, Endpoint};
 use crate::zookeeper::Node;
 
-/// How long the machine's waits are.
+/// The length of the machine's waits.
 const WAIT: Duration = Duration::from_secs(1);
-/// How long a write that failed is kept back, so that what made it fail is known when the machine looks again.
+/// The time for which a write that failed is kept back, so that what made it fail is known when the machine looks again.
 const FAILED_WRITE: Duration = Duration::from_millis(100);
-/// How often PostgreSQL is asked whether it is alive. Production: 10 seconds.
+/// The interval at which PostgreSQL is asked whether it is alive. Production: 10 seconds.
 const HEALTH: Duration = Duration::from_secs(1);
 /// For how long it may not answer before it counts as ill. Production: 60 seconds.
 const ILL: Duration = Duration::from_secs(3);
 
-/// What the parts of a sitter tell its middle.
+/// The messages of the parts of a sitter to its middle.
 #[derive(Debug)]
 pub(crate) enum Message {
     /// There is a new session, and this peer is in the election.
@@ -47,7 +47,7 @@ pub(crate) enum Message {
     PostgresDied(ExitStatus),
 }
 
-/// Why a sitter ends.
+/// The reason for which a sitter ends.
 #[derive(Debug, Error)]
 pub(crate) enum ShellError {
     #[error(transparent)]
@@ -129,7 +129,7 @@ impl Shell {
         }
     }
 
-    /// What the status server shows.
+    /// The status that the status server shows.
     pub(crate) fn status(&self) -> Status {
         self.status.clone()
     }
@@ -301,7 +301,7 @@ async fn apply(postgres: &Mutex<Postgres>, config: &PostgresConfig) -> bool {
     }
 }
 
-/// Where PostgreSQL is in the WAL: what a primary wrote, what a standby replayed.
+/// The position of PostgreSQL in the WAL: what a primary wrote, what a standby replayed.
 async fn position(endpoint: Endpoint, role: Role) -> Option<String> {
     let sql = if role == Role::Primary {
         "SELECT pg_current_wal_lsn()"

@@ -40,14 +40,14 @@ impl Peer {
         }
     }
 
-    /// Where its PostgreSQL listens.
+    /// The address at which its PostgreSQL listens.
     pub(crate) fn postgres(&self) -> Option<SocketAddrV4> {
         let address = self.pg_url.strip_prefix("tcp://")?;
         let address = address.split_once('@').map_or(address, |(_, address)| address);
         address.split_once('/').map_or(address, |(address, _)| address).parse().ok()
     }
 
-    /// What a sitter puts into its election node: everything but the id, which is in the node's name.
+    /// The data that a sitter puts into its election node: everything but the id, which is in the node's name.
     pub(crate) fn election_data(&self) -> Value {
         serde_json::json!({
             "zoneId": self.zone_id,
@@ -65,7 +65,7 @@ impl Peer {
     }
 }
 
-/// Who has which part in a shard.
+/// The state of a shard: the peers and their parts in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ClusterState {
@@ -149,12 +149,12 @@ impl ClusterState {
         }
     }
 
-    /// Whether nobody may take over.
+    /// Tells whether nobody may take over.
     pub(crate) fn is_frozen(&self) -> bool {
         matches!(self.freeze, Some(Value::Bool(true) | Value::Array(_) | Value::Object(_)))
     }
 
-    /// Whether the shard is one server that commits alone.
+    /// Tells whether the shard is one server that commits alone.
     pub(crate) fn is_singleton(&self) -> bool {
         self.one_node_write_mode == Some(true)
     }
@@ -172,7 +172,7 @@ impl ClusterState {
         }
     }
 
-    /// What is asked for in `promote`. `None`: nothing. An invalid request is `Some(Err(..))`.
+    /// The promotion that is asked for in `promote`. `None`: nothing. An invalid request is `Some(Err(..))`.
     ///
     /// # Errors
     /// Three kinds of requests make the validator itself fail, and with it every sitter.
@@ -220,7 +220,7 @@ impl ClusterState {
     }
 }
 
-/// Who is to move one step up.
+/// The peer that is to move one step up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Promotion {
     /// The sync becomes primary.

@@ -1,4 +1,4 @@
-//! What a sitter tells about itself.
+//! The report of a sitter about itself.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +12,7 @@ use super::machine::Machine;
 
 const ROUTES: [&str; 4] = ["GET /", "GET /ping", "GET /state", "GET /restore"];
 
-/// What the status server shows. Copies show the same.
+/// The status that the status server shows. Copies show the same.
 #[derive(Clone, Default)]
 pub(crate) struct Status(Arc<Mutex<Shown>>);
 
@@ -23,12 +23,12 @@ struct Shown {
     restore: Option<Job>,
 }
 
-/// Whether PostgreSQL answers.
+/// The health of PostgreSQL: it answers, or not.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Health {
     /// `None`: nobody knows yet.
     pub(crate) healthy: Option<bool>,
-    /// Why not.
+    /// The cause if it is not healthy.
     pub(crate) error: Option<String>,
     pub(crate) checked: Timestamp,
 }

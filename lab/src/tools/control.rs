@@ -14,7 +14,7 @@ use crate::messages::{
     ControlError, ExecRequest, ExecResponse, ServiceStatus, SmfRequest, ZoneStatus,
 };
 
-/// How long an answer is waited for: a little longer than commands may run.
+/// The time for which an answer is waited for: a little longer than commands may run.
 const PATIENCE: Duration = ExecRequest::UR_TIME_LIMIT.saturating_add(Duration::from_mins(1));
 
 /// An answer over HTTP.
@@ -29,7 +29,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Whether the status is a 2xx.
+    /// Tells whether the status is a 2xx.
     pub(super) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
@@ -42,7 +42,7 @@ impl Answer {
         serde_json::from_slice(&self.body).map_err(|error| Failure::because(what, &error))
     }
 
-    /// What the server says against the request: `InvalidArgument: …`, or the status alone.
+    /// The server's complaint about the request: `InvalidArgument: …`, or the status alone.
     pub(super) fn complaint(&self) -> String {
         let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let text = |key: &str| body.get(key).and_then(Value::as_str);
@@ -55,7 +55,7 @@ impl Answer {
     }
 }
 
-/// What is sent.
+/// The body that is sent.
 pub(super) enum Body {
     /// Nothing.
     Empty,
@@ -143,7 +143,7 @@ impl Control {
         Self(Api::new(base))
     }
 
-    /// What the lab was made as.
+    /// The layout that the lab was made as.
     pub(super) async fn layout(&self) -> Result<Layout, Failure> {
         self.0.get("/lab").await
     }

@@ -1,6 +1,6 @@
 //! Names of SMF instances, and the shorter forms and patterns that stand for them.
 
-/// Whether an operand of `svcs` or `svcadm` stands for an instance. It can be the whole name,
+/// Tells whether an operand of `svcs` or `svcadm` stands for an instance. It can be the whole name,
 /// `svc:/manta/application/manatee-sitter:default`, or end parts of it: of the service's name with or without the
 /// instance's, `manatee-sitter`, `application/manatee-sitter:default`, or the instance's alone; or a pattern of the
 /// shell for any of these.
@@ -9,7 +9,7 @@ pub(super) fn matches(operand: &str, fmri: &str) -> bool {
     forms(fmri).chain(forms(service)).any(|form| glob(operand, form))
 }
 
-/// Whether an operand is a pattern, and may stand for several instances.
+/// Tells whether an operand is a pattern, and may stand for several instances.
 pub(super) fn is_pattern(operand: &str) -> bool {
     operand.contains(['*', '?', '['])
 }
@@ -21,7 +21,7 @@ fn forms(name: &str) -> impl Iterator<Item = &str> {
     std::iter::once(name).chain(rests).filter(|form| !form.is_empty())
 }
 
-/// Whether a pattern of the shell matches a whole text. `*` matches `/` too.
+/// Tells whether a pattern of the shell matches a whole text. `*` matches `/` too.
 fn glob(pattern: &str, text: &str) -> bool {
     let mut pattern_rest = pattern.chars();
     match pattern_rest.next() {

@@ -107,7 +107,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     TOOLS.iter().map(|tool| tool.name)
 }
 
-/// Where scripts look for tools besides `PATH`: path and tool.
+/// The places where scripts look for tools besides `PATH`: path and tool.
 pub(crate) fn paths() -> impl Iterator<Item = (&'static str, &'static str)> {
     PATHS.iter().copied()
 }
@@ -135,7 +135,7 @@ const PATHS: &[(&str, &str)] = &[
     ("/usr/sbin/zlogin", "zlogin"),
 ];
 
-/// Whether a program of this name is a tool.
+/// Tells whether a program of this name is a tool.
 pub(crate) fn is_tool(name: &str) -> bool {
     names().any(|tool| tool == name)
 }

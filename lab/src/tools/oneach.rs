@@ -31,7 +31,7 @@ const GRAMMAR: Grammar = Grammar {
     ..Grammar::new("as:S:z:Gc:IJnNT:")
 };
 
-/// Where a command runs.
+/// The place where a command runs.
 struct Target {
     server: Uuid,
     hostname: String,
@@ -123,7 +123,7 @@ impl Target {
 
 type Outcome = (Target, Result<ExecResponse, Failure>);
 
-/// What a command printed and complained of, or why it did not run.
+/// The output and complaints of a command, or why it did not run.
 fn output(response: &Result<ExecResponse, Failure>) -> String {
     match response {
         Ok(response) => format!("{}{}", response.stdout, response.stderr),

@@ -2,14 +2,14 @@
 
 use super::session::Failure;
 
-/// What options a tool has.
+/// The options that a tool has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Grammar {
     /// The short options, as for getopt: `a` is a flag, `o:` takes a value.
     pub(super) short: &'static str,
     /// Long names of short options.
     pub(super) long: &'static [(&'static str, char)],
-    /// Whether options end at the first operand, because what follows is another command.
+    /// True if options end at the first operand, because what follows is another command.
     pub(super) stops: bool,
 }
 
@@ -17,7 +17,7 @@ pub(super) struct Grammar {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Options {
     given: Vec<(char, String)>,
-    /// What is no option.
+    /// The arguments that are no options.
     pub(super) operands: Vec<String>,
 }
 
@@ -98,7 +98,7 @@ impl Grammar {
 }
 
 impl Options {
-    /// Whether a flag was given.
+    /// Tells whether a flag was given.
     pub(super) fn has(&self, letter: char) -> bool {
         self.given.iter().any(|(given, _)| *given == letter)
     }

@@ -14,7 +14,7 @@ pub(super) struct Process {
     pub(super) name: String,
     /// Its program and arguments.
     pub(super) command: String,
-    /// Whether its environment, or the directory that is its root, says that it belongs to the zone.
+    /// True if its environment, or the directory that is its root, says that it belongs to the zone.
     pub(super) of_zone: bool,
 }
 
@@ -45,7 +45,7 @@ fn one(pid: u32, zone: &str) -> Option<Process> {
     Some(Process { pid, parent, name, command, of_zone })
 }
 
-/// Whether the directory mounted at `/` is a zone's. A line of mounts: number, parent, device, directory, mount point.
+/// Tells whether the directory mounted at `/` is a zone's. A line of mounts: number, parent, device, directory, mount point.
 fn has_root(mounts: &str, zone: &str) -> bool {
     let end = format!("/{zone}/root");
     mounts.lines().any(|line| {
@@ -93,7 +93,7 @@ pub(super) fn below(all: &[Process], root: u32) -> Vec<&Process> {
     found
 }
 
-/// What `ptree` prints: each process below its parent, indented by two.
+/// The output of `ptree`: each process below its parent, indented by two.
 pub(super) fn tree(processes: &[Process]) -> String {
     let pids: BTreeSet<u32> = processes.iter().map(|process| process.pid).collect();
     let mut text = String::new();

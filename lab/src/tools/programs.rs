@@ -29,7 +29,7 @@ pub(super) fn gtar(args: &[String]) -> Ending {
     Err(become_program(tar))
 }
 
-/// Where PostgreSQL's own client is: in zones, this tool comes before it.
+/// The place of PostgreSQL's own client: in zones, this tool comes before it.
 const PSQL: &str = "/usr/bin/psql";
 
 /// PostgreSQL's client. In a postgres zone of production it finds its server by a socket in the file system and is let in as
@@ -70,7 +70,7 @@ pub(super) fn uuid(session: &Session, args: &[String]) -> Ending {
     Ok(0)
 }
 
-/// Where zones have this project's `fash`. It is empty where the lab was started without it.
+/// The place of this project's `fash` in zones. It is empty where the lab was started without it.
 const FASH: &str = "/opt/lab/fash";
 
 /// This project's `fash` in place of node-fash, if it was beside the program that started the lab.
@@ -85,7 +85,7 @@ pub(super) fn fash(args: &[String]) -> Ending {
     Err(become_program(fash))
 }
 
-/// Where Debian has what ZooKeeper's command line needs: libzookeeper-java and libcommons-cli-java, which it depends on. Its
+/// The jars of Debian that ZooKeeper's command line needs: libzookeeper-java and libcommons-cli-java, which it depends on. Its
 /// manifest names more; these it forgets.
 const JARS: &str = "/usr/share/java/zookeeper.jar:/usr/share/java/zookeeper-jute.jar:/usr/share/java/commons-cli.jar:\
                     /usr/share/java/slf4j-api.jar:/usr/share/java/slf4j-nop.jar:/usr/share/java/netty-all.jar:\

@@ -1,4 +1,4 @@
-//! What a tool has around it: where it runs, its environment, what it reads and prints.
+//! The surroundings of a tool: where it runs, its environment, what it reads and prints.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::control::Control;
 
-/// Why a tool ends early.
+/// The reason for which a tool ends early.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// It was called wrongly. Its usage is printed and it exits with 2.
@@ -44,10 +44,10 @@ pub(super) fn with_causes(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// What a tool ends with.
+/// The end of a tool.
 pub(super) type Ending = Result<u8, Failure>;
 
-/// Where a tool runs.
+/// The place where a tool runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// In a zone.
@@ -82,7 +82,7 @@ impl Session {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Where the tool runs, by `LAB_ZONE`.
+    /// The place where the tool runs, by `LAB_ZONE`.
     pub(super) fn place(&self) -> Result<Place, Failure> {
         let text = self.variable("LAB_ZONE").ok_or_else(|| Failure::new(NO_LAB))?;
         let bad = || format!("LAB_ZONE is {text:?}: it has to be a UUID, or server: and a UUID");

@@ -45,7 +45,7 @@ pub(super) async fn run(session: &Session, args: &[String]) -> Ending {
     Ok(code)
 }
 
-/// What operands stand for; without any, what is enabled, or all. Those that are not online come first.
+/// The services that operands stand for; without any, what is enabled, or all. Those that are not online come first.
 fn choose<'a>(
     services: &'a [ServiceStatus],
     operands: &[String],

@@ -52,7 +52,7 @@ impl Metadata {
         put.map(drop).map_err(|error| failed(key, &error))
     }
 
-    /// Whether there is a directory. The roots of an account are always there.
+    /// Tells whether there is a directory. The roots of an account are always there.
     async fn is_directory(&self, key: &str) -> Result<bool, Failure> {
         if key.split('/').count() <= 3 {
             return Ok(true);
@@ -102,7 +102,7 @@ fn dirname(key: &str) -> &str {
     key.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
-/// What directories and objects have in common.
+/// The members that directories and objects have in common.
 fn record(key: &str, kind: &str) -> Value {
     let (dirname, name) = key.rsplit_once('/').unwrap_or(("", key));
     let owner = key.split('/').nth(1).unwrap_or_default();

@@ -21,7 +21,7 @@ pub enum StoreError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -30,7 +30,7 @@ pub enum StoreError {
     Parse {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault in it.
         #[source]
         source: serde_json::Error,
     },
@@ -39,7 +39,7 @@ pub enum StoreError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },

@@ -1,4 +1,4 @@
-//! Why something could not be done with a zone.
+//! The errors of work on zones.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::messages::ZoneState;
 use crate::role::Role;
 
-/// Why something could not be done with a zone.
+/// The reason for which something could not be done with a zone.
 #[derive(Debug, Error)]
 pub(crate) enum ZoneError {
     /// There is no zone of this name.
@@ -61,11 +61,11 @@ pub(crate) enum ZoneError {
     /// A file of the lab could not be read or written.
     #[error("cannot {action} {path}")]
     File {
-        /// What was to be done with it.
+        /// The action that was to be done with it.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -74,7 +74,7 @@ pub(crate) enum ZoneError {
     Account {
         /// Its name.
         user: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -83,7 +83,7 @@ pub(crate) enum ZoneError {
     Enter {
         /// The zone, or `server:UUID` for a global zone.
         place: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -94,7 +94,7 @@ pub(crate) enum ZoneError {
         zone: Uuid,
         /// The service.
         fmri: String,
-        /// How long it was waited for.
+        /// The time for which it was waited.
         seconds: u64,
     },
     /// A zone's setup at its first boot failed.
@@ -102,9 +102,9 @@ pub(crate) enum ZoneError {
     Setup {
         /// The zone.
         zone: Uuid,
-        /// What was being done.
+        /// The step that was being done.
         step: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },

@@ -1,4 +1,4 @@
-//! What happens to whole zones: they are provisioned, boot, halt, are reprovisioned, destroyed, and broken on purpose.
+//! The life of whole zones: they are provisioned, boot, halt, are reprovisioned, destroyed, and broken on purpose.
 
 use std::fs;
 use std::sync::Arc;

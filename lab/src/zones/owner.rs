@@ -26,17 +26,17 @@ use crate::messages::{
 };
 use crate::role::Role;
 
-/// Where zones have this machine's programs. The lab's lie over them, for all zones.
+/// The directory in which zones have this machine's programs. The lab's lie over them, for all zones.
 const USR: &str = "/usr/";
 
-/// How zones are kept.
+/// The settings of zones.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// How long a service has to end after SIGTERM until it is killed. SMF's default: 60 s.
+    /// The time that a service has to end after SIGTERM until it is killed. SMF's default: 60 s.
     pub(crate) stop_timeout: Duration,
-    /// How long the setup of a zone's first boot waits for SAPI. Default: 60 s.
+    /// The time for which the setup of a zone's first boot waits for SAPI. Default: 60 s.
     pub(crate) setup_timeout: Duration,
-    /// How long config-agent's start waits for SAPI. Default: 10 s.
+    /// The time for which config-agent's start waits for SAPI. Default: 10 s.
     pub(crate) configuration_timeout: Duration,
     /// The names of the commands that the lab's program stands in for, in zones. Default: none.
     pub(crate) tools: Vec<&'static str>,
@@ -104,7 +104,7 @@ impl Zones {
         Ok(Self { inner })
     }
 
-    /// What the lab was made as.
+    /// The layout that the lab was made as.
     pub(crate) fn layout(&self) -> &Layout {
         &self.inner.layout
     }

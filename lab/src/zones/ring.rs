@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::services::ring_location;
 use crate::config_agent::{Sapi, SapiError};
 
-/// Why a zone got no ring.
+/// The reason for which a zone got no ring.
 #[derive(Debug, Error)]
 pub(super) enum RingError {
     /// SAPI did not answer as it should.

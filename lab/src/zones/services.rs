@@ -1,4 +1,4 @@
-//! Which SMF services the zones of each role have, and what runs them.
+//! The SMF services that the zones of each role have, and what runs them.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::layout::Layout;
 use crate::moray;
 use crate::role::Role;
 
-/// What has to happen before a service's process is started.
+/// The work that has to happen before a service's process is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Preparation {
     /// Nothing.
@@ -20,11 +20,11 @@ pub(super) enum Preparation {
 pub(super) struct Service {
     /// `svc:/manta/application/manatee-sitter:default`.
     pub(super) fmri: String,
-    /// What [`crate::service`] calls the program of it.
+    /// The name of its program for [`crate::service`].
     pub(super) program: &'static str,
-    /// What has to happen before its process is started.
+    /// The work that has to happen before its process is started.
     pub(super) preparation: Preparation,
-    /// What `svcprop` prints: property group and name; type and value.
+    /// The output of `svcprop`: property group and name; type and value.
     pub(super) properties: BTreeMap<String, String>,
 }
 

@@ -1,4 +1,4 @@
-//! What a zone does when it boots for the first time, before its services start.
+//! The work of a zone when it boots for the first time, before its services start.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -19,7 +19,7 @@ use crate::role::Role;
 
 /// Tells that the setup was done. It is in the root directory, and so goes away with it at a reprovision.
 pub(super) const SENTINEL: &str = "var/svc/.ran-user-script";
-/// How long the setup waits before it asks SAPI once more.
+/// The time for which the setup waits before it asks SAPI once more.
 const RETRY: Duration = Duration::from_millis(200);
 
 impl Inner {
@@ -146,7 +146,7 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// Where the deployment zone's tools find the APIs.
+/// The configuration by which the deployment zone's tools find the APIs.
 fn deployment_config(block: AddressBlock) -> Value {
     let url = |address| json!({"url": format!("http://{address}")});
     json!({
@@ -158,7 +158,7 @@ fn deployment_config(block: AddressBlock) -> Value {
     })
 }
 
-/// What the tools of a webapi zone are given. The lab's own tools only look whether it is there.
+/// The configuration that the tools of a webapi zone are given. The lab's own tools only look whether it is there.
 fn muskie_config(domain: &str) -> Value {
     json!({"moray": {"host": format!("electric-moray.{domain}"), "port": crate::moray::PORT}})
 }

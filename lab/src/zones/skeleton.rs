@@ -1,4 +1,4 @@
-//! What the root directory of a new zone has.
+//! The contents of the root directory of a new zone.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,7 +10,7 @@ use super::ZoneError;
 use crate::host::Account;
 use crate::host::Confined;
 
-/// Where things get mounted, see [`crate::host::enter`].
+/// The directories at which things get mounted, see [`crate::host::enter`].
 const MOUNT_POINTS: [&str; 6] =
     ["usr", "proc", "dev", "etc/alternatives", "etc/java-17-openjdk", "opt/postgresql/current"];
 /// Directories that belong to the zone.

@@ -21,13 +21,13 @@ pub(super) struct Kept {
     pub(super) runner: Runner,
 }
 
-/// What is kept of a zone besides its [`ZoneSpec`]: `state.json`.
+/// The part of a zone that is kept besides its [`ZoneSpec`]: `state.json`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct ZoneRecord {
     pub(super) state: ZoneState,
 }
 
-/// Which services are enabled, by FMRI: `smf.json`. Those that are not in it are.
+/// The services that are enabled or not, by FMRI: `smf.json`. Those that are not in it are.
 pub(super) type Enabled = BTreeMap<String, bool>;
 
 /// A zone.
@@ -180,7 +180,7 @@ fn launch(
     }
 }
 
-/// What config-agent does before it counts as started.
+/// The work of config-agent before it counts as started.
 fn configuration_pass(inner: &Arc<Inner>, spec: &ZoneSpec) -> Prepare {
     // The zone holds this, and the owner the zone: a strong reference would keep all of them for ever.
     let inner = Arc::downgrade(inner);

@@ -1,4 +1,4 @@
-//! What the lab's services need of a ZooKeeper client.
+//! The part of a ZooKeeper client that the lab's services need.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout};
 use zookeeper::{Acls, Client, Connector, CreateMode, Error, EventType, OneshotWatcher, Stat};
 
-/// How long [`connect`] tries.
+/// The time for which [`connect`] tries.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a single try may take.
+/// The longest that a single try may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// The version told to the library, so that it makes nodes in the way that Triton's servers know.
 const OLDEST_SERVER: (u32, u32, u32) = (3, 4, 3);
 
-/// What ZooKeeper refused.
+/// A refusal of ZooKeeper.
 #[derive(Debug, Error)]
 pub(crate) enum ClientError {
     /// No session.
@@ -22,7 +22,7 @@ pub(crate) enum ClientError {
     Connect {
         /// Whom was asked.
         servers: String,
-        /// Why the last try failed.
+        /// The cause of the last try's failure.
         source: Error,
     },
     /// An operation on a node failed.
@@ -30,7 +30,7 @@ pub(crate) enum ClientError {
     Node {
         /// The node.
         path: String,
-        /// Why.
+        /// The cause.
         source: Error,
     },
 }
@@ -102,7 +102,7 @@ pub(crate) async fn make_path(client: &Client, path: &str) -> Result<(), ClientE
 pub(crate) struct Node {
     /// The data.
     pub(crate) data: Vec<u8>,
-    /// How often the data were changed since the node was made.
+    /// The number of times that the data were changed since the node was made.
     pub(crate) version: i32,
     /// The number of the transaction that wrote the data. It only grows, even if a node is deleted and made again.
     pub(crate) transaction: i64,

@@ -18,11 +18,11 @@ use super::jars::{class_path, missing_jar};
 use crate::host::LAB_DIRECTORY;
 use crate::process::tied;
 
-/// What `setpriv` exits with when there is no such program.
+/// The status with which `setpriv` exits when there is no such program.
 const NO_SUCH_PROGRAM: i32 = 127;
-/// How long a server may take until it answers.
+/// The longest that a server may take until it answers.
 const START: Duration = Duration::from_mins(1);
-/// How long a server may take to end when it is asked to. It has nothing to lose when it is killed.
+/// The longest that a server may take to end when it is asked to. It has nothing to lose when it is killed.
 const STOP: Duration = Duration::from_secs(2);
 
 /// A server of one. It is killed when this is dropped.
@@ -35,7 +35,7 @@ pub(crate) struct ZooKeeperServer {
     process: Option<Child>,
 }
 
-/// Why there is no ZooKeeper.
+/// The reason for which there is no ZooKeeper.
 #[derive(Debug, Error)]
 pub(crate) enum ServerError {
     /// No Java.
@@ -49,15 +49,15 @@ pub(crate) enum ServerError {
     Directory {
         /// The directory, or the file in it.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// Somebody else is there.
     #[error("ZooKeeper cannot listen on {address}")]
     Taken {
-        /// Where it was to listen.
+        /// The address at which it was to listen.
         address: SocketAddr,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// It could not be started at all.
@@ -66,17 +66,17 @@ pub(crate) enum ServerError {
     /// It ended at once.
     #[error("ZooKeeper on {address} ended at once ({status}): {log}")]
     Ended {
-        /// Where it was to listen.
+        /// The address at which it was to listen.
         address: SocketAddr,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
-        /// What it said last.
+        /// Its last words.
         log: String,
     },
     /// It does not answer.
     #[error("ZooKeeper on {address} did not answer within {START:?}")]
     Silent {
-        /// Where it was to listen.
+        /// The address at which it was to listen.
         address: SocketAddr,
     },
 }

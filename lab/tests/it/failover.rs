@@ -12,13 +12,13 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-/// How many primaries are killed.
+/// The number of primaries that are killed.
 const ROUNDS: u32 = 10;
-/// How long each step of a round may take.
+/// The longest that each step of a round may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// After that a dead peer is missed. Shorter than a lab's default, since every round waits for it twice.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(2);
-/// How often things are looked at that have to become true.
+/// The interval at which things are looked at that have to become true.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// So many acknowledged writes show that there are writes again.
 const SOME_WRITES: u64 = 30;
@@ -32,7 +32,7 @@ struct Region {
     logs: tempfile::TempDir,
 }
 
-/// How long the steps of a round took.
+/// The times that the steps of a round took.
 struct Round {
     /// From the primary's end to the first writes after it.
     outage: Duration,

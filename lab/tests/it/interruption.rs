@@ -145,7 +145,7 @@ impl Place {
     }
 }
 
-/// Whether the kernel has a segment of shared memory.
+/// Tells whether the kernel has a segment of shared memory.
 fn is_there((key, id): &(String, String)) -> bool {
     let table = fs::read_to_string("/proc/sysvipc/shm").unwrap();
     table.lines().any(|line| line.split_whitespace().take(2).eq([key, id]))

@@ -37,7 +37,7 @@ async fn a_region_keeps_its_promises() {
     region.stop_and_leave_nothing().await;
 }
 
-/// What a program printed. It has to succeed.
+/// The output of a program. It has to succeed.
 fn run(program: &str, arguments: &[&str]) -> String {
     let Output { status, stdout, stderr } = Command::new(program).args(arguments).output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
@@ -45,7 +45,7 @@ fn run(program: &str, arguments: &[&str]) -> String {
     stdout.into_owned()
 }
 
-/// What an API answers to curl, as JSON.
+/// The answer of an API to curl, as JSON.
 fn curl(arguments: &[&str]) -> serde_json::Value {
     let text = run("curl", &[&["-sS", "--max-time", "120"], arguments].concat());
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))

@@ -7,7 +7,7 @@ use lab::load::log::WriteId;
 
 /// The shards.
 pub(crate) const PNODES: [&str; 2] = ["tcp://1.moray.test:2020", "tcp://2.moray.test:2020"];
-/// What all keys of the simulated load begin with.
+/// The beginning of all keys of the simulated load.
 pub(crate) const PREFIX: &str = "/u/stor/load/";
 
 /// The directory of a key, or what follows the colon of an upload's key.
@@ -33,7 +33,7 @@ pub(crate) fn row(bucket: &str, key: &str, write: WriteId, vnode: Option<u32>) -
     }
 }
 
-/// What the trigger counts.
+/// The counts of the trigger.
 pub(crate) fn counts(rows: &[Row]) -> Vec<DirectoryCount> {
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
     for row in rows.iter().filter(|row| &*row.bucket == "manta") {

@@ -40,7 +40,7 @@ enum Event {
     Look(usize),
 }
 
-/// What the writer of a key knows of it.
+/// The writer's knowledge of its key.
 #[derive(Clone, Debug)]
 enum Known {
     Absent,
@@ -53,7 +53,7 @@ struct Request {
     changes: Vec<Change>,
     batch: bool,
     answer: Option<Outcome>,
-    /// What the client is told: the answer, or nothing.
+    /// True if the client is told the answer, false if it is told nothing.
     told: bool,
     killed: bool,
 }
@@ -353,7 +353,7 @@ impl Tier {
         self.at(end, Event::ReadEnd(id));
     }
 
-    /// What is on the moved vnodes is copied; what was there stays, and gets old.
+    /// Copies what is on the moved vnodes; what was there stays, and gets old.
     fn change_ring(&mut self, ring: usize) {
         let before = self.ring;
         for vnode in 0..16 {

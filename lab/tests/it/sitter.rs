@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use peers::Shard;
 
-/// How long anything may take on a busy machine.
+/// The longest that anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Waits until the condition holds, and fails the test if that takes too long. Tells how long it took.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::rows::{PNODES, counts, transform};
 
-/// What goes wrong with a request.
+/// The failure of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// It is refused.
@@ -28,7 +28,7 @@ pub(crate) enum Fault {
     Lie,
 }
 
-/// What goes wrong with which request to write, of all so far.
+/// The faults of requests to write, by their number among all so far.
 pub(crate) type Faults = fn(u64) -> Option<Fault>;
 
 /// Value, etag and vnode by bucket and key.

@@ -1,4 +1,4 @@
-//! What the examples share.
+//! Helpers that the examples share.
 
 use std::error::Error;
 use std::process::ExitCode;

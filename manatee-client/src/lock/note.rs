@@ -1,4 +1,4 @@
-//! What the holders of a lock leave beside it for those who come after them.
+//! The notes that the holders of a lock leave beside it for those who come after them.
 
 use super::{HeldLock, Lock};
 use crate::error::ZooKeeperError;
@@ -12,7 +12,7 @@ pub struct LockNote {
 }
 
 impl LockNote {
-    /// What it says.
+    /// Its content.
     pub fn data(&self) -> &[u8] {
         &self.data
     }

@@ -8,7 +8,7 @@ use crate::lsn::Lsn;
 use crate::state::Role;
 use crate::views::{Issue, IssueLevel, Lag};
 
-/// What `manatee-adm show` said.
+/// The output of `manatee-adm show`, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShowText {
     /// The ZooKeeper servers.
@@ -17,9 +17,9 @@ pub struct ShowText {
     pub cluster: String,
     /// The generation.
     pub generation: String,
-    /// Where it began, as written in the state.
+    /// The WAL position at which it began, as written in the state.
     pub init_wal: String,
-    /// Whether the shard is in one-node-write mode.
+    /// True if the shard is in one-node-write mode.
     pub one_node_write_mode: bool,
     /// Since when it is frozen and why; both are `unknown` or `undefined` if the state does not say.
     pub freeze: Option<ShownFreeze>,
@@ -36,7 +36,7 @@ pub struct ShowText {
 pub struct ShownFreeze {
     /// Since when.
     pub date: String,
-    /// Why; several lines if it was written so.
+    /// The reason; several lines if it was written so.
     pub reason: String,
 }
 
@@ -58,9 +58,9 @@ pub struct ShownServer {
     pub role: Role,
     /// The first eight characters of the zone's UUID; the whole of it if `-w` was given.
     pub peer: String,
-    /// Whether PostgreSQL answered. Always true for deposed peers, which are not asked.
+    /// True if PostgreSQL answered. Always true for deposed peers, which are not asked.
     pub online: bool,
-    /// Who streams from this peer. The last peer of the chain may have somebody too: a connection left over, or a dump's.
+    /// The peer that streams from this one. The last peer of the chain may have one too: a connection left over, or a dump's.
     pub downstream: Option<ShownDownstream>,
     /// The age of what this peer itself replayed last.
     pub lag: Lag,
@@ -303,9 +303,9 @@ pub enum ShowTextError {
     Unexpected {
         /// Counted from 1.
         line: usize,
-        /// What should be there.
+        /// The text that should be there.
         wanted: &'static str,
-        /// What is there.
+        /// The text that is there.
         found: String,
     },
     /// A line of the table of servers is none.

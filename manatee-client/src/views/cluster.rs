@@ -31,18 +31,18 @@ pub struct PeerView {
     pub role: Role,
     /// Itself.
     pub peer: Peer,
-    /// What its PostgreSQL says.
+    /// The answer of its PostgreSQL, if any.
     pub postgres: PostgresView,
 }
 
-/// What a peer's PostgreSQL says.
+/// The answer of a peer's PostgreSQL, if any.
 #[derive(Clone, Debug)]
 pub enum PostgresView {
     /// It was not asked. Deposed peers never are, and manatee-adm shows them as `ok` all the same.
     NotAsked,
     /// It did not answer.
     Failed {
-        /// Why, in manatee-adm's words, which loses the text of PostgreSQL's own errors; here they are kept.
+        /// The cause, in manatee-adm's words, which loses the text of PostgreSQL's own errors; here they are kept.
         cause: String,
     },
     /// It answered.
@@ -183,7 +183,7 @@ async fn ask(endpoint: PgEndpoint, role: Role, timeout: Duration) -> PostgresVie
     }
 }
 
-/// What Node calls the ways in which a connection fails.
+/// Node's names for the ways in which a connection fails.
 const NODE_NAMES: &[(ErrorKind, &str)] = &[
     (ErrorKind::ConnectionRefused, "ECONNREFUSED"),
     (ErrorKind::ConnectionReset, "ECONNRESET"),

@@ -1,4 +1,4 @@
-//! What `manatee-adm history` prints.
+//! The output of `manatee-adm history`.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use crate::history::{HistoryEntry, HistoryEvent};
 use crate::peer::Peer;
 use crate::state::ClusterState;
 
-/// What happened between each entry and the one before, in manatee-adm's words. Edits that it has no words for are empty.
+/// The event between each entry and the one before, in manatee-adm's words. Edits that it has no words for are empty.
 ///
 /// A state that no sitter could read, on which manatee-adm fails, is told as such.
 pub fn history_summaries(entries: &[HistoryEntry]) -> Vec<String> {
@@ -165,7 +165,7 @@ fn line(table: &mut String, cells: [String; 8], summary: Option<&str>) {
     table.push('\n');
 }
 
-/// What `history -j` prints: one JSON object a line. Events of version 1 have no state there either.
+/// The output of `history -j`: one JSON object a line. Events of version 1 have no state there either.
 pub fn history_json(entries: &[HistoryEntry]) -> String {
     let mut text = String::new();
     for entry in entries {

@@ -1,4 +1,4 @@
-//! What is wrong with a shard, by manatee-adm's rules.
+//! The issues of a shard, by manatee-adm's rules.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::id::ZoneId;
 use crate::state::Role;
 use crate::views::cluster::{ClusterView, Link, PeerView};
 
-/// How bad an issue is.
+/// The level of an issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IssueLevel {
     /// Writes are in danger.
@@ -21,7 +21,7 @@ pub enum IssueLevel {
 /// there without a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
-    /// How bad.
+    /// Its level.
     pub level: IssueLevel,
     /// In manatee-adm's words; one line.
     pub message: String,

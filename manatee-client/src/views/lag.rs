@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// How long ago the transaction was committed that a standby replayed last. It grows while nothing is written and says nothing
-/// about how far a standby is behind.
+/// The time since the commit of the transaction that a standby replayed last. It grows while nothing is written and says
+/// nothing about how far a standby is behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lag {
     /// `-`: a primary, a peer that does not answer, or one that has replayed nothing since it started.

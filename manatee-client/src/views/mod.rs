@@ -1,4 +1,4 @@
-//! What manatee-adm's `show`, `peers`, `pg-status`, `verify` and `history` tell, computed from ZooKeeper and PostgreSQL.
+//! The output of manatee-adm's `show`, `peers`, `pg-status`, `verify` and `history`, computed from ZooKeeper and PostgreSQL.
 
 mod cluster;
 mod history;

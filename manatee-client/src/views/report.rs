@@ -6,7 +6,7 @@ use crate::views::cluster::ClusterView;
 use crate::views::issue::Issue;
 use crate::views::table::Columns;
 
-/// What `verify` finds.
+/// The findings of `verify`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verification {
     /// Every error and warning.
@@ -14,12 +14,12 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// Whether there is nothing to complain about: `verify` exits with 0 then, and with 1 for a mere warning.
+    /// Tells whether there is nothing to complain about: `verify` exits with 0 then, and with 1 for a mere warning.
     pub fn passed(&self) -> bool {
         self.issues.is_empty()
     }
 
-    /// What `verify` prints; `verbose` (`-v`) says something even if all is well.
+    /// The output of `verify`; `verbose` (`-v`) says something even if all is well.
     pub fn text(&self, verbose: bool) -> String {
         if self.passed() && verbose {
             return "all checks passed\n".to_owned();
@@ -29,12 +29,12 @@ impl Verification {
 }
 
 impl ClusterView {
-    /// What `verify` finds.
+    /// The findings of `verify`.
     pub fn verify(&self) -> Verification {
         Verification { issues: self.issues() }
     }
 
-    /// What `show` prints, for ZooKeeper servers given as `zookeeper`; `verbose` (`-v`) adds the table of peers.
+    /// The output of `show`, for ZooKeeper servers given as `zookeeper`; `verbose` (`-v`) adds the table of peers.
     pub fn show(&self, zookeeper: &str, columns: &Columns, verbose: bool) -> String {
         let state = &self.state;
         let mut text = String::new();
@@ -65,7 +65,7 @@ impl ClusterView {
         text
     }
 
-    /// What `pg-status` prints beside its table, to stderr: a blank line and the issues, or nothing.
+    /// The output of `pg-status` beside its table, to stderr: a blank line and the issues, or nothing.
     pub fn pg_status_issues(&self) -> String {
         issue_block(&self.issues())
     }

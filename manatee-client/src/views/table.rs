@@ -63,7 +63,7 @@ impl Column {
         }
     }
 
-    /// Whether it needs the peers' answers; `peers` has no such columns.
+    /// Tells whether it needs the peers' answers; `peers` has no such columns.
     pub const fn needs_postgres(self) -> bool {
         !matches!(self, Self::Role | Self::PeerName | Self::PeerAbbreviation | Self::Ip)
     }

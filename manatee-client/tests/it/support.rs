@@ -1,4 +1,4 @@
-//! What several tests need.
+//! Helpers that several tests need.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -58,7 +58,7 @@ pub(crate) fn first_state() -> ClusterState {
     initial_state(vec![peer(1), peer(2), peer(3)], Lsn::from_bytes(0x100), freeze).unwrap()
 }
 
-/// What the sync writes when it takes over.
+/// The state that the sync writes when it takes over.
 pub(crate) fn taken_over(state: &ClusterState) -> ClusterState {
     let mut next = state.clone();
     next.generation = state.generation.next().unwrap();

@@ -1,4 +1,4 @@
-//! What manatee-adm would show of a real shard.
+//! The output that manatee-adm would show of a real shard.
 
 use std::time::Duration;
 

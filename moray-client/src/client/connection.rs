@@ -83,7 +83,7 @@ impl Connection {
         &self.shared.address
     }
 
-    /// Whether it takes requests.
+    /// Tells whether it takes requests.
     pub(super) fn is_usable(&self) -> bool {
         !self.shared.retired.load(Ordering::Relaxed) && self.shared.state().broken.is_none()
     }

@@ -1,11 +1,11 @@
-//! What a [`Client`](super::Client) is told once.
+//! The options that a [`Client`](super::Client) is given once.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::protocol::{DEFAULT_MAX_PAYLOAD, Version};
 
-/// How a client connects and waits.
+/// The options with which a client connects and waits.
 ///
 /// ```
 /// use std::time::Duration;
@@ -15,13 +15,13 @@ use crate::protocol::{DEFAULT_MAX_PAYLOAD, Version};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientOptions {
-    /// How many connections there are at most. Each carries any number of requests at once. Default: 2.
+    /// The most connections that there are. Each carries any number of requests at once. Default: 2.
     pub connections: NonZeroUsize,
-    /// How long a request may take from the call to the end of the answer, connecting included. Default: 30 s.
+    /// The longest that a request may take from the call to the end of the answer, connecting included. Default: 30 s.
     pub request_timeout: Duration,
-    /// How long one attempt to connect may take. Default: 4 s.
+    /// The longest that one attempt to connect may take. Default: 4 s.
     pub connect_timeout: Duration,
-    /// How long a request waits while no connection can be made; attempts are repeated. Zero means that one failed
+    /// The longest that a request waits while no connection can be made; attempts are repeated. Zero means that one failed
     /// attempt is enough. Default: 10 s.
     pub connect_patience: Duration,
     /// The shortest wait after a failed attempt to connect; it doubles each time, and is then lengthened at random by
@@ -32,7 +32,7 @@ pub struct ClientOptions {
     /// The longest message that is sent or received, in bytes. A longer one from the server breaks the connection.
     /// Default: 16 MiB.
     pub max_payload: usize,
-    /// How many bytes of an answer may wait for [`Responses::next`](super::Responses::next). Beyond, the request
+    /// The most bytes of an answer that may wait for [`Responses::next`](super::Responses::next). Beyond, the request
     /// fails; other requests of the connection are not held up. Default: 64 MiB.
     pub max_waiting_bytes: usize,
     /// The version of the protocol. Default: 2.

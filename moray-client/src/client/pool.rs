@@ -31,7 +31,7 @@ struct Slot {
     connecting: tokio::sync::Mutex<Attempts>,
 }
 
-/// What has been tried since the last connection.
+/// The attempts since the last connection.
 #[derive(Debug, Default)]
 struct Attempts {
     backoff: Option<ExponentialBackoff>,

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::error::ConnectionError;
 use crate::protocol::{Body, Message, MessageId, ServerError};
 
-/// How far a request has come on its way out.
+/// The progress of a request on its way out.
 #[derive(Debug, Default)]
 pub(super) struct Progress(AtomicU8);
 
@@ -30,7 +30,7 @@ impl Progress {
         self.0.compare_exchange(QUEUED, CANCELLED, Ordering::AcqRel, Ordering::Acquire) != Err(SENT)
     }
 
-    /// Whether writing has begun.
+    /// Tells whether writing has begun.
     pub(super) fn is_sent(&self) -> bool {
         self.0.load(Ordering::Acquire) == SENT
     }
@@ -51,7 +51,7 @@ pub(super) enum Part {
     Broken(Arc<ConnectionError>),
 }
 
-/// Where the answer to a request goes.
+/// The end to which the answer to a request goes.
 #[derive(Debug)]
 struct Waiting {
     parts: mpsc::UnboundedSender<Part>,
@@ -119,7 +119,7 @@ impl Requests {
         }
     }
 
-    /// How many are there whose answer no one waits for.
+    /// The number of requests whose answer no one waits for.
     pub(super) fn abandoned(&self) -> usize {
         self.abandoned
     }

@@ -14,7 +14,7 @@ use super::requests::{Inbox, Part, Progress};
 use crate::error::{AnswerError, ConnectionError, Error};
 use crate::protocol::MessageId;
 
-/// What to do with a `null` in place of a value.
+/// The way to treat a `null` in place of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nulls {
     /// It is an error.
@@ -36,15 +36,15 @@ pub struct Responses {
     progress: Arc<Progress>,
     nulls: Nulls,
     values: VecDeque<Value>,
-    /// Whether nothing more will come.
+    /// True once nothing more will come.
     ended: bool,
     timeout: Duration,
     deadline: Instant,
-    /// What the connection had received when the request was made.
+    /// The connection's number for what it had received when the request was made.
     received_before: u64,
 }
 
-/// What a request is, apart from its bytes.
+/// A request, apart from its bytes.
 pub(super) struct Call {
     pub(super) method: String,
     pub(super) nulls: Nulls,

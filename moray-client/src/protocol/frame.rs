@@ -29,14 +29,14 @@ pub const DEFAULT_MAX_PAYLOAD: usize = 16 * 1024 * 1024;
 /// The version of the protocol. They differ in the checksum only. Servers take both and answer in that of the request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Version {
-    /// What node-fast before 3.0 sends.
+    /// The one that node-fast before 3.0 sends.
     V1,
-    /// What node-fast from 3.0 on sends, which is what Triton has.
+    /// The one that node-fast from 3.0 on sends, which is what Triton has.
     #[default]
     V2,
 }
 
-/// What a frame is to its request.
+/// The role of a frame for its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
     /// A request, or a part of the answer to one.
@@ -85,9 +85,9 @@ impl fmt::Display for MessageId {
 pub struct Frame {
     /// The version of the protocol.
     pub version: Version,
-    /// What it is to its request.
+    /// The role for its request.
     pub status: Status,
-    /// Which request it belongs to.
+    /// The request that it belongs to.
     pub id: MessageId,
     /// JSON, normally.
     pub payload: String,
@@ -158,9 +158,9 @@ pub enum FrameError {
     Checksum {
         /// The message.
         id: MessageId,
-        /// What the header says.
+        /// The checksum in the header.
         expected: u32,
-        /// What was computed.
+        /// The checksum that was computed.
         actual: u16,
     },
 }
@@ -206,7 +206,7 @@ impl FrameDecoder {
     /// its payload is waited for.
     ///
     /// # Errors
-    /// What was received is no frame.
+    /// The bytes received are no frame.
     pub fn decode(&self, received: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
         let Some(mut header) = received.get(..HEADER_BYTES) else { return Ok(None) };
         let version = match header.get_u8() {

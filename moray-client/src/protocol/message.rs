@@ -5,22 +5,22 @@ use serde_json::{Map, Value};
 
 use super::{Frame, MessageId, ServerError, Status, Version};
 
-/// What a frame says: a request, or a part of the answer to one.
+/// The content of a frame: a request, or a part of the answer to one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
     /// The version of the protocol.
     pub version: Version,
-    /// Which request it belongs to.
+    /// The request that it belongs to.
     pub id: MessageId,
     /// The method, `m.name`. Only in requests is it of use; answers to requests that had none have none.
     pub method: Option<String>,
-    /// When it was sent, `m.uts`: microseconds since 1970. Nothing depends on it.
+    /// The time at which it was sent, `m.uts`: microseconds since 1970. Nothing depends on it.
     pub sent_at: Option<u64>,
-    /// What it says.
+    /// Its content.
     pub body: Body,
 }
 
-/// What a message says to its request.
+/// The content of a message for its request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
     /// From a client: a request with these arguments. From a server: a part of the answer.
@@ -39,7 +39,7 @@ pub enum MessageError {
     Json {
         /// The message.
         id: MessageId,
-        /// What is wrong.
+        /// The problem.
         source: serde_json::Error,
     },
     /// The member `d` of a data or end message is not an array.
@@ -53,7 +53,7 @@ pub enum MessageError {
     BadError {
         /// The message.
         id: MessageId,
-        /// What is wrong.
+        /// The problem.
         source: serde_json::Error,
     },
 }

@@ -15,9 +15,9 @@ use crate::printable::printable;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[error("{}: {}", printable(&.name.to_string()), printable(message))]
 pub struct ServerError {
-    /// What kind of error it is.
+    /// The kind of the error.
     pub name: ErrorName,
-    /// What is wrong, in the server's words.
+    /// The problem, in the server's words.
     pub message: String,
     /// Properties of the error as old servers give them. Of an etag conflict: `bucket`, `key`, `expected`, `actual`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,7 +43,7 @@ impl ServerError {
         Self { context: Some(Box::new(context)), ..self }
     }
 
-    /// What a server says that does not have the method, such as electric-moray asked for `ping`.
+    /// The answer of a server that does not have the method, such as electric-moray asked for `ping`.
     pub fn unsupported_method(method: &str) -> Self {
         Self::new(ErrorName::Fast, format!("unsupported RPC method: \"{method}\""))
     }
@@ -57,12 +57,12 @@ impl ServerError {
         Self { info: Some(Box::new(info)), ..self }
     }
 
-    /// What a server says to a request that has no method name.
+    /// The answer of a server to a request that has no method name.
     pub fn malformed_request() -> Self {
         Self::new(ErrorName::Fast, "RPC request is not well-formed")
     }
 
-    /// Whether the server does not have the method. The server says so in words only.
+    /// Tells whether the server does not have the method. The server says so in words only.
     pub fn is_unsupported_method(&self) -> bool {
         self.name == ErrorName::Fast && self.message.starts_with("unsupported RPC method:")
             || self.message == "Operation not supported"

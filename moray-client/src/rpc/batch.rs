@@ -21,7 +21,7 @@ pub enum BatchRequest {
         key: String,
         /// Its value, a JSON object.
         value: Value,
-        /// What must be there.
+        /// The condition on what is there.
         #[serde(rename = "options", serialize_with = "options")]
         etag: EtagCondition,
     },
@@ -65,8 +65,8 @@ pub struct BatchOptions {
     /// The request's id.
     #[serde(skip)]
     pub request_id: RequestId,
-    /// How long each statement in the database may take, in whole milliseconds; COMMIT takes as long as it takes. Beyond,
-    /// [`Error::is_query_timeout`](crate::Error::is_query_timeout). Default: Moray's own limit.
+    /// The longest that each statement in the database may take, in whole milliseconds; COMMIT takes as long as it takes.
+    /// Beyond, [`Error::is_query_timeout`](crate::Error::is_query_timeout). Default: Moray's own limit.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "super::options::milliseconds"

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-/// What must be there for a put to be made. Otherwise it is refused with an
+/// The condition on what is there for a put to be made. Otherwise it is refused with an
 /// [`EtagConflictError`](crate::ErrorName::EtagConflict), and nothing is changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum EtagCondition {

@@ -24,16 +24,16 @@ pub struct Object {
     /// Changes with the value: its CRC-32 in eight hexadecimal digits.
     #[serde(rename = "_etag")]
     pub etag: String,
-    /// When it was last written, in milliseconds since 1970.
+    /// The time of its last write, in milliseconds since 1970.
     #[serde(rename = "_mtime", default, deserialize_with = "integer")]
     pub mtime: Option<i64>,
     /// The oldest transaction that was under way when it was written.
     #[serde(rename = "_txn_snap", default, deserialize_with = "integer")]
     pub txn_snap: Option<i64>,
-    /// How many objects the search has found in all, if that was asked for.
+    /// The number of objects that the search has found in all, if that was asked for.
     #[serde(rename = "_count", default, deserialize_with = "integer")]
     pub count: Option<i64>,
-    /// Where it was found. Only electric-moray tells, and only for one object, not in searches.
+    /// The place at which it was found. Only electric-moray tells, and only for one object, not in searches.
     #[serde(rename = "_node", default, skip_serializing_if = "Option::is_none")]
     pub node: Option<NodeInfo>,
     /// Whatever else the server tells.
@@ -59,12 +59,12 @@ impl Object {
     }
 }
 
-/// What a put was answered with.
+/// The answer to a put.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Put {
     /// The etag that the object has now.
     pub etag: String,
-    /// Where it was put, which only electric-moray tells.
+    /// The place at which it was put, which only electric-moray tells.
     #[serde(rename = "_node", default, skip_serializing_if = "Option::is_none")]
     pub node: Option<NodeInfo>,
     /// Whatever else the server tells.
@@ -72,7 +72,7 @@ pub struct Put {
     pub other: Map<String, Value>,
 }
 
-/// Where electric-moray found an object's key on its ring.
+/// The place at which electric-moray found an object's key on its ring.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeInfo {
     /// The shard's address, such as `tcp://1.moray.example.com:2020`.
@@ -85,7 +85,7 @@ pub struct NodeInfo {
 }
 
 impl NodeInfo {
-    /// Whether the vnode takes no writes.
+    /// Tells whether the vnode takes no writes.
     pub fn is_read_only(&self) -> bool {
         self.data == "ro"
     }

@@ -6,7 +6,7 @@ use super::{DeleteOptions, FindOptions, GetOptions, Object, Put, PutOptions, arg
 use crate::client::{Client, Nulls, Responses};
 use crate::error::Error;
 
-/// What every get has: the cache is one of each Moray process, so what it has may be out of date; and a Moray that finds
+/// The options of every get: the cache is one of each Moray process, so what it has may be out of date; and a Moray that finds
 /// an object there ends for not having taken a session for it.
 #[derive(Serialize)]
 struct PastTheCache<'a> {

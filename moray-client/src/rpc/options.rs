@@ -1,4 +1,4 @@
-//! What can be asked for beside a method's arguments.
+//! The things that can be asked for beside a method's arguments.
 
 use std::fmt;
 use std::time::Duration;
@@ -61,8 +61,8 @@ pub struct GetOptions {
     /// The request's id.
     #[serde(skip)]
     pub request_id: RequestId,
-    /// How long each statement in the database may take, in whole milliseconds; COMMIT takes as long as it takes. Beyond,
-    /// [`Error::is_query_timeout`](crate::Error::is_query_timeout). Default: Moray's own limit.
+    /// The longest that each statement in the database may take, in whole milliseconds; COMMIT takes as long as it takes.
+    /// Beyond, [`Error::is_query_timeout`](crate::Error::is_query_timeout). Default: Moray's own limit.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "milliseconds")]
     pub timeout: Option<Duration>,
 }
@@ -73,13 +73,13 @@ pub struct PutOptions {
     /// The request's id.
     #[serde(skip)]
     pub request_id: RequestId,
-    /// What must be there. Default: anything.
+    /// The condition on what is there. Default: anything.
     #[serde(skip_serializing_if = "EtagCondition::is_any")]
     pub etag: EtagCondition,
     /// For the triggers of the bucket. Default: none.
     pub headers: Map<String, Value>,
-    /// How long each statement in the database may take, in whole milliseconds; COMMIT takes as long as it takes. Beyond,
-    /// [`Error::is_query_timeout`](crate::Error::is_query_timeout). Default: Moray's own limit.
+    /// The longest that each statement in the database may take, in whole milliseconds; COMMIT takes as long as it takes.
+    /// Beyond, [`Error::is_query_timeout`](crate::Error::is_query_timeout). Default: Moray's own limit.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "milliseconds")]
     pub timeout: Option<Duration>,
 }
@@ -93,8 +93,8 @@ pub struct DeleteOptions {
     /// The etag that the object must have. Default: any. Moray ignores an empty one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
-    /// How long each statement in the database may take, in whole milliseconds; COMMIT takes as long as it takes. Beyond,
-    /// [`Error::is_query_timeout`](crate::Error::is_query_timeout). Default: Moray's own limit.
+    /// The longest that each statement in the database may take, in whole milliseconds; COMMIT takes as long as it takes.
+    /// Beyond, [`Error::is_query_timeout`](crate::Error::is_query_timeout). Default: Moray's own limit.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "milliseconds")]
     pub timeout: Option<Duration>,
 }
@@ -105,27 +105,27 @@ pub struct FindOptions {
     /// The request's id.
     #[serde(skip)]
     pub request_id: RequestId,
-    /// Which shard is searched. electric-moray refuses a search without one. Default: none.
+    /// The shard that is searched. electric-moray refuses a search without one. Default: none.
     #[serde(flatten)]
     pub route: Option<Route>,
-    /// How many objects at most. Default: the server's, which is 1000.
+    /// The most objects to be found. Default: the server's, which is 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
-    /// How many objects to pass over at first. Default: none.
+    /// The number of objects to pass over at first. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
     /// In which order. Default: any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sort: Option<Sort>,
-    /// Whether to leave out how many objects there are in all, which costs the database a second query. Default: false.
+    /// Leaves out how many objects there are in all, which costs the database a second query. Default: false.
     pub no_count: bool,
-    /// How long each statement in the database may take, in whole milliseconds; COMMIT takes as long as it takes. Beyond,
-    /// [`Error::is_query_timeout`](crate::Error::is_query_timeout). Default: Moray's own limit.
+    /// The longest that each statement in the database may take, in whole milliseconds; COMMIT takes as long as it takes.
+    /// Beyond, [`Error::is_query_timeout`](crate::Error::is_query_timeout). Default: Moray's own limit.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "milliseconds")]
     pub timeout: Option<Duration>,
 }
 
-/// Which shard an electric-moray searches.
+/// The shard that an electric-moray searches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Route {

@@ -1,4 +1,4 @@
-//! What a server tells of itself.
+//! The facts that a server tells of itself.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ struct PingOptions {
 struct NoOptions {}
 
 impl Client {
-    /// Whether a Moray answers, and if `deep`, its database too. electric-moray does not have this: to see whether it
+    /// Checks that a Moray answers, and if `deep`, its database too. electric-moray does not have this: to see whether it
     /// works, get an object.
     ///
     /// # Errors

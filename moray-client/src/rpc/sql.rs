@@ -15,14 +15,14 @@ pub struct SqlOptions {
     /// The request's id.
     #[serde(skip)]
     pub request_id: RequestId,
-    /// How long the database may take, in whole milliseconds. Beyond,
+    /// The longest that the database may take, in whole milliseconds. Beyond,
     /// [`Error::is_query_timeout`](crate::Error::is_query_timeout), and the statement goes on. Default: Moray's own limit.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "super::options::milliseconds"
     )]
     pub timeout: Option<Duration>,
-    /// Whether electric-moray is to pass the statement on although the ring has vnodes that take no writes. It refuses
+    /// Makes electric-moray pass the statement on although the ring has vnodes that take no writes. It refuses
     /// nonetheless while a whole shard takes none. Default: false.
     #[serde(rename = "readOnlyOverride")]
     pub read_only_override: bool,

@@ -31,7 +31,7 @@ type UnderWay = Arc<Mutex<HashSet<MessageId>>>;
 #[error("the client is gone")]
 pub struct Disconnected;
 
-/// Where a handler puts the values of its answer.
+/// The sink into which a handler puts the values of its answer.
 #[derive(Clone, Debug)]
 pub struct Reply {
     queue: mpsc::Sender<Bytes>,
@@ -74,7 +74,7 @@ impl Reply {
     }
 }
 
-/// Why the server closes a connection.
+/// The reason for which the server closes a connection.
 #[derive(Debug, thiserror::Error)]
 enum Closed {
     #[error("reading or writing failed")]

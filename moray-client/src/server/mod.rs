@@ -29,7 +29,7 @@ pub struct Request {
     pub peer: SocketAddr,
 }
 
-/// What answers requests. Functions and closures of this shape are handlers too.
+/// The part that answers requests. Functions and closures of this shape are handlers too.
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request: gives values to `reply`, and returns when there are no more, or what is wrong.
     ///
@@ -101,7 +101,7 @@ impl Server {
         Ok(Self { address, task: tokio::spawn(accept(listener, Arc::new(handler))) })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::raw::{RawPeer, RawServer, bytes_of, one_connection};
 
-/// Whether it is what was expected.
+/// Tells whether it is what was expected.
 type Check<E> = fn(&E) -> bool;
 
 fn call(client: &Client, method: &'static str) -> JoinHandle<Result<Vec<Value>, Error>> {

@@ -1,4 +1,4 @@
-//! What the real servers said (`testdata/golden-moray`), and what it means for what was asked.
+//! The words of the real servers (`testdata/golden-moray`), and what they mean for what was asked.
 
 use std::fs;
 use std::path::Path;

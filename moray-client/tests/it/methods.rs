@@ -124,7 +124,7 @@ async fn methods_of_moray_are_unsupported_by_electric_moray() {
     assert!(client.version().await.unwrap_err().is_unsupported_method());
 }
 
-/// What a client sends, recorded by a server that refuses everything.
+/// The requests that a client sends, recorded by a server that refuses everything.
 async fn sent(version: Version) -> (Server, Client, mpsc::UnboundedReceiver<Request>) {
     let (sender, requests) = mpsc::unbounded_channel();
     let handler = move |request: Request, _: Reply| {

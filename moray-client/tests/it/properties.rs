@@ -1,4 +1,4 @@
-//! What holds for any messages and any bytes.
+//! The rules that hold for any messages and any bytes.
 
 use bytes::BytesMut;
 use moray_client::{

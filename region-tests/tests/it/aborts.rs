@@ -35,7 +35,7 @@ async fn an_abort_after_every_phase_leaves_everything_as_it_was() {
     region.end().await;
 }
 
-/// What somebody can see of a region, but what changes by itself.
+/// The things that somebody can see of a region, but what changes by itself.
 pub(super) async fn seen(region: &Region) -> BTreeMap<&'static str, Value> {
     let deployment = region.deployment().await;
     let source = half(region).source;

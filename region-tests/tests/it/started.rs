@@ -22,7 +22,7 @@ use tokio::process::Command;
 
 use super::programs::program;
 
-/// How long one statement of a measurement may take.
+/// The longest that one statement of a measurement may take.
 const STATEMENT: Duration = Duration::from_secs(30);
 
 /// The phases of the plans here.
@@ -88,7 +88,7 @@ impl Region {
         Self { load: Some(load.unwrap()), lab, control, files }
     }
 
-    /// Where tests put their files.
+    /// The path of a file of the tests.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.files.path().join(name)
     }
@@ -133,14 +133,14 @@ impl Region {
         command
     }
 
-    /// What the command answers. It has to succeed.
+    /// The output of the command. It has to succeed.
     pub(super) async fn output(&self, arguments: &[&str]) -> Output {
         let output = self.reshard(arguments).output().await.unwrap();
         assert!(output.status.success(), "{arguments:?}: {output:#?}");
         output
     }
 
-    /// What the primary of a shard answers.
+    /// The answer of the primary of a shard.
     pub(super) async fn psql(&self, shard: &ShardName, sql: &str) -> String {
         let output = self.output(&["lab", "psql", shard.as_str(), "--", "-XAtc", sql]).await;
         String::from_utf8(output.stdout).unwrap().trim().to_owned()

@@ -88,7 +88,7 @@ impl AuditArgs {
     }
 }
 
-/// Whether the error says that the ring is damaged, rather than that it could not be looked at.
+/// Tells whether the error says that the ring is damaged, rather than that it could not be looked at.
 fn is_about_the_ring(error: &StoreError) -> bool {
     if let StoreError::Database(error) = error {
         matches!(

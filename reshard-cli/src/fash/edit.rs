@@ -1,4 +1,4 @@
-//! What the three commands that change a ring have in common.
+//! The common parts of the three commands that change a ring.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -41,7 +41,7 @@ pub(crate) trait Edit {
         None
     }
 
-    /// What was changed, as a JSON document.
+    /// The changes, as a JSON document.
     fn report(&self) -> Value;
 
     /// The vnodes, each with the pair that node-fash prints about it for the leveldb backend.

@@ -1,4 +1,4 @@
-//! Why a command failed, and what to do about it.
+//! The errors of commands, and what to do about them.
 
 use std::io;
 
@@ -55,12 +55,12 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// Whether whoever reads our output has read enough, as `head` does.
+    /// True if whoever reads our output has read enough, as `head` does.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// What to do about it, where we know.
+    /// The remedy, where we know one.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         if let Self::Damaged { .. } = self {
             return Some(DAMAGED);

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-/// How many vnodes a ring is to have.
+/// The number of vnodes that a ring is to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct VnodeCount(pub(crate) u32);
 

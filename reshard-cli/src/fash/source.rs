@@ -139,7 +139,7 @@ impl Source {
         }
     }
 
-    /// Where a key lives.
+    /// Finds the pnode and the vnode of a key.
     pub(crate) fn lookup(&self, key: &[u8]) -> Result<(Pnode, Vnode, VnodeData)> {
         match self {
             Self::Memory(ring) => {

@@ -69,7 +69,7 @@ pub(crate) struct SplitArgs {
     json: bool,
 }
 
-/// What was chosen, and how even the result is.
+/// The choice, and how even the result is.
 #[derive(Serialize)]
 struct Plan {
     from: Pnode,

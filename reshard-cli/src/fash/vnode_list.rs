@@ -12,7 +12,7 @@ use fash::{InvalidVnode, Vnode};
 #[derive(Debug)]
 struct VnodeList(Vec<Vnode>);
 
-/// Why a text is no list of vnodes.
+/// The reason why a text is no list of vnodes.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidList {
     #[error(transparent)]
@@ -23,7 +23,7 @@ pub(crate) enum InvalidList {
     Empty,
 }
 
-/// Why there is no list of vnodes to work on.
+/// The reason why there is no list of vnodes to work on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum VnodeListError {
     #[error("cannot read the vnodes from {from}")]
@@ -78,7 +78,7 @@ impl OptionalVnodeArgs {
     }
 }
 
-/// Where the text came from, as errors name it, and the text.
+/// The text, after the name that errors have for the place where it came from.
 fn read_text(path: &Path) -> Result<(String, String), VnodeListError> {
     let (from, text) = if path == Path::new("-") {
         ("standard input".to_owned(), io::read_to_string(io::stdin().lock()))

@@ -1,4 +1,4 @@
-//! How much each vnode weighs, measured in whatever the caller likes: rows, bytes, requests.
+//! The weight of each vnode, measured in whatever the caller likes: rows, bytes, requests.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use fash::{InvalidVnode, Pnode, Vnode};
 
 use super::error::{Error, Result};
 
-/// Why a file does not say what vnodes weigh.
+/// The reason why a file does not say what vnodes weigh.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvalidWeights {
     #[error("line {line}: {text:?} is not a vnode and its weight")]
@@ -39,7 +39,7 @@ pub(crate) enum InvalidWeights {
 /// The vnodes' weights. A vnode that is not listed weighs nothing.
 #[derive(Debug)]
 pub(crate) struct Weights {
-    /// Where they were read.
+    /// The place where they were read.
     from: String,
     weights: HashMap<Vnode, u64>,
 }

@@ -22,7 +22,7 @@ pub(super) struct StepArgs {
     on: ExecuteArgs,
 }
 
-/// What a verb does of a plan: the phase's name.
+/// The part of a plan that a verb does: the phase's name.
 pub(super) trait Verb {
     /// The phases of all verbs, in the order of the verbs.
     const PHASES: &'static [&'static str];
@@ -166,7 +166,7 @@ pub(super) async fn run(verb: impl Verb, out: &mut Output) -> Result<u8> {
     on.execute(store, Work::Step(name), true, out).await
 }
 
-/// What a phase is going to do.
+/// Prints what a phase is going to do.
 fn preview(plan: &Plan, phase: &Step, format: Format, out: &mut Output) -> Result<()> {
     let (name, about) = (phase.name(), phase.about());
     let actions: Vec<&str> = plan

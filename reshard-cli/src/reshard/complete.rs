@@ -1,4 +1,4 @@
-//! What can be typed next, for the shells: besides commands and options the region's shards, phases, settings, and
+//! The words that can be typed next, for the shells: besides commands and options the region's shards, phases, settings, and
 //! plan files. The script that `reshard completions` prints runs this program again with [`VARIABLE`] set.
 //!
 //! Whoever presses the tab key wants no message and does not wait: what is not known at once is not offered.
@@ -23,9 +23,9 @@ use crate::exit;
 
 /// The environment variable by which a shell's function asks, and that holds the shell's name.
 const VARIABLE: &str = "RESHARD_COMPLETE";
-/// How long a region is waited for.
+/// The longest that a region is waited for.
 const PATIENCE: Duration = Duration::from_millis(1500);
-/// How every plan file begins.
+/// The beginning of every plan file.
 const PLAN_FILE: &[u8] = b"SQLite format 3\0";
 
 /// Answers a shell that asks what can be typed next; nothing if none asks.
@@ -106,7 +106,7 @@ fn configuration_file() -> PathBuf {
     env::var_os("RESHARD_CONFIG").map_or_else(|| "reshard.toml".into(), PathBuf::from)
 }
 
-/// What comes of it in time, without a word if nothing does.
+/// The result if it comes in time, without a word if none does.
 fn in_time<T>(asking: impl Future<Output = T>) -> Option<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let answer = runtime.block_on(async { tokio::time::timeout(PATIENCE, asking).await.ok() });

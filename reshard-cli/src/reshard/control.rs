@@ -49,7 +49,7 @@ impl PauseArgs {
     }
 }
 
-/// Whether the plan has a phase of this name: one of those that it was begun with, or of ours.
+/// Checks that the plan has a phase of this name: one of those that it was begun with, or of ours.
 pub(super) fn check_phase(store: &SqliteStore, name: &str) -> Result<()> {
     let list = match phase_sequence(store)? {
         Some(begun_with) => begun_with,

@@ -22,7 +22,7 @@ pub(super) fn line(entry: &Entry, file: &str) -> String {
     format!("{at} {}: {kind}{text}", entry.phase)
 }
 
-/// How much it stands out.
+/// Its mood: how much it stands out.
 pub(super) fn mood(kind: EntryKind) -> Mood {
     match kind {
         EntryKind::Stage | EntryKind::Note => Mood::Plain,

@@ -1,4 +1,4 @@
-//! What can go wrong in `reshard`.
+//! The errors of `reshard`.
 
 use std::io;
 
@@ -32,10 +32,10 @@ pub(crate) enum Error {
     /// A name that nothing has.
     #[error(transparent)]
     Unknown(#[from] super::named::Unknown),
-    /// What was typed is the beginning of several shards' names.
+    /// The text that was typed is the beginning of several shards' names.
     #[error("{written} may be {one} or {other}: write more of it")]
     SeveralShards {
-        /// What was typed.
+        /// The text that was typed.
         written: String,
         /// A shard.
         one: manatee_client::ShardName,
@@ -45,7 +45,7 @@ pub(crate) enum Error {
     /// A shard and a plan were named that have nothing to do with each other.
     #[error("the plan moves vnodes of {from}, not of {written}: leave out one of the two")]
     OtherShard {
-        /// What was typed.
+        /// The text that was typed.
         written: String,
         /// The plan's.
         from: manatee_client::ShardName,
@@ -53,9 +53,9 @@ pub(crate) enum Error {
     /// The lists of shards do not answer.
     #[error("which shard {written} is cannot be looked up ({why}); write its whole name")]
     ShardUnknown {
-        /// What was typed.
+        /// The text that was typed.
         written: String,
-        /// What does not answer.
+        /// The cause: a service that does not answer.
         why: String,
     },
     /// The configuration cannot be used.
@@ -96,12 +96,12 @@ pub(crate) enum Error {
         /// The deployment zone's configuration.
         path: String,
     },
-    /// What is downloaded has no place.
+    /// There is no place for downloads.
     #[error("the cache {path} cannot be written; name another directory with --cache", path = .path.display())]
     Cache {
         /// The directory.
         path: std::path::PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// There is no plan.
@@ -113,7 +113,7 @@ pub(crate) enum Error {
     /// The plans cannot be listed.
     #[error(transparent)]
     Plans(#[from] reshard_core::plans::PlansError),
-    /// What a plan keeps is not freed.
+    /// Something that a plan keeps is not freed.
     #[error(transparent)]
     Release(#[from] reshard_core::plans::ReleaseError),
     /// A list of vnodes is none.
@@ -122,7 +122,7 @@ pub(crate) enum Error {
     /// SAPI does not know Manta.
     #[error(transparent)]
     Manta(#[from] sapi_client::manta::FindError),
-    /// What SAPI knows of Manta is not as it should be.
+    /// SAPI's metadata of Manta are not as they should be.
     #[error(transparent)]
     Metadata(#[from] sapi_client::manta::MetadataError),
     /// SAPI, IMGAPI, VMAPI or CNAPI does not answer as it should.
@@ -137,7 +137,7 @@ pub(crate) enum Error {
     /// The routers cannot be listed.
     #[error(transparent)]
     Routers(#[from] reshard_core::routers::RouterError),
-    /// What `fash` does too went wrong.
+    /// Something that `fash` does too went wrong.
     #[error(transparent)]
     Fash(#[from] crate::fash::error::Error),
     /// Nothing has moved yet, so nobody has rows of others.
@@ -149,9 +149,9 @@ pub(crate) enum Error {
     /// Man pages cannot be written.
     #[error("cannot write man pages to {directory}", directory = .directory.display())]
     Man {
-        /// Where.
+        /// The directory.
         directory: std::path::PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// There is no man page of it.
@@ -163,7 +163,7 @@ pub(crate) enum Error {
     /// A question without anybody to answer.
     #[error("{what}: nobody can be asked here, so say it with --yes")]
     NobodyToAsk {
-        /// What was to be confirmed.
+        /// The thing that was to be confirmed.
         what: String,
     },
     /// The answer was no.
@@ -174,13 +174,13 @@ pub(crate) enum Error {
         "{text:?} is neither a time, such as 2026-01-31T20:00:00Z, nor how long ago, such as 90s, 10m, 2h or 1d"
     )]
     Since {
-        /// What was written.
+        /// The text that was written.
         text: String,
     },
     /// A setting cannot be changed so.
     #[error(transparent)]
     Knob(#[from] reshard_core::KnobError),
-    /// What ZooKeeper knows of a plan cannot be read.
+    /// The plan's record in ZooKeeper cannot be read.
     #[error(transparent)]
     Epoch(#[from] reshard_core::EpochError),
     /// Costs cannot be read.
@@ -188,24 +188,24 @@ pub(crate) enum Error {
     Costs {
         /// The file.
         path: String,
-        /// What is wrong.
+        /// The mistake.
         source: serde_json::Error,
     },
     /// A share cannot be read.
     #[error("{share:?} is not NUMBER=PERCENT, such as 3=25")]
     Share {
-        /// What was written.
+        /// The text that was written.
         share: String,
     },
 }
 
 impl Error {
-    /// Whether whoever reads our output has read enough.
+    /// True if whoever reads our output has read enough.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// What may help, if the message does not say it.
+    /// Advice that may help, if the message does not say it.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         if let Self::Fash(error) = self { error.hint() } else { None }
     }

@@ -34,7 +34,7 @@ pub(super) struct ExecuteArgs {
     pub(super) output: Format,
 }
 
-/// What an executor is asked to do.
+/// The work that an executor is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Work {
     /// All phases that are not done.
@@ -119,7 +119,7 @@ impl ExecuteArgs {
     }
 }
 
-/// What became of an executor's work.
+/// The end of an executor's work.
 enum Attended {
     /// It has ended.
     Ended(Ended),
@@ -127,7 +127,7 @@ enum Attended {
     Left(u8),
 }
 
-/// What the first signal comes to.
+/// The effect of the first signal, in words.
 fn stops(executor: &Executor, file: &str) -> String {
     let again = "A second signal leaves at once";
     match executor.write_block() {
@@ -151,7 +151,7 @@ fn stops(executor: &Executor, file: &str) -> String {
     }
 }
 
-/// What the second signal comes to.
+/// The effect of the second signal, in words.
 fn leaves(executor: &Executor, file: &str) -> String {
     let goes_on = format!("`reshard resume {file}` goes on");
     match executor.write_block() {
@@ -181,7 +181,7 @@ fn still_refused() -> &'static str {
     "WRITES TO THE MOVING VNODES ARE STILL REFUSED."
 }
 
-/// How it ended in words, and as an exit status.
+/// The end in words, and as an exit status.
 fn told(ended: &Ended, work: Work) -> (String, u8) {
     match ended {
         Ended::Done => (

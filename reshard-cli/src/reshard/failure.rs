@@ -1,4 +1,4 @@
-//! How a command that failed says so: in words on standard error, and with `-o json` as a document on standard output too.
+//! The message of a command that failed: in words on standard error, and with `-o json` as a document on standard output too.
 
 use std::ffi::OsString;
 
@@ -14,11 +14,11 @@ use crate::screen::Mood;
 /// The document: programs read one in any case.
 #[derive(Serialize)]
 struct Failure<'a> {
-    /// What failed.
+    /// The failure.
     error: String,
-    /// Why, the nearest cause first.
+    /// Its causes, the nearest first.
     causes: Vec<String>,
-    /// What may help.
+    /// Advice that may help.
     hint: Option<&'a str>,
 }
 
@@ -54,7 +54,7 @@ fn print(failure: &Failure<'_>, as_json: bool, out: &mut Output) {
     }
 }
 
-/// Whether the command that was called prints JSON.
+/// Tells whether the command that was called prints JSON.
 pub(super) fn wants_json(matches: &ArgMatches) -> bool {
     let mut of = matches;
     while let Some((_, below)) = of.subcommand() {
@@ -63,7 +63,7 @@ pub(super) fn wants_json(matches: &ArgMatches) -> bool {
     matches!(of.try_get_one::<Format>("output"), Ok(Some(Format::Json)))
 }
 
-/// Whether a command line that cannot be read asks for JSON.
+/// Tells whether a command line that cannot be read asks for JSON.
 pub(super) fn seems_to_want_json(args: &[OsString]) -> bool {
     let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
     let apart = words.windows(2).any(|pair| {

@@ -1,4 +1,4 @@
-//! How data are printed.
+//! The formats in which data are printed.
 
 use clap::ValueEnum;
 

@@ -18,16 +18,16 @@ use tokio::time::timeout;
 
 use super::watchdog::{BEAT, Message, READY};
 
-/// How long the watchdog may take until it stands by: it connects to ZooKeeper.
+/// The longest that the watchdog may take until it stands by: it connects to ZooKeeper.
 const STARTING: Duration = Duration::from_secs(20);
-/// How long telling it the last thing may take.
+/// The longest that telling it the last thing may take.
 const LEAVING: Duration = Duration::from_secs(1);
 
 /// Starts the watchdog when it is needed.
 pub(super) struct WatchdogGuard {
     plan: PathBuf,
     configuration: PathBuf,
-    /// What the watchdog says goes there.
+    /// The file for what the watchdog says.
     log: PathBuf,
     running: Mutex<Option<Running>>,
 }

@@ -15,7 +15,7 @@ use super::format::Format;
 use super::place::PlanFile;
 use crate::output::Output;
 
-/// How often it is looked for new lines.
+/// The interval between two looks for new lines.
 const POLL: Duration = Duration::from_millis(500);
 
 /// Print the log of a plan: what was done, noted, and went wrong

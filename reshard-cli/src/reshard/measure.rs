@@ -24,7 +24,7 @@ use crate::table::Table;
 
 /// The longest time that one statement may take.
 const STATEMENT: Duration = Duration::from_mins(1);
-/// How many vnodes are printed.
+/// The number of vnodes that are printed.
 const SHOWN: usize = 15;
 
 /// RFD 103 step 1: count the rows and bytes of every vnode of a shard

@@ -1,10 +1,10 @@
-//! What is meant by a name that somebody typed.
+//! The meaning of a name that somebody typed.
 
 use std::fmt;
 
-/// How like a name has to be to be suggested, from 0 to 1: as clap does for options.
+/// The likeness that a name needs to be suggested, from 0 to 1: as clap does for options.
 const LIKE: f64 = 0.7;
-/// How many names are listed.
+/// The number of names that are listed.
 const SHOWN: usize = 16;
 
 /// A name that nothing has.

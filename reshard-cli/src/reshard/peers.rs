@@ -81,7 +81,7 @@ impl ShowArgs {
     }
 }
 
-/// Who and where the peers are; what is not known goes to standard error.
+/// Prints who and where the peers are; what is not known goes to standard error.
 pub(super) fn who(chain: &ChainStatus, out: &mut Output) -> Result<()> {
     let mut table = Table::new(["ROLE", "ALIAS", "SERVER", "ADDRESS"]);
     for peer in &chain.peers {

@@ -1,4 +1,4 @@
-//! Where the region and the plan are that a command is about.
+//! The places of the region and the plan that a command is about.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::runnable::Runnable;
 
 /// The environment variable that names the configuration.
 const CONFIG_VARIABLE: &str = "RESHARD_CONFIG";
-/// Where the configuration is if nobody says.
+/// The place of the configuration if nobody says.
 const USUAL_CONFIG: &str = "reshard.toml";
 
 /// The configuration's file.

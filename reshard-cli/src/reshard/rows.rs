@@ -146,7 +146,7 @@ pub(super) struct VerifyArgs {
     output: Format,
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Serialize)]
 struct Verified {
     ghosts: u64,
@@ -178,7 +178,7 @@ impl VerifyArgs {
     }
 }
 
-/// What was not counted, and rows that nobody keeps.
+/// Prints what was not counted, and rows that nobody keeps.
 fn show_odd(count: &ShardCount, out: &mut Output) -> Result<()> {
     for of in count.tables.iter().filter(|of| of.without_key > 0) {
         let TableCount { table, without_key, .. } = of;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// How commands about one plan are written.
+/// The form of commands about one plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Runnable {
     file: String,

@@ -11,7 +11,7 @@ use reshard_core::shards::{KnownShards, known_shards};
 use super::error::{Error, Result};
 use super::named::Unknown;
 
-/// How long SAPI and ZooKeeper are waited for when a name is looked up.
+/// The longest that SAPI and ZooKeeper are waited for when a name is looked up.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A shard's name, or the beginning of one up to a dot: `2` for `2.moray.coal.joyent.us`.
@@ -33,12 +33,12 @@ impl fmt::Display for ShardArg {
 }
 
 impl ShardArg {
-    /// What was typed.
+    /// The text that was typed.
     pub(super) fn written(&self) -> &ShardName {
         &self.0
     }
 
-    /// Whether this shard may be meant.
+    /// Tells whether this shard may be meant.
     pub(super) fn may_be(&self, shard: &ShardName) -> bool {
         self.0 == *shard || shard.as_str().starts_with(&format!("{}.", self.0))
     }

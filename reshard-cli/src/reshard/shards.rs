@@ -77,7 +77,7 @@ fn row(line: &ShardLine) -> [String; 7] {
     ]
 }
 
-/// What is unusual about a shard; `ok` if nothing is.
+/// Everything that is unusual about a shard; `ok` if nothing is.
 fn state(line: &ShardLine) -> String {
     let deposed = line.deposed.unwrap_or(0);
     let unusual = [

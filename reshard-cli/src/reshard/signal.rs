@@ -11,10 +11,10 @@ use super::error::{Error, Result};
 use super::place::ConfigFile;
 use crate::output::say;
 
-/// How long ZooKeeper may take to tell which copy of a plan is the latest.
+/// The longest that ZooKeeper may take to tell which copy of a plan is the latest.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Who hears what is said to a plan. A plan that is over hears nothing, nor does an older copy of one.
+/// Finds who hears what is said to a plan. A plan that is over hears nothing, nor does an older copy of one.
 pub(super) async fn listener(config: &ConfigFile, store: &SqliteStore) -> Result<Liveness> {
     refuse_if_over(store)?;
     let asked = tokio::time::timeout(PATIENCE, latest(config, store)).await;
@@ -32,7 +32,7 @@ pub(super) async fn listener(config: &ConfigFile, store: &SqliteStore) -> Result
     Ok(Liveness::of(store, jiff::Timestamp::now())?)
 }
 
-/// What ZooKeeper says against the file.
+/// ZooKeeper's objection to the file.
 async fn latest(
     config: &ConfigFile,
     store: &SqliteStore,
@@ -53,7 +53,7 @@ async fn latest(
     asking.await.map_err(Some)
 }
 
-/// When something takes effect that `then` names: now, or with the next executor.
+/// The time when something takes effect that `then` names: now, or with the next executor.
 pub(super) fn when(liveness: &Liveness, now: &str, then: &str) -> String {
     match liveness {
         Liveness::Alive(_) => now.to_owned(),

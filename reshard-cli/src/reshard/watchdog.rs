@@ -29,20 +29,20 @@ use super::place::{PlanFile, Region};
 use crate::chain::Chain;
 use crate::output::{Output, say};
 
-/// What it says when it stands by.
+/// The word that it says when it stands by.
 pub(super) const READY: &str = "ready";
-/// How often the executor says that it is alive.
+/// The interval at which the executor says that it is alive.
 pub(super) const BEAT: Duration = Duration::from_secs(1);
-/// How much longer than its session with ZooKeeper lasts an executor may be silent.
+/// The time for which an executor may be silent beyond the length of its session with ZooKeeper.
 const GRACE: Duration = Duration::from_secs(3);
 /// The pause after the first rescue that failed; it doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What every watchdog of a plan has locked as long as it is there, in the plan's work directory.
+/// The file that every watchdog of a plan has locked as long as it is there, in the plan's work directory.
 const POST: &str = "watchdog.lock";
 
-/// Whether a watchdog stands by, for a plan with this work directory. Who may not see that does not know, and takes it for no.
+/// True if a watchdog stands by, for a plan with this work directory. Who may not see that does not know, and takes it for no.
 pub(super) fn stands_by(work: &Path) -> bool {
     let Ok(post) = File::open(work.join(POST)) else { return false };
     matches!(post.try_lock(), Err(TryLockError::WouldBlock))
@@ -58,7 +58,7 @@ fn take_post(work: &Path) -> io::Result<File> {
     Ok(post)
 }
 
-/// What an executor tells its watchdog: a line each.
+/// The messages of an executor to its watchdog: a line each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Message {
     /// It is alive.
@@ -129,7 +129,7 @@ impl WatchdogArgs {
 }
 
 struct Watchdog {
-    /// What ends the write block.
+    /// The executor that ends the write block.
     rescuer: Executor,
     /// The process of the executor.
     executor: u32,
@@ -137,7 +137,7 @@ struct Watchdog {
     silence: Duration,
     /// The executor's session with ZooKeeper.
     session: Option<i64>,
-    /// Whether writes are about to be refused, as the executor tells, or were when the journal could be read last.
+    /// True if writes are about to be refused, as the executor tells, or were when the journal could be read last.
     refused: bool,
 }
 
@@ -213,7 +213,7 @@ impl Watchdog {
         }
     }
 
-    /// Whether there is nothing more to do.
+    /// Ends the write block, and tells whether there is nothing more to do.
     async fn rescue(&self, gone: &Gone) -> bool {
         match self.rescuer.rescue(gone).await {
             Ok(None) => note("writes are not refused: nothing to do"),

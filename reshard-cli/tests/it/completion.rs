@@ -1,17 +1,17 @@
-//! What a shell is offered while a line of `reshard` is typed.
+//! The words that a shell is offered while a line of `reshard` is typed.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use crate::sealed::{Run, Sealed};
 
-/// What bash is offered for the last word of a line.
+/// The words that bash is offered for the last word of a line.
 pub(crate) fn offered(sealed: &Sealed, line: &str) -> Vec<String> {
     let run = asked(sealed, line);
     run.quiet().lines().map(str::to_owned).collect()
 }
 
-/// What happens when bash asks about the last word of a line.
+/// The run in which bash asks about the last word of a line.
 fn asked(sealed: &Sealed, line: &str) -> Run {
     let index = line.split(' ').count();
     let words: Vec<String> = line.split(' ').map(|word| format!("'{word}'")).collect();

@@ -1,4 +1,4 @@
-//! What is left when a command is killed, the disk is full or permission is missing: the old ring or the new one.
+//! The ring after a command is killed, the disk is full or permission is missing: the old one or the new one.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use fash::RingReader;
 use crate::fixtures::dump;
 use crate::sealed::Sealed;
 
-/// How often each command is killed. It is killed later each time, until it is done before that.
+/// The number of times that each command is killed. It is killed later each time, until it is done before that.
 const ROUNDS: u32 = 24;
 
 /// A ring whose edits take some time.

@@ -1,4 +1,4 @@
-//! What the tests of this crate share: dumping rings, the ring of a real deployment.
+//! Things that the tests of this crate share: dumping rings, the ring of a real deployment.
 
 use std::env;
 use std::fmt::Write as _;
@@ -56,7 +56,7 @@ pub(crate) fn unpack_production_ring(ring: &Path) {
     assert!(status.success(), "tar cannot unpack {}", archive.display());
 }
 
-/// Whether `ours` goes on where node-fash stopped after 100 items, and has as many as it says there are.
+/// Tells whether `ours` goes on where node-fash stopped after 100 items, and has as many as it says there are.
 pub(crate) fn is_whole_list(cut: &str, ours: &str) -> bool {
     let Some((shown, rest)) = cut.rsplit_once("  ... ") else { return false };
     let left_out: usize = rest.split(' ').next().unwrap().parse().unwrap();

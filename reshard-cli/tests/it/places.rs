@@ -1,4 +1,4 @@
-//! Where commands that only look put what they download: in a cache, and nowhere else.
+//! The place where commands that only look put what they download: in a cache, and nowhere else.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! What `reshard` says about command lines that are wrong or ask for help, its completions and man pages.
+//! The answers of `reshard` to command lines that are wrong or ask for help, its completions and man pages.
 
 use serde_json::json;
 

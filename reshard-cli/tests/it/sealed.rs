@@ -10,7 +10,7 @@ use tempfile::TempDir;
 /// A directory that tests run `fash` in; it goes away with the value.
 pub(crate) struct Sealed(TempDir);
 
-/// What a run of `fash` did.
+/// The outcome of a run of `fash`.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) status: i32,

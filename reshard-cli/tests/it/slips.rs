@@ -16,7 +16,7 @@ fn remap(sealed: &Sealed, vnode: &str, pnode: &str) -> Run {
     sealed.bash(&format!("fash remap-vnode -b leveldb -l ring -v {vnode} -p '{pnode}'"))
 }
 
-/// What the audit reports of names, and its exit status.
+/// The audit's number of warnings about names, and its exit status.
 fn alike(sealed: &Sealed) -> (usize, i32) {
     let run = sealed.fash("audit -l ring");
     let lines = run.stdout.lines().filter(|line| line.starts_with("warning: the pnodes "));

@@ -1,4 +1,4 @@
-//! What is said, and with which status, about command lines that are wrong or ask for help.
+//! The words, and the exit status, about command lines that are wrong or ask for help.
 
 use crate::sealed::Sealed;
 

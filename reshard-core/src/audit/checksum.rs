@@ -11,7 +11,7 @@ const BUFFER: usize = 1 << 16;
 
 static CKSUM: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_CKSUM);
 
-/// What `cat *.ldb *.sst | cksum` prints in a ring's directory, with a colon between the two numbers; `None` if there are no tables.
+/// The output of `cat *.ldb *.sst | cksum` in a ring's directory, a colon between the two numbers; `None` if there are no tables.
 pub(super) fn tables_checksum(directory: &Path) -> io::Result<Option<String>> {
     let mut digest = CKSUM.digest();
     let mut length = 0_u64;

@@ -23,7 +23,7 @@ use crate::rows::{RowsError, moray_schema, qualified};
 
 /// The bucket that keys are taken from.
 const BUCKET: &str = "manta";
-/// How long a shard may take for an answer.
+/// The longest that a shard may take for an answer.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests to one router at the same time.
 const AT_ONCE: usize = 16;
@@ -58,7 +58,7 @@ pub struct Expected {
     pub pnode: String,
 }
 
-/// What a router said of some keys.
+/// The answers of a router about some keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouterAudit {
     /// The router.
@@ -90,7 +90,7 @@ pub struct AuditError {
     pub router: String,
     /// The key.
     pub key: String,
-    /// Why not.
+    /// The cause.
     pub source: moray_client::Error,
 }
 
@@ -165,7 +165,7 @@ pub async fn audit_router(
     Ok(audit)
 }
 
-/// What a router says of a key's place: `None` if it does not find the key.
+/// Asks a router for a key's place: `None` if it does not find the key.
 async fn ask(
     router: &RouterAddress,
     client: &Client,

@@ -10,10 +10,10 @@ use crate::deployment::{Database, Deployment};
 use crate::phase::MayPass;
 use crate::rows::{RowsError, connect_primary};
 
-/// How often keys are asked for again that clients delete and write all the while.
+/// The number of times that keys are asked for again that clients delete and write all the while.
 const ROUNDS: usize = 5;
 
-/// Why it is not known whether a router overlooks keys.
+/// The reason that it is not known whether a router overlooks keys.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OverlookedError {
@@ -34,7 +34,7 @@ impl MayPass for OverlookedError {
     }
 }
 
-/// What tells the rows of keys from others that had the same keys: their `_id`, or `_idx` where they have that instead.
+/// The mark that tells the rows of keys from others that had the same keys: their `_id`, or `_idx` where they have that instead.
 type Ids = BTreeMap<String, Option<String>>;
 
 /// Those of the keys that a router did not find and that their owners have nevertheless. One that a client deleted meanwhile, or

@@ -52,14 +52,14 @@ impl ReferenceRing {
     }
 }
 
-/// What was found at all routers.
+/// The findings at all routers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RoutersAudit {
     /// The image in the reference's stamp.
     pub stamp: Option<ImageUuid>,
     /// The checksum of the reference's tables.
     pub tables: Option<String>,
-    /// How many keys every process was asked for.
+    /// The number of keys that every process was asked for.
     pub keys: usize,
     /// Shards of which no keys were asked for, and why.
     pub unknown: Vec<String>,
@@ -67,7 +67,7 @@ pub struct RoutersAudit {
     pub instances: Vec<InstanceAudit>,
 }
 
-/// What was found at an electric-moray process.
+/// The findings at an electric-moray process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct InstanceAudit {
     /// Its zone's alias.
@@ -86,12 +86,12 @@ pub struct InstanceAudit {
     pub right: usize,
     /// In what it differs from the reference, or why that is not known.
     pub problems: Vec<String>,
-    /// What is worth knowing, and no proof of a difference.
+    /// Things worth knowing that are no proof of a difference.
     pub notes: Vec<String>,
 }
 
 impl RoutersAudit {
-    /// Whether every process has the ring.
+    /// Tells whether every process has the ring.
     pub fn is_sound(&self) -> bool {
         self.instances.iter().all(|instance| instance.problems.is_empty())
     }
@@ -166,7 +166,7 @@ async fn audit_zone(
     audited
 }
 
-/// What can be told without asking for keys.
+/// Judges as far as can be told without asking for keys.
 fn judged(router: &Router, seen: &InstanceProbe, reference: &ReferenceRing) -> InstanceAudit {
     let mut audit = InstanceAudit {
         router: router.alias.clone(),

@@ -17,11 +17,11 @@ pub struct Canary {
     pub key: String,
     /// The number of the vnode that the key hashes to.
     pub vnode: u32,
-    /// What it is.
+    /// Its kind.
     pub kind: CanaryKind,
 }
 
-/// What an entry of Manta is.
+/// The kind of an entry of Manta.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CanaryKind {

@@ -1,4 +1,4 @@
-//! What can go wrong with canaries.
+//! Errors of canaries.
 
 use moray_client::Client;
 
@@ -12,13 +12,13 @@ pub enum CanaryError {
     /// A router did not do what it was asked.
     #[error("cannot {doing} the canary {key} through the router {router}")]
     Call {
-        /// What it was asked.
+        /// The thing that it was asked to do.
         doing: &'static str,
         /// The router's address.
         router: String,
         /// The canary's key.
         key: String,
-        /// Why not.
+        /// The cause.
         source: moray_client::Error,
     },
     /// Something else is there under the canary's name.

@@ -13,9 +13,9 @@ use super::value::{revision, value};
 /// A canary that is there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
-    /// How often it was written.
+    /// The number of times that it was written.
     pub revision: u32,
-    /// Where the router found it.
+    /// The place at which the router found it.
     pub node: NodeInfo,
 }
 

@@ -1,4 +1,4 @@
-//! What canaries are made of.
+//! The contents of canaries.
 
 use jiff::Timestamp;
 use sapi_client::AccountUuid;

@@ -11,14 +11,14 @@ use tokio_postgres::{Client, NoTls, Row};
 
 /// The database of a shard's metadata.
 const DATABASE: &str = "moray";
-/// How long connecting may take.
+/// The longest that connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// A connection to a shard's metadata; closed when this goes. It is the superuser's, as every Manatee peer lets one in.
 pub struct Database {
     client: Client,
     driver: JoinHandle<()>,
-    /// Where it leads.
+    /// The server that it leads to.
     endpoint: PgEndpoint,
 }
 
@@ -90,7 +90,7 @@ impl Database {
         row.try_get(column).map_err(|error| self.error(doing, error))
     }
 
-    /// Where it leads.
+    /// The server that it leads to.
     pub fn endpoint(&self) -> &PgEndpoint {
         &self.endpoint
     }
@@ -114,11 +114,11 @@ impl Drop for Database {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {doing} at the database {DATABASE} of {host}", host = endpoint.host)]
 pub struct DatabaseError {
-    /// Which.
+    /// The server.
     pub endpoint: Box<PgEndpoint>,
-    /// What it was asked.
+    /// The thing that it was asked to do.
     pub doing: &'static str,
-    /// Why not.
+    /// The cause.
     pub source: tokio_postgres::Error,
 }
 
@@ -128,7 +128,7 @@ impl DatabaseError {
         self.source.code().map(tokio_postgres::error::SqlState::code)
     }
 
-    /// Whether trying again, having looked what is there, can help: the connection failed, or PostgreSQL gave up for a
+    /// Tells whether trying again, having looked what is there, can help: the connection failed, or PostgreSQL gave up for a
     /// reason of the moment (timeouts, locks, restarts, resources).
     pub fn is_retryable(&self) -> bool {
         match self.code() {
@@ -137,14 +137,14 @@ impl DatabaseError {
         }
     }
 
-    /// Whether a value is not what it was taken for, which it will not be the next time either.
+    /// Tells whether a value is not what it was taken for, which it will not be the next time either.
     fn is_of_a_value(&self) -> bool {
         let cause = StdError::source(&self.source);
         cause.is_some_and(|cause| cause.is::<WasNull>() || cause.is::<WrongType>())
     }
 }
 
-/// Whether PostgreSQL's code is of a reason that may pass: timeouts, locks, restarts, resources.
+/// Tells whether PostgreSQL's code is of a reason that may pass: timeouts, locks, restarts, resources.
 pub(crate) fn is_of_the_moment(code: &str) -> bool {
     ["08", "25", "40", "53", "55", "57"].iter().any(|class| code.starts_with(class))
 }

@@ -26,13 +26,13 @@ pub use self::zone_commands::{
 };
 use crate::configuration::Configuration;
 
-/// How long a PostgreSQL server may take for a question that costs it nothing.
+/// The longest that a PostgreSQL server may take for a question that costs it nothing.
 const POSTGRES_TIMEOUT: Duration = Duration::from_secs(5);
-/// How much longer than a session lasts an executor is waited for that may be dead.
+/// The time beyond a session's length for which an executor that may be dead is waited for.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long the end of a session may take.
+/// The longest that the end of a session may take.
 const CLOSING: Duration = Duration::from_secs(1);
-/// How long connecting to an API may take.
+/// The longest that connecting to an API may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A region: everything that a plan reads and changes is reached through this. Cheap to clone.
@@ -111,7 +111,7 @@ impl Deployment {
         self.with(self.0.session.clone(), zones)
     }
 
-    /// What runs commands in zones, for what is to be put before it.
+    /// The runner of commands in zones, for what is to be put before it.
     pub(crate) fn zone_commands(&self) -> Arc<dyn ZoneCommands> {
         self.0.zones.clone()
     }
@@ -126,7 +126,7 @@ impl Deployment {
         Ok(self.with(session, self.0.zones.clone()))
     }
 
-    /// How long it takes ZooKeeper at most to know that another executor with a session like this one's is dead, and some more.
+    /// The longest that it takes ZooKeeper to know that another executor with a session like this one's is dead, and some more.
     pub(crate) fn until_the_dead_are_missed(&self) -> Duration {
         self.session().timeout() + GRACE
     }
@@ -148,7 +148,7 @@ impl Deployment {
         }))
     }
 
-    /// Where everything is.
+    /// The configuration: the places of everything.
     pub fn configuration(&self) -> &Configuration {
         &self.0.configuration
     }
@@ -199,7 +199,7 @@ impl Deployment {
         Postgres::new(endpoint, POSTGRES_TIMEOUT)
     }
 
-    /// What carries HTTP.
+    /// The carrier of HTTP.
     pub fn http(&self) -> &AnyTransport {
         &self.0.http
     }
@@ -235,7 +235,7 @@ pub enum DeploymentError {
     /// The configuration's `zookeeper` is no list of servers.
     #[error("the configuration's zookeeper is not a list of host:port")]
     ZooKeeperAddress {
-        /// What is wrong with it.
+        /// The problem with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// ZooKeeper does not answer.

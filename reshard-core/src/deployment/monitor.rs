@@ -1,4 +1,4 @@
-//! What the processes of Manta tell of themselves, over HTTP.
+//! The status of Manta's processes, as they tell it themselves over HTTP.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::Deployment;
 
-/// How long an answer may take.
+/// The longest that an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A process did not tell of itself.
@@ -18,17 +18,17 @@ pub enum MonitorError {
     /// It does not answer.
     #[error("{url} does not answer")]
     Unreachable {
-        /// Where.
+        /// The URL.
         url: String,
-        /// Why not.
+        /// The cause.
         source: TransportError,
     },
     /// It answers something else.
     #[error("{url} {problem}")]
     Odd {
-        /// Where.
+        /// The URL.
         url: String,
-        /// What is wrong with the answer.
+        /// The problem with the answer.
         problem: String,
     },
 }

@@ -17,10 +17,10 @@ const ENTER: &str = include_str!("../scripts/enter-zone.sh");
 /// The end of every script: it runs the function `main`, and ends it when its time is over.
 const LIMIT: &str = include_str!("../scripts/limit.sh");
 
-/// How much longer than its script CNAPI's answer may take.
+/// The time by which CNAPI's answer may take longer than its script.
 const GRACE: Duration = Duration::from_mins(1);
 
-/// Where a zone is.
+/// The place of a zone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ZonePlace {
     /// The zone.
@@ -81,7 +81,7 @@ impl ZoneScript {
         self.name
     }
 
-    /// What runs in the zone: the variables, quoted, and the text as a function.
+    /// The text that runs in the zone: the variables, quoted, and the text as a function.
     pub fn in_zone(&self) -> String {
         let mut script = format!("limit={}\n", self.limit.as_secs().max(1));
         for (name, value) in &self.variables {
@@ -101,7 +101,7 @@ fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
-/// What a script did.
+/// The outcome of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZoneOutput {
     /// Its exit status; 124 if its time was over.
@@ -160,7 +160,7 @@ pub enum ZoneCommandError {
         /// Its datacenter.
         datacenter: String,
     },
-    /// What enters zones is no script: a mistake in this package.
+    /// The text that enters zones is no script: a mistake in this package.
     #[error("what enters zones is not a script")]
     NoScript(#[source] InvalidScript),
     /// CNAPI did not run it, or the answer was lost.
@@ -170,7 +170,7 @@ pub enum ZoneCommandError {
         script: &'static str,
         /// The zone.
         zone: InstanceUuid,
-        /// Why not.
+        /// The cause.
         source: sapi_client::Error,
     },
     /// It was not begun: perhaps another executor has taken the plan over.
@@ -180,7 +180,7 @@ pub enum ZoneCommandError {
         script: &'static str,
         /// The zone.
         zone: InstanceUuid,
-        /// Why not.
+        /// The cause.
         source: Box<EpochError>,
     },
     /// It ended with an error.

@@ -14,7 +14,7 @@ const MOST: usize = 1000;
 pub struct MissedDump {
     /// The shard that was not dumped: the lock is one for all.
     pub shard: ShardName,
-    /// When it would have been.
+    /// The time at which it would have been.
     pub at: Timestamp,
 }
 

@@ -12,7 +12,7 @@ use crate::causes::with_causes;
 use crate::deployment::{Deployment, ZonePlace};
 use crate::inventory::{InventoryError, shard_state, zone_facts, zones_of};
 
-/// How far ahead the next dump is looked for.
+/// The time ahead in which the next dump is looked for, in hours.
 const HORIZON_HOURS: i64 = 24 * 366;
 
 /// The lock on dumps as it is.
@@ -23,12 +23,12 @@ pub enum LockSeen {
     Free,
     /// Held by these.
     Held {
-        /// Who, such as plans, and since when.
+        /// The holders, such as plans, and since when.
         holders: Vec<DumpLockHolder>,
     },
     /// Made by hand: no dump begins, and nobody tells since when.
     Foreign {
-        /// What it says.
+        /// Its text.
         content: String,
     },
 }
@@ -64,17 +64,17 @@ pub struct DumpsOverview {
     pub lock: LockSeen,
     /// The dumps that run.
     pub running: Vec<Running>,
-    /// When dumps begin, in cron's words.
+    /// The times at which dumps begin, in cron's words.
     pub schedules: Vec<String>,
     /// No zone tells when dumps begin: the times are taken to be Manta's own.
     pub assumed: bool,
-    /// When the next is due, whether or not the lock lets it begin.
+    /// The time at which the next is due, whether or not the lock lets it begin.
     pub next: Option<Timestamp>,
     /// From when on missed dumps were looked for; `None` if nothing was to be looked for, or nobody knows from when.
     pub missed_since: Option<Timestamp>,
     /// Those that should have begun since then.
     pub missed: Vec<MissedDump>,
-    /// What could not be found out.
+    /// Things that could not be found out.
     pub unknown: Vec<String>,
 }
 
@@ -139,7 +139,7 @@ async fn places(
     zones.iter().map(place).collect()
 }
 
-/// When the next dump is due.
+/// The time at which the next dump is due.
 fn next(schedules: &[Schedule], now: Timestamp) -> Option<Timestamp> {
     let horizon = now.saturating_add(HORIZON_HOURS.hours()).ok()?;
     schedules.iter().filter_map(|schedule| schedule.between(now, horizon, 1).pop()).min()

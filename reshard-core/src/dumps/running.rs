@@ -16,9 +16,9 @@ use crate::phase::MayPass;
 
 const RUNNING: &str = include_str!("../scripts/running-dumps.sh");
 const SCHEDULE: &str = include_str!("../scripts/dump-schedule.sh");
-/// How long a dump's own PostgreSQL may take to answer.
+/// The longest that a dump's own PostgreSQL may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the scripts may take.
+/// The longest that the scripts may take.
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// A dump that runs.
@@ -26,7 +26,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 pub struct Running {
     /// The first characters of the UUID of the peer's zone.
     pub peer: String,
-    /// How it was noticed: `pg_dump.sh runs`.
+    /// The sign by which it was noticed: `pg_dump.sh runs`.
     pub what: String,
 }
 
@@ -85,7 +85,7 @@ async fn on_peer(
     Ok(found)
 }
 
-/// When dumps begin, according to cron in the zone of a peer; empty if cron says nothing of dumps.
+/// The times at which dumps begin, according to cron in the zone of a peer; empty if cron says nothing of dumps.
 ///
 /// # Errors
 ///
@@ -100,7 +100,7 @@ pub async fn dump_schedule(
     Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
 }
 
-/// When dumps begin, as far as anybody tells.
+/// The times at which dumps begin, as far as anybody tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundSchedules {
     /// The times.
@@ -111,7 +111,7 @@ pub struct FoundSchedules {
     pub silent: Vec<(InstanceUuid, String)>,
 }
 
-/// When dumps begin: as the first of these zones tells that says anything of dumps, or every night, as Manta's images have it.
+/// Finds when dumps begin: as the first of these zones tells that says anything of dumps, or nightly, as Manta's images have it.
 pub async fn find_schedules(deployment: &Deployment, places: &[ZonePlace]) -> FoundSchedules {
     let mut silent = Vec::new();
     for place in places {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use jiff::{Timestamp, ToSpan, Unit, tz::TimeZone};
 
-/// When cron starts something: the first five fields of its line. Zones keep UTC.
+/// The times at which cron starts something: the first five fields of its line. Zones keep UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     text: String,

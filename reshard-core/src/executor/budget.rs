@@ -1,4 +1,4 @@
-//! How long writes may be refused: the whole of it, and the part that is kept for the way back.
+//! The budget: how long writes may be refused, the whole of it, and the part that is kept for the way back.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::plan::{BESIDES, Plan, SLOWER, way_back};
 /// The shortest budget that is taken from a prediction.
 const LEAST: Duration = Duration::from_secs(30);
 
-/// How long the plan's write block may last, the way back included.
+/// The longest that the plan's write block may last, the way back included.
 pub(super) fn budget(plan: &Plan, knob: Option<u64>) -> Duration {
     let asked = knob.or(plan.request.budget_seconds).map(Duration::from_secs);
     asked.unwrap_or_else(|| {
@@ -37,8 +37,8 @@ impl Context {
     }
 }
 
-/// What of the budget is kept for the way back from a phase: as many rounds over the routers as undoing the phases takes that
-/// have begun, each as long as the one that blocked writes took, or as was predicted if that is longer.
+/// The part of the budget that is kept for the way back from a phase: as many rounds over the routers as undoing the phases
+/// takes that have begun, each as long as the one that blocked writes took, or as was predicted if that is longer.
 pub(super) fn kept_for_way_back(
     store: &dyn Store,
     sequence: &Sequence,
@@ -60,7 +60,7 @@ pub(super) fn kept_for_way_back(
 }
 
 impl Executor {
-    /// How long the present phase may still go forward, if writes are refused and there is a way back: until that has to begin.
+    /// The time left for the present phase to go forward, if writes are refused and there is a way back: until that has to begin.
     pub(super) fn time_forward(&self, context: &Context) -> Result<Option<Duration>, StoreError> {
         if !context.in_write_block || context.no_way_back {
             return Ok(None);
@@ -78,7 +78,7 @@ impl Executor {
         Ok(Some(left))
     }
 
-    /// What of the budget is kept for the way back from a phase.
+    /// The part of the budget that is kept for the way back from a phase.
     pub(super) fn kept_for_way_back(
         &self,
         plan: &Plan,

@@ -1,4 +1,4 @@
-//! What a phase works with.
+//! The context in which a phase works.
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -22,12 +22,12 @@ use crate::plan::Plan;
 
 /// The fact that counts how often the plan began anew after it had taken everything back.
 pub(super) const ROUND: &str = "round";
-/// How often something that is waited for is looked at.
+/// The interval at which something that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(500);
-/// How often inside the write block, where every moment counts.
+/// The same inside the write block, where every moment counts.
 const POLL_IN_BLOCK: Duration = Duration::from_millis(100);
 
-/// What a phase works with: the plan, the region, the journal, and the operator's wishes.
+/// The context in which a phase works: the plan, the region, the journal, and the operator's wishes.
 pub struct Context {
     pub(super) plan: Arc<Plan>,
     pub(super) deployment: Deployment,
@@ -39,24 +39,24 @@ pub struct Context {
     pub(super) epoch: Arc<EpochNote>,
     /// The phase that is run or undone.
     pub(super) phase: &'static str,
-    /// Whether writes are refused meanwhile, so that nobody may pause here.
+    /// True if writes are refused meanwhile, so that nobody may pause here.
     pub(super) in_write_block: bool,
-    /// Whether the plan can only go on: an abort that is asked for now comes too late.
+    /// True if the plan can only go on: an abort that is asked for now comes too late.
     pub(super) no_way_back: bool,
-    /// Whether it is undone: then an abort that was asked for is what is going on.
+    /// True if it is undone: then an abort that was asked for is what is going on.
     pub(super) undoing: bool,
 }
 
-/// What is waited for.
+/// A thing that is waited for.
 #[derive(Clone, Debug, Default)]
 pub struct Waiting {
-    /// What, in words: `the new peers to replay 2C/5A0001F8`.
+    /// The thing, in words: `the new peers to replay 2C/5A0001F8`.
     pub what: String,
-    /// What the operator can do about it.
+    /// Things that the operator can do about it.
     pub you_can: String,
 }
 
-/// How far something is that is waited for.
+/// The progress of something that is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen<T> {
     /// It is there.
@@ -101,7 +101,7 @@ impl Context {
         self.clock.monotonic()
     }
 
-    /// How long ago [`Context::monotonic`] had this reading.
+    /// The time since [`Context::monotonic`] had this reading.
     pub fn since(&self, reading: Duration) -> Duration {
         self.clock.since(reading)
     }
@@ -111,12 +111,12 @@ impl Context {
         self.clock.sleep(duration).await;
     }
 
-    /// Whether writes to the moving vnodes are refused while this phase runs.
+    /// Tells whether writes to the moving vnodes are refused while this phase runs.
     pub fn in_write_block(&self) -> bool {
         self.in_write_block
     }
 
-    /// How often the plan began anew after it had taken everything back: what it creates then has other names.
+    /// The number of times that the plan began anew after it had taken everything back: what it creates then has other names.
     ///
     /// # Errors
     ///
@@ -161,7 +161,7 @@ impl Context {
         Ok(self.store.set_fact(key, None)?)
     }
 
-    /// What was remembered, or what `decide` says, which is then remembered: for what must not change between attempts.
+    /// Returns what was remembered, or what `decide` says, which is then remembered: for what must not change between attempts.
     ///
     /// # Errors
     ///

@@ -12,7 +12,7 @@ use crate::epoch::{Epoch, EpochError, NOTE, node};
 use crate::journal::Store;
 use crate::plan::Plan;
 
-/// How often the note is read anew when it was this executor that had written it last, in an attempt whose answer was lost.
+/// The number of tries to read the note anew when this executor had written it last, in an attempt whose answer was lost.
 const ATTEMPTS: u32 = 5;
 
 /// The note beside the plan's lock, which only the executor that wrote it last can write.
@@ -25,10 +25,10 @@ pub(super) struct EpochNote {
     store: Arc<dyn Store>,
     plan: Arc<Plan>,
     clock: Arc<dyn Clock>,
-    /// How often it was asked for.
+    /// The number of times that it was asked for.
     asked: AtomicU64,
     told: Mutex<Told>,
-    /// Who has taken the plan over.
+    /// The executor that has taken the plan over.
     overtaken: OnceLock<String>,
 }
 
@@ -86,7 +86,7 @@ impl EpochNote {
         Err(EpochError::Contention { node: node(self.plan.uuid) })
     }
 
-    /// Who has taken the plan over, if that is known by now.
+    /// The executor that has taken the plan over, if that is known by now.
     pub(super) fn overtaken_by(&self) -> Option<&str> {
         self.overtaken.get().map(String::as_str)
     }

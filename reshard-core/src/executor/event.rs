@@ -1,4 +1,4 @@
-//! What an execution tells those who watch it.
+//! The events that an execution tells those who watch it.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ pub enum Event {
     PhaseBegan {
         /// The phase.
         phase: &'static str,
-        /// How often it was begun.
+        /// The number of times that it was begun.
         attempt: u32,
     },
     /// A phase is done.
     PhaseDone {
         /// The phase.
         phase: &'static str,
-        /// How long it took since it was first begun.
+        /// The time that it took since it was first begun.
         #[serde(rename = "took_seconds", serialize_with = "seconds")]
         took: Duration,
     },
@@ -34,19 +34,19 @@ pub enum Event {
     },
     /// From here on writes to the moving vnodes are refused.
     WriteBlockBegan {
-        /// How long that may last.
+        /// The longest that it may last.
         #[serde(rename = "budget_seconds", serialize_with = "seconds")]
         budget: Duration,
     },
     /// Writes flow again.
     WriteBlockEnded {
-        /// How long they were refused.
+        /// The time for which they were refused.
         #[serde(rename = "took_seconds", serialize_with = "seconds")]
         took: Duration,
-        /// Whether the vnodes are at their new owners, or everything is as before.
+        /// True if the vnodes are at their new owners, false if everything is as before.
         moved: bool,
     },
-    /// What is done or waited for this moment; comes often, and is not logged.
+    /// The activity of this moment, done or waited for; comes often, and is not logged.
     Activity(Activity),
     /// A line of the log.
     Logged(Entry),

@@ -1,4 +1,4 @@
-//! What keeps a write block from outliving its executor.
+//! The guard: it keeps a write block from outliving its executor.
 
 use std::error::Error as StdError;
 
@@ -17,7 +17,7 @@ pub trait Guard: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Why it cannot: then no write block is begun.
+    /// The reason that it cannot: then no write block is begun.
     async fn stand_by(&self, session: i64) -> Result<(), Box<dyn StdError + Send + Sync>>;
 }
 

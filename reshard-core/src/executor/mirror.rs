@@ -20,7 +20,7 @@ pub(super) struct Mirror {
     copy: Mutex<Option<Kept>>,
 }
 
-/// What the file has, or should have.
+/// The contents that the file has, or should have.
 struct Kept {
     plan: Plan,
     state: PlanState,
@@ -32,13 +32,13 @@ struct Kept {
     last: u64,
     /// The executor that has claimed the file.
     presence: Option<Presence>,
-    /// Whether to go on without a file that cannot be written.
+    /// True to go on without a file that cannot be written.
     may_do_without: bool,
-    /// What the file lacks, in order.
+    /// The writes that the file lacks, in order.
     missing: VecDeque<Write>,
 }
 
-/// How long a call may wait for others that have the file: writes are refused meanwhile.
+/// The longest that a call may wait for others that have the file: writes are refused meanwhile.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 type Write = Box<dyn Fn(&dyn Store) -> Result<(), StoreError> + Send>;
@@ -91,12 +91,12 @@ impl Mirror {
         }
     }
 
-    /// Whether there is a copy that can take the place of a store that fails in this way.
+    /// Tells whether there is a copy that can take the place of a store that fails in this way.
     pub(super) fn can_do_without(&self, error: &StoreError) -> bool {
         is_out_of_reach(error) && self.copy().is_some()
     }
 
-    /// How many writes the file lacks.
+    /// The number of writes that the file lacks.
     pub(super) fn missing(&self) -> usize {
         self.copy().as_ref().map_or(0, |copy| copy.missing.len())
     }
@@ -155,7 +155,7 @@ impl Mirror {
     }
 }
 
-/// Whether the file cannot be read or written now: other than one that is damaged, or is another executor's by now.
+/// Tells whether the file cannot be read or written now: other than one that is damaged, or is another executor's by now.
 fn is_out_of_reach(error: &StoreError) -> bool {
     matches!(error, StoreError::Database { .. } | StoreError::Locked { .. } | StoreError::Io { .. })
 }

@@ -46,7 +46,7 @@ use crate::journal::{PlanState, Store, StoreError};
 use crate::phase::{Sequence, SequenceError};
 use crate::plan::{Plan, PlanUuid};
 
-/// Where the locks of plans are in ZooKeeper.
+/// The place of the locks of plans in ZooKeeper.
 pub(crate) const PLAN_LOCKS: &str = "/manta_reshard/plans";
 
 /// Carries out one plan.
@@ -79,7 +79,7 @@ pub struct Executor {
     stop: StopHandle,
 }
 
-/// How an execution ended. As JSON: `{"ended": "held", "phase": …}`.
+/// The end of an execution. As JSON: `{"ended": "held", "phase": …}`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(tag = "ended", rename_all = "kebab-case")]
 pub enum Ended {
@@ -94,9 +94,9 @@ pub enum Ended {
     Held {
         /// The phase.
         phase: String,
-        /// What is wrong.
+        /// The problem.
         what: String,
-        /// What to do about it.
+        /// The remedy.
         remedy: String,
     },
     /// It was taken back.
@@ -115,7 +115,7 @@ pub enum ExecutorError {
         "another executor has taken over this plan: {by}. This one has stopped; `reshard status` shows what the other one does"
     )]
     Overtaken {
-        /// Who it is.
+        /// The other executor.
         by: String,
     },
     /// The file is an older copy of the plan's.
@@ -129,7 +129,7 @@ pub enum ExecutorError {
         plan: PlanUuid,
         /// The older copy.
         file: String,
-        /// What the executor told that had the latest.
+        /// The epoch that the executor told that had the latest.
         latest: Box<Epoch>,
     },
     /// The plan has begun, but not in this region.
@@ -159,12 +159,12 @@ pub enum ExecutorError {
         /// The first difference.
         misfit: String,
     },
-    /// What ZooKeeper knows of the plan cannot be read or written.
+    /// ZooKeeper's knowledge of the plan cannot be read or written.
     #[error("cannot see whether {file} is the latest copy of its plan")]
     Epoch {
         /// The plan's file.
         file: String,
-        /// Why not.
+        /// The cause.
         source: Box<EpochError>,
     },
     /// Another executor runs the plan, or ZooKeeper cannot be asked.
@@ -172,7 +172,7 @@ pub enum ExecutorError {
     Lock {
         /// The plan.
         plan: PlanUuid,
-        /// Why not.
+        /// The cause.
         source: LockError,
     },
     /// ZooKeeper ended the session.
@@ -189,11 +189,11 @@ pub enum ExecutorError {
          resume`, which looks what is there"
     )]
     JournalBehind {
-        /// How many.
+        /// The number of entries.
         missing: usize,
-        /// Whether writes are refused, in words.
+        /// Words that say whether writes are refused.
         writes: &'static str,
-        /// Why it cannot be written.
+        /// The reason that it cannot be written.
         source: StoreError,
     },
     /// An abort was asked for too late.
@@ -226,7 +226,7 @@ pub enum ExecutorError {
     Over {
         /// The plan.
         plan: PlanUuid,
-        /// How it ended.
+        /// The way that it ended.
         how: &'static str,
     },
 }
@@ -240,7 +240,7 @@ impl From<StoreError> for ExecutorError {
     }
 }
 
-/// What became of the plan, and when that was known.
+/// Tells what became of the plan, and when that was known.
 fn told(latest: &Epoch) -> String {
     let state = match &latest.state {
         PlanState::Done => "it was done".to_owned(),
@@ -295,7 +295,7 @@ impl Executor {
         self
     }
 
-    /// What asks this executor to stop, from another task.
+    /// A handle that asks this executor to stop, from another task.
     pub fn stop_handle(&self) -> StopHandle {
         self.stop.clone()
     }
@@ -309,7 +309,7 @@ impl Executor {
         OpenWriteBlock::of(&*self.store, &self.store.plan()?, &self.sequence, &*self.clock)
     }
 
-    /// What the way back takes, if the write block that lasts is taken back now.
+    /// The time that the way back takes, if the write block that lasts is taken back now.
     ///
     /// # Errors
     ///
@@ -365,7 +365,7 @@ struct Alone {
     plan: Arc<Plan>,
     deployment: Deployment,
     lock: HeldLock,
-    /// What ZooKeeper knows of the plan.
+    /// The note of what ZooKeeper knows of the plan.
     epoch: Arc<EpochNote>,
 }
 

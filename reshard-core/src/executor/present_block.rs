@@ -15,7 +15,7 @@ use crate::plan::Plan;
 pub struct OpenWriteBlock {
     /// For how long they have been refused.
     pub lasts: Duration,
-    /// How much longer the plan's executor lets that last at most, the way back included, if one is there. Absent once there is no
+    /// The most that the plan's executor still lets that last, the way back included, if one is there. Absent once there is no
     /// way back: then it lasts until the new ring is in place everywhere.
     pub left: Option<Duration>,
 }

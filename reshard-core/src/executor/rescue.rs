@@ -12,7 +12,7 @@ use crate::phase::{Step, Trouble};
 /// An executor that is gone.
 #[derive(Clone, Debug)]
 pub struct Gone {
-    /// What is known of it, in words: `the executor in headnode (process 4711) was gone at 12:00:00`.
+    /// Everything known of it, in words: `the executor in headnode (process 4711) was gone at 12:00:00`.
     pub words: String,
     /// Its session with ZooKeeper, if its process is known to be dead: then nobody has to wait until ZooKeeper misses it.
     pub session: Option<i64>,

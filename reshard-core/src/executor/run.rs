@@ -80,8 +80,8 @@ impl Executor {
         Ok(Ended::Done)
     }
 
-    /// Whether the operator wants a pause before this phase, and may have it now: a pause while writes are refused is put off
-    /// until they flow again. The wish is over with that.
+    /// Tells whether the operator wants a pause before this phase, and may have it now: a pause while writes are refused is put
+    /// off until they flow again. The wish is over with that.
     fn is_to_pause_before(&self, phase: &str) -> Result<bool, StoreError> {
         if self.store.controls()?.pause_before.as_deref() != Some(phase) {
             return Ok(false);
@@ -98,7 +98,7 @@ impl Executor {
         Ok(wanted && !blocked)
     }
 
-    /// Whether a phase that an earlier execution has done has to be done again.
+    /// Tells whether a phase that an earlier execution has done has to be done again.
     fn has_expired(&self, phase: &Step) -> Result<bool, StoreError> {
         let records = self.store.phases()?;
         let blocks = self.sequence.block_begins().and_then(|phase| records.get(phase.name()));
@@ -180,7 +180,7 @@ impl Executor {
         Ok(record)
     }
 
-    /// How long ago a phase began.
+    /// The time since a phase began.
     pub(super) fn since_phase_began(&self, record: &PhaseRecord) -> Duration {
         self.clock.since_began(record.began, record.began_reading.as_ref())
     }

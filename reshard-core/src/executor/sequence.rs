@@ -40,7 +40,7 @@ pub fn phase_sequence(store: &dyn Store) -> Result<Option<Vec<String>>, StoreErr
     store.remembered(SEQUENCE)
 }
 
-/// Why an executor with its own phases cannot carry on a plan that was begun with the recorded ones.
+/// The reason that an executor with its own phases cannot carry on a plan that was begun with the recorded ones.
 fn misfit(recorded: &[String], own: &[&str], begun: impl Fn(&str) -> bool) -> Option<String> {
     if let Some(lacks) = recorded.iter().find(|name| !own.contains(&name.as_str())) {
         return Some(format!("it has the phase {lacks}, which this program does not know"));

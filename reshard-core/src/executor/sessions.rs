@@ -22,7 +22,7 @@ use crate::plan::Plan;
 /// The pause between attempts to get a new session.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What an executor is asked for.
+/// The work that an executor is asked for.
 #[derive(Clone, Copy)]
 pub(super) enum Work<'a> {
     Run,

@@ -19,7 +19,7 @@ impl StopHandle {
         self.0.send_replace(true);
     }
 
-    /// Whether it was asked.
+    /// Tells whether it was asked.
     pub fn is_asked(&self) -> bool {
         *self.0.borrow()
     }

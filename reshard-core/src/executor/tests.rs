@@ -21,7 +21,7 @@ use crate::configuration::{Configuration, DatacenterUrls};
 use crate::journal::{Knobs, SqliteStore};
 use crate::phase::{About, Phase, Sequence, Trouble, Undone};
 
-/// What a phase does when it is run or undone the next time.
+/// The behaviour of a phase when it is run or undone the next time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Does {
     Well,
@@ -53,16 +53,16 @@ enum Does {
 #[derive(Default)]
 struct World {
     effects: BTreeMap<&'static str, bool>,
-    /// What the phases do next, in order, whichever is asked.
+    /// The next behaviours of the phases, in order, whichever is asked.
     script: Vec<Does>,
-    /// Whether the disk is full.
+    /// True if the disk is full.
     full: bool,
     stop: Option<StopHandle>,
 }
 
 struct TestPhase {
     name: &'static str,
-    /// Whether it begins the write block.
+    /// True if it begins the write block.
     blocks: bool,
     rewinds_to: Option<&'static str>,
     world: Arc<Mutex<World>>,

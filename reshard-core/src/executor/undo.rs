@@ -63,7 +63,7 @@ impl Executor {
         Ok(Ended::Aborted)
     }
 
-    /// What follows a trouble that the phase did not get over: if writes are refused and there is a way back, the
+    /// Handles a trouble that the phase did not get over: if writes are refused and there is a way back, the
     /// original rings go back first, so that they flow while the operator thinks.
     pub(super) async fn after_trouble(
         &self,
@@ -130,7 +130,7 @@ impl Executor {
 
     /// Undoes the phases back to and including the one that began the write block.
     ///
-    /// What is between them is of no use to anybody while the original rings are in place, so what cannot be undone there
+    /// Anything between them is of no use to anybody while the original rings are in place, so what cannot be undone there
     /// must not keep writes refused: it stays half undone, and is done again or undone when the plan goes on.
     pub(super) async fn undo_write_block(&self, context: &mut Context) -> Result<(), Trouble> {
         for phase in self.sequence.iter().rev() {
@@ -288,7 +288,7 @@ impl Executor {
     }
 }
 
-/// What is to be said if the original rings could not be put back while this was done.
+/// The trouble to report if the original rings could not be put back while this was done.
 fn not_lifted(doing: &str, worse: Trouble) -> Trouble {
     if matches!(worse, Trouble::SessionOver | Trouble::Overtaken { .. }) {
         return worse;

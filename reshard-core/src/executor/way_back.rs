@@ -1,4 +1,4 @@
-//! Whether a plan can be taken back, and what that takes back.
+//! The way back: whether a plan can be taken back, and what that takes back.
 
 use super::ExecutorError;
 use crate::journal::{PlanState, Store, StoreError};

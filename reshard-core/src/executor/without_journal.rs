@@ -8,9 +8,9 @@ use super::{Event, Executor, ExecutorError};
 use crate::journal::{Entry, EntryKind, StoreError};
 use crate::phase::{Step, Trouble};
 
-/// How long a journal that cannot be written is tried again while writes are refused, before the plan does without.
+/// The time for which a journal that cannot be written is tried again while writes are refused, before the plan does without.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long it is tried again when everything else is done.
+/// The time for which it is tried again when everything else is done.
 const WRITING_BACK: Duration = Duration::from_secs(15);
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -94,7 +94,7 @@ impl Executor {
         }
     }
 
-    /// What is to be said at the end if the journal still lacks something.
+    /// The error to report at the end if the journal still lacks something.
     pub(super) fn is_behind(&self, source: StoreError) -> ExecutorError {
         if matches!(source, StoreError::Overtaken { .. }) {
             return source.into();

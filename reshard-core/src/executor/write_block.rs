@@ -25,21 +25,21 @@ pub struct WriteBlockRecord {
     pub began_reading: Option<Reading>,
     /// After the last one; absent while it lasts.
     pub ended: Option<Timestamp>,
-    /// How long it lasted, in milliseconds, by the clock that nobody sets.
+    /// The time that it lasted, in milliseconds, by the clock that nobody sets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub took_millis: Option<u64>,
-    /// Whether the vnodes were at their new owners then, or everything as before.
+    /// True if the vnodes were at their new owners then, false if everything was as before.
     pub moved: bool,
 }
 
 impl WriteBlockRecord {
-    /// How long it lasted, if it is over.
+    /// The time that it lasted, if it is over.
     pub fn took(&self) -> Option<Duration> {
         let by_wall_clock = || self.ended.map(|ended| elapsed(ended, self.began));
         self.took_millis.map(Duration::from_millis).or_else(by_wall_clock)
     }
 
-    /// How long it has lasted so far.
+    /// The time that it has lasted so far.
     pub(crate) fn lasts(&self, clock: &dyn Clock) -> Duration {
         clock.since_began(self.began, self.began_reading.as_ref())
     }

@@ -1,4 +1,4 @@
-//! Whether a plan still fits the region that it was made for: two inventories compared, in words.
+//! Drift: whether a plan still fits the region that it was made for. Two inventories compared, in words.
 
 mod tables;
 
@@ -16,13 +16,13 @@ use super::{Inventory, PnodeFacts, RouterFacts, ShardFacts, ZoneFacts};
 /// Something that is not any more as it was when the plan was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drift {
-    /// Whether the plan can still be carried out.
+    /// The severity: whether the plan can still be carried out.
     pub severity: DriftSeverity,
-    /// What it is about: `the image of the ring`.
+    /// The thing that it is about: `the image of the ring`.
     pub what: String,
-    /// What was.
+    /// The state then.
     pub was: String,
-    /// What is.
+    /// The state now.
     pub is: String,
 }
 
@@ -32,7 +32,7 @@ impl Display for Drift {
     }
 }
 
-/// What a drift means for the plan.
+/// The meaning of a drift for the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DriftSeverity {
@@ -42,7 +42,7 @@ pub enum DriftSeverity {
     Refuse,
 }
 
-/// What a plan itself has changed since it was made: no drift.
+/// Changes that a plan itself has made since it was made: no drift.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     /// The zones that it has created.
@@ -53,9 +53,9 @@ pub struct Expected {
     pub ring: Option<ImageUuid>,
 }
 
-/// What matters of the difference between the inventory that a plan was made from and what is there now.
+/// The differences that matter between the inventory that a plan was made from and what is there now.
 ///
-/// Who is primary, how large the database is, what is free on servers: such things change all the time, and are worth a
+/// The primary, the size of the database, the free space of servers: such things change all the time, and are worth a
 /// [`DriftSeverity::Mention`] at most. What a check of the preflight looks at anyway is not compared.
 pub fn drift(was: &Inventory, is: &Inventory, expected: &Expected) -> Vec<Drift> {
     let mut drifts = Drifts::default();
@@ -111,7 +111,7 @@ impl Drifts {
         self.compare(REFUSE, "SAPI's service moray", &before.moray, &now.moray);
     }
 
-    /// What others change of the ring does not matter, as long as they leave the source alone.
+    /// Changes that others make to the ring do not matter, as long as they leave the source alone.
     fn ring(&mut self, was: &Inventory, is: &Inventory, expected: &Expected) {
         let source = was.source.name.as_str();
         let host = |name: &str| {

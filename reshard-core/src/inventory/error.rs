@@ -1,4 +1,4 @@
-//! Why an inventory could not be read.
+//! Errors of reading an inventory.
 
 use std::path::PathBuf;
 
@@ -37,15 +37,15 @@ pub enum InventoryError {
     NotOneService {
         /// The name.
         name: &'static str,
-        /// How many there are.
+        /// The number of them.
         count: usize,
     },
     /// An API could not be asked.
     #[error("cannot read {what}")]
     Api {
-        /// What.
+        /// The thing that was asked for.
         what: String,
-        /// Why not.
+        /// The cause.
         source: sapi_client::Error,
     },
     /// The shard's state could not be read.
@@ -53,7 +53,7 @@ pub enum InventoryError {
     Shard {
         /// The shard.
         shard: ShardName,
-        /// Why not.
+        /// The cause.
         source: Box<ShardError>,
     },
     /// ZooKeeper could not be asked.
@@ -89,7 +89,7 @@ pub enum InventoryError {
     PgUrl {
         /// The peer's zone.
         zone: ZoneId,
-        /// What is wrong.
+        /// The problem.
         source: BadPgUrl,
     },
     /// A PostgreSQL server did not answer.
@@ -97,7 +97,7 @@ pub enum InventoryError {
     Postgres {
         /// The peer's zone.
         zone: ZoneId,
-        /// Why not.
+        /// The cause.
         source: PostgresError,
     },
     /// The tables of a shard cannot be listed.
@@ -105,7 +105,7 @@ pub enum InventoryError {
     Tables {
         /// The shard.
         shard: ShardName,
-        /// Why not.
+        /// The cause.
         source: Box<RowsError>,
     },
     /// A shard's database did not answer.
@@ -113,13 +113,13 @@ pub enum InventoryError {
     Database {
         /// The shard.
         shard: ShardName,
-        /// Why not.
+        /// The cause.
         source: Box<DatabaseError>,
     },
     /// A script in a zone failed.
     #[error("cannot look into a zone")]
     Zone(#[from] ZoneCommandError),
-    /// What a script printed makes no sense.
+    /// The output of a script makes no sense.
     #[error("the zone {zone} says {line:?} of its electric-moray, which makes no sense")]
     Router {
         /// The zone.
@@ -135,7 +135,7 @@ pub enum InventoryError {
     Cache {
         /// The directory.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
     /// The image is no ring.
@@ -143,7 +143,7 @@ pub enum InventoryError {
     Image {
         /// The image.
         image: sapi_client::ImageUuid,
-        /// Why not.
+        /// The cause.
         source: Box<fash::ImageError>,
     },
     /// The ring cannot be read.
@@ -151,10 +151,10 @@ pub enum InventoryError {
     Ring {
         /// The image.
         image: sapi_client::ImageUuid,
-        /// Why not.
+        /// The cause.
         source: Box<fash::StoreError>,
     },
-    /// Who keeps dumps away cannot be read.
+    /// The holders of the lock that keeps dumps away cannot be read.
     #[error(transparent)]
     DumpLock(#[from] DumpLockError),
     /// The list of shards makes no sense.

@@ -18,7 +18,7 @@ use crate::reservation::reserved_names;
 /// Reads everything that a plan for this source depends on. The ring's image is kept in the directory `cache`, so that it is
 /// downloaded once; `on_progress` is told what is read.
 ///
-/// What VMAPI says of a zone's alias, image, server and address counts, for SAPI forgets. Rows are not counted: that is
+/// VMAPI's answer counts for a zone's alias, image, server and address, for SAPI forgets. Rows are not counted: that is
 /// [`Inventory::measurement`], which stays empty.
 ///
 /// # Errors

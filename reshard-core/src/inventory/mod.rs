@@ -1,4 +1,4 @@
-//! What is there before a plan changes it. A plan contains the inventory that it was made from; the same is read again
+//! The inventory: what is there before a plan changes it. A plan contains the one that it was made from; the same is read again
 //! before the plan runs, and any difference that matters is drift.
 
 mod drift;
@@ -36,7 +36,7 @@ use crate::rows::Tables;
 /// Everything about a region that a plan depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Inventory {
-    /// When it was read.
+    /// The time at which it was read.
     pub taken: Timestamp,
     /// The region.
     pub region: String,
@@ -44,7 +44,7 @@ pub struct Inventory {
     pub dns_domain: String,
     /// Manta in SAPI.
     pub application: ApplicationUuid,
-    /// Who owns Manta's zones and images.
+    /// The owner of Manta's zones and images.
     pub poseidon: AccountUuid,
     /// The services that new instances belong to.
     pub services: Services,
@@ -88,9 +88,9 @@ pub struct RingFacts {
     pub size: u64,
     /// The IMGAPI that has it.
     pub imgapi: String,
-    /// How many vnodes there are.
+    /// The number of vnodes.
     pub vnode_count: u32,
-    /// How it hashes keys: where rows without a vnode belong.
+    /// The hashing of its keys: where rows without a vnode belong.
     pub hashing: KeyHash,
     /// Every shard with its vnodes.
     pub pnodes: Vec<PnodeFacts>,
@@ -138,7 +138,7 @@ pub struct ShardFacts {
 /// A zone and what it was made from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZoneFacts {
-    /// Where it is.
+    /// Its place.
     #[serde(flatten)]
     pub place: ZonePlace,
     /// Its alias.
@@ -156,7 +156,7 @@ pub struct PeerFacts {
     pub zone: ZoneFacts,
     /// Its role.
     pub role: Role,
-    /// What Manatee says of it.
+    /// The peer as Manatee tells of it.
     pub peer: Peer,
 }
 
@@ -193,7 +193,7 @@ pub struct ServerFacts {
     pub hostname: String,
     /// Its datacenter.
     pub datacenter: String,
-    /// Whether it is up and set up.
+    /// True if it is up and set up.
     pub usable: bool,
     /// Free space for zones in bytes, where CNAPI knows.
     pub free_bytes: Option<u64>,

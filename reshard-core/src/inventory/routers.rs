@@ -11,12 +11,12 @@ use super::{InventoryError, RouterFacts, RouterInstance, ZoneFacts};
 use crate::clock::Clock;
 use crate::deployment::{Deployment, ZonePlace, ZoneScript};
 
-/// How many zones are looked into at the same time.
+/// The number of zones that are looked into at the same time.
 pub(crate) const AT_ONCE: usize = 16;
-/// How long looking into a zone may take.
+/// The longest that looking into a zone may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What is seen in an electric-moray zone.
+/// The findings in an electric-moray zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouterProbe {
     /// The zone's clock, and ours before and after it was asked.
@@ -61,7 +61,7 @@ pub struct ClockReading {
 }
 
 impl ClockReading {
-    /// How many seconds the zone's clock is ahead (positive) or behind (negative), at least.
+    /// The number of seconds that the zone's clock is ahead (positive) or behind (negative), at least.
     pub fn skew(&self) -> i64 {
         // The zone gives whole seconds.
         let (earliest, latest) = (self.before.as_second() - 1, self.after.as_second() + 1);
@@ -75,7 +75,7 @@ impl ClockReading {
     }
 }
 
-/// What is seen of an electric-moray process.
+/// The findings at an electric-moray process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceProbe {
     /// Its SMF instance, such as `electric-moray-2021`.
@@ -92,11 +92,11 @@ pub struct InstanceProbe {
     pub stamp: Stamped,
     /// A checksum of the ring's tables.
     pub tables: Option<String>,
-    /// What the process says of itself; absent where it does not answer.
+    /// The status that the process tells of itself; absent where it does not answer.
     pub status: Option<RouterStatus>,
 }
 
-/// What an electric-moray process says of itself.
+/// The status that an electric-moray process tells of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct RouterStatus {
     /// The pnodes of the ring that it opened.
@@ -110,7 +110,7 @@ pub struct RouterStatus {
 pub struct StatusShard {
     /// Its name.
     pub host: String,
-    /// Whether writes to it are refused.
+    /// True if writes to it are refused.
     #[serde(default, rename = "readOnly")]
     pub read_only: bool,
 }

@@ -35,7 +35,7 @@ fn facts(server: &Server, datacenter: &str, source: &[PeerFacts]) -> ServerFacts
     }
 }
 
-/// What the pool has not allocated, or what CNAPI has not promised to anybody, which is given in MiB.
+/// The bytes that the pool has not allocated, or that CNAPI has not promised to anybody, which it gives in MiB.
 pub(crate) fn free_bytes(server: &Server) -> Option<u64> {
     let number = |key: &str| server.other.get(key).and_then(serde_json::Value::as_u64);
     match (number("disk_pool_size_bytes"), number("disk_pool_alloc_bytes")) {

@@ -10,9 +10,9 @@ use crate::clock::Clock;
 use crate::deployment::{Database, Deployment};
 use crate::rows::{Tables, list_tables};
 
-/// How long the growth of the write-ahead log is watched.
+/// The time for which the growth of the write-ahead log is watched.
 const WAL_WATCH: Duration = Duration::from_secs(2);
-/// How long the database may take to tell its size.
+/// The longest that the database may take to tell its size.
 const STATEMENT: Duration = Duration::from_mins(1);
 
 /// The state of a shard, as ZooKeeper has it.

@@ -1,10 +1,10 @@
-//! What the operator wants of a plan that runs.
+//! The operator's wishes for a plan that runs.
 
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-/// What the operator wants.
+/// The operator's wishes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Controls {
@@ -22,7 +22,7 @@ pub struct Controls {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Knobs {
-    /// How many routers' zones are changed at the same time.
+    /// The number of routers' zones that are changed at the same time.
     pub router_concurrency: u32,
     /// Ghost rows deleted in one transaction.
     pub delete_batch: u32,
@@ -30,11 +30,11 @@ pub struct Knobs {
     pub delete_pause_ms: u64,
     /// Deleting waits while the sync is further behind than this, in bytes.
     pub delete_max_lag_bytes: u64,
-    /// How long a passing trouble is tried again outside the write block, in seconds, before the plan holds.
+    /// The time for which a passing trouble is tried again outside the write block, in seconds, before the plan holds.
     pub patience_seconds: u64,
-    /// How long to wait for what others have to finish (restores, replication, dumps), in seconds, before the plan holds.
+    /// The time to wait for what others have to finish (restores, replication, dumps), in seconds, before the plan holds.
     pub wait_seconds: u64,
-    /// How long writes may be refused, in seconds; absent for the plan's own budget.
+    /// The longest that writes may be refused, in seconds; absent for the plan's own budget.
     pub budget_seconds: Option<u64>,
 }
 
@@ -58,13 +58,13 @@ impl Default for Knobs {
 pub struct Knob {
     /// Its name, such as `delete_batch`.
     pub name: &'static str,
-    /// What its numbers count.
+    /// The unit of its numbers.
     pub unit: &'static str,
     /// The least and the most that make sense.
     pub range: RangeInclusive<u64>,
-    /// What it does, in a few words.
+    /// Its effect, in a few words.
     pub about: &'static str,
-    /// What stands for no number, if that may be; such as `the plan's own`.
+    /// The words that stand for no number, if that may be; such as `the plan's own`.
     pub absent: Option<&'static str>,
     get: fn(&Knobs) -> Option<u64>,
     set: fn(&mut Knobs, Option<u64>),
@@ -145,7 +145,7 @@ fn small(value: Option<u64>) -> u32 {
 }
 
 impl Knob {
-    /// What it is set to; `None` for [`Knob::absent`].
+    /// The number that it is set to; `None` for [`Knob::absent`].
     pub fn get(&self, knobs: &Knobs) -> Option<u64> {
         (self.get)(knobs)
     }
@@ -176,7 +176,7 @@ impl Knob {
         format!("{least} to {most} {}{null}", self.unit)
     }
 
-    /// What may be written, and the default: `1 to 1000 zones; by default 8`.
+    /// Describes what may be written, and the default: `1 to 1000 zones; by default 8`.
     pub fn described(&self) -> String {
         let default = self.shown(&Knobs::default());
         format!("{}; by default {default}", self.allowed())
@@ -210,7 +210,7 @@ pub enum KnobError {
     Range {
         /// The setting.
         knob: &'static Knob,
-        /// What was written.
+        /// The text that was written.
         text: String,
     },
 }

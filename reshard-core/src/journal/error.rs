@@ -1,4 +1,4 @@
-//! What can go wrong with plan files.
+//! Errors of plan files.
 
 use rusqlite::ErrorCode;
 
@@ -25,7 +25,7 @@ pub enum StoreError {
     Database {
         /// The file.
         path: String,
-        /// Why.
+        /// The cause.
         source: rusqlite::Error,
     },
     /// Another process is in the middle of a write, and does not get on with it.
@@ -36,13 +36,13 @@ pub enum StoreError {
     Locked {
         /// The file.
         path: String,
-        /// Why.
+        /// The cause.
         source: rusqlite::Error,
     },
     /// There is no such file.
     #[error("there is no plan file {path}; `reshard plan new` writes one")]
     Missing {
-        /// Where it was looked for.
+        /// The path at which it was looked for.
         path: String,
     },
     /// The file exists already.
@@ -58,7 +58,7 @@ pub enum StoreError {
     Io {
         /// The file.
         path: String,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// The file is of another version of this program.
@@ -71,14 +71,14 @@ pub enum StoreError {
         /// The version that is known.
         known: i64,
     },
-    /// What is written there is not what this program writes.
+    /// The contents are not what this program writes.
     #[error("the plan file {path} is damaged: {what}")]
     Damaged {
         /// The file.
         path: String,
-        /// What cannot be read.
+        /// The part that cannot be read.
         what: String,
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
     /// The file is not whole.
@@ -89,7 +89,7 @@ pub enum StoreError {
     Torn {
         /// The file.
         path: String,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: String,
     },
     /// There is no plan in it, or its hash is wrong.
@@ -97,7 +97,7 @@ pub enum StoreError {
     Plan {
         /// The file.
         path: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// Another executor has taken the plan over, so this one may not write any more.

@@ -1,4 +1,4 @@
-//! What a plan's execution remembers: which phases are done, what is being attempted, what was found out, what the
+//! The memory of a plan's execution: which phases are done, what is being attempted, what was found out, what the
 //! operator wants. Everything that can be read back from the deployment is read back and not remembered.
 
 mod controls;
@@ -23,7 +23,7 @@ pub use self::sqlite::SqliteStore;
 use crate::clock::{Reading, elapsed};
 use crate::plan::Plan;
 
-/// Where the journal of one plan is kept. Every write is durable when it returns.
+/// The store of one plan's journal. Every write is durable when it returns.
 ///
 /// Other processes read and write the same store meanwhile: `status` reads, `pause`, `abort` and `tune` write controls.
 ///
@@ -37,7 +37,7 @@ pub trait Store: Send + Sync {
     /// The plan.
     fn plan(&self) -> Result<Plan, StoreError>;
 
-    /// Where it is, for people: the file's whole path.
+    /// Its place, for people: the file's whole path.
     fn place(&self) -> String;
 
     /// A directory for what the plan makes on this machine, such as rings. It need not exist, and whatever is in it can be
@@ -47,7 +47,7 @@ pub trait Store: Send + Sync {
     /// Sets how long a call may wait for others that have the store; `None` for the store's own limit.
     fn set_patience(&self, _: Option<Duration>) {}
 
-    /// What became of the plan.
+    /// The state of the plan.
     fn state(&self) -> Result<PlanState, StoreError>;
     /// Writes what became of the plan.
     fn set_state(&self, state: &PlanState) -> Result<(), StoreError>;
@@ -64,7 +64,7 @@ pub trait Store: Send + Sync {
     /// All of them.
     fn facts(&self) -> Result<BTreeMap<String, Value>, StoreError>;
 
-    /// What the operator wants.
+    /// The operator's wishes.
     fn controls(&self) -> Result<Controls, StoreError>;
     /// Changes what the operator wants, and returns what that is then. Reading, changing and writing are one transaction: what
     /// others change at the same time is not lost. The change may be asked for again if it was not written.
@@ -73,7 +73,7 @@ pub trait Store: Send + Sync {
         change: &mut dyn FnMut(&mut Controls),
     ) -> Result<Controls, StoreError>;
 
-    /// What is going on this moment, replaced by the next.
+    /// The activity of this moment, replaced by the next.
     fn activity(&self) -> Result<Option<Activity>, StoreError>;
     /// Writes what is going on this moment.
     fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError>;
@@ -92,7 +92,7 @@ pub trait Store: Send + Sync {
 
     /// Adds to the log; its number counts up from 1. Together with it goes what is going on from now on, if that is told.
     fn append(&self, entry: &Entry, activity: Option<&Activity>) -> Result<u64, StoreError>;
-    /// How many entries the log has on the disk: as many as it knows after a crash.
+    /// The number of entries that the log has on the disk: as many as it knows after a crash.
     fn entries(&self) -> Result<u64, StoreError>;
     /// The log after the entry of this number; 0 for all of it.
     fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError>;
@@ -124,7 +124,7 @@ fn damaged(key: &str, source: serde_json::Error) -> StoreError {
     StoreError::Damaged { path: "journal".to_owned(), what: format!("the fact {key}"), source }
 }
 
-/// What became of a plan.
+/// The state of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum PlanState {
@@ -138,9 +138,9 @@ pub enum PlanState {
     Held {
         /// The phase in which it stopped.
         phase: String,
-        /// What is wrong.
+        /// The problem.
         what: String,
-        /// What to do about it.
+        /// The remedy.
         remedy: String,
     },
     /// It is being taken back.
@@ -154,31 +154,31 @@ pub enum PlanState {
 /// A phase in the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhaseRecord {
-    /// How far it is.
+    /// Its state.
     pub state: PhaseState,
-    /// When it was first begun.
+    /// The time at which it was first begun.
     pub began: Timestamp,
     /// The same by the clock that nobody sets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began_reading: Option<Reading>,
-    /// When it was done or undone.
+    /// The time at which it was done or undone.
     pub ended: Option<Timestamp>,
-    /// How long that took, in milliseconds, by the clock that nobody sets.
+    /// The time that it took, in milliseconds, by the clock that nobody sets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub took_millis: Option<u64>,
-    /// How often it was begun.
+    /// The number of times that it was begun.
     pub attempts: u32,
 }
 
 impl PhaseRecord {
-    /// How long it took, if it is done or undone.
+    /// The time that it took, if it is done or undone.
     pub fn took(&self) -> Option<Duration> {
         let by_wall_clock = || self.ended.map(|ended| elapsed(ended, self.began));
         self.took_millis.map(Duration::from_millis).or_else(by_wall_clock)
     }
 }
 
-/// How far a phase is.
+/// The state of a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PhaseState {
@@ -193,35 +193,35 @@ pub enum PhaseState {
 }
 
 impl PlanState {
-    /// Whether the plan is done or was taken back: nothing is left to do.
+    /// Tells whether the plan is done or was taken back: nothing is left to do.
     pub fn is_over(&self) -> bool {
         matches!(self, Self::Done | Self::Aborted)
     }
 }
 
 impl PhaseState {
-    /// Whether something of the phase may be there.
+    /// Tells whether something of the phase may be there.
     pub fn may_have_effects(self) -> bool {
         self != Self::Undone
     }
 }
 
-/// What is going on this moment.
+/// The activity of this moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Activity {
     /// The phase.
     pub phase: String,
-    /// What it does or waits for.
+    /// The thing that it does or waits for.
     pub what: String,
     /// Since when.
     pub since: Timestamp,
-    /// What the operator can do about it, if anything.
+    /// The thing that the operator can do about it, if anything.
     pub you_can: Option<String>,
-    /// How far it is: done, of how many, of what.
+    /// Its progress: done, of how many, of what.
     pub progress: Option<Progress>,
 }
 
-/// How far something is.
+/// The progress of something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// So much is done.
@@ -235,17 +235,17 @@ pub struct Progress {
 /// A line of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// When.
+    /// The time.
     pub at: Timestamp,
     /// In which phase; empty outside of phases.
     pub phase: String,
-    /// What kind of line it is.
+    /// The kind of the line.
     pub kind: EntryKind,
-    /// What happened, in words.
+    /// The event, in words.
     pub text: String,
 }
 
-/// What kind of line it is.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EntryKind {

@@ -1,4 +1,4 @@
-//! Who executes a plan, and whether that executor is alive.
+//! The executor of a plan, and whether it is alive.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::{Store, StoreError};
 use crate::clock::host;
 
-/// How often an executor says that it is alive.
+/// The interval at which an executor says that it is alive.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(2);
-/// How old the last heartbeat of a living executor can be: the disk and whoever else writes the file may delay one.
+/// The greatest age of the last heartbeat of a living executor: the disk and whoever else writes the file may delay one.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// The executor that claimed a plan last, as it wrote of itself.
@@ -27,22 +27,22 @@ pub struct Presence {
     pub pid: u32,
     /// The session with ZooKeeper that the plan's lock goes with.
     pub session: i64,
-    /// When it claimed the plan.
+    /// The time at which it claimed the plan.
     pub since: Timestamp,
-    /// When it was alive last.
+    /// The time at which it was alive last.
     pub heartbeat: Timestamp,
-    /// When it left the plan in order; absent for one that is at work, or died.
+    /// The time at which it left the plan in order; absent for one that is at work, or died.
     pub left: Option<Timestamp>,
 }
 
-/// Who it is: `process 77 on headnode`.
+/// Names it: `process 77 on headnode`.
 impl fmt::Display for Presence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "process {} on {}", self.pid, self.host)
     }
 }
 
-/// Whether somebody executes a plan.
+/// The liveness of a plan's executor, if there is one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "liveness", rename_all = "kebab-case")]
 pub enum Liveness {
@@ -64,7 +64,7 @@ pub enum Liveness {
 }
 
 impl Liveness {
-    /// Whether somebody executes the plan of this store.
+    /// Tells whether somebody executes the plan of this store.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl Liveness {
         Ok(judge(store.presence()?, now, &host(), process_exists))
     }
 
-    /// Whether what is said to the executor may be heard.
+    /// Tells whether what is said to the executor may be heard.
     pub fn is_at_work(&self) -> bool {
         matches!(self, Self::Alive(_) | Self::NotResponding { .. })
     }

@@ -26,7 +26,7 @@ pub struct SqliteStore {
     connection: Mutex<Connection>,
     /// The token of the executor that claimed the plan through this store; 0 for none.
     token: AtomicU64,
-    /// Where the file is that is read in place of the one at `path`.
+    /// The directory with the file that is read in place of the one at `path`.
     _copy: Option<TempDir>,
 }
 

@@ -40,7 +40,7 @@ fn mixed(state: u64) -> u64 {
     state ^ (state >> 31)
 }
 
-/// What was counted in a table.
+/// The counts of a table.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TableCounts {
     share: Option<f64>,
@@ -62,7 +62,7 @@ impl TableCounts {
         }
     }
 
-    /// What was counted, of all pages.
+    /// The counts, scaled to all pages.
     pub(super) fn scaled(&self) -> BTreeMap<Vnode, [u64; 4]> {
         let scaled = |counts: &[u64; 4]| counts.map(|count| self.scale(count));
         self.vnodes.iter().map(|(vnode, counts)| (*vnode, scaled(counts))).collect()

@@ -1,4 +1,4 @@
-//! How many rows and bytes each vnode of a shard has.
+//! The number of rows and bytes that each vnode of a shard has.
 
 mod estimate;
 mod read;
@@ -10,20 +10,20 @@ use serde::{Deserialize, Serialize};
 
 pub use self::read::{MeasureOptions, MeasureProgress, measure};
 
-/// What was counted in a shard.
+/// The counts of a shard.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     /// The shard.
     pub shard: ShardName,
-    /// When it was counted.
+    /// The time at which it was counted.
     pub taken: Timestamp,
-    /// Whether every row was counted, or how many.
+    /// The method: whether every row was counted, or how many.
     pub method: Method,
     /// Every table with rows of vnodes.
     pub tables: Vec<TableMeasurement>,
 }
 
-/// How a count was made.
+/// The method of a count.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
@@ -45,9 +45,9 @@ pub struct TableMeasurement {
     pub table: String,
     /// Vnodes that have rows, ascending.
     pub vnodes: Vec<VnodeMeasurement>,
-    /// How many rows have a NULL `_vnode`; they were counted where their keys belong.
+    /// Rows with a NULL `_vnode`; they were counted where their keys belong.
     pub without_vnode: u64,
-    /// How many rows have a NULL `_mtime`: nobody knows whether they were written in the last day, and they are not counted there.
+    /// Rows with a NULL `_mtime`: nobody knows whether they were written in the last day, and they are not counted there.
     pub without_mtime: u64,
 }
 

@@ -20,17 +20,17 @@ use crate::rows::{
 /// A day, in milliseconds.
 const DAY: i64 = 24 * 3600 * 1000;
 
-/// How to measure.
+/// The options of a measurement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MeasureOptions {
     /// The share of the pages to read, above 0 and at most 1; absent to read all. Pages are chosen at random, as with
     /// `TABLESAMPLE SYSTEM`, but in statements that are short.
     pub share: Option<f64>,
-    /// What the random choice is derived from: the same gives the same pages.
+    /// The seed of the random choice: the same gives the same pages.
     pub seed: u64,
-    /// How many vnodes the shard owns; the error of a sample is that of a vnode of mean size.
+    /// The number of vnodes that the shard owns; the error of a sample is that of a vnode of mean size.
     pub vnodes: usize,
-    /// How many pages one statement reads.
+    /// The number of pages that one statement reads.
     pub pages_at_once: u64,
     /// The pause between two statements.
     pub pause: Duration,
@@ -43,7 +43,7 @@ impl Default for MeasureOptions {
     }
 }
 
-/// How far a measurement is.
+/// The progress of a measurement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MeasureProgress {
     /// The table that is read.

@@ -23,7 +23,7 @@ pub const MORAY_PORT: u16 = 2020;
 const BUCKET: &str = "manta";
 /// A key that nobody uses: no account is called so.
 const NO_KEY: &str = "/reshard/is-moray-there";
-/// How long Moray may take to answer.
+/// The longest that Moray may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The metadata of a Moray zone of a new shard: that of the source's, with the new shard's name. It holds secrets.
@@ -44,11 +44,11 @@ pub async fn moray_metadata(
     Ok(members.into_iter().fold(metadata, |all, (key, value)| all.with(key, value)))
 }
 
-/// Whether Moray at this address answers out of its database: it looks for an object that is not there.
+/// Tests whether Moray at this address answers out of its database: it looks for an object that is not there.
 ///
 /// # Errors
 ///
-/// What it says instead.
+/// The error that came instead.
 pub async fn moray_answers(address: &str) -> Result<(), moray_client::Error> {
     let options = ClientOptions {
         connections: NonZeroUsize::MIN,

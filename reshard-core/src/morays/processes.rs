@@ -12,7 +12,7 @@ use crate::deployment::{
 
 /// The largest answer that is read: it has the arguments of every request, which are whole objects.
 const MAX_BYTES: usize = 32 << 20;
-/// How long looking into a zone may take.
+/// The longest that looking into a zone may take.
 const LIMIT: Duration = Duration::from_secs(30);
 /// Methods that write nothing. Any other counts as a write.
 const READS: [&str; 8] = [
@@ -37,7 +37,7 @@ pub struct MorayProcess {
     pub zone: InstanceUuid,
     /// Its SMF instance, such as `moray-2021`.
     pub instance: String,
-    /// Where it tells which requests it is at; `None` for a Moray that is too old for that.
+    /// The address at which it tells which requests it is at; `None` for a Moray that is too old for that.
     pub kang: Option<String>,
 }
 
@@ -54,12 +54,12 @@ pub enum MorayZoneError {
     /// The zone cannot be looked into.
     #[error(transparent)]
     Zone(#[from] ZoneCommandError),
-    /// What it says is not understood.
+    /// The zone's answer is not understood.
     #[error("the zone {zone} tells of its Moray processes what is not understood: {line:?}")]
     Nonsense {
         /// The zone.
         zone: InstanceUuid,
-        /// What it says.
+        /// The line of its answer.
         line: String,
     },
 }
@@ -106,7 +106,7 @@ fn parse(printed: &str, zone: InstanceUuid, ip: &str) -> Result<Vec<MorayProcess
 /// The writes that a process of Moray is at: waiting for a session with the primary, or in a transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PendingWrites {
-    /// Which process it was: another one knows nothing of an older one's requests.
+    /// The process: another one knows nothing of an older one's requests.
     pub process: String,
     /// The requests.
     pub requests: BTreeSet<String>,

@@ -1,4 +1,4 @@
-//! Where new peers are in a shard's chain.
+//! The place of new peers in a shard's chain.
 
 use manatee_client::{ClusterState, Peer, Role};
 use sapi_client::InstanceUuid;
@@ -40,7 +40,7 @@ pub enum ChainError {
     Role {
         /// Its zone.
         zone: InstanceUuid,
-        /// What it is.
+        /// Its role.
         role: Role,
     },
     /// Another peer streams from a new one.

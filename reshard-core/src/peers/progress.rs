@@ -1,4 +1,4 @@
-//! How far new peers are: their restore, then their replay.
+//! The progress of new peers: their restore, then their replay.
 
 use futures_util::future::join_all;
 use manatee_client::{ClusterState, Downstream, Lsn, Peer, downstream_named};
@@ -8,16 +8,16 @@ use crate::causes::with_causes;
 use crate::deployment::Deployment;
 use crate::quantity::bytes;
 
-/// How far a peer is.
+/// The progress of a peer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PeerProgress {
     /// The peer.
     pub peer: Peer,
-    /// What it is doing.
+    /// Its present work.
     pub standing: Standing,
 }
 
-/// What a new peer is doing.
+/// The present work of a new peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It copies the database.
@@ -31,16 +31,16 @@ pub enum Standing {
     Replaying {
         /// Up to here.
         replayed: Lsn,
-        /// How many bytes are missing up to what was asked for.
+        /// The number of bytes that are missing up to what was asked for.
         missing: u64,
-        /// Whether it streams from the peer before it, which knows it.
+        /// True if it streams from the peer before it, which knows it.
         attached: bool,
     },
     /// It does neither, for this reason.
     Away(String),
 }
 
-/// How far these peers of the shard are on their way to `target`, a position of the shard's primary.
+/// Tells how far these peers of the shard are on their way to `target`, a position of the shard's primary.
 pub async fn follow(
     deployment: &Deployment,
     state: &ClusterState,
@@ -86,7 +86,7 @@ async fn standing(
     }
 }
 
-/// Whether the peer before it in the chain has it as a standby that streams.
+/// Tells whether the peer before it in the chain has it as a standby that streams.
 async fn is_attached(deployment: &Deployment, state: &ClusterState, peer: &Peer) -> bool {
     let mut before = state.chain().zip(state.chain().skip(1));
     let Some((upstream, _)) = before.find(|(_, downstream)| downstream.id == peer.id) else {
@@ -100,7 +100,7 @@ async fn is_attached(deployment: &Deployment, state: &ClusterState, peer: &Peer)
 }
 
 impl Standing {
-    /// Whether the peer has replayed up to `slack` bytes before the target, and streams.
+    /// Tells whether the peer has replayed up to `slack` bytes before the target, and streams.
     pub fn is_within(&self, slack: u64) -> bool {
         matches!(self, Self::Replaying { missing, attached: true, .. } if *missing <= slack)
     }

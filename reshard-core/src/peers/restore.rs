@@ -1,4 +1,4 @@
-//! How far a peer's restore is, as its status server tells.
+//! The progress of a peer's restore, as its status server tells.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::deployment::Deployment;
 
-/// How long the status server may take.
+/// The longest that the status server may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// More than any answer of it has.
 const LARGEST: usize = 64 * 1024;
@@ -18,7 +18,7 @@ const LARGEST: usize = 64 * 1024;
 pub struct Restore {
     /// Its name; another one means that the restore began anew.
     pub uuid: String,
-    /// Whether it is over; `None` if it failed.
+    /// True once it is over; `None` if it failed.
     pub done: Option<bool>,
     /// The estimated size in bytes, once it has begun.
     pub size: Option<u64>,

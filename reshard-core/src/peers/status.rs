@@ -14,7 +14,7 @@ use crate::causes::with_causes;
 use crate::deployment::Deployment;
 use crate::inventory::{InventoryError, shard_state, zones_of};
 
-/// How long names are waited for.
+/// The longest that names are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The chain of a shard.
@@ -26,7 +26,7 @@ pub struct ChainStatus {
     pub generation: Generation,
     /// Primary, sync, asyncs in the order of the chain, deposed.
     pub peers: Vec<PeerStatus>,
-    /// What could not be found out: an API that does not answer hides names, and nothing else.
+    /// Things that could not be found out: an API that does not answer hides names, and nothing else.
     pub unknown: Vec<String>,
 }
 
@@ -41,19 +41,19 @@ pub struct PeerStatus {
     pub ip: String,
     /// Its zone as SAPI and VMAPI know it.
     pub place: Option<PeerPlace>,
-    /// Where it is in the log: for the primary what it has written, for others what they have replayed.
+    /// Its position in the log: for the primary what it has written, for others what they have replayed.
     pub position: Option<Lsn>,
     /// Bytes of the primary's log that it has not replayed.
     pub behind: Option<u64>,
-    /// Whether it streams from the peer before it in the chain.
+    /// True if it streams from the peer before it in the chain.
     pub streams: Option<bool>,
-    /// How far the copying of the database is, while that lasts.
+    /// The progress of copying the database, while that lasts.
     pub restore: Option<RestoreStatus>,
-    /// Why it does not replicate, or does not answer.
+    /// The reason that it does not replicate, or does not answer.
     pub trouble: Option<String>,
 }
 
-/// Where a peer's zone is.
+/// The place of a peer's zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PeerPlace {
     /// Its alias.
@@ -68,7 +68,7 @@ pub struct PeerPlace {
     pub image: ImageUuid,
 }
 
-/// How far a restore is.
+/// The progress of a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct RestoreStatus {
     /// Bytes that are there.
@@ -108,8 +108,8 @@ pub async fn chain_status(
     Ok(ChainStatus { shard: shard.clone(), generation: state.generation, peers, unknown })
 }
 
-/// What an API says, or why it is not known. The APIs' clients try again for longer than somebody waits who wants to see the
-/// replication.
+/// Returns what an API says, or why it is not known. The APIs' clients try again for longer than somebody waits who wants to see
+/// the replication.
 async fn in_time<T>(
     api: &str,
     asking: impl Future<Output = Result<T, InventoryError>>,

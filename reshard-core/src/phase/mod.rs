@@ -1,4 +1,4 @@
-//! What a phase is: one stage of a plan's execution.
+//! A phase: one stage of a plan's execution.
 
 mod sequence;
 mod trouble;
@@ -22,7 +22,7 @@ pub trait Phase: Send + Sync {
     /// Its name, such as `freeze-source`: lower case and dashes, unique in a list of phases.
     fn name(&self) -> &'static str;
 
-    /// What it is, for people.
+    /// Explains it, for people.
     fn about(&self) -> About;
 
     /// Says what is in the place of what the phase brought about, if that is not there any more: asked of the one that begins the
@@ -45,8 +45,8 @@ pub trait Phase: Send + Sync {
         0
     }
 
-    /// Whether what it found is of use only to the execution that found it. Done by an earlier one, it is done again, unless
-    /// writes are refused by then.
+    /// Tells whether what it found is of use only to the execution that found it. Done by an earlier one, it is done again,
+    /// unless writes are refused by then.
     fn expires(&self) -> bool {
         false
     }
@@ -67,7 +67,7 @@ pub trait Phase: Send + Sync {
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble>;
 }
 
-/// What undoing a phase came to.
+/// The outcome of undoing a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undone {
     /// Everything is as it was before the phase.
@@ -80,18 +80,18 @@ pub enum Undone {
 /// A phase explained: `reshard phases` and `docs/phases.md` show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct About {
-    /// What it does, in a few words: `freeze the source shard`.
+    /// Its work, in a few words: `freeze the source shard`.
     pub title: &'static str,
     /// The step of RFD 103 that it automates, such as `7`; empty for none.
     pub rfd103: &'static str,
-    /// What it reads.
+    /// The things that it reads.
     pub reads: &'static str,
-    /// What it changes.
+    /// The things that it changes.
     pub writes: &'static str,
-    /// When it is done.
+    /// The condition under which it is done.
     pub done_when: &'static str,
-    /// How it is taken back.
+    /// The way that it is taken back.
     pub undo: &'static str,
-    /// Where it can be paused.
+    /// The points at which it can be paused.
     pub pause: &'static str,
 }

@@ -107,7 +107,7 @@ pub enum SequenceError {
     Rewind {
         /// The phase.
         name: &'static str,
-        /// What it rewinds to.
+        /// The phase that it rewinds to.
         to: &'static str,
     },
     /// There is no such phase.

@@ -1,4 +1,4 @@
-//! Why a phase did not get to its end.
+//! Troubles: a phase did not get to its end.
 
 use std::error::Error as StdError;
 use std::fmt::Display;
@@ -13,28 +13,28 @@ use crate::journal::StoreError;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Why a phase did not get to its end.
+/// The reason that a phase did not get to its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Trouble {
     /// It may go away by itself: the executor tries the phase again.
     #[error("{what}")]
     Passing {
-        /// What could not be done.
+        /// The thing that could not be done.
         what: String,
-        /// What to do about it if it does not go away, where more is known than the message says.
+        /// The remedy if it does not go away, where more is known than the message says.
         remedy: Option<String>,
-        /// Why not.
+        /// The cause.
         source: Option<BoxError>,
     },
     /// The operator has to look: the executor holds the plan.
     #[error("{what}")]
     Hold {
-        /// What is wrong.
+        /// The problem.
         what: String,
-        /// What to do about it.
+        /// The remedy.
         remedy: String,
-        /// Why it is so.
+        /// The cause.
         source: Option<BoxError>,
     },
     /// A pause or an abort was asked for.
@@ -43,7 +43,7 @@ pub enum Trouble {
     /// Writes have been refused for as long as the budget allows, less the way back.
     #[error("the write block has used up its budget")]
     OverBudget {
-        /// What the present phase met last.
+        /// The trouble that the present phase met last.
         #[source]
         last: Option<Box<Trouble>>,
     },
@@ -53,7 +53,7 @@ pub enum Trouble {
     /// Another executor has taken the plan over: it is none of this one's business any more.
     #[error("another executor has taken over the plan: {by}")]
     Overtaken {
-        /// Who it is.
+        /// The other executor.
         by: String,
     },
     /// The journal cannot be read or written, so nothing can be done safely.
@@ -115,12 +115,12 @@ impl Trouble {
         Self::Hold { what, remedy, source: Some(Box::new(error)) }
     }
 
-    /// Whether this executor cannot do anything any more.
+    /// Tells whether this executor cannot do anything any more.
     pub(crate) fn is_the_end(&self) -> bool {
         matches!(self, Self::Journal(_) | Self::SessionOver | Self::Overtaken { .. })
     }
 
-    /// What the operator can do if it does not go away by itself.
+    /// The remedy: what the operator can do if it does not go away by itself.
     pub fn remedy(&self) -> String {
         match self {
             Self::Passing { remedy: Some(remedy), .. } | Self::Hold { remedy, .. } => {
@@ -141,20 +141,20 @@ impl Trouble {
     }
 }
 
-/// What an operator is told of a passing trouble that did not pass, where nothing better is known.
+/// The remedy for a passing trouble that did not pass, where nothing better is known.
 const PUT_RIGHT: &str = "put right what the message names; then `reshard resume`";
-/// What an operator is told where nothing better is known.
+/// The remedy where nothing better is known.
 pub(crate) const LOOK: &str = "see what the message says; when it is put right, `reshard resume`";
 
 /// The exit statuses of a shell that cannot run a program.
 const NO_PROGRAM: [i64; 2] = [126, 127];
 
-/// Whether an error may go away by itself, and what to do if not.
+/// An error that tells whether it may go away by itself, and what to do if not.
 pub trait MayPass {
-    /// Whether trying again, having looked what is there, can help.
+    /// Tells whether trying again, having looked what is there, can help.
     fn may_pass(&self) -> bool;
 
-    /// What an operator can do about it, where more is known than the message says.
+    /// The remedy: what an operator can do about it, where more is known than the message says.
     fn remedy(&self) -> String {
         LOOK.to_owned()
     }

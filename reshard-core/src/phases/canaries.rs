@@ -1,4 +1,4 @@
-//! What the phases share that work with canaries.
+//! The common parts of the phases that work with canaries.
 
 use manatee_client::ShardName;
 use moray_client::{Client, ClientOptions, NodeInfo};
@@ -58,7 +58,7 @@ impl Planted {
     }
 }
 
-/// What the plan's canaries carry.
+/// The tag that the plan's canaries carry.
 pub(super) fn tag(plan: &Plan) -> String {
     format!("reshard-canary-{}", plan.uuid)
 }

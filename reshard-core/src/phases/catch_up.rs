@@ -25,11 +25,11 @@ use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 
 /// A segment of WAL: whoever is less behind catches up within moments.
 const SLACK: u64 = 16 << 20;
-/// How long nothing may go on.
+/// The longest that nothing may go on.
 const STALLED: Duration = Duration::from_mins(10);
-/// How long the primary may be silent.
+/// The longest that the primary may be silent.
 const SILENT: Duration = Duration::from_mins(1);
-/// How long a checkpoint may take.
+/// The longest that a checkpoint may take.
 const CHECKPOINT: Duration = Duration::from_mins(10);
 
 /// Waits for the new peers.
@@ -78,10 +78,10 @@ impl Phase for CatchUp {
     }
 }
 
-/// What was seen last, for telling whether anything goes on.
+/// The progress that was seen last, for telling whether anything goes on.
 struct LastSeen {
     changed: Duration,
-    /// When the primary last answered.
+    /// The time at which the primary last answered.
     answered: Duration,
     last: Vec<PeerProgress>,
 }
@@ -163,7 +163,7 @@ fn stalled(
     Ok(Seen::NotYet(bytes, told.to_owned()))
 }
 
-/// How much of the restores is done, while there are any.
+/// The part of the restores that is done, while there are any.
 fn restored(progress: &[PeerProgress]) -> Option<Progress> {
     let (mut done, mut total) = (0, 0);
     for one in progress {

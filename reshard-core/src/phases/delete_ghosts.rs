@@ -36,9 +36,9 @@ use crate::shards::SplitPoint;
 
 /// The fact with the tables that are not sharded, by shard.
 const UNSHARDED: &str = "unsharded";
-/// How often everything is swept before the plan holds because rows come back.
+/// The number of times that everything is swept before the plan holds because rows come back.
 const SWEEPS: u32 = 5;
-/// How long one statement may take.
+/// The longest that one statement may take.
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Deletes the rows that a shard does not own any more.

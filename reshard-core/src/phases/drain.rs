@@ -25,7 +25,7 @@ use crate::shards::{SplitPoint, server_time, snapshot};
 
 /// The fact with the [`SplitPoint`].
 pub(super) const SPLIT_POINT: &str = "split-point";
-/// How long the rest of the replay may take.
+/// The longest that the rest of the replay may take.
 const REPLAY: Duration = Duration::from_mins(2);
 
 /// Finds the split point.

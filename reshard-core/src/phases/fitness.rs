@@ -1,15 +1,15 @@
-//! Whether the region is fit for the plan: the checks, and what has drifted since it was made.
+//! The region's fitness for the plan: the checks, and what has drifted since it was made.
 
 use crate::executor::Context;
 use crate::inventory::{DriftSeverity, Expected, drift, gather};
 use crate::phase::{OrTrouble, Trouble};
 use crate::preflight::{Subject, Verdict, check};
 
-/// What the region shall be fit for.
+/// The purpose that the region shall be fit for.
 pub(super) struct Fitness {
-    /// What is checked.
+    /// The subject of the checks.
     pub(super) subject: Subject,
-    /// What has changed because the plan changed it.
+    /// The changes that the plan has made itself.
     pub(super) expected: Expected,
 }
 

@@ -1,4 +1,4 @@
-//! Which tables are swept at a shard: those that the plan names, and no others.
+//! The tables that are swept at a shard: those that the plan names, and no others.
 
 use std::collections::BTreeSet;
 use std::future::ready;

@@ -126,7 +126,7 @@ async fn no_dump_runs(context: &Context) -> Result<Seen<()>, Trouble> {
     Ok(Seen::NotYet(None, told.join(", ")))
 }
 
-/// Where the zone of a peer is: one of those that were there when the plan was made, or one that the plan made.
+/// The place of a peer's zone: one of those that were there when the plan was made, or one that the plan made.
 fn place_of(context: &Context, peer: &Peer) -> Option<ZonePlace> {
     let plan = context.plan();
     let old = plan.inventory.source.peers.iter().map(|peer| peer.zone.place.clone());

@@ -19,10 +19,10 @@ use crate::phase::{OrTrouble, Trouble};
 
 /// The fact with the source's Moray processes.
 const PROCESSES: &str = "moray-processes";
-/// How long the queues may last: no longer than the transactions after them.
+/// The longest that the queues may last: no longer than the transactions after them.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What is known of a process's requests.
+/// The knowledge of a process's requests.
 enum Queue {
     /// Nothing yet.
     Unseen,

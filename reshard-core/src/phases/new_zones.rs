@@ -15,12 +15,12 @@ use crate::plan::{NewZone, Plan, Target};
 use crate::shards::alias;
 use crate::zones::{self, MadeZone, ZoneOrder, ZoneSight};
 
-/// How long a request that was cut off may still be at work.
+/// The longest that a request that was cut off may still be at work.
 const GRACE: Duration = Duration::from_secs(20);
-/// How long a zone may take to boot for the first time.
+/// The longest that a zone may take to boot for the first time.
 const BOOT: Duration = Duration::from_mins(30);
 
-/// What a zone is for.
+/// The purpose of a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A peer: in the source's chain until it leaves for the new shard.
@@ -186,7 +186,7 @@ async fn look(context: &Context, order: &ZoneOrder) -> Result<ZoneSight, Trouble
         .or_trouble(format!("the zone {} cannot be looked at", order.alias))
 }
 
-/// What there is of a zone, after a request that was cut off has had the time to be done.
+/// Looks at what there is of a zone, after a request that was cut off has had the time to be done.
 async fn settled(context: &Context, order: &ZoneOrder) -> Result<ZoneSight, Trouble> {
     let began = context.monotonic();
     let waiting = Waiting {

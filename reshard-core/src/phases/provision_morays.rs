@@ -15,7 +15,7 @@ use crate::executor::{Context, Seen, Waiting};
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::shards::registration_path;
 
-/// How long the registrations of destroyed zones may last.
+/// The longest that the registrations of destroyed zones may last.
 const LEAVE: Duration = Duration::from_mins(3);
 
 /// Makes Moray zones.

@@ -21,9 +21,9 @@ use crate::peers::{ChainError, tail_of};
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::plan::Target;
 
-/// How long a sitter may take to join.
+/// The longest that a sitter may take to join.
 const JOIN: Duration = Duration::from_mins(15);
-/// How long sessions of destroyed peers may last: a minute in production.
+/// The longest that sessions of destroyed peers may last: a minute in production.
 const LEAVE: Duration = Duration::from_mins(10);
 
 /// Makes the new peers.
@@ -115,7 +115,7 @@ pub(super) fn not_the_tail(error: &ChainError) -> Trouble {
     Trouble::hold(error.to_string(), remedy)
 }
 
-/// Whether no peer of these zones is in the source's chain or election.
+/// Tells whether no peer of these zones is in the source's chain or election.
 async fn left(context: &Context, zones: &[InstanceUuid]) -> Result<Seen<()>, Trouble> {
     let ours = |zone: &str| zones.iter().any(|ours| ours.to_string() == zone);
     let state = source_state(context).await?;

@@ -1,6 +1,6 @@
 //! Looks once more, now that everything is prepared: from here on writes will be refused.
 //!
-//! What it finds must not be older than the execution that goes on from it: done before, it is done again.
+//! The findings must not be older than the execution that goes on from them: done before, it is done again.
 //!
 //! * Reads: what `preflight` reads. What the plan has done itself is no obstacle: its freeze, its locks, its zones.
 //! * Writes: nothing; the freeze and the lock on dumps again, if somebody has removed them and the operator goes on.

@@ -27,14 +27,14 @@ use crate::rings::RingError;
 /// The fact with the [`Base`].
 const BASE: &str = "base";
 
-/// What the operator is told of a ring that the plan does not fit.
+/// The operator's advice about a ring that the plan does not fit.
 const CHANGED: &str = "find out who changed it. If that is not wanted, put HASH_RING_IMAGE back, then `reshard resume`; else \
                        `reshard abort`, and make a new plan from the ring as it is now";
 
 /// Reserves the ring for the plan.
 pub struct ReserveRing;
 
-/// What the plan's changes are made from.
+/// The base that the plan's changes are made from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Base {
     /// The image of the ring.
@@ -46,7 +46,7 @@ pub(super) struct Base {
 }
 
 impl Base {
-    /// What was decided when the ring was reserved.
+    /// The base that was decided on when the ring was reserved.
     pub(super) fn of(context: &Context) -> Result<Self, Trouble> {
         Self::if_reserved(context)?.ok_or_else(|| {
             Trouble::hold("the ring is not reserved", "run the phase reserve-ring before this one")
@@ -130,7 +130,7 @@ pub(super) async fn give_back(
     Ok(given_back.map_err(RingError::from)?)
 }
 
-/// Whether the plan can be carried out on this ring.
+/// Checks that the plan can be carried out on this ring.
 fn fits(context: &Context, ring: &RingFacts) -> Result<(), Trouble> {
     let (plan, planned) = (context.plan(), &context.plan().inventory.ring);
     let changed = |what: String| Err(Trouble::hold(what, CHANGED));

@@ -1,4 +1,4 @@
-//! What the phases that change routers share.
+//! The common parts of the phases that change routers.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub(super) struct Rings {
     pub(super) handover: ImageUuid,
     /// The one with the moving vnodes at their new owners.
     pub(super) target: ImageUuid,
-    /// Whether the ring before has a stamp.
+    /// True if the ring before has a stamp.
     pub(super) base_is_stamped: bool,
     /// The SHA-1s of the images' files, in this order.
     pub(super) sha1s: [Sha1Hex; 4],
@@ -319,7 +319,7 @@ pub(super) fn newly_listed(context: &Context) -> Result<Vec<String>, Trouble> {
     Ok(shards)
 }
 
-/// What a phase says that cannot be undone.
+/// The answer of a phase that cannot be undone.
 pub(super) fn too_late(phase: &dyn Phase) -> Trouble {
     Trouble::hold(
         format!("{} cannot be taken back: the new ring is or was in use", phase.name()),

@@ -106,7 +106,7 @@ pub(super) async fn takes_writes(
         .await
 }
 
-/// What the operator is told of a primary that does not answer.
+/// The operator's advice about a primary that does not answer.
 pub(super) fn primary_is_silent(state: &ClusterState, name: &ShardName) -> String {
     format!(
         "see what is the matter with the primary {} ({}) of {name}: nobody takes over while the shard is frozen; \

@@ -34,11 +34,11 @@ use crate::shards::{
     start_sitter, stop_sitter,
 };
 
-/// How long a new primary may take to accept writes.
+/// The longest that a new primary may take to accept writes.
 const READY: Duration = Duration::from_mins(5);
-/// How long Moray may take to find it.
+/// The longest that Moray may take to find it.
 const MORAY: Duration = Duration::from_mins(2);
-/// How long the sitters may take to stop when the phase is undone: writes are refused meanwhile.
+/// The longest that the sitters may take to stop when the phase is undone: writes are refused meanwhile.
 const GIVE_UP: Duration = Duration::from_secs(15);
 
 /// Makes the new shards.
@@ -163,7 +163,7 @@ fn peers_of(shards: &[NewShard]) -> impl Iterator<Item = (bool, &MovingPeer)> {
         .flat_map(|new| new.peers.iter().enumerate().map(|(place, peer)| (place == 0, peer)))
 }
 
-/// What each new shard is: its peers in the order that they have in the source's chain. A peer never has more of the history
+/// Decides on the new shards: their peers in the order that they have in the source's chain. A peer never has more of the history
 /// than the one before it, so the first of them is the primary.
 async fn decide(context: &Context) -> Result<Vec<NewShard>, Trouble> {
     let plan = context.plan();
@@ -205,7 +205,7 @@ async fn decide(context: &Context) -> Result<Vec<NewShard>, Trouble> {
     Ok(shards)
 }
 
-/// What the operator is told of metadata that somebody else has changed.
+/// The operator's advice about metadata that somebody else has changed.
 const FOREIGN: &str =
     "find out who has changed it and set it back to the old value; then `reshard resume`";
 
@@ -258,7 +258,7 @@ async fn answers(context: &Context, shard: &ShardName, address: &str) -> Result<
         .await
 }
 
-/// How long each step took.
+/// The time that each step took.
 struct Steps<'a> {
     context: &'a Context,
     last: Duration,

@@ -95,7 +95,7 @@ impl Phase for StageRings {
     }
 }
 
-/// Whether an instance can be switched at a moment's notice.
+/// Checks that an instance can be switched at a moment's notice.
 fn ready(router: &Router, state: &InstanceState, rings: &Rings) -> Result<(), Trouble> {
     let InstanceState { instance, ring, .. } = state;
     let alias = &router.alias;

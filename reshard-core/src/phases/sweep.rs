@@ -18,18 +18,18 @@ use crate::rows::{
 
 /// The fact that [`Swept`] is kept in, by shard and table.
 const GHOSTS: &str = "ghosts";
-/// How often the sync's lag is looked at.
+/// The interval between two looks at the sync's lag.
 const LAG_INTERVAL: Duration = Duration::from_secs(1);
-/// How often it is looked who owns the rows, which a new ring changes.
+/// The interval between two looks at who owns the rows, which a new ring changes.
 const OWNERS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How far a table of a shard is.
+/// The progress in a table of a shard.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Swept {
     /// The next page.
     page: u64,
-    /// Whether the last page was reached. Rows may have come since.
+    /// True once the last page was reached. Rows may have come since.
     is_done: bool,
     /// Rows deleted; after a crash those of one batch may be missing.
     deleted: u64,
@@ -190,7 +190,7 @@ impl Sweeper<'_> {
     }
 }
 
-/// Why a count ended early.
+/// The reason why a count ended early.
 enum Stop {
     Rows(RowsError),
     Trouble(Trouble),

@@ -10,11 +10,11 @@ use crate::executor::{Context, Seen, Waiting};
 use crate::phase::{OrTrouble, Trouble};
 use crate::shards::{how_to_end, listed, transactions_before};
 
-/// How long any statement may take.
+/// The longest that any statement may take.
 const STATEMENT: Duration = Duration::from_secs(5);
-/// How long the primary may be silent.
+/// The longest that the primary may be silent.
 const SILENT: Duration = Duration::from_secs(10);
-/// How long transactions from before may last.
+/// The longest that transactions from before may last.
 pub(super) const TRANSACTIONS: Duration = Duration::from_secs(30);
 
 /// The source's primary and a connection to it.

@@ -17,7 +17,7 @@ use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::plan::Target;
 use crate::shards::unfreeze_for_plan;
 
-/// How long a new shard may take to be well.
+/// The longest that a new shard may take to be well.
 const READY: Duration = Duration::from_mins(10);
 
 /// Lifts the freezes.

@@ -63,7 +63,7 @@ impl Phase for UnlockDumps {
     }
 }
 
-/// When dumps begin: as a zone of the source tells, or every night, as Manta's images have it.
+/// The times at which dumps begin: as a zone of the source tells, or every night, as Manta's images have it.
 async fn schedules(context: &Context) -> Result<Vec<Schedule>, Trouble> {
     let peers = &context.plan().inventory.source.peers;
     let places: Vec<ZonePlace> = peers.iter().map(|peer| peer.zone.place.clone()).collect();

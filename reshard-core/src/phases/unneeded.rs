@@ -17,11 +17,11 @@ use crate::rings;
 use crate::rows::Split;
 use crate::serving::{NamedRing, Need, OwnWork, Serving, StillNeeded, named_ring, tagged_zones};
 
-/// How long SAPI may take to tell which ring is in use, while writes may be refused.
+/// The longest that SAPI may take to tell which ring is in use, while writes may be refused.
 const ASK: Duration = Duration::from_secs(1);
-/// How long the ring may take to be read then, if it is another one.
+/// The longest that the ring may take to be read then, if it is another one.
 const READ: Duration = Duration::from_secs(10);
-/// What is shown where the region does not answer.
+/// The words that are shown where the region does not answer.
 const UNSEEN: &str = "it cannot be seen whether something still needs what the plan has made";
 
 async fn look(context: &Context) -> Result<Serving, Trouble> {

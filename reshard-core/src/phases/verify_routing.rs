@@ -26,11 +26,11 @@ use crate::rows::connect_primary;
 
 /// The fact with what every router said.
 const AUDIT: &str = "routing-audit";
-/// How often a canary was written after this phase.
+/// The number of times that a canary was written after this phase.
 const REVISION: u32 = 2;
 /// Keys that are taken from each shard.
 const SAMPLE: usize = 100;
-/// How long choosing them may take.
+/// The longest that choosing them may take.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Shows that every router uses the target ring.

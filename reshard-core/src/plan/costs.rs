@@ -1,4 +1,4 @@
-//! What single steps cost: guessed, or as observed when an earlier plan was carried out.
+//! The costs of single steps: guessed, or as observed when an earlier plan was carried out.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::report::Report;
 /// A phase that took less than this, in seconds, tells nothing of how fast bytes and rows go.
 const TOO_SHORT: f64 = 1.0;
 
-/// What single steps take, in seconds, and how fast bytes and rows go. The defaults are guesses, on the slow side of what was
+/// The times of single steps, in seconds, and how fast bytes and rows go. The defaults are guesses, on the slow side of what was
 /// measured; [`Costs::observed`] has those of a plan that was carried out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -59,7 +59,7 @@ impl Default for Costs {
 }
 
 impl Costs {
-    /// What the steps took when a plan was carried out, to predict the next one of the same region by. What was not done, was
+    /// The costs of the steps as a plan was carried out, to predict the next one of the same region by. What was not done, was
     /// interrupted, or was too short to tell anything has its default.
     #[expect(clippy::cast_precision_loss, reason = "predictions are not that precise")]
     pub fn observed(plan: &Plan, report: &Report) -> Self {

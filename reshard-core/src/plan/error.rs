@@ -1,4 +1,4 @@
-//! Why there is no plan.
+//! The reasons why there is no plan.
 
 use fash::{SelectError, Vnode};
 use manatee_client::ShardName;
@@ -6,7 +6,7 @@ use sapi_client::ServerUuid;
 
 use crate::quantity::bytes;
 
-/// Why there is no plan for a request.
+/// The reason why there is no plan for a request.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
@@ -27,17 +27,17 @@ pub enum PlanError {
     /// There are no or too many new shards.
     #[error("{wanted} new shards were asked for; 1 to {most} are possible")]
     ShardCount {
-        /// How many.
+        /// The number that was asked for.
         wanted: u32,
-        /// How many are possible.
+        /// The most that are possible.
         most: u32,
     },
     /// The numbers do not fit the count.
     #[error("{wanted} new shards were asked for, and {given} numbers were given for them")]
     NumberCount {
-        /// How many shards.
+        /// The number of shards.
         wanted: u32,
-        /// How many numbers.
+        /// The number of numbers that were given.
         given: usize,
     },
     /// A number is taken, or is given twice.
@@ -60,9 +60,9 @@ pub enum PlanError {
          s, and the way back is to fit in too; allow {needed} s at least, or predict by what was measured (`reshard plan new` with `--costs`)"
     )]
     Budget {
-        /// What was asked for, in seconds.
+        /// The budget that was asked for, in seconds.
         seconds: u64,
-        /// What the write block takes, in seconds.
+        /// The time that the write block takes, in seconds.
         predicted: f64,
         /// The least that is enough, in seconds.
         needed: u64,
@@ -132,7 +132,7 @@ pub enum PlanError {
     Server {
         /// The server.
         server: ServerUuid,
-        /// What is the matter with it.
+        /// The fault in it.
         problem: &'static str,
     },
     /// There is no server.
@@ -147,9 +147,9 @@ pub enum PlanError {
     NoRoom {
         /// The server.
         server: ServerUuid,
-        /// What is free.
+        /// The free bytes.
         free: u64,
-        /// What is needed.
+        /// The bytes that are needed.
         needed: u64,
     },
 }

@@ -19,7 +19,7 @@ impl Plan {
         })
     }
 
-    /// Whether the document is as it was made.
+    /// Tells whether the document is as it was made.
     pub fn hash_is_right(&self) -> bool {
         self.hash == self.computed_hash()
     }

@@ -50,23 +50,23 @@ pub struct Plan {
     pub version: u32,
     /// Names the plan; everything that it creates has the tag `manta_reshard_plan` with it.
     pub uuid: PlanUuid,
-    /// When it was made.
+    /// The time at which it was made.
     pub created: Timestamp,
-    /// How it moves them.
+    /// The mode in which it moves them.
     pub mode: Mode,
-    /// What was asked for.
+    /// The request that it was made for.
     pub request: Request,
-    /// What was there when it was made.
+    /// The inventory at the time when it was made.
     pub inventory: Inventory,
     /// The new shards, each with the vnodes that it gets.
     pub targets: Vec<Target>,
-    /// What is going to be done, in order, in words.
+    /// The actions that are going to be done, in order, in words.
     pub actions: Vec<Action>,
-    /// What it will cost.
+    /// Its predicted cost.
     pub prediction: Prediction,
     /// The source and the targets before and after.
     pub balance: Vec<Balance>,
-    /// What the operator should know before starting.
+    /// The risks that the operator should know before starting.
     pub risks: Vec<String>,
     /// SHA-256 of the document without this member, in hexadecimal digits.
     pub hash: String,
@@ -92,7 +92,7 @@ pub struct Target {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewZone {
-    /// What it is for within the plan, such as `postgres/3/0`: [`Plan::instance_uuid`] makes its UUID of it.
+    /// Its purpose within the plan, such as `postgres/3/0`: [`Plan::instance_uuid`] makes its UUID of it.
     pub role: String,
     /// The server that it is put on.
     pub server: ServerUuid,
@@ -108,26 +108,26 @@ pub struct NewZone {
 pub struct Action {
     /// The phase that does it.
     pub phase: String,
-    /// What, in words.
+    /// The action, in words.
     pub what: String,
-    /// Whether it is done while writes to the moving vnodes are refused.
+    /// True if it is done while writes to the moving vnodes are refused.
     pub in_write_block: bool,
 }
 
-/// What a plan will cost. Times are in seconds.
+/// The predicted cost of a plan. Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prediction {
-    /// How long writes to the moving vnodes are refused.
+    /// The time for which writes to the moving vnodes are refused.
     pub write_block_seconds: f64,
-    /// How that was computed: what takes how many seconds.
+    /// The parts that this was computed from: what takes how many seconds.
     pub write_block_parts: Vec<(String, f64)>,
-    /// How long one of its rounds over all electric-morays takes; absent in plans of before it was written down.
+    /// The time that one of its rounds over all electric-morays takes; absent in plans of before it was written down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub router_round_seconds: Option<f64>,
-    /// How long everything takes.
+    /// The time that everything takes.
     pub total_seconds: f64,
-    /// What that is made of.
+    /// The parts of that.
     pub total_parts: Vec<(String, f64)>,
     /// Disk that the new peers need on each server, in bytes.
     pub disk: Vec<(ServerUuid, u64)>,

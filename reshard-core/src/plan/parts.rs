@@ -36,7 +36,7 @@ const PARTS: [(&str, &str); 13] = [
 ];
 
 impl Prediction {
-    /// How long a phase takes, in seconds. Absent for one that takes next to no time, and where the plan was made by a version
+    /// The seconds that a phase takes. Absent for one that takes next to no time, and where the plan was made by a version
     /// that put it differently.
     pub fn seconds_of(&self, phase: &str) -> Option<f64> {
         let (_, part) = PARTS.iter().find(|(name, _)| *name == phase)?;

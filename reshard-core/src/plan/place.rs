@@ -105,7 +105,7 @@ fn asked_servers<'a>(
     request.servers.iter().map(find).collect()
 }
 
-/// Whether every server has room for what is put on it, where its room is known.
+/// Checks that every server has room for what is put on it, where its room is known.
 pub(super) fn check_room(inventory: &Inventory, prediction: &Prediction) -> Result<(), PlanError> {
     for &(server, needed) in &prediction.disk {
         let facts = inventory.servers.iter().find(|facts| facts.uuid == server);

@@ -32,7 +32,7 @@ impl Plan {
         pnode_of(&self.request.source)
     }
 
-    /// What moves in the ring.
+    /// The vnodes that move in the ring.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What a plan will cost.
+//! The predicted cost of a plan.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ pub(super) fn predict(inventory: &Inventory, targets: &[Target], costs: &Costs) 
     }
 }
 
-/// How often as many zones of routers are changed as may be at the same time.
+/// The number of rounds in which the zones of routers are changed, as many of them together as may be.
 pub(super) fn router_rounds(inventory: &Inventory, concurrency: u32) -> usize {
     inventory.routers.len().div_ceil(concurrency.max(1) as usize)
 }

@@ -1,4 +1,4 @@
-//! What an operator asks for.
+//! The request of an operator.
 
 use std::collections::BTreeMap;
 
@@ -25,17 +25,17 @@ use crate::VnodeSet;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Request {
-    /// How vnodes are to be moved.
+    /// The mode in which vnodes are to be moved.
     pub mode: Mode,
     /// The shard that is to be split.
     pub source: ShardName,
-    /// How many new shards there shall be, 1 to 16.
+    /// The number of new shards, 1 to 16.
     pub new_shards: u32,
     /// Their numbers; empty for the next free ones.
     pub numbers: Vec<u32>,
-    /// Which vnodes move.
+    /// The choice of the vnodes that move.
     pub selection: Selection,
-    /// How the new shards are laid out.
+    /// The layout of the new shards.
     pub layout: Layout,
     /// The servers for new zones; empty for the planner's choice.
     pub servers: Vec<ServerUuid>,
@@ -47,7 +47,7 @@ pub struct Request {
     pub morays: u32,
     /// Split the source though it is the storage or the Marlin shard.
     pub allow_storage_shard: bool,
-    /// How long writes may be refused, in seconds; absent for twice the prediction.
+    /// The longest that writes may be refused, in seconds; absent for twice the prediction.
     pub budget_seconds: Option<u64>,
 }
 
@@ -137,7 +137,7 @@ impl Request {
     }
 }
 
-/// How new shards are laid out.
+/// The layout of new shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layout {
@@ -157,7 +157,7 @@ impl Layout {
     }
 }
 
-/// Which vnodes move. With N new shards the source keeps one part of N + 1.
+/// The choice of the vnodes that move. With N new shards the source keeps one part of N + 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Selection {
@@ -176,7 +176,7 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// Whether rows and bytes have to be known for it.
+    /// True if rows and bytes have to be known for it.
     pub fn needs_measurement(&self) -> bool {
         match self {
             Self::Rows | Self::Bytes | Self::Shares(_) => true,

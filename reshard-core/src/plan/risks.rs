@@ -1,4 +1,4 @@
-//! What an operator should know before starting.
+//! The risks that an operator should know before starting.
 
 use std::collections::HashMap;
 

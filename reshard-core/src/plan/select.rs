@@ -1,4 +1,4 @@
-//! Which vnodes go to which new shard.
+//! The choice of the vnodes that go to each new shard.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,7 +8,7 @@ use super::{PlanError, Selection};
 use crate::VnodeSet;
 use crate::measure::Measurement;
 
-/// What is counted of a vnode.
+/// The unit in which a vnode is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Weight {
     Rows,

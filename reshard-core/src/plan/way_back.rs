@@ -1,4 +1,4 @@
-//! What the way back out of the write block takes, and so the least that a budget has to be.
+//! The time that the way back out of the write block takes, and so the least that a budget has to be.
 
 use std::time::Duration;
 
@@ -6,20 +6,20 @@ use super::{Plan, PlanError, Prediction};
 
 /// Rounds over all routers that the longest way back takes: the read-only ring everywhere, and then the original one.
 pub(crate) const MOST_ROUNDS_BACK: u32 = 2;
-/// What the way back may take besides its rounds.
+/// The time that the way back may take besides its rounds.
 pub(crate) const BESIDES: Duration = Duration::from_secs(2);
-/// What a round back may take longer than one forth, as a factor.
+/// The factor by which a round back may take longer than one forth.
 pub(crate) const SLOWER: f64 = 1.25;
 /// The longest that is believed of a prediction, in seconds.
 const DAY: f64 = 86_400.0;
 
-/// What is kept of a budget for a way back of so many rounds over the routers that take so long.
+/// The part of a budget that is kept for a way back of so many rounds over the routers that take so long.
 pub(crate) fn way_back(rounds: u32, round: Duration) -> Duration {
     (round * rounds).mul_f64(SLOWER) + BESIDES
 }
 
 impl Prediction {
-    /// How long a round over all electric-morays takes.
+    /// The time that a round over all electric-morays takes.
     pub fn router_round(&self) -> Duration {
         // Plans of before this was written down have three rounds in their write block.
         let seconds = self.router_round_seconds.unwrap_or(self.write_block_seconds / 3.0);

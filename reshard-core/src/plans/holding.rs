@@ -35,10 +35,10 @@ impl fmt::Display for Kept {
     }
 }
 
-/// Who keeps it, and since when.
+/// A thing that is kept, the plan that keeps it, and since when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Holding {
-    /// What.
+    /// The thing.
     #[serde(flatten)]
     pub kept: Kept,
     /// The plan.

@@ -18,13 +18,13 @@ use crate::plan::PlanUuid;
 pub struct PlanOverview {
     /// The plan.
     pub plan: PlanUuid,
-    /// What its last executor told; absent if none has got so far.
+    /// The epoch that its last executor told; absent if none has got so far.
     pub epoch: Option<Epoch>,
-    /// Whether somebody carries it out; absent if that cannot be seen.
+    /// The one who carries it out, or nobody; absent if that cannot be seen.
     pub executor: Option<Executing>,
-    /// What it keeps for itself.
+    /// The things that it keeps for itself.
     pub holds: Vec<Holding>,
-    /// What cannot be seen of it, and why not.
+    /// The things that cannot be seen of it, and why not.
     pub unknown: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ impl PlanOverview {
     }
 }
 
-/// Whether somebody carries a plan out.
+/// The one who carries a plan out, or nobody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "executor", rename_all = "kebab-case")]
 pub enum Executing {
@@ -104,10 +104,10 @@ pub async fn plans_overview(deployment: &Deployment) -> Result<Vec<PlanOverview>
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlansError {
-    /// What plans keep for themselves cannot be read.
+    /// The things that plans keep for themselves cannot be read.
     #[error(transparent)]
     Holdings(#[from] InventoryError),
-    /// What executors have told cannot be read.
+    /// The epochs that executors have told cannot be read.
     #[error(transparent)]
     Epochs(#[from] EpochError),
 }

@@ -24,7 +24,7 @@ use crate::serving::{Need, Serving, StillNeeded, TaggedZone, tagged_zones};
 use crate::shards::unfreeze_for_plan;
 use crate::zones::PLAN_TAG;
 
-/// Whether anybody may go on with a plan.
+/// The operator's word on whether anybody may go on with a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlanFile {
     /// There may be a copy of its file.
@@ -33,7 +33,7 @@ pub enum PlanFile {
     Lost,
 }
 
-/// What a plan keeps for itself and need not any more. Nothing is changed.
+/// The things that a plan keeps for itself and need not any more. Nothing is changed.
 ///
 /// # Errors
 ///
@@ -108,7 +108,7 @@ fn lock(deployment: &Deployment, plan: PlanUuid) -> Result<Lock, LockError> {
     Lock::new(deployment.session().clone(), PLAN_LOCKS, &plan.to_string())
 }
 
-/// Whether nobody goes on with the plan.
+/// Checks that nobody goes on with the plan.
 fn may_be_over(
     plan: PlanUuid,
     lock: LockState,
@@ -125,7 +125,7 @@ fn may_be_over(
     Err(ReleaseError::NotOver { plan, last: last.unwrap_or_else(|| "its file".to_owned()) })
 }
 
-/// What of the plan is half made, so that others have to be kept away from it.
+/// The things of the plan that are half made, so that others have to be kept away from them.
 async fn needs(
     deployment: &Deployment,
     plan: PlanUuid,
@@ -209,7 +209,7 @@ fn remedy(needed: &StillNeeded) -> &'static str {
      writes there (`reshard peers show SHARD`), and then /manatee/SHARD in ZooKeeper"
 }
 
-/// What a plan keeps is not freed.
+/// Something that a plan keeps is not freed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReleaseError {
@@ -235,7 +235,7 @@ pub enum ReleaseError {
         /// Its latest file, and where that is.
         last: String,
     },
-    /// What ZooKeeper knows of the plan cannot be read.
+    /// The plan's record in ZooKeeper cannot be read.
     #[error(transparent)]
     Epoch(#[from] EpochError),
     /// It has left something half made.

@@ -1,4 +1,4 @@
-//! Whether a shard can be split now: read-only checks, each with a remedy. `reshard doctor` shows them; a plan makes them
+//! Read-only checks of whether a shard can be split now, each with a remedy. `reshard doctor` shows them; a plan makes them
 //! before it starts and once more before writes are blocked.
 //!
 //! First everything is looked at, all at once and each thing with a deadline; then the checks judge what was seen. What could
@@ -19,7 +19,7 @@ pub use self::subject::{Stage, Subject};
 use crate::clock::Clock;
 use crate::deployment::Deployment;
 
-/// How long a transaction at the source is open before somebody should look: those of Moray last milliseconds.
+/// The time after which somebody should look at an open transaction at the source: those of Moray last milliseconds.
 pub(crate) const OLD_TRANSACTION: Duration = Duration::from_secs(5);
 
 /// Makes all checks. Nothing is changed. `cache` is the directory in which images of rings are kept.

@@ -1,4 +1,4 @@
-//! What the checks came to.
+//! The outcome of the checks.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::causes::printable;
 /// The outcome of all checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// When they were made.
+    /// The time at which they were made.
     pub taken: Timestamp,
     /// The shard that is to be split.
     pub source: ShardName,
@@ -25,18 +25,18 @@ pub struct Report {
 pub struct Check {
     /// Its name, which never changes: `shard-replication`.
     pub name: String,
-    /// What it came to.
+    /// Its verdict.
     pub verdict: Verdict,
-    /// What was found, in words.
+    /// The findings, in words.
     pub found: String,
-    /// What to do; empty where there is nothing to do.
+    /// The remedy; empty where there is nothing to do.
     pub remedy: String,
-    /// What it could not see, as long as that is not told in words.
+    /// The things that it could not see, as long as that is not told in words.
     #[serde(skip)]
     unseen: Vec<Unseen>,
 }
 
-/// What a check came to.
+/// The outcome of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -80,7 +80,7 @@ struct Cause {
     needed_by: Vec<String>,
 }
 
-/// What is told by a check of its own: every API that fails, and whatever else keeps more than one check from being made.
+/// The causes that are told by checks of their own: every API that fails, and whatever else keeps several checks from being made.
 fn shared_causes(checks: &[Check]) -> Vec<Cause> {
     let mut causes: Vec<Cause> = Vec::new();
     for check in checks {
@@ -177,7 +177,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What a check finds while it looks: the worst counts, and everything is told.
+/// The findings of a check while it looks: the worst counts, and everything is told.
 pub(super) struct Findings {
     name: &'static str,
     verdict: Verdict,
@@ -234,7 +234,7 @@ impl Findings {
         }
     }
 
-    /// What could not be seen.
+    /// Notes what could not be seen.
     pub(super) fn blind(&mut self, why: impl Into<Unseen>) {
         self.verdict = Verdict::Failed;
         self.unseen.push(why.into());

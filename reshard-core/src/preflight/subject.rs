@@ -1,4 +1,4 @@
-//! What the checks are made for.
+//! The subject of the checks.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use sapi_client::{ImageUuid, InstanceUuid, ServerUuid};
 
 use crate::plan::{Plan, Request, Target};
 
-/// What the checks are made for.
+/// The subject of the checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// The shard that is to be split.
@@ -20,15 +20,15 @@ pub struct Subject {
     pub servers: BTreeSet<ServerUuid>,
     /// Disk that is needed on servers, in bytes; empty where nobody has computed it.
     pub disk: Vec<(ServerUuid, u64)>,
-    /// Whether the storage shard may be split.
+    /// True if the storage shard may be split.
     pub allow_storage_shard: bool,
     /// The plan's UUID, as it is written into freezes and locks, where there is a plan.
     pub plan: Option<String>,
-    /// How far it is.
+    /// The plan's stage.
     pub stage: Stage,
 }
 
-/// How far the plan is: what it has changed itself is no obstacle to it.
+/// The stage of the plan: what it has changed itself is no obstacle to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Nothing is begun.
@@ -55,7 +55,7 @@ impl Subject {
         }
     }
 
-    /// What an operator asks for.
+    /// The request of an operator.
     pub fn request(request: &Request) -> Self {
         let domain = request.source.as_str().split_once('.').map_or("", |(_, domain)| domain);
         let name = |number: &u32| format!("{number}.{domain}").parse().ok();
@@ -90,12 +90,12 @@ impl Subject {
         Self { stage, disk: Vec::new(), ..Self::plan(plan) }
     }
 
-    /// Whether this is the plan that the checks are made for.
+    /// Tells whether this is the plan that the checks are made for.
     pub(super) fn is_own(&self, owner: Option<&str>) -> bool {
         owner.is_some() && owner == self.plan.as_deref()
     }
 
-    /// Whether the plan has created this zone.
+    /// Tells whether the plan has created this zone.
     pub(super) fn created(&self, zone: &str) -> bool {
         match &self.stage {
             Stage::Before => false,
@@ -108,7 +108,7 @@ impl Subject {
     }
 }
 
-/// How often a zone is tried to be made, at the very most: every attempt has a UUID of its own.
+/// The number of times that a zone is tried to be made, at the very most: every attempt has a UUID of its own.
 const ATTEMPTS: u32 = 32;
 
 /// The zones that a plan creates, also those of further attempts.

@@ -1,4 +1,4 @@
-//! Why something could not be seen, and whose silence that is.
+//! The reason why something could not be seen, and whose silence that is.
 
 use std::error::Error;
 use std::fmt;
@@ -8,7 +8,7 @@ use sapi_client::{Client, Transport};
 
 use crate::causes::with_causes;
 
-/// Why something could not be seen.
+/// The reason why something could not be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unseen {
     why: String,
@@ -18,7 +18,7 @@ pub(super) struct Unseen {
 /// An API that does not answer as it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Api {
-    /// Which, such as `SAPI`.
+    /// Its name, such as `SAPI`.
     pub(super) name: String,
     /// Its address.
     pub(super) url: String,
@@ -43,12 +43,12 @@ impl Unseen {
         Self { why: format!("{what}: {}", self.why), api: self.api.clone() }
     }
 
-    /// What does not answer.
+    /// The API that does not answer.
     pub(super) fn api(&self) -> Option<&Api> {
         self.api.as_ref()
     }
 
-    /// Whether both come of the same.
+    /// Tells whether both come of the same.
     pub(super) fn has_cause_of(&self, other: &Self) -> bool {
         match (&self.api, &other.api) {
             (Some(one), Some(other)) => one == other,

@@ -36,7 +36,7 @@ pub enum RingMismatch {
     /// The new ring differs from the present one in something else than planned.
     #[error("the {ring} ring differs from the present one not as planned: {problem}")]
     Differs {
-        /// Which.
+        /// The ring.
         ring: &'static str,
         /// In what.
         problem: String,

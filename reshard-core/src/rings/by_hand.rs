@@ -86,7 +86,7 @@ fn difference(facts: &RingFacts, source: &ShardName, ring: &Ring) -> Option<Stri
     (!known.eq(there)).then(|| format!("{source} has other vnodes in it"))
 }
 
-/// Where the names of images come from whose files have no stamp.
+/// The namespace for the names of images whose files have no stamp.
 const UNSTAMPED: Uuid = Uuid::from_u128(0x6d61_6e74_612d_4861_b368_2d72_696e_6773);
 
 /// A file with a ring's image, which was unpacked, audited and read.
@@ -98,7 +98,7 @@ pub struct RingFile {
     pub ring: Ring,
     /// Its stamp.
     pub stamp: Option<Stamp>,
-    /// What its image is called: as the stamp says, for routers tell by the stamp which image they have; or as the file's SHA-1
+    /// The name of its image: as the stamp says, for routers tell by the stamp which image they have; or as the file's SHA-1
     /// says, so that the same file is the same image.
     pub image: ImageUuid,
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with rings.
+//! The errors about rings.
 
 use std::path::PathBuf;
 
@@ -41,9 +41,9 @@ pub enum RingError {
     /// A file could not be written here.
     #[error("cannot write {path}", path = .path.display())]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
     /// An image could not be imported.
@@ -66,7 +66,7 @@ pub enum RingError {
     WrongImage {
         /// The image.
         image: ImageUuid,
-        /// What is wrong with it.
+        /// The fault in it.
         problem: String,
     },
     /// Somebody else changed what the plan is to change.
@@ -74,11 +74,11 @@ pub enum RingError {
     Foreign {
         /// The metadata.
         key: &'static str,
-        /// What it is.
+        /// The value that it has.
         found: String,
-        /// What it should be before the change.
+        /// The value that it should have before the change.
         old: String,
-        /// What it should be after the change.
+        /// The value that it should have after the change.
         new: String,
     },
     /// A ring is not the one that a plan was made from.
@@ -86,7 +86,7 @@ pub enum RingError {
     OtherRing {
         /// The plan.
         plan: PlanUuid,
-        /// What is different.
+        /// The difference.
         difference: String,
     },
     /// The stamp in an image names no image.
@@ -94,7 +94,7 @@ pub enum RingError {
     BadStamp {
         /// The file.
         path: PathBuf,
-        /// What it names.
+        /// The name in the stamp.
         names: String,
     },
     /// Work on a ring ended in a panic.

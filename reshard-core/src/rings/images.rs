@@ -40,9 +40,9 @@ pub struct NewRingImage {
     pub owner: AccountUuid,
     /// The plan that makes it.
     pub plan: PlanUuid,
-    /// What it is for in the plan: `read-only` or `target`.
+    /// Its purpose in the plan: `read-only` or `target`.
     pub transition: &'static str,
-    /// When it is made; the same whenever it is tried again.
+    /// The time at which it is made; the same whenever it is tried again.
     pub date: Timestamp,
 }
 
@@ -78,7 +78,7 @@ pub async fn fetch_ring(
 
 /// Has an image with this ring in IMGAPI, active, wherever an earlier try ended. Returns its file's SHA-1.
 ///
-/// What is made is read back from the packed image before it is sent, and what is there already is fetched and read: either
+/// A ring that is made is read back from the packed image before it is sent, and one already there is fetched and read: either
 /// way the image is proven to hold the ring.
 ///
 /// # Errors

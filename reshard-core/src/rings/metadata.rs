@@ -1,4 +1,4 @@
-//! What SAPI says of the ring and the shards, read and changed by comparing.
+//! SAPI's metadata of the ring and the shards, read and changed by comparing.
 
 use sapi_client::imgapi::Imgapi;
 use sapi_client::manta::{MantaApplication, Shard, ShardList};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::RingError;
 use crate::deployment::{AnyTransport, Deployment};
 
-/// What a change by comparing came to.
+/// The outcome of a change by comparing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compared {
     /// It was so already.

@@ -1,4 +1,4 @@
-//! What is done in a router's zone: one script each.
+//! The commands in a router's zone: one script each.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::plan::PlanUuid;
 const REFUSED: i64 = 65;
 /// The exit status of a script that misses a ring.
 const NOT_STAGED: i64 = 66;
-/// How long fetching and unpacking the rings may take in a zone.
+/// The longest that fetching and unpacking the rings may take in a zone.
 const STAGING: Duration = Duration::from_mins(30);
-/// How long an instance may take until it answers after its start.
+/// The longest that an instance may take until it answers after its start.
 const STARTING: Duration = Duration::from_mins(1);
-/// How long config-agent may take to write the configuration.
+/// The longest that config-agent may take to write the configuration.
 const RENDERING: Duration = Duration::from_secs(30);
-/// How long when something is taken back: writes are refused until it is over.
+/// The longest for that when something is taken back: writes are refused until it is over.
 const UNLISTING: Duration = Duration::from_secs(10);
 
 macro_rules! script {
@@ -37,7 +37,7 @@ macro_rules! script {
     };
 }
 
-/// Which command this is, so that a zone obeys the newest one and refuses what comes late.
+/// The identity of a command, so that a zone obeys the newest one and refuses what comes late.
 #[derive(Clone, Copy, Debug)]
 pub struct Command {
     /// The plan.
@@ -67,7 +67,7 @@ pub struct StagedImage {
     pub sha1: Sha1Hex,
 }
 
-/// Which ring is put in place.
+/// The ring that is put in place.
 #[derive(Clone, Debug)]
 pub struct Flip {
     /// The image of the ring.
@@ -76,7 +76,7 @@ pub struct Flip {
     pub from: Vec<ImageUuid>,
     /// The ring that the operator is told to put back where another one is found.
     pub proper: ImageUuid,
-    /// Whether it is to take something back: then instances that do not run get the ring too.
+    /// True if it is to take something back: then instances that do not run get the ring too.
     pub back: bool,
     /// Shards that the instances shall route writes to; an instance that does not is restarted.
     pub shards: Vec<String>,
@@ -109,13 +109,13 @@ pub struct InstanceState {
     pub ring: String,
     /// The image of the ring; `None` if it has no stamp and that stands for no image, or if there is no ring.
     pub image: Option<ImageUuid>,
-    /// Whether a change of rings was begun and not ended.
+    /// True if a change of rings was begun and not ended.
     pub flipping: bool,
     /// The images of the rings beside it.
     pub staged: Vec<ImageUuid>,
 }
 
-/// What became of an SMF instance.
+/// The outcome for an SMF instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flipped {
     /// Its name.
@@ -124,14 +124,14 @@ pub struct Flipped {
     pub status_port: u16,
     /// The image of the ring before; the wanted one if nothing had to be done.
     pub before: Option<ImageUuid>,
-    /// Whether the ring was put in place now, or the process at least restarted.
+    /// True if the ring was put in place now, or the process at least restarted.
     pub changed: bool,
     /// Its process and when that began; `None` if it does not run.
     pub process: Option<(u64, String)>,
 }
 
 impl Flipped {
-    /// Whether it was restarted: instances that somebody disabled get their ring too, but are not started.
+    /// True if it was restarted: instances that somebody disabled get their ring too, but are not started.
     pub fn has_restarted(&self) -> bool {
         self.changed && self.process.is_some()
     }

@@ -1,4 +1,4 @@
-//! What can be wrong with routers.
+//! The errors about routers.
 
 use sapi_client::InstanceUuid;
 use sapi_client::manta::FindError;
@@ -22,9 +22,9 @@ pub enum RouterError {
     /// SAPI's services or instances are not as they should be.
     #[error("{what}")]
     Odd {
-        /// What is wrong.
+        /// The fault.
         what: String,
-        /// What to do about it.
+        /// The remedy.
         remedy: String,
     },
     /// A script could not be run in a zone.
@@ -35,9 +35,9 @@ pub enum RouterError {
     Refused {
         /// The zone.
         zone: InstanceUuid,
-        /// What it met.
+        /// The thing that it met.
         what: String,
-        /// What to do about it.
+        /// The remedy.
         remedy: String,
     },
     /// A ring that is to be put in place is not in the zone: it was reprovisioned, perhaps.
@@ -53,7 +53,7 @@ pub enum RouterError {
         script: &'static str,
         /// The zone.
         zone: InstanceUuid,
-        /// What it printed.
+        /// The line that it printed.
         line: String,
     },
     /// An instance does not tell its status.

@@ -1,4 +1,4 @@
-//! Which electric-moray zones there are.
+//! The electric-moray zones that there are.
 
 use futures_util::future::try_join_all;
 use sapi_client::sapi::{InstanceFilter, ServiceFilter};
@@ -14,14 +14,14 @@ const SERVICE: &str = "electric-moray";
 /// An electric-moray zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Router {
-    /// Where it is.
+    /// Its place.
     #[serde(flatten)]
     pub place: ZonePlace,
     /// Its alias.
     pub alias: String,
     /// Its address.
     pub ip: String,
-    /// Whether it ran when it was looked for.
+    /// True if it ran when it was looked for.
     pub running: bool,
 }
 
@@ -85,7 +85,7 @@ pub async fn list_routers(deployment: &Deployment) -> Result<Vec<Router>, Router
     Ok(routers)
 }
 
-/// Whether the zone runs; `None` if there is no such zone any more.
+/// Tells whether the zone runs; `None` if there is no such zone any more.
 ///
 /// # Errors
 ///

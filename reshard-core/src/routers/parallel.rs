@@ -11,7 +11,7 @@ use crate::phase::MayPass;
 ///
 /// # Errors
 ///
-/// What failed; if it is several, rather what does not pass by itself.
+/// The error that was met; if there are several, rather one that does not pass by itself.
 pub async fn for_each_router<T, F>(
     routers: Vec<Router>,
     concurrency: u32,

@@ -8,14 +8,14 @@ use crate::deployment::{Deployment, get_json};
 /// The largest answer that is read. A real one has a line for each shard.
 const MAX_BYTES: usize = 1 << 20;
 
-/// What an electric-moray process tells of itself. It does not tell its ring.
+/// The status that an electric-moray process tells of itself. It does not tell its ring.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct RouterStatus {
     /// Its SMF instance; absent outside of SMF.
     pub smf_fmri: Option<String>,
     /// Its process.
     pub pid: u64,
-    /// When it began, by the zone's clock.
+    /// The time at which it began, by the zone's clock.
     pub start_time: String,
     /// The pnodes that it has connections to.
     pub client_list: Vec<String>,
@@ -28,7 +28,7 @@ pub struct RouterStatus {
 pub struct StatusShard {
     /// Its name.
     pub host: String,
-    /// Whether writes to all of it are refused.
+    /// True if writes to all of it are refused.
     #[serde(default, rename = "readOnly")]
     pub read_only: bool,
 }

@@ -65,7 +65,7 @@ impl Zone {
         assert!(!self.lock().exists(), "it is given back");
     }
 
-    /// What it says when it does not get it, and what to do.
+    /// Returns what it says when it does not get it, and what to do.
     fn is_refused(&self, number: u64) -> String {
         let began = Instant::now();
         let output = self.run(number);

@@ -1,4 +1,4 @@
-//! What PostgreSQL's catalogue and Moray's `buckets_config` say of a database: the facts that [`super::tables`] judges.
+//! The contents of PostgreSQL's catalogue and Moray's `buckets_config`: the facts about a database that [`super::tables`] judges.
 
 use std::collections::BTreeSet;
 
@@ -59,9 +59,9 @@ pub(super) struct Relation {
     pub(super) kind: String,
     /// PostgreSQL's letter for how long it lasts: `p` for good.
     pub(super) persistence: String,
-    /// Whether it is a partition of another, or inherits from one.
+    /// True if it is a partition of another, or inherits from one.
     pub(super) inherits: bool,
-    /// Whether others are partitions of it, or inherit from it.
+    /// True if others are partitions of it, or inherit from it.
     pub(super) is_inherited: bool,
     pub(super) columns: Vec<Column>,
 }

@@ -50,7 +50,7 @@ async fn endpoint(
     peer.endpoint().map_err(|source| RowsError::PgUrl { shard: shard.clone(), source })
 }
 
-/// How many bytes of its primary's log a shard's sync has not replayed; `None` for a shard without a sync.
+/// The number of bytes of its primary's log that a shard's sync has not replayed; `None` for a shard without a sync.
 ///
 /// # Errors
 ///

@@ -9,7 +9,7 @@ use crate::deployment::Database;
 use crate::inventory::Inventory;
 use crate::plan::Request;
 
-/// What became of a copy.
+/// The fate of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DroppedTable {
     /// It was dropped.

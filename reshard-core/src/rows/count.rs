@@ -18,21 +18,21 @@ pub struct TableCount {
     pub table: String,
     /// For each shard of the split, how many of the rows here it keeps.
     pub kept_by: Vec<(ShardName, u64)>,
-    /// How many of all rows have a NULL `_vnode`.
+    /// The number of all rows that have a NULL `_vnode`.
     pub without_vnode: u64,
-    /// How many have no key at all, so that nobody keeps them: they are counted nowhere else, and stay where they are.
+    /// The number that have no key at all, so that nobody keeps them: they are counted nowhere else, and stay where they are.
     pub without_key: u64,
-    /// How many have a `_vnode` that is not the one that their keys hash to: old names beyond ASCII, or damage.
+    /// The number that have a `_vnode` other than the one that their keys hash to: old names beyond ASCII, or damage.
     pub with_another_vnode: u64,
 }
 
 impl TableCount {
-    /// How many rows are kept by other shards than this one: ghosts.
+    /// The number of rows that other shards than this one keep: ghosts.
     pub fn ghosts_at(&self, holder: &ShardName) -> u64 {
         self.kept_by.iter().filter(|(shard, _)| shard != holder).map(|(_, rows)| rows).sum()
     }
 
-    /// How many rows this shard keeps.
+    /// The number of rows that this shard keeps.
     pub fn kept_at(&self, holder: &ShardName) -> u64 {
         self.kept_by.iter().filter(|(shard, _)| shard == holder).map(|(_, rows)| rows).sum()
     }
@@ -47,18 +47,18 @@ pub struct ShardCount {
     pub peer: String,
     /// Its tables.
     pub tables: Vec<TableCount>,
-    /// What looks like such a table and was not counted.
+    /// The relations that look like such a table and were not counted.
     pub left_alone: Vec<LeftAlone>,
 }
 
 impl ShardCount {
-    /// How many rows are kept by other shards.
+    /// The number of rows that other shards keep.
     pub fn ghosts(&self) -> u64 {
         self.tables.iter().map(|table| table.ghosts_at(&self.shard)).sum()
     }
 }
 
-/// How far a count is.
+/// The progress of a count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CountProgress {
     /// The table that is read.

@@ -1,4 +1,4 @@
-//! Why rows could not be read, compared or deleted.
+//! The errors of reading, comparing and deleting rows.
 
 use manatee_client::{BadPgUrl, PostgresError, ShardError, ShardName};
 
@@ -19,7 +19,7 @@ pub enum RowsError {
     Shard {
         /// The shard.
         shard: ShardName,
-        /// Why not.
+        /// The cause.
         source: ShardError,
     },
     /// A peer's URL cannot be used.
@@ -27,7 +27,7 @@ pub enum RowsError {
     PgUrl {
         /// The shard.
         shard: ShardName,
-        /// What is wrong.
+        /// The fault in it.
         source: BadPgUrl,
     },
     /// The server that the shard's state names as primary does not take writes.
@@ -41,13 +41,13 @@ pub enum RowsError {
     Lag {
         /// The shard.
         shard: ShardName,
-        /// Why not.
+        /// The cause.
         source: PostgresError,
     },
     /// A server's answer makes no sense.
     #[error("PostgreSQL answers {what}, which makes no sense")]
     Odd {
-        /// What it answers.
+        /// The answer.
         what: String,
     },
     /// A shard is concerned that nobody has connected to.
@@ -73,7 +73,7 @@ pub enum RowsError {
     /// A ring does not tell which shard keeps which rows.
     #[error("the ring {problem}")]
     Ring {
-        /// What is wrong with it.
+        /// The fault in it.
         problem: String,
     },
     /// It is not known which tables are Moray's.

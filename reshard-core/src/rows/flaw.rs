@@ -1,4 +1,4 @@
-//! Why a table that looks like a bucket is not treated as one.
+//! The reasons why a table that looks like a bucket is not treated as one.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ const NUMBERS: [&str; 3] = ["bigint", "integer", "smallint"];
 const NEEDED: [(&str, &[&str]); 4] =
     [("_key", &TEXT), ("_vnode", &NUMBERS), ("_etag", &[]), ("_mtime", &NUMBERS)];
 
-/// Why a table is left alone though it looks like a sharded one.
+/// The reason why a table is left alone though it looks like a sharded one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -71,7 +71,7 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// What is wrong with a bucket's table, if it is not as Moray makes them: ordinary, for good, on its own, and with columns that
+/// The flaw of a bucket's table, if it is not as Moray makes them: ordinary, for good, on its own, and with columns that
 /// rows can be attributed and compared by.
 pub(super) fn flaw(relation: &Relation) -> Option<Flaw> {
     let kind = match relation.kind.as_str() {
@@ -105,7 +105,7 @@ pub(super) fn flaw(relation: &Relation) -> Option<Flaw> {
     })
 }
 
-/// Whether a type is one of these, whatever its length: `character varying(64)`.
+/// Tells whether a type is one of these, whatever its length: `character varying(64)`.
 fn is_one_of(kind: &str, kinds: &[&str]) -> bool {
     kinds.contains(&kind.split('(').next().unwrap_or(kind))
 }

@@ -12,7 +12,7 @@ use super::split::Split;
 use super::tables::Table;
 use crate::deployment::Database;
 
-/// How long a deletion waits for a lock. Nobody else should want these rows.
+/// The longest that a deletion waits for a lock. Nobody else should want these rows.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '5s'";
 /// No triggers: the counters of directories count what is at their own shard, and the deletion of a ghost deletes no object.
 const NO_TRIGGERS: &str = "SET LOCAL session_replication_role = replica";

@@ -1,4 +1,4 @@
-//! When a ghost row may be deleted.
+//! The proof that a ghost row may be deleted.
 //!
 //! A row that a shard should not have may be deleted if its keeper has the same or a newer one, or if it is certain that the
 //! keeper once had this very version: then whatever is there now is what became of it. The databases of a split are physical
@@ -70,7 +70,7 @@ impl ProofPoints {
     }
 }
 
-/// Where a target's own transactions begin: asked after it has left the source and before anything is written to it.
+/// The point where a target's own transactions begin: asked after it has left the source and before anything is written to it.
 ///
 /// # Errors
 ///
@@ -107,12 +107,12 @@ pub struct SeenRow {
 }
 
 impl SeenRow {
-    /// Whether this certainly is the same version as the other. NULL is not equal to anything.
+    /// True if this certainly is the same version as the other. NULL is not equal to anything.
     fn is_same(&self, other: &Self) -> bool {
         matches!((&self.etag, &other.etag), (Some(one), Some(other)) if one == other)
     }
 
-    /// Whether this certainly is newer than the other. NULL is neither older nor newer.
+    /// True if this certainly is newer than the other. NULL is neither older nor newer.
     fn is_newer(&self, other: &Self) -> bool {
         matches!((self.mtime, other.mtime), (Some(one), Some(other)) if one > other)
     }
@@ -131,7 +131,7 @@ impl fmt::Display for SeenRow {
     }
 }
 
-/// Whether a ghost may be deleted: `kept` is what its keeper has under the key, `transaction` the one that wrote the ghost,
+/// Tells whether a ghost may be deleted: `kept` is what its keeper has under the key, `transaction` the one that wrote the ghost,
 /// `until` the first transaction that the keeper need not have had.
 pub(super) fn is_proven(
     ghost: &SeenRow,

@@ -12,7 +12,7 @@ use crate::deployment::Database;
 
 /// Pages of a table that are read together: 2 MB.
 const PAGES: u64 = 256;
-/// What reading is called in errors.
+/// The name of reading in errors.
 const READ: &str = "read the rows of some pages";
 /// No page of 8 kB has more rows.
 const ROWS_OF_A_PAGE: u32 = 291;
@@ -28,7 +28,7 @@ pub(super) struct RowHead {
     pub(super) xmin: u32,
 }
 
-/// How many pages a table has now.
+/// The number of pages that a table has now.
 pub(crate) async fn table_pages(database: &Database, table: &Table) -> Result<u64, RowsError> {
     let sql = "SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint";
     let pages: i64 = database.value("measure a table", sql, &[&table.sql()]).await?;

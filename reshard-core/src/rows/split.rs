@@ -1,4 +1,4 @@
-//! Which shard keeps which rows after a split.
+//! The keeper of each row after a split.
 
 use fash::Vnode;
 use manatee_client::ShardName;
@@ -9,7 +9,7 @@ use crate::inventory::RingFacts;
 use crate::keys::KeyHash;
 use crate::plan::Plan;
 
-/// Which shard keeps which rows of the source after its split.
+/// The shards that keep the source's rows after its split, and which rows each keeps.
 #[derive(Clone, Debug)]
 pub struct Split {
     hash: KeyHash,
@@ -75,7 +75,7 @@ impl Split {
         Ok(Self::new(ring.hashing.clone(), holder.clone(), targets))
     }
 
-    /// How keys are hashed.
+    /// The hashing of keys.
     pub fn hash(&self) -> &KeyHash {
         &self.hash
     }

@@ -1,4 +1,4 @@
-//! Which tables of a shard have rows that belong to vnodes: Moray's buckets, and nothing that only looks like one.
+//! The tables of a shard with rows that belong to vnodes: Moray's buckets, and nothing that only looks like one.
 
 use std::fmt::{self, Display};
 
@@ -27,7 +27,7 @@ pub struct Tables {
     pub sharded: Vec<Table>,
     /// Buckets whose rows stay where they are.
     pub unsharded: Vec<UnshardedTable>,
-    /// What looks like a bucket with rows of vnodes and is none, or is one that cannot be told apart by vnodes.
+    /// Relations that look like a bucket with rows of vnodes and are none, or are one that cannot be told apart by vnodes.
     pub left_alone: Vec<LeftAlone>,
 }
 
@@ -48,7 +48,7 @@ pub struct UnshardedTable {
     /// Its table.
     #[serde(flatten)]
     pub table: Table,
-    /// Whether every shard of the index has one of its own. If not, the shard has it for the whole region.
+    /// True if every shard of the index has one of its own. If not, the shard has it for the whole region.
     pub every_shard_has_one: bool,
 }
 
@@ -59,9 +59,9 @@ pub struct LeftAlone {
     pub schema: String,
     /// Its name.
     pub name: String,
-    /// Whether it is one of Moray's buckets all the same: then the shard cannot be split rightly.
+    /// True if it is one of Moray's buckets all the same: then the shard cannot be split rightly.
     pub is_bucket: bool,
-    /// Why it is left alone.
+    /// The reason why it is left alone.
     pub why: Flaw,
 }
 
@@ -83,7 +83,7 @@ impl Table {
         qualified(&self.schema, &self.name)
     }
 
-    /// Whether this is the same table, whatever columns it has.
+    /// Tells whether this is the same table, whatever columns it has.
     pub fn is(&self, other: &Self) -> bool {
         (&self.schema, &self.name) == (&other.schema, &other.name)
     }
@@ -97,7 +97,7 @@ impl Tables {
 }
 
 impl LeftAlone {
-    /// Whether this is the same table.
+    /// Tells whether this is the same table.
     pub fn is(&self, table: &Table) -> bool {
         (&self.schema, &self.name) == (&table.schema, &table.name)
     }
@@ -125,7 +125,7 @@ pub(crate) fn qualified(schema: &str, name: &str) -> String {
     format!("{}.{}", quoted(schema), quoted(name))
 }
 
-/// What a relation is to a plan.
+/// The meaning of a relation to a plan.
 #[derive(Debug, PartialEq, Eq)]
 enum Standing {
     Sharded,

@@ -39,7 +39,7 @@ async fn connect(chain: &Chain, index: usize) -> Database {
     Database::connect(&endpoint, Duration::from_secs(30)).await.unwrap()
 }
 
-/// What Moray makes of a bucket, as far as rows are told apart by it.
+/// The SQL that makes a bucket like Moray's, as far as rows are told apart by it.
 fn bucket(name: &str) -> String {
     format!(
         "CREATE TABLE {name} (_id bigserial, _key text PRIMARY KEY, _value text, _etag char(8), _mtime bigint, _vnode bigint);
@@ -81,7 +81,7 @@ fn names(tables: &[Table]) -> Vec<String> {
     tables.iter().map(Table::to_string).collect()
 }
 
-/// What was found in the field: an operator's copies, what `pg_repack` leaves, and more of that kind.
+/// Things that were found in the field: an operator's copies, what `pg_repack` leaves, and more of that kind.
 #[tokio::test]
 async fn only_morays_buckets_are_counted() {
     let chain = Chain::start(1);

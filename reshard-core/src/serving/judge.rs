@@ -11,7 +11,7 @@ use crate::inventory::{PnodeFacts, RingFacts, pnode_name};
 use crate::keys::KeyHash;
 use crate::shards::{is_of, listed_in};
 
-/// What a region says for itself of what is in use.
+/// The region's own word on what is in use.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Serving {
     /// The ring that SAPI names.
@@ -27,7 +27,7 @@ pub struct Serving {
 pub struct NamedRing {
     /// Its image.
     pub image: ImageUuid,
-    /// How it hashes keys.
+    /// Its hashing of keys.
     pub hashing: KeyHash,
     /// Every shard with its vnodes.
     pub pnodes: Vec<PnodeFacts>,
@@ -39,7 +39,7 @@ impl From<RingFacts> for NamedRing {
     }
 }
 
-/// What a plan has done itself to a new shard before it serves anybody: that alone keeps nothing from being taken back.
+/// The work that a plan has done itself on a new shard before it serves anybody: that alone keeps nothing from being taken back.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OwnWork<'a> {
     /// The first states that it wrote.
@@ -87,7 +87,7 @@ impl NamedRing {
 }
 
 impl Serving {
-    /// What needs a shard: its zones, its state, its name and its place in lists have to stay then.
+    /// Everything that needs a shard: its zones, its state, its name and its place in lists have to stay then.
     pub fn needs_shard(&self, shard: &ShardName, own: OwnWork<'_>) -> Vec<Need> {
         let mut needs = Vec::new();
         needs.extend(self.ring.needs_shard(shard));
@@ -104,7 +104,7 @@ impl Serving {
         needs
     }
 
-    /// What needs a zone: it is the primary or the sync of a shard. Asyncs come and go.
+    /// Everything that needs a zone: it is the primary or the sync of a shard. Asyncs come and go.
     pub fn needs_zone(&self, zone: InstanceUuid, own: OwnWork<'_>) -> Vec<Need> {
         let zone = ZoneId::from(zone.to_string().as_str());
         let others = self.states.iter().filter(|(shard, state)| !own.wrote(shard, state));
@@ -119,7 +119,7 @@ impl Serving {
             .collect()
     }
 
-    /// What needs the tables of a shard that are not sharded: SAPI names it as the one that keeps them.
+    /// Everything that needs the tables of a shard that are not sharded: SAPI names it as the one that keeps them.
     pub fn needs_unsharded_tables(&self, shard: &ShardName) -> Vec<Need> {
         let keeps = listed_in(&self.metadata, shard).into_iter();
         keeps

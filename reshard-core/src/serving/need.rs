@@ -16,7 +16,7 @@ pub enum Need {
         image: ImageUuid,
         /// The shard.
         shard: ShardName,
-        /// How many of its vnodes that is about.
+        /// The number of its vnodes that this is about.
         vnodes: usize,
     },
     /// The ring that SAPI names hashes keys otherwise than the plan knows: whose a row is cannot be told.
@@ -44,7 +44,7 @@ pub enum Need {
         zone: ZoneId,
         /// The shard.
         shard: ShardName,
-        /// What it is there.
+        /// Its role there.
         role: Role,
     },
     /// SAPI names an image as the ring.
@@ -104,9 +104,9 @@ impl fmt::Display for Need {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {what}", causes(.needs))]
 pub struct StillNeeded {
-    /// What is not done for that, in words: `the peers of 3.moray.coal.joyent.us are not destroyed`.
+    /// The thing that is not done for that, in words: `the peers of 3.moray.coal.joyent.us are not destroyed`.
     pub what: String,
-    /// What needs it.
+    /// Everything that needs it.
     pub needs: Vec<Need>,
 }
 
@@ -124,7 +124,7 @@ impl StillNeeded {
         if needs.is_empty() { Ok(()) } else { Err(Self { what: what.into(), needs }) }
     }
 
-    /// What an operator can do about it.
+    /// The remedy for an operator.
     pub fn remedy(&self) -> &'static str {
         let is_tagged = |need: &Need| matches!(need, Need::Tagged { .. });
         if self.needs.iter().all(is_tagged) {

@@ -37,7 +37,7 @@ fn freeze(plan: PlanUuid, at: Timestamp) -> Freeze {
     Freeze::new(at, &reason(plan), &plan.to_string())
 }
 
-/// How a new shard began.
+/// The beginning of a new shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Began {
     /// This call wrote its state.
@@ -67,7 +67,7 @@ pub async fn establish(shard: &Shard, state: &ClusterState) -> Result<Began, Est
     }
 }
 
-/// Whether a state is that of the shard that began with `first`: the same generation, however asyncs came and went.
+/// Tells whether a state is that of the shard that began with `first`: the same generation, however asyncs came and went.
 pub fn is_of(found: &ClusterState, first: &ClusterState) -> bool {
     let zone = |peer: &Option<Peer>| peer.as_ref().map(|peer| peer.zone_id.clone());
     found.generation == first.generation

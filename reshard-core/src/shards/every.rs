@@ -17,9 +17,9 @@ use crate::deployment::{Database, Deployment};
 use crate::inventory::{InventoryError, RingFacts, read_ring, shard_state};
 use crate::rows::{RowsError, list_tables, measuring_peer};
 
-/// How many shards are looked at at once.
+/// The number of shards that are looked at at once.
 const AT_ONCE: usize = 16;
-/// How long a shard may take.
+/// The longest that a shard may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Rows by what PostgreSQL's statistics say of a page; absent where a table with content has none. And the size of the database.
 const ESTIMATE: &str = "\
@@ -35,11 +35,11 @@ const ESTIMATE: &str = "\
 pub struct EveryShard {
     /// The ring that SAPI names, if it can be read.
     pub ring: Option<ImageUuid>,
-    /// How many vnodes it has.
+    /// The number of its vnodes.
     pub vnode_count: Option<u32>,
     /// The shards, by number.
     pub shards: Vec<ShardLine>,
-    /// What could not be found out of all of them.
+    /// The things that could not be found out of all of them.
     pub unknown: Vec<String>,
 }
 
@@ -48,27 +48,27 @@ pub struct EveryShard {
 pub struct ShardLine {
     /// Its name.
     pub shard: ShardName,
-    /// How many peers its chain has.
+    /// The number of peers in its chain.
     pub peers: Option<usize>,
-    /// How many peers are deposed and wait for a rebuild.
+    /// The number of peers that are deposed and wait for a rebuild.
     pub deposed: Option<usize>,
-    /// How many vnodes of the ring it has.
+    /// The number of vnodes of the ring that it has.
     pub vnodes: Option<usize>,
-    /// How many rows of vnodes it has, by PostgreSQL's estimate; absent too if PostgreSQL has never analysed a table.
+    /// The number of rows of vnodes that it has, by PostgreSQL's estimate; absent too if PostgreSQL has never analysed a table.
     pub rows: Option<u64>,
-    /// How large its database is, in bytes.
+    /// The size of its database, in bytes.
     pub bytes: Option<u64>,
-    /// How many times as many rows it has as the mean shard of the ring.
+    /// The number of its rows as a multiple of those of the mean shard of the ring.
     pub skew: Option<f64>,
     /// Its freeze; absent if takeovers happen.
     pub freeze: Option<FreezeSeen>,
-    /// Whether its primary takes writes without a sync.
+    /// True if its primary takes writes without a sync.
     pub one_node_write_mode: bool,
-    /// Whether SAPI lists it for the index.
+    /// True if SAPI lists it for the index.
     pub listed: Option<bool>,
-    /// Whether SAPI lists it as read-only.
+    /// True if SAPI lists it as read-only.
     pub read_only: Option<bool>,
-    /// Why something of it is not known.
+    /// The reason why something of it is not known.
     pub trouble: Option<String>,
 }
 
@@ -96,7 +96,7 @@ pub async fn every_shard(deployment: &Deployment, cache: &Path) -> EveryShard {
     every
 }
 
-/// What SAPI says, and the ring that it names.
+/// SAPI's list of shards, and the ring that it names.
 #[derive(Default)]
 struct Region {
     list: Option<ShardList>,

@@ -28,13 +28,13 @@ pub async fn unfreeze_for_plan(shard: &Shard, plan: PlanUuid) -> Result<Unfrozen
     shard.unfreeze(&plan.to_string()).await
 }
 
-/// Whether the state is frozen, and by the plan.
+/// Tells whether the state is frozen, and by the plan.
 pub fn frozen_for_plan(state: &ClusterState, plan: PlanUuid) -> bool {
     let owner = state.freeze.as_ref().and_then(|freeze| freeze.owner());
     owner == Some(plan.to_string().as_str())
 }
 
-/// What manatee-adm shows.
+/// The reason that manatee-adm shows.
 pub(super) fn reason(plan: PlanUuid) -> String {
     format!("reshard plan {plan}")
 }

@@ -14,7 +14,7 @@ use crate::inventory::InventoryError;
 pub struct KnownShards {
     /// Their names, by number.
     pub names: Vec<ShardName>,
-    /// Why there may be more: SAPI or ZooKeeper does not answer.
+    /// The reasons why there may be more: SAPI or ZooKeeper does not answer.
     pub unknown: Vec<String>,
 }
 

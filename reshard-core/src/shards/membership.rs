@@ -1,4 +1,4 @@
-//! Which shard a zone belongs to: what its metadata in SAPI says.
+//! The shard that a zone belongs to, as its metadata in SAPI says.
 
 use manatee_client::ShardName;
 use sapi_client::sapi::{Change, Sapi};
@@ -31,7 +31,7 @@ pub fn alias(service: &str, shard: &ShardName, zone: InstanceUuid) -> String {
     format!("{number}.{service}.{domain}-{short}")
 }
 
-/// What came of moving an instance.
+/// The outcome of moving an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {
     /// SAPI says so from now on.
@@ -61,7 +61,7 @@ pub async fn move_instance<T: Transport>(
     Ok(Moved::Now)
 }
 
-/// Whether [`move_instance`] would find what it expects. Nothing is changed.
+/// Checks that [`move_instance`] would find what it expects. Nothing is changed.
 ///
 /// # Errors
 ///
@@ -88,7 +88,7 @@ async fn needed<T: Transport>(
     change(instance, found.metadata.as_ref(), from, to, alone)
 }
 
-/// What is to be changed, if anything.
+/// The members that are to be changed, if any.
 fn change(
     instance: InstanceUuid,
     found: Option<&Attributes>,
@@ -139,11 +139,11 @@ pub enum MembershipError {
         instance: InstanceUuid,
         /// The member.
         key: &'static str,
-        /// What it is.
+        /// The value that it has.
         found: String,
-        /// What it was to be before.
+        /// The value that it was to have before.
         old: String,
-        /// What it is to be.
+        /// The value that it is to have.
         new: String,
     },
     /// SAPI did not do it.
@@ -151,7 +151,7 @@ pub enum MembershipError {
     Call {
         /// The instance.
         instance: InstanceUuid,
-        /// Why not.
+        /// The cause.
         source: sapi_client::Error,
     },
 }

@@ -22,7 +22,7 @@ pub struct ShardOverview {
     pub chain: ChainStatus,
     /// Its freeze; `None` if takeovers happen.
     pub freeze: Option<FreezeSeen>,
-    /// Whether its primary takes writes without a sync, and no other peer joins.
+    /// True if its primary takes writes without a sync, and no other peer joins.
     pub one_node_write_mode: bool,
     /// Its Moray zones.
     pub morays: Vec<ZoneFacts>,
@@ -30,9 +30,9 @@ pub struct ShardOverview {
     pub pnode: String,
     /// The ring that SAPI names.
     pub ring: ImageUuid,
-    /// How many vnodes of that ring it has; `None` if the ring does not have it.
+    /// The number of vnodes of that ring that it has; `None` if the ring does not have it.
     pub vnodes: Option<usize>,
-    /// How many vnodes the ring has.
+    /// The number of the ring's vnodes.
     pub vnode_count: u32,
     /// The metadata of SAPI's application `manta` that names it.
     pub listed: Vec<Listed>,
@@ -43,9 +43,9 @@ pub struct ShardOverview {
 pub struct FreezeSeen {
     /// Since when; `unknown` in the old form that does not tell.
     pub since: String,
-    /// Why.
+    /// Its reason.
     pub reason: String,
-    /// Who alone may lift it, such as a plan; `None` if manatee-adm or a sitter froze the shard.
+    /// The only one who may lift it, such as a plan; `None` if manatee-adm or a sitter froze the shard.
     pub owner: Option<String>,
 }
 
@@ -62,7 +62,7 @@ impl FreezeSeen {
 pub struct Listed {
     /// Such as `INDEX_MORAY_SHARDS`.
     pub key: String,
-    /// Whether it says that the shard takes no writes.
+    /// True if it says that the shard takes no writes.
     pub read_only: bool,
 }
 

@@ -1,10 +1,10 @@
-//! Whether a shard takes writes.
+//! The readiness of a shard to take writes.
 
 use manatee_client::{BadPgUrl, ClusterState, PostgresError};
 
 use crate::deployment::Deployment;
 
-/// Why a shard's primary does not take writes yet.
+/// The reason why a shard's primary does not take writes yet.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotReady {
@@ -25,7 +25,7 @@ pub enum NotReady {
     Silent(#[from] PostgresError),
 }
 
-/// Whether a shard's primary takes writes, and confirms them by the sync that the state names.
+/// Checks that a shard's primary takes writes, and confirms them by the sync that the state names.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Where zones register their names.
+//! The places where zones register their names.
 
 use manatee_client::ShardName;
 

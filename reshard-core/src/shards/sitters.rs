@@ -24,7 +24,7 @@ pub struct MovingPeer {
     pub place: ZonePlace,
     /// The new shard.
     pub to: ShardName,
-    /// Whether it is to be alone there, in one-node-write mode.
+    /// True if it is to be alone there, in one-node-write mode.
     pub alone: bool,
     /// The plan that moves it.
     pub plan: PlanUuid,

@@ -1,4 +1,4 @@
-//! Where a shard's history parts.
+//! The point where a shard's history parts.
 
 use jiff::Timestamp;
 use manatee_client::{Lsn, ShardName};
@@ -13,7 +13,7 @@ pub struct SplitPoint {
     pub lsn: Lsn,
     /// `txid_current_snapshot()` of the primary, just before: `xmin:xmax:list`.
     pub snapshot: String,
-    /// When it was taken.
+    /// The time at which it was taken.
     pub at: Timestamp,
 }
 

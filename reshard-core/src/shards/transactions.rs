@@ -10,13 +10,13 @@ use crate::deployment::{Database, DatabaseError};
 /// A transaction that is still open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenTransaction {
-    /// Who has it.
+    /// The holder.
     pub holder: Holder,
     /// For how many seconds it has been open; if it is prepared, for how many it has been that.
     pub seconds: i64,
 }
 
-/// Who has a transaction.
+/// The holder of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// A session.
@@ -25,18 +25,18 @@ pub enum Holder {
         pid: i32,
         /// Its user.
         user: String,
-        /// Who it is for, as the client calls itself.
+        /// The application that it is for, as the client calls itself.
         application: String,
         /// The client's address; empty for one on the server itself.
         client: String,
-        /// What it does: `active`, `idle in transaction` …
+        /// Its state: `active`, `idle in transaction` …
         state: String,
     },
     /// Nobody: it was prepared, and waits to be committed or rolled back.
     Prepared {
         /// Its name.
         gid: String,
-        /// Who prepared it.
+        /// The user who prepared it.
         owner: String,
     },
 }
@@ -76,7 +76,7 @@ impl OpenTransaction {
     }
 }
 
-/// What to do about transactions that do not end, at this server.
+/// The remedy for transactions that do not end, at this server.
 pub(crate) fn how_to_end(open: &[OpenTransaction], at: &PgEndpoint) -> String {
     const SHOWN: usize = 3;
     let commands: Vec<String> =
@@ -149,7 +149,7 @@ pub async fn transactions_before(
     Ok(open)
 }
 
-/// Which transactions the database's server has seen the end of: `txid_current_snapshot()`.
+/// The snapshot of transactions that the database's server has seen the end of: `txid_current_snapshot()`.
 ///
 /// # Errors
 ///

@@ -87,9 +87,9 @@ pub enum TidyError {
         zone: InstanceUuid,
         /// Its alias.
         found: Option<String>,
-        /// What it was to be before.
+        /// The alias that it was to have before.
         old: String,
-        /// What it is to be.
+        /// The alias that it is to have.
         new: String,
     },
     /// The shard's name makes no alias.
@@ -100,7 +100,7 @@ pub enum TidyError {
     Call {
         /// The zone.
         zone: InstanceUuid,
-        /// Why not.
+        /// The cause.
         source: sapi_client::Error,
     },
     /// VMAPI's job did not end well.
@@ -108,7 +108,7 @@ pub enum TidyError {
     Job {
         /// The zone.
         zone: InstanceUuid,
-        /// Why not.
+        /// The cause.
         source: JobError,
     },
     /// The datacenter is not known.

@@ -1,4 +1,4 @@
-//! What a peer calls itself.
+//! The name by which a peer calls itself.
 
 use manatee_client::ShardName;
 

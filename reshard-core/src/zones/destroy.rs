@@ -4,7 +4,7 @@ use super::sight::find;
 use super::{ZoneError, ZoneOrder, ZoneSight, order};
 use crate::deployment::Deployment;
 
-/// What came of destroying a zone.
+/// The outcome of destroying a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destroyed {
     /// It is gone.

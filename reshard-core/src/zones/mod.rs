@@ -22,7 +22,7 @@ use crate::phase::MayPass;
 /// A zone that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MadeZone {
-    /// Where it is.
+    /// Its place.
     pub place: ZonePlace,
     /// Its primary address.
     pub address: String,
@@ -35,11 +35,11 @@ pub enum ZoneError {
     /// SAPI or VMAPI did not do what it was asked.
     #[error("cannot {doing} the zone {zone}")]
     Call {
-        /// What was to be done.
+        /// The thing that was to be done.
         doing: &'static str,
         /// The zone.
         zone: InstanceUuid,
-        /// Why not.
+        /// The cause.
         source: sapi_client::Error,
     },
     /// The zone's datacenter is not known.
@@ -47,7 +47,7 @@ pub enum ZoneError {
     Datacenter {
         /// The zone.
         zone: InstanceUuid,
-        /// Why not.
+        /// The cause.
         source: DeploymentError,
     },
     /// The zone does not have the plan's tag, or no longer: then it was handed over, and is nobody's to destroy.
@@ -60,7 +60,7 @@ pub enum ZoneError {
         zone: InstanceUuid,
         /// The plan.
         plan: String,
-        /// What the tag says.
+        /// The tag's value.
         found: Option<String>,
     },
     /// The job of making it did not end well.
@@ -70,7 +70,7 @@ pub enum ZoneError {
         job: JobUuid,
         /// The zone.
         zone: InstanceUuid,
-        /// Why.
+        /// The cause.
         source: sapi_client::vmapi::JobError,
     },
 }

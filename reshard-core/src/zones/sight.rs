@@ -1,4 +1,4 @@
-//! What is there of a zone.
+//! The sight of a zone: what is there of it.
 
 use sapi_client::sapi::Instance;
 use sapi_client::vmapi::{Vm, VmState};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{PLAN_TAG, ZoneError};
 use crate::deployment::Deployment;
 
-/// What SAPI and VMAPI know of a zone.
+/// SAPI's and VMAPI's knowledge of a zone.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ZoneSight {
     /// Nothing: it was never made, or it is destroyed and gone.
@@ -32,7 +32,7 @@ pub(super) struct Found {
     pub(super) vm: Option<Vm>,
 }
 
-/// What there is of a zone.
+/// Looks at what there is of a zone.
 ///
 /// # Errors
 ///

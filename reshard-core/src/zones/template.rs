@@ -62,7 +62,7 @@ pub async fn shard_metadata(
     }
 }
 
-/// What all zones of the shard have in common.
+/// The attributes that all zones of the shard have in common.
 fn in_common(shard: &ShardName, zones: &[&Attributes]) -> Result<Attributes, TemplateError> {
     let Some((first, others)) = zones.split_first() else {
         return Err(TemplateError::NoZone { shard: shard.clone() });
@@ -137,7 +137,7 @@ pub enum TemplateError {
     Call {
         /// The shard.
         shard: ShardName,
-        /// Why not.
+        /// The cause.
         source: sapi_client::Error,
     },
     /// There is no SAPI.

@@ -23,7 +23,7 @@ pub struct Cnapi<T>(Client<T>);
 
 /// The most servers that CNAPI gives at once.
 const PAGE: u32 = 1000;
-/// How long CNAPI is asked to hold a question for a task, in seconds: less than Node's two minutes of silence.
+/// The time that CNAPI is asked to hold a question for a task, in seconds: less than Node's two minutes of silence.
 const HOLD: u64 = 60;
 
 /// A task that did not end well, as far as is known.
@@ -35,7 +35,7 @@ pub enum TaskError {
     Failed {
         /// The task.
         id: TaskId,
-        /// What its last event says.
+        /// The text of its last event.
         message: Option<String>,
         /// The whole task.
         task: Box<Task>,
@@ -45,9 +45,9 @@ pub enum TaskError {
     Deadline {
         /// The task.
         id: TaskId,
-        /// How long it was waited for.
+        /// The time that it was waited for.
         after: Duration,
-        /// Why CNAPI could last not be asked for it, if it could not.
+        /// The reason for which CNAPI could last not be asked for it, if it could not.
         source: Option<Error>,
     },
     /// CNAPI could not be asked.
@@ -55,7 +55,7 @@ pub enum TaskError {
     Call {
         /// The task.
         id: TaskId,
-        /// Why not.
+        /// The cause.
         source: Error,
     },
 }

@@ -9,7 +9,7 @@ use crate::ids::{ServerUuid, TaskId};
 /// CNAPI waits an hour for a script.
 const EXECUTE_TIMEOUT: Duration = Duration::from_mins(61);
 
-/// What CNAPI adds to each server of a list, at some cost.
+/// The things that CNAPI adds to each server of a list, at some cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extra {
     /// Its agents.
@@ -20,11 +20,11 @@ pub enum Extra {
     Memory,
     /// Its disks.
     Disk,
-    /// What it says about itself.
+    /// The facts that it tells about itself.
     Sysinfo,
-    /// What it has left.
+    /// The capacity that it has left.
     Capacity,
-    /// When it was last heard of.
+    /// The time at which it was last heard of.
     LastHeartbeat,
 }
 
@@ -42,7 +42,7 @@ impl Extra {
     }
 }
 
-/// Which servers to list.
+/// The servers to list.
 #[derive(Clone, Debug, Default)]
 pub struct ServerFilter {
     /// Of this name.
@@ -55,7 +55,7 @@ pub struct ServerFilter {
     pub reserved: Option<bool>,
     /// Those of these ids; all where it is empty.
     pub uuids: Vec<ServerUuid>,
-    /// What to add to each.
+    /// The things to add to each.
     pub extras: Vec<Extra>,
 }
 

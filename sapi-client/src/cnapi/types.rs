@@ -17,19 +17,19 @@ pub struct Server {
     /// Its name.
     #[serde(default)]
     pub hostname: Option<String>,
-    /// Where it is.
+    /// Its datacenter.
     #[serde(default)]
     pub datacenter: Option<String>,
-    /// Whether it runs. (`transitional_status` is CNAPI's own affair.)
+    /// Its status: running or not. (`transitional_status` is CNAPI's own affair.)
     #[serde(default)]
     pub status: Option<ServerStatus>,
-    /// Whether it is the datacenter's head.
+    /// True if it is the datacenter's head.
     #[serde(default)]
     pub headnode: Option<bool>,
-    /// Whether it can have VMs.
+    /// True if it can have VMs.
     #[serde(default)]
     pub setup: Option<bool>,
-    /// Whether new VMs are kept away from it.
+    /// True if new VMs are kept away from it.
     #[serde(default)]
     pub reserved: Option<bool>,
     /// The system that it runs.
@@ -38,7 +38,7 @@ pub struct Server {
     /// Memory in MiB.
     #[serde(default)]
     pub ram: Option<u64>,
-    /// When it was last heard of.
+    /// The time at which it was last heard of.
     #[serde(default)]
     pub last_heartbeat: Option<String>,
     /// Members that this crate does not know.
@@ -46,7 +46,7 @@ pub struct Server {
     pub other: Attributes,
 }
 
-/// Whether a server runs.
+/// The status of a server: running or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -118,16 +118,16 @@ impl fmt::Debug for Script {
     }
 }
 
-/// What a script came to. `Debug` does not show the output.
+/// The result of a script. `Debug` does not show the output.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct Output {
     /// The exit status; not zero is not an error of the call.
     #[serde(rename = "exitCode")]
     pub exit_code: i64,
-    /// What it wrote.
+    /// Its standard output.
     #[serde(default)]
     pub stdout: String,
-    /// What it wrote to the standard error stream.
+    /// Its standard error stream.
     #[serde(default)]
     pub stderr: String,
 }
@@ -150,15 +150,15 @@ impl fmt::Debug for Output {
 pub struct Task {
     /// Its id.
     pub id: TaskId,
-    /// What it does.
+    /// Its work.
     #[serde(default)]
     pub task: Option<String>,
-    /// Where.
+    /// Its server.
     #[serde(default)]
     pub server_uuid: Option<ServerUuid>,
-    /// How far it is.
+    /// Its status.
     pub status: TaskStatus,
-    /// What happened, in order.
+    /// The events so far, in order.
     #[serde(default)]
     pub history: Vec<TaskEvent>,
     /// Members that this crate does not know.
@@ -166,7 +166,7 @@ pub struct Task {
     pub other: Attributes,
 }
 
-/// How far a task is.
+/// The status of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -189,7 +189,7 @@ pub struct TaskEvent {
     /// `finish`, `error` ...
     #[serde(default)]
     pub name: Option<String>,
-    /// What it says.
+    /// The content of the event.
     #[serde(default)]
     pub event: Attributes,
     /// Members that this crate does not know.

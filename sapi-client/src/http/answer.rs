@@ -74,7 +74,7 @@ struct Body {
     errors: Value,
 }
 
-/// What an answer with an error status says. Never fails: the status alone is an error.
+/// The error that an answer with an error status tells. Never fails: the status alone is an error.
 pub(crate) fn server_error(answer: &Answer, secrets: &Secrets) -> ServerError {
     let body = serde_json::from_slice(&answer.body).ok().filter(Value::is_object);
     let is_foreign = body.is_none() && !answer.body.is_empty();

@@ -40,7 +40,7 @@ impl Default for Settings {
     }
 }
 
-/// What the clients of the four APIs share: an address, a transport and limits.
+/// The part that the clients of the four APIs share: an address, a transport and limits.
 #[derive(Clone, Debug)]
 pub struct Client<T> {
     transport: T,

@@ -1,11 +1,11 @@
-//! How large answers may be.
+//! The limits on the size of answers.
 
 use std::fmt;
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
-/// What an answer holds, by which its size is limited.
+/// The content of an answer, by which its size is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AnswerKind {
     /// A few words, or nothing: a ping, SAPI's mode, what is said to a deletion.

@@ -42,7 +42,7 @@ impl fmt::Display for Method {
     }
 }
 
-/// What repeating a request does.
+/// The effect of repeating a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// It changes nothing.
@@ -124,7 +124,7 @@ impl Request {
         self
     }
 
-    /// What the answer holds, where that is not one object.
+    /// Sets what the answer holds, where that is not one object.
     pub(crate) fn answer(mut self, kind: AnswerKind) -> Self {
         self.answer = kind;
         self
@@ -150,7 +150,7 @@ impl Request {
         self.body.as_deref()
     }
 
-    /// What repeating the request does.
+    /// The effect of repeating the request.
     pub fn effect(&self) -> Effect {
         self.effect
     }
@@ -226,7 +226,7 @@ impl<A> Call<A> {
         self
     }
 
-    /// What the answer means.
+    /// The meaning of the answer.
     ///
     /// # Errors
     ///

@@ -36,7 +36,7 @@ pub enum TransportSetupError {
     #[cfg(feature = "rustls")]
     #[error("cannot set up TLS")]
     Tls(#[source] BoxError),
-    /// What should be certificates of authorities is not. Without a cause: there is no certificate in it.
+    /// The text that should be certificates of authorities is not. Without a cause: there is no certificate in it.
     #[cfg(feature = "rustls")]
     #[error(
         "the certificates to be trusted are not certificates in PEM (-----BEGIN CERTIFICATE-----)"
@@ -49,7 +49,7 @@ impl HttpTransport {
     ///
     /// # Errors
     ///
-    /// Where the system denies what the HTTP library needs.
+    /// If the system denies what the HTTP library needs.
     pub fn new(connect_timeout: Duration) -> Result<Self, TransportSetupError> {
         #[cfg(feature = "rustls")]
         return Self::trusting(connect_timeout, b"");
@@ -166,7 +166,7 @@ struct ReaderBody {
     left: u64,
 }
 
-/// How much is read at a time.
+/// The number of bytes that are read at a time.
 const PIECE: usize = 64 * 1024;
 
 impl Body for ReaderBody {

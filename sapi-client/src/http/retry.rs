@@ -1,10 +1,10 @@
-//! How long and how often a call is repeated.
+//! The limits within which a call is repeated.
 
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-/// How calls that are safe to repeat are repeated: reads, and writes that have the same effect twice as once.
+/// The repetition of calls that are safe to repeat: reads, and writes that have the same effect twice as once.
 ///
 /// Other calls are repeated only where no connection was made, so that nothing can have been sent.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +58,7 @@ pub(crate) struct Pauses {
 }
 
 impl Pauses {
-    /// How long to wait before the next try; `None` when there is no time for one.
+    /// The pause before the next try; `None` when there is no time for one.
     pub(crate) fn next(&mut self) -> Option<Duration> {
         let pause = self.backoff.next().unwrap_or(self.longest).min(self.longest);
         let left = self.end.map(|end| end.saturating_duration_since(Instant::now()));

@@ -29,7 +29,7 @@ pub(super) fn configuration(authorities: &[u8]) -> Result<ClientConfig, Transpor
     Ok(versions.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// What TLS itself has against a connection, such as a certificate that is not trusted; `None` for all that is not
+/// The objection that TLS itself has to a connection, such as a certificate that is not trusted; `None` for all that is not
 /// about TLS.
 pub(super) fn objection<'a>(
     mut error: &'a (dyn std::error::Error + 'static),

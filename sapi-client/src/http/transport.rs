@@ -1,4 +1,4 @@
-//! What carries requests: the one seam between the clients and the network.
+//! The carrier of requests: the one seam between the clients and the network.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -51,9 +51,9 @@ pub enum OutgoingBody {
     Bytes(Bytes),
     /// Bytes read while they are sent.
     Reader {
-        /// Where from.
+        /// The source of the bytes.
         reader: Pin<Box<dyn AsyncRead + Send + Sync>>,
-        /// How many bytes; the request fails if there are fewer.
+        /// The number of bytes; the request fails if there are fewer.
         length: u64,
     },
 }
@@ -79,7 +79,7 @@ pub struct Incoming<B> {
     pub body: B,
 }
 
-/// Why a transport has no answer.
+/// The reason for which a transport has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// No connection was made, so nothing was sent.

@@ -104,7 +104,7 @@ impl<T: Transport> Imgapi<T> {
     }
 }
 
-/// What is downloaded is for its owner alone.
+/// Creates a file for a download, which is for its owner alone.
 async fn create_private(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -121,7 +121,7 @@ fn not_a_file() -> ErrorKind {
     })
 }
 
-/// What is left of a broken download goes with this.
+/// The rest of a broken download, which goes with this.
 struct Partial(PathBuf);
 
 impl Partial {

@@ -7,12 +7,12 @@ use crate::http::{Retry, Transport};
 use crate::ids::ImageUuid;
 use crate::imgapi::{Image, ImageState, Imgapi, LocalFile, NewImage, request};
 
-/// How [`Imgapi::import_image`] goes about it.
+/// Options of [`Imgapi::import_image`].
 #[derive(Clone, Copy, Debug)]
 pub struct ImportOptions {
     /// The owner need not be known to UFDS.
     pub skip_owner_check: bool,
-    /// How long passing troubles are borne. 10 minutes: twice what IMGAPI may go on saying that a new image does not
+    /// The time that passing troubles are borne. 10 minutes: twice what IMGAPI may go on saying that a new image does not
     /// exist.
     pub deadline: Duration,
 }
@@ -46,12 +46,12 @@ pub enum ImportError {
     Call {
         /// The image.
         uuid: ImageUuid,
-        /// Why.
+        /// The cause.
         source: Error,
     },
 }
 
-/// What comes next.
+/// The next step.
 #[derive(Clone, Debug, PartialEq)]
 enum Step {
     Import,
@@ -60,7 +60,7 @@ enum Step {
     Done(Box<Image>),
 }
 
-/// What comes next for the image as it was found.
+/// The next step for the image as it was found.
 fn next_step(
     found: Option<Image>,
     new: &NewImage,
@@ -82,7 +82,7 @@ fn next_step(
     }
 }
 
-/// Whether it is worth looking at what is there now and going on from it.
+/// Tells whether it is worth looking at what is there now and going on from it.
 fn is_passing(error: &Error) -> bool {
     // Another process of IMGAPI, or an earlier try, was faster than what we were shown.
     let overtaken = matches!(

@@ -57,7 +57,7 @@ impl ListState {
     }
 }
 
-/// Which images to list.
+/// The images to list.
 #[derive(Clone, Debug, Default)]
 pub struct ImageFilter {
     /// Of this name.
@@ -92,7 +92,7 @@ impl ImageFilter {
     }
 }
 
-/// Whether a tag is a value, as text.
+/// Tells whether a tag is a value, as text.
 fn is_tag(tag: &Value, value: &str) -> bool {
     match tag {
         Value::String(text) => text == value,

@@ -26,19 +26,19 @@ pub struct Image {
     /// Its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// How far it is.
+    /// Its state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<ImageState>,
-    /// Whether it is hidden from those who would use it.
+    /// True if it is hidden from those who would use it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
-    /// Whether everybody may use it.
+    /// True if everybody may use it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public: Option<bool>,
-    /// When it was published; missing until it is activated, unless the importer said.
+    /// The time at which it was published; missing until it is activated, unless the importer said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_at: Option<String>,
-    /// What it holds: `other` for rings.
+    /// The kind of its content: `other` for rings.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// The operating system: `other` for rings.
@@ -47,7 +47,7 @@ pub struct Image {
     /// Its files; none before the upload.
     #[serde(default)]
     pub files: Vec<ImageFile>,
-    /// What it is.
+    /// Its description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Its tags.
@@ -58,7 +58,7 @@ pub struct Image {
     pub other: Attributes,
 }
 
-/// How far an image is.
+/// The state of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -86,7 +86,7 @@ pub struct ImageFile {
     pub sha1: Sha1Hex,
     /// Its size in bytes.
     pub size: u64,
-    /// How it is compressed: `gzip` for rings.
+    /// Its compression: `gzip` for rings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compression: Option<String>,
     /// Members that this crate does not know.

@@ -21,7 +21,7 @@ pub enum FindError {
     /// There is none, or several: SAPI's names are not unique.
     #[error("there are {count} applications named manta, not one")]
     NotOne {
-        /// How many there are.
+        /// The number of them.
         count: usize,
     },
     /// SAPI could not be asked.

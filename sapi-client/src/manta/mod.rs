@@ -14,12 +14,12 @@ pub use shards::{INDEX_MORAY_SHARDS, Shard, ShardList};
 pub struct MetadataError {
     /// The metadata's name.
     pub key: &'static str,
-    /// What is wrong with it.
+    /// The problem with it.
     #[source]
     pub problem: MetadataProblem,
 }
 
-/// What is wrong with metadata.
+/// The problem with metadata.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MetadataProblem {
     /// It is not there.

@@ -32,7 +32,7 @@ pub enum PeersError {
         application: ApplicationUuid,
         /// The service's name.
         name: String,
-        /// How many there are.
+        /// The number of them.
         count: usize,
     },
     /// An instance does not say where it is.
@@ -58,7 +58,7 @@ pub enum PeersError {
     Incomplete {
         /// The instance.
         instance: InstanceUuid,
-        /// What is missing.
+        /// The missing part.
         what: &'static str,
     },
     /// SAPI or VMAPI could not be asked.
@@ -66,7 +66,7 @@ pub enum PeersError {
     Call {
         /// The shard's name.
         service_name: String,
-        /// Why not.
+        /// The cause.
         source: Error,
     },
 }

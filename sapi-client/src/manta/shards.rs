@@ -25,7 +25,7 @@ impl Shard {
         self.0.text("host").unwrap_or_default()
     }
 
-    /// Whether electric-moray refuses writes to it.
+    /// Tells whether electric-moray refuses writes to it.
     pub fn is_read_only(&self) -> bool {
         // The templates print the value without quotes, so that these texts are booleans in a zone.
         matches!(self.0.get("readOnly"), Some(Value::Bool(true)))
@@ -65,8 +65,8 @@ impl Shard {
 /// The shards that hold Manta's index, in order.
 ///
 /// The last element, and only it, has `"last": true`: the templates in the zones leave out a comma there, and with a
-/// wrong one every zone's configuration is broken JSON. So the flag is not a member that one can set: the list puts it
-/// where it belongs. Everything else about an element is kept.
+/// wrong one every zone's configuration is broken JSON. So the flag is not a member that one can set: the list puts it where
+/// it belongs. Everything else about an element is kept.
 ///
 /// ```
 /// use sapi_client::manta::{Shard, ShardList};
@@ -84,7 +84,7 @@ impl Shard {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShardList {
     shards: Vec<Shard>,
-    /// Where among its members each element has `last`, so that an untouched list is written as it was read.
+    /// The place among its members at which each element has `last`, so that an untouched list is written as it was read.
     places: Vec<(String, usize)>,
 }
 
@@ -120,12 +120,12 @@ impl ShardList {
         self.shards.iter()
     }
 
-    /// How many there are.
+    /// The number of them.
     pub fn len(&self) -> usize {
         self.shards.len()
     }
 
-    /// Whether there are none.
+    /// Tells whether there are none.
     pub fn is_empty(&self) -> bool {
         self.shards.is_empty()
     }

@@ -7,7 +7,7 @@ use crate::attributes::Attributes;
 use crate::ids::AccountUuid;
 use crate::sapi::{Application, Instance, Service};
 
-/// What is done with the members that a [`Change`] names.
+/// The treatment of the members that a [`Change`] names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
@@ -119,7 +119,7 @@ impl Change {
         }
     }
 
-    /// Whether the object is as this change would leave it: already done, or not needed.
+    /// Tells whether the object is as this change would leave it: already done, or not needed.
     pub fn is_made_in<O: Sections + Clone>(&self, object: &O) -> bool {
         let mut changed = object.clone();
         self.apply_to(&mut changed);

@@ -157,7 +157,7 @@ impl<T: Transport> Sapi<T> {
         self.0.run(&request::get_manifest(uuid)).await
     }
 
-    /// What VMAPI would be told to make the instance's zone.
+    /// The payload that VMAPI would be given to make the instance's zone.
     ///
     /// # Errors
     ///
@@ -166,7 +166,7 @@ impl<T: Transport> Sapi<T> {
         self.0.run(&request::get_payload(uuid)).await
     }
 
-    /// What the zone's config-agent is given; `None` if it is still what had the `Etag` `known`.
+    /// The configuration that the zone's config-agent is given; `None` if it is still what had the `Etag` `known`.
     ///
     /// # Errors
     ///
@@ -207,7 +207,7 @@ impl<T: Transport> Sapi<T> {
 
     /// Makes an instance and, in full mode, its zone.
     ///
-    /// Where the outcome is unknown, look for the UUID in SAPI *and* VMAPI. To call it again would answer 200 as soon as
+    /// If the outcome is unknown, look for the UUID in SAPI *and* VMAPI. To call it again would answer 200 as soon as
     /// VMAPI knows the UUID, in whatever state the zone is.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ pub struct NewApplication {
     pub uuid: Option<ApplicationUuid>,
     /// Its name.
     pub name: String,
-    /// Who owns its zones.
+    /// The owner of its zones.
     pub owner_uuid: AccountUuid,
     /// See [`Application::params`](crate::sapi::Application::params).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +58,7 @@ pub struct NewService {
     /// See [`Service::master`](crate::sapi::Service::master).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub master: Option<bool>,
-    /// What its instances are; zones where it is left out.
+    /// The kind of its instances; zones where it is left out.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<ServiceKind>,
 }
@@ -82,8 +82,8 @@ pub struct NewInstance {
     /// See [`Instance::master`](crate::sapi::Instance::master).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub master: Option<bool>,
-    /// Whether the answer comes when the zone is made (which takes minutes; SAPI asks every five seconds, up to an
-    /// hour) or when VMAPI has accepted the job: then follow [`Instance::job_uuid`](crate::sapi::Instance::job_uuid) with VMAPI.
+    /// True if the answer comes when the zone is made (which takes minutes; SAPI asks every five seconds, up to an hour); else it
+    /// comes when VMAPI has accepted the job: then follow [`Instance::job_uuid`](crate::sapi::Instance::job_uuid) with VMAPI.
     #[serde(
         rename = "async",
         serialize_with = "not_async",
@@ -106,17 +106,17 @@ pub struct NewManifest {
     pub uuid: Option<ManifestUuid>,
     /// Its name.
     pub name: String,
-    /// Where the file goes.
+    /// The path of the file.
     pub path: String,
     /// The template: text, or JSON.
     pub template: Value,
-    /// What is run when the file has changed.
+    /// The command that is run when the file has changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub post_cmd: Option<String>,
     /// Its version, such as `1.0.0`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Whether it is kept in the region's master datacenter.
+    /// True if it is kept in the region's master datacenter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub master: Option<bool>,
 }

@@ -30,7 +30,7 @@ fn include_master(include: bool) -> (&'static str, Option<String>) {
     ("include_master", include.then(|| "true".to_owned()))
 }
 
-/// Which applications to list.
+/// The applications to list.
 #[derive(Clone, Debug, Default)]
 pub struct ApplicationFilter {
     /// Of this name.
@@ -48,7 +48,7 @@ impl ApplicationFilter {
     }
 }
 
-/// Which services to list.
+/// The services to list.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceFilter {
     /// Of this name.
@@ -69,7 +69,7 @@ impl ServiceFilter {
     }
 }
 
-/// Which instances to list. SAPI has no filter by application, alias, server or metadata.
+/// The instances to list. SAPI has no filter by application, alias, server or metadata.
 #[derive(Clone, Debug, Default)]
 pub struct InstanceFilter {
     /// Of this service.

@@ -17,10 +17,10 @@ pub struct Application {
     /// Its name. Not unique.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Who owns its zones.
+    /// The owner of its zones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner_uuid: Option<AccountUuid>,
-    /// What VMAPI is told about every zone.
+    /// The parameters that VMAPI is given for every zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<Attributes>,
     /// Configuration of every zone.
@@ -32,7 +32,7 @@ pub struct Application {
     /// Names of manifests and their ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifests: Option<Attributes>,
-    /// Whether it is kept in the region's master datacenter. Set at creation only.
+    /// True if it is kept in the region's master datacenter. Set at creation only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master: Option<bool>,
     /// Members that this crate does not know.
@@ -52,7 +52,7 @@ pub struct Service {
     /// The application that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application_uuid: Option<ApplicationUuid>,
-    /// What VMAPI is told about the service's zones; goes before the application's.
+    /// The parameters that VMAPI is given for the service's zones; they go before the application's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<Attributes>,
     /// Configuration of the service's zones; goes before the application's.
@@ -61,7 +61,7 @@ pub struct Service {
     /// Names of manifests and their ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifests: Option<Attributes>,
-    /// Whether it is kept in the region's master datacenter. Set at creation only.
+    /// True if it is kept in the region's master datacenter. Set at creation only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master: Option<bool>,
     /// Zones or agents.
@@ -81,7 +81,7 @@ pub struct Instance {
     /// The service that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_uuid: Option<ServiceUuid>,
-    /// What VMAPI was told when the zone was made. `server_uuid` and `image_uuid` in it go stale with the first
+    /// The parameters that VMAPI was given when the zone was made. `server_uuid` and `image_uuid` in it go stale with the first
     /// migration or reprovisioning: VMAPI knows the true ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<Attributes>,
@@ -91,7 +91,7 @@ pub struct Instance {
     /// Names of manifests and their ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifests: Option<Attributes>,
-    /// Whether it is kept in the region's master datacenter. Set at creation only.
+    /// True if it is kept in the region's master datacenter. Set at creation only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master: Option<bool>,
     /// A zone or an agent.
@@ -105,7 +105,7 @@ pub struct Instance {
     pub other: Attributes,
 }
 
-/// What the instances of a service are.
+/// The kind of a service's instances.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -128,19 +128,19 @@ pub struct Manifest {
     /// Its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Where the file goes.
+    /// The path of the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// The template: text, or JSON.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub template: Value,
-    /// What is run when the file has changed.
+    /// The command that is run when the file has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post_cmd: Option<String>,
     /// Its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Whether it is kept in the region's master datacenter.
+    /// True if it is kept in the region's master datacenter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master: Option<bool>,
     /// Members that this crate does not know.
@@ -160,7 +160,7 @@ impl fmt::Debug for Manifest {
     }
 }
 
-/// Whether SAPI keeps its objects in files (while a datacenter is set up) or in Moray.
+/// The place in which SAPI keeps its objects: files (while a datacenter is set up) or Moray.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -179,7 +179,7 @@ pub struct Ping {
     /// The kind of store.
     #[serde(default, rename = "storType", skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
-    /// Whether the store can be used. SAPI answers 500 where it cannot.
+    /// True if the store can be used. SAPI answers 500 where it cannot.
     #[serde(default, rename = "storAvailable", skip_serializing_if = "Option::is_none")]
     pub store_available: Option<bool>,
     /// Members that this crate does not know.
@@ -187,7 +187,7 @@ pub struct Ping {
     pub other: Attributes,
 }
 
-/// What config-agent in a zone is given. It polls for it: a change reaches the zone some seconds later.
+/// The configuration for a zone's config-agent. It polls for it: a change reaches the zone some seconds later.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Configs {

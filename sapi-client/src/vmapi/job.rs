@@ -10,10 +10,10 @@ use crate::ids::JobUuid;
 use crate::printable::printable;
 use crate::vmapi::{Execution, Job, Vmapi};
 
-/// How long and how often to ask for something that is under way.
+/// The time and pace of asking for something that is under way.
 #[derive(Clone, Copy, Debug)]
 pub struct Wait {
-    /// How long in all. 15 minutes; VMAPI's own budgets are 5 minutes for an update, 3½ for a reprovisioning, 10 for a
+    /// The time in all. 15 minutes; VMAPI's own budgets are 5 minutes for an update, 3½ for a reprovisioning, 10 for a
     /// reboot.
     pub deadline: Duration,
     /// The pause between two questions. 1 s.
@@ -37,7 +37,7 @@ pub enum JobError {
         uuid: JobUuid,
         /// Its name, such as `reprovision-7.0.4`.
         name: String,
-        /// How it ended.
+        /// The way in which it ended.
         how: Ended,
         /// The error of the last task that has one.
         error: Option<TaskError>,
@@ -49,11 +49,11 @@ pub enum JobError {
     Deadline {
         /// The job.
         uuid: JobUuid,
-        /// How long it was waited for.
+        /// The time that it was waited for.
         after: Duration,
-        /// How far it was when last seen.
+        /// The job as it was last seen.
         job: Option<Box<Job>>,
-        /// Why VMAPI could last not be asked for it, if it could not.
+        /// The reason for which VMAPI could last not be asked for it, if it could not.
         source: Option<Error>,
     },
     /// VMAPI could not be asked.
@@ -61,12 +61,12 @@ pub enum JobError {
     Call {
         /// The job.
         uuid: JobUuid,
-        /// Why not.
+        /// The cause.
         source: Error,
     },
 }
 
-/// How a job ended that did not end well.
+/// The end of a job that did not end well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ended {
     /// It failed.
@@ -86,12 +86,12 @@ pub enum Ended {
 pub struct TaskError {
     /// The task.
     pub task: String,
-    /// What it says.
+    /// Its message.
     pub message: String,
 }
 
 impl Job {
-    /// How the job ended: `None` as long as it has not.
+    /// The outcome of the job: `None` as long as it has not ended.
     ///
     /// # Errors
     ///

@@ -16,11 +16,11 @@ use crate::ids::{ImageUuid, InstanceUuid, JobUuid};
 
 /// A client of one datacenter's VMAPI.
 ///
-/// What changes a VM is only *accepted* when the call returns: follow the job ([`wait_for_job`](Self::wait_for_job)).
+/// A call that changes a VM returns when the change is only *accepted*: follow the job ([`wait_for_job`](Self::wait_for_job)).
 #[derive(Clone, Debug)]
 pub struct Vmapi<T>(Client<T>);
 
-/// What became of a wish for an alias or an image.
+/// The outcome of a wish for an alias or an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VmChange {
     /// The VM has it already.
@@ -128,7 +128,7 @@ impl<T: Transport> Vmapi<T> {
     }
 }
 
-/// Whether VMAPI says that a VM of the owner has the alias: this one, or another.
+/// Tells whether VMAPI says that a VM of the owner has the alias: this one, or another.
 fn is_duplicate_alias(error: &Error) -> bool {
     error.status() == Some(409)
         && error.field_errors().iter().any(|field| {

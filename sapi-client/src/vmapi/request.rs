@@ -37,7 +37,7 @@ impl ListState {
     }
 }
 
-/// Which VMs to list.
+/// The VMs to list.
 #[derive(Clone, Debug, Default)]
 pub struct VmFilter {
     /// Of this alias.
@@ -66,7 +66,7 @@ impl VmFilter {
 pub struct VmPage {
     /// The VMs.
     pub vms: Vec<Vm>,
-    /// How many there are in all, where VMAPI says it.
+    /// The number of VMs in all, where VMAPI says it.
     pub total: Option<u64>,
 }
 

@@ -19,7 +19,7 @@ pub struct Vm {
     /// Its name. Unique among the owner's VMs that are not destroyed.
     #[serde(default)]
     pub alias: Option<String>,
-    /// Whether it runs, is stopped, is gone. VMAPI also gives VMs that were destroyed.
+    /// Its state: running, stopped, gone. VMAPI also gives VMs that were destroyed.
     #[serde(default)]
     pub state: Option<VmState>,
     /// The zone's state in the system's own words.
@@ -31,10 +31,10 @@ pub struct Vm {
     /// Its owner.
     #[serde(default)]
     pub owner_uuid: Option<AccountUuid>,
-    /// Where it is; nowhere while a server is chosen.
+    /// Its server; none while one is chosen.
     #[serde(default)]
     pub server_uuid: Option<ServerUuid>,
-    /// What it runs. Hardware VMs have disks with images instead.
+    /// The image that it runs. Hardware VMs have disks with images instead.
     #[serde(default)]
     pub image_uuid: Option<ImageUuid>,
     /// Its network interfaces.
@@ -43,10 +43,10 @@ pub struct Vm {
     /// Its tags.
     #[serde(default)]
     pub tags: Attributes,
-    /// What its owner told it.
+    /// The metadata that its owner gave it.
     #[serde(default)]
     pub customer_metadata: Attributes,
-    /// What the system told it.
+    /// The metadata that the system gave it.
     #[serde(default)]
     pub internal_metadata: Attributes,
     /// Members that this crate does not know.
@@ -55,7 +55,7 @@ pub struct Vm {
 }
 
 impl Vm {
-    /// Whether there is such a machine: it was neither destroyed nor did making it fail.
+    /// Tells whether there is such a machine: it was neither destroyed nor did making it fail.
     pub fn exists(&self) -> bool {
         !matches!(self.state, Some(VmState::Destroyed | VmState::Failed))
     }
@@ -66,7 +66,7 @@ impl Vm {
     }
 }
 
-/// Whether a VM runs.
+/// The state of a VM: running or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -100,7 +100,7 @@ pub struct Nic {
     /// Its network, such as `admin` or `manta`.
     #[serde(default)]
     pub nic_tag: Option<String>,
-    /// Whether it is the VM's primary one; the member is true or missing.
+    /// True if it is the VM's primary one; the member is true or missing.
     #[serde(default)]
     pub primary: bool,
     /// Members that this crate does not know.
@@ -163,10 +163,10 @@ pub struct Job {
     /// Its workflow and version, such as `reprovision-7.0.4`.
     #[serde(default)]
     pub name: Option<String>,
-    /// How far it is.
+    /// Its state.
     #[serde(default)]
     pub execution: Option<Execution>,
-    /// What its tasks came to, in order; may be missing while it is queued.
+    /// The results of its tasks, in order; may be missing while it is queued.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub chain_results: Vec<ChainResult>,
     /// Members that this crate does not know.
@@ -180,7 +180,7 @@ fn null_is_empty<'de, D: serde::Deserializer<'de>>(
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// How far a job is.
+/// The state of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -204,17 +204,17 @@ pub enum Execution {
     Other(String),
 }
 
-/// What one task of a job came to. `Debug` shows its name and error only.
+/// The result of one task of a job. `Debug` shows its name and error only.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ChainResult {
     /// The task, such as `cnapi.acquire_vm_ticket`.
     #[serde(default)]
     pub name: Option<String>,
-    /// What it says when it went well.
+    /// The result when it went well.
     #[serde(default)]
     pub result: Value,
-    /// What it says when it did not: text, or an object with a message.
+    /// The error when it did not: text, or an object with a message.
     #[serde(default)]
     pub error: Value,
     /// Members that this crate does not know.

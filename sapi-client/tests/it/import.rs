@@ -62,7 +62,7 @@ impl Store {
     }
 }
 
-/// What happens to a request.
+/// The trouble that a request meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
     /// It does not arrive.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::support::{Recording, Server, recordings};
 
-/// What became of an answer: the typed object as JSON again, or what was wrong.
+/// The reading of an answer: the typed object as JSON again, or what was wrong.
 type Read = Result<Value, ErrorKind>;
 
 /// A call with its answer's type forgotten.

@@ -1,4 +1,4 @@
-//! What the SAPI client does besides asking.
+//! The work of the SAPI client besides asking.
 
 use sapi_client::manta::MantaApplication;
 use sapi_client::sapi::{Application, ApplicationFilter, InstanceFilter, NewInstance};

@@ -59,7 +59,7 @@ fn said(error: &(dyn StdError + 'static)) -> String {
     said.join(" ")
 }
 
-/// Which of the answers quotes a secret without its name.
+/// The index of the answer that quotes a secret without its name.
 const UNNAMED: usize = 2;
 
 /// Answers that quote secrets.

@@ -42,7 +42,7 @@ impl Seen {
     }
 }
 
-/// What the server does with a request.
+/// The server's treatment of a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
     /// These bytes, then the connection is closed.

@@ -15,20 +15,20 @@ pub enum Line {
     Header(Header),
     /// A write is about to be tried.
     Intent(Intent),
-    /// What came of it.
+    /// The outcome of a write.
     Outcome(OutcomeLine),
     /// A read, when it is over.
     Read(ReadLine),
 }
 
-/// What the log is of.
+/// The run that the log is of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// The version of the format: [`VERSION`].
     pub version: u32,
     /// The run: that of all [ids](WriteId::run) in the log.
     pub run: u32,
-    /// When the times in the log begin, in microseconds since 1970.
+    /// The time at which the times in the log begin, in microseconds since 1970.
     pub epoch: u64,
     /// Nobody but this run writes objects whose keys have one of these in them, and there were none before.
     pub prefixes: Vec<String>,
@@ -39,14 +39,14 @@ pub struct Header {
 pub struct Intent {
     /// The attempt's number in the log.
     pub id: u64,
-    /// When it should have been made. Latencies count from here.
+    /// The time at which it should have been made. Latencies count from here.
     pub due: u64,
-    /// When it was made.
+    /// The time at which it was made.
     pub start: u64,
-    /// Whether it is a `batch`. Rows written by a batch have a null in their column `_vnode`.
+    /// True if it is a `batch`. Rows written by a batch have a null in their column `_vnode`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub batch: bool,
-    /// What is written, all or nothing.
+    /// The changes that are to be made, all or nothing.
     pub changes: Vec<Change>,
 }
 
@@ -57,16 +57,16 @@ pub struct Change {
     pub bucket: String,
     /// Its key.
     pub key: String,
-    /// What is done with it.
+    /// The action that is done with it.
     pub action: Action,
     /// The id, which the value carries.
     pub write: WriteId,
-    /// What must be there.
+    /// The condition on what is there.
     #[serde(rename = "if", default, skip_serializing_if = "Condition::is_any")]
     pub condition: Condition,
 }
 
-/// What is done with an object.
+/// The action that is done with an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -76,7 +76,7 @@ pub enum Action {
     Delete,
 }
 
-/// What must be there for a change to be made.
+/// The condition on what is there for a change to be made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
@@ -95,18 +95,18 @@ impl Condition {
     }
 }
 
-/// What came of an attempt to write.
+/// The outcome of an attempt to write, as a line of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutcomeLine {
     /// The attempt's number.
     pub id: u64,
-    /// When its outcome was known.
+    /// The time at which its outcome was known.
     pub end: u64,
     /// The outcome.
     pub outcome: Outcome,
 }
 
-/// What came of an attempt to write.
+/// The outcome of an attempt to write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -114,7 +114,7 @@ pub enum Outcome {
     Acknowledged {
         /// The etags that the objects have now, in the order of the changes. None for what was deleted.
         etags: Vec<Option<String>>,
-        /// Where it was done, if the router tells.
+        /// The place where it was done, if the router tells.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         node: Option<Node>,
     },
@@ -125,12 +125,12 @@ pub enum Outcome {
     },
     /// It may have been done, or may yet be.
     Unknown {
-        /// What happened.
+        /// The error.
         error: String,
     },
 }
 
-/// Where a router found a key on its ring.
+/// The place on its ring where a router found a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     /// The shard's name, such as `tcp://1.moray.example.com:2020`.
@@ -142,21 +142,21 @@ pub struct Node {
 /// A read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadLine {
-    /// When it should have been made.
+    /// The time at which it should have been made.
     pub due: u64,
-    /// When it was made.
+    /// The time at which it was made.
     pub start: u64,
-    /// When it was over.
+    /// The time at which it was over.
     pub end: u64,
     /// The object's bucket.
     pub bucket: String,
     /// Its key.
     pub key: String,
-    /// What it saw.
+    /// The result.
     pub result: ReadResult,
 }
 
-/// What a read saw.
+/// The result of a read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReadResult {
@@ -167,7 +167,7 @@ pub enum ReadResult {
         write: Option<WriteId>,
         /// Its etag.
         etag: String,
-        /// Where it was, if the router tells.
+        /// The place where it was, if the router tells.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         node: Option<Node>,
     },
@@ -175,7 +175,7 @@ pub enum ReadResult {
     Absent,
     /// It failed.
     Failed {
-        /// What happened.
+        /// The error.
         error: String,
     },
 }

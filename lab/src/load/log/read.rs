@@ -15,7 +15,7 @@ pub enum LogError {
     Io {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// A line is none of a log.
@@ -25,7 +25,7 @@ pub enum LogError {
         path: PathBuf,
         /// The line's number, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// The problem.
         source: serde_json::Error,
     },
     /// It does not begin with a header of this version.

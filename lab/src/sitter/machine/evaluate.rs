@@ -1,4 +1,4 @@
-//! Which role a peer has, and what its role makes it do.
+//! The role that a peer has, and what its role makes it do.
 
 use super::super::state::{ClusterState, Peer, Promotion};
 use super::{Fatal, Machine, Role};

@@ -35,7 +35,7 @@ pub(super) struct Node {
     pub(super) wal: &'static str,
     pub(super) postgres_fails: bool,
     pub(super) postgres: Option<PostgresConfig>,
-    /// How often PostgreSQL was configured.
+    /// The number of times that PostgreSQL was configured.
     pub(super) configured: usize,
     events: VecDeque<(Event, Option<u64>)>,
     waits: Vec<Retry>,

@@ -1,4 +1,4 @@
-//! How a peer changes the state: a new generation, other asyncs, the first state of all.
+//! The changes that a peer makes to the state: a new generation, other asyncs, the first state of all.
 
 use serde_json::{Map, json};
 

@@ -1,4 +1,4 @@
-//! What the real state machine was seen to do, and what always holds.
+//! The behaviour that the real state machine was seen to have, and what always holds.
 
 #![expect(clippy::float_cmp, reason = "generations are counted, not measured")]
 

@@ -46,7 +46,7 @@ impl Path {
         &self.text
     }
 
-    /// What is there. A key that has dots in it is found before a path, as the tool does.
+    /// Finds what is there. A key that has dots in it is found before a path, as the tool does.
     pub(super) fn find<'a>(&self, document: &'a Value) -> Option<Cow<'a, Value>> {
         if let Some(value) = document.get(&self.text) {
             return Some(Cow::Borrowed(value));

@@ -14,7 +14,7 @@ pub(super) const USAGE: &str = "something generating JSON on stdout | json [-Hqa
                                 [LOOKUPS...]
 MODE: json, json-N, jsony, jsony-N, inspect is not there. Not in the lab: -c, -e, -E, -C, -I, -A, -k, -M, -D, -u.";
 
-/// What a call asks for.
+/// The request of a call.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the tool")]
 struct Request {

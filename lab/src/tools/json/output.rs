@@ -1,4 +1,4 @@
-//! How values are printed.
+//! The printed form of values.
 
 use serde::Serialize;
 use serde_json::Value;

@@ -5,14 +5,14 @@ use serde_json::{Map, Value};
 use super::lag::Interval;
 use super::state::{Peer, Role, State};
 
-/// What a peer's PostgreSQL said.
+/// The answers of a peer's PostgreSQL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
-    /// Why it said nothing.
+    /// The cause if it said nothing.
     pub(super) error: Option<String>,
     /// The first row of `pg_stat_replication`: its columns, as text.
     pub(super) replication: Option<Map<String, Value>>,
-    /// How long ago the newest replayed transaction was committed.
+    /// The time since the newest replayed transaction was committed.
     pub(super) lag: Option<Interval>,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Member {
 /// A shard's cluster.
 #[derive(Clone, Debug)]
 pub(super) struct Cluster {
-    /// How ZooKeeper was found, as it was told.
+    /// The way in which ZooKeeper was found, as it was told.
     pub(super) zookeeper: String,
     /// The shard's name.
     pub(super) shard: String,
@@ -52,7 +52,7 @@ pub(super) struct Cluster {
     pub(super) members: Vec<Member>,
 }
 
-/// How bad an issue is.
+/// The severity of an issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Severity {
     Error,
@@ -81,7 +81,7 @@ impl Issue {
 }
 
 impl Cluster {
-    /// What is wrong, errors first.
+    /// The things that are wrong, errors first.
     pub(super) fn issues(&self) -> Vec<Issue> {
         let mut issues = Vec::new();
         let mut add = |severity, message: String| issues.push(Issue { severity, message });
@@ -128,7 +128,7 @@ impl Cluster {
     }
 }
 
-/// What is wrong with the replication from one peer to the next.
+/// The issues of the replication from one peer to the next.
 fn link_issues(up: &Member, down: &Member) -> Vec<Issue> {
     let (severity, kind) = match up.role {
         Role::Primary => (Severity::Error, "sync"),

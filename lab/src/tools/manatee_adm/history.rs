@@ -130,7 +130,7 @@ fn labels(peers: &[Peer]) -> String {
     }
 }
 
-/// What a state changed of the one before.
+/// Sums up what a state changed of the one before.
 fn summary(last: Option<&State>, state: &State) -> String {
     let Some(last) = last else {
         let mode = if state.one_node_write_mode {
@@ -161,7 +161,7 @@ fn summary(last: Option<&State>, state: &State) -> String {
     parts.join(", ")
 }
 
-/// What happened to primary and sync.
+/// Tells what happened to primary and sync.
 fn roles_changed(last: &State, state: &State) -> Option<String> {
     let (old, new) = (last.generation.as_f64(), state.generation.as_f64());
     let same_generation = old == new;

@@ -1,4 +1,4 @@
-//! How old the newest transaction is that a standby has replayed.
+//! The age of the newest transaction that a standby has replayed.
 
 use serde_json::{Value, json};
 

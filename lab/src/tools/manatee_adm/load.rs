@@ -13,7 +13,7 @@ use super::lag::Interval;
 use super::state::{Peer, Role, State};
 use super::store::Store;
 
-/// How long a query may take, with connecting.
+/// The longest that a query may take, with connecting.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Loads a cluster. Without `postgres` no peer is asked.
@@ -116,7 +116,7 @@ fn row(message: &SimpleQueryMessage) -> Option<Map<String, Value>> {
     Some(row.columns().iter().enumerate().map(cell).collect())
 }
 
-/// What of an error the tool says: the number's name of one of the network, nothing of one of PostgreSQL's.
+/// The part of an error that the tool says: the number's name of one of the network, nothing of one of PostgreSQL's.
 #[expect(clippy::wildcard_enum_match_arm, reason = "only those that are met have names")]
 fn cause(error: &tokio_postgres::Error) -> String {
     let Some(error) = error.source().and_then(|source| source.downcast_ref::<io::Error>()) else {

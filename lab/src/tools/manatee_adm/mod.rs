@@ -1,6 +1,6 @@
 //! `manatee-adm` 2.1.1: shows and changes clusters of Manatee.
 //!
-//! What it prints, its exit codes and its oddities are those of the real one, with these exceptions: `promote` takes
+//! Its output, its exit codes and its oddities are those of the real one, with these exceptions: `promote` takes
 //! `-y` (the real one always asks), `-z`, `-s` are taken from the sitter's configuration when neither option nor
 //! environment has them, and `rebuild` gives up when the peer is not back after five minutes, or the seconds of `-t`.
 
@@ -42,7 +42,7 @@ pub(super) const USAGE: &str = "manatee-adm SUBCOMMAND [-s SHARD] [-z ZK_IPS] [-
 const VERSION: &str = "2.1.1";
 const SITTER_CONFIG: &str = "/opt/smartdc/manatee/etc/sitter.json";
 
-/// What a call is about.
+/// The subject of a call.
 struct Call<'a> {
     session: &'a Session,
     options: Options,

@@ -12,7 +12,7 @@ use super::load::load;
 use super::state::{Role, State};
 use super::writes::{change, now};
 
-/// How long a request is good for, in seconds.
+/// The time for which a request is good, in seconds.
 const EXPIRES: i64 = 30;
 
 pub(super) async fn run(call: &Call<'_>) -> Ending {
@@ -119,7 +119,7 @@ fn request(state: &State, role: &str, zone: &str, index: Option<usize>) -> Resul
     Ok(request)
 }
 
-/// Whether the peer has another place than before.
+/// Tells whether the peer has another place than before.
 fn has_moved(state: &Value, role: &str, zone: &str, index: Option<usize>) -> bool {
     let is_it = |peer: Option<&Value>| {
         peer.and_then(|peer| peer.get("zoneId")).and_then(Value::as_str) == Some(zone)

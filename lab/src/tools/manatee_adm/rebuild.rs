@@ -18,9 +18,9 @@ use super::writes::{now, remove_deposed};
 use super::{Call, Store};
 use crate::messages::{SmfAction, SmfRequest};
 
-/// How often things are looked at that have to become true.
+/// The interval at which things are looked at that have to become true.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// How long the peer may take until it replicates again, unless `-t` says otherwise.
+/// The longest that the peer may take until it replicates again, unless `-t` says otherwise.
 const PATIENCE: Duration = Duration::from_mins(5);
 /// The timeout of the sitter's session if its configuration does not tell, in milliseconds.
 const SESSION_TIMEOUT: u64 = 60_000;
@@ -104,7 +104,7 @@ impl Own {
     }
 }
 
-/// Whether the zone is a deposed peer. `Err`: it is the primary.
+/// Tells whether the zone is a deposed peer. `Err`: it is the primary.
 fn may_be_rebuilt(state: &Value, zone: &str) -> Result<bool, Failure> {
     let is_it = |peer: &Value| peer.get("zoneId").and_then(Value::as_str) == Some(zone);
     match state.get("primary").filter(|primary| primary.is_object()) {
@@ -133,7 +133,7 @@ async fn svcadm(call: &Call<'_>, control: &Control, action: SmfAction) -> Result
     answer.map(drop).map_err(|message| Failure::new(format!("svcadm: {message}")))
 }
 
-/// Whether the zone has a part in the election.
+/// Tells whether the zone has a part in the election.
 async fn is_active(store: &Store, own: &Own) -> Result<bool, Failure> {
     let children = election(store, &own.shard).await?;
     let mut zones = children.iter().map(|(_, data)| data.get("zoneId").and_then(Value::as_str));
@@ -214,7 +214,7 @@ async fn wait_until_online(
     }
 }
 
-/// What the sitter tells of the restore. `None`: nothing yet.
+/// The sitter's words about the restore. `None`: nothing yet.
 async fn progress(status: &Api) -> Option<String> {
     let answer: Value = status.get("/restore").await.ok()?;
     let job = answer.get("restore").filter(|job| job.is_object())?;
@@ -223,7 +223,7 @@ async fn progress(status: &Api) -> Option<String> {
     Some(format!("restored {completed} of {size} bytes"))
 }
 
-/// Whether the peer replicates. As the real tool does, this looks at all shards, and fails if one has no state.
+/// Tells whether the peer replicates. As the real tool does, this looks at all shards, and fails if one has no state.
 async fn is_online(store: &Store, own: &Own) -> Result<bool, Failure> {
     let mut online = false;
     for shard in store.children("/manatee").await?.unwrap_or_default() {

@@ -85,7 +85,7 @@ impl State {
     }
 }
 
-/// Whether a value of `freeze` freezes, and what it says of it. Anything true does.
+/// Tells whether a value of `freeze` freezes, and what it says of it. Anything true does.
 pub(super) fn frozen(freeze: &Value) -> Option<(String, String)> {
     let is_false = match freeze {
         Value::Null => true,

@@ -9,7 +9,7 @@ use zookeeper::{Client, Error};
 use super::super::session::Failure;
 use crate::zookeeper::connector;
 
-/// How long connecting may take, and writing.
+/// The longest that connecting may take, and writing.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The prefix of the history nodes that this tool makes, whatever the generation.
@@ -26,7 +26,7 @@ pub(super) struct Node {
 /// A session with ZooKeeper.
 pub(super) struct Store(Client, String);
 
-/// Why a state was not written.
+/// The reason for which a state was not written.
 pub(super) enum WriteFailure {
     /// A node that has to be there is not.
     NoNode,

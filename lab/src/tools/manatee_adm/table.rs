@@ -23,10 +23,10 @@ pub(super) enum Column {
     Lag,
 }
 
-/// What `peers` shows.
+/// The columns that `peers` shows.
 pub(super) const PEERS: &[Column] = &[Column::Role, Column::PeerName, Column::Ip];
 
-/// What `pg-status` and `show` show.
+/// The columns that `pg-status` and `show` show.
 pub(super) const PG_STATUS: &[Column] = &[
     Column::Role,
     Column::PeerAbbreviation,
@@ -61,7 +61,7 @@ impl Column {
         })
     }
 
-    /// Whether the state alone has it.
+    /// Tells whether PostgreSQL has to be asked for it: the state alone does not have it.
     pub(super) const fn needs_postgres(self) -> bool {
         !matches!(self, Self::Role | Self::PeerName | Self::PeerAbbreviation | Self::Ip)
     }
@@ -132,7 +132,7 @@ pub(super) fn issue_lines(issues: &[Issue]) -> String {
     issues.iter().map(|issue| issue.line() + "\n").collect()
 }
 
-/// What `show` prints.
+/// The output of `show`.
 pub(super) fn show(cluster: &Cluster, verbose: bool) -> String {
     let state = &cluster.state;
     let mode = if state.one_node_write_mode { "singleton (one-node-write)" } else { "normal" };

@@ -151,7 +151,7 @@ pub(super) async fn election(store: &Store, shard: &str) -> Result<Vec<(String, 
     Ok(children)
 }
 
-/// What ZooKeeper appended to a name.
+/// The number that ZooKeeper appended to a name.
 pub(super) fn sequence(name: &str) -> u64 {
     name.rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! What is deployed: SAPI's objects of Manta, and where VMAPI says that the zones are.
+//! The deployment: SAPI's objects of Manta, and where VMAPI says that the zones are.
 
 use serde_json::Value;
 use uuid::Uuid;

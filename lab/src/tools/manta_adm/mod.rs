@@ -176,7 +176,7 @@ async fn provision(
     Ok(uuid)
 }
 
-/// What SAPI is sent. What is the same in all zones of a deployment is taken from one of the same service, or from any.
+/// The body that SAPI is sent. What is the same in all zones of a deployment is taken from one of the same service, or from any.
 fn instance_body(
     layout: &Layout,
     deployment: &Deployment,

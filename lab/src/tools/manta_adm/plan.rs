@@ -13,7 +13,7 @@ use super::deployment::Instance;
 /// A configuration, as it is written.
 pub(super) type Wanted = BTreeMap<Uuid, BTreeMap<String, BTreeMap<String, Count>>>;
 
-/// How many zones of an image; or of the images of a shard.
+/// The number of zones of an image; or of the images of a shard.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Count {
@@ -24,7 +24,7 @@ pub(super) enum Count {
 /// A server, a service, a shard, an image: in the order they are shown.
 pub(super) type Key = (Uuid, String, Option<String>, Uuid);
 
-/// How many zones of each kind.
+/// The number of zones of each kind.
 pub(super) type Counts = BTreeMap<Key, u32>;
 
 /// A zone that is to be.
@@ -47,7 +47,7 @@ impl fmt::Display for Addition {
     }
 }
 
-/// What is there.
+/// Counts what is there.
 pub(super) fn counted(instances: &[Instance]) -> Counts {
     let mut counts = Counts::new();
     for instance in instances {
@@ -57,7 +57,7 @@ pub(super) fn counted(instances: &[Instance]) -> Counts {
     counts
 }
 
-/// What is wanted.
+/// Flattens what is wanted.
 pub(super) fn flattened(wanted: &Wanted) -> Result<Counts, String> {
     let mut counts = Counts::new();
     for (server, services) in wanted {

@@ -58,7 +58,7 @@ fn failed() -> Answer {
 
 struct Script {
     request: ExecRequest,
-    /// Whether exit code and output are answered as an object.
+    /// True if exit code and output are answered as an object.
     json: bool,
 }
 

@@ -11,7 +11,7 @@ use super::{Cnapi, invalid, invalid_parameters, unknown_parameter};
 /// The most servers of an answer, and how many without `limit`.
 const PAGE: usize = 1000;
 
-/// What a list is to have.
+/// The wishes for a list.
 #[derive(Debug)]
 struct Wanted {
     /// Members that are true or false.

@@ -22,7 +22,7 @@ const EXTRAS: [(&str, &str); 12] = [
     ("unreserved_disk", "capacity"),
 ];
 
-/// What `extras` can be, besides `all`.
+/// The values that `extras` can have, besides `all`.
 pub(super) const EXTRA_NAMES: [&str; 7] =
     ["agents", "vms", "memory", "disk", "sysinfo", "capacity", "last_heartbeat"];
 

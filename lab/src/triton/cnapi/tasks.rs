@@ -11,14 +11,14 @@ use uuid::Uuid;
 use super::super::http::{Answer, ApiRequest};
 use super::Cnapi;
 
-/// How often a task is looked at that somebody waits for.
+/// The interval at which a task is looked at that somebody waits for.
 const WAIT: Duration = Duration::from_millis(20);
-/// How long is waited at most when nothing else is said, in seconds.
+/// The longest wait when nothing else is said, in seconds.
 const DEFAULT_WAIT: u64 = 3600;
 /// Nobody waits longer than a day.
 const LONGEST_WAIT: u64 = 24 * 3600;
 
-/// What a compute node does with a zone.
+/// An action of a compute node on a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum VmAction {
     Start,

@@ -45,7 +45,7 @@ impl Form {
     }
 }
 
-/// How much a media range likes a type, in thousandths. `None` when it does not cover it.
+/// The preference of a media range for a type, in thousandths. `None` when it does not cover it.
 fn quality(range: &str, kind: &str, subtype: &str) -> Option<u32> {
     let mut parts = range.split(';').map(str::trim);
     let (wanted_kind, wanted_subtype) = parts.next()?.split_once('/')?;

@@ -1,4 +1,4 @@
-//! What an API answers.
+//! The answers of an API.
 
 use bytes::Bytes;
 use hyper::StatusCode;

@@ -22,7 +22,7 @@ pub enum ApiName {
     Cnapi,
 }
 
-/// What goes wrong.
+/// The thing that goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
@@ -42,7 +42,7 @@ pub enum FaultKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiFault {
-    /// What goes wrong.
+    /// The thing that goes wrong.
     pub kind: FaultKind,
     /// Only requests of this method. Default: of any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -160,13 +160,13 @@ impl ApiFaults {
             .collect()
     }
 
-    /// What the server of an API asks.
+    /// The point that the server of an API asks.
     pub fn of(&self, api: ApiName) -> FaultPoint {
         FaultPoint(Some((self.clone(), api)))
     }
 }
 
-/// Where a server asks whether it is broken.
+/// The point at which a server asks whether it is broken.
 #[derive(Clone, Debug)]
 pub struct FaultPoint(Option<(ApiFaults, ApiName)>);
 

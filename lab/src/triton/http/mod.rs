@@ -25,18 +25,18 @@ pub(crate) use version::Versions;
 /// The greatest body of an ordinary request.
 pub(crate) const BODY_LIMIT: usize = 64 * 1024 * 1024;
 
-/// What the server has to know of an API.
+/// The properties of an API that the server has to know.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Profile<R: 'static> {
-    /// What the `Server` header says: `sapi/2.1.3`.
+    /// The value of the `Server` header: `sapi/2.1.3`.
     pub(crate) server: &'static str,
     /// All routes. The first that matches path, method and version is taken.
     pub(crate) routes: &'static [RouteEntry<R>],
     /// The versions that `Accept-Version` can ask for. `None`: the header is not looked at.
     pub(crate) versions: Option<Versions>,
-    /// Whether JSON is indented by two blanks.
+    /// True if JSON is indented by two blanks.
     pub(crate) indented: bool,
-    /// Whether answers have an `x-response-time`.
+    /// True if answers have an `x-response-time`.
     pub(crate) response_time: bool,
     /// The greatest body of a request, in bytes: more is 413.
     pub(crate) body_limit: usize,
@@ -47,10 +47,10 @@ pub(crate) trait Api: Send + Sync + 'static {
     /// Names a route.
     type Route: Copy + Send + Sync + 'static;
 
-    /// What the server has to know of it.
+    /// The properties of it that the server has to know.
     fn profile(&self) -> Profile<Self::Route>;
 
-    /// Whether a request is given up when its client goes away. Triton's services never do.
+    /// Tells whether a request is given up when its client goes away. Triton's services never do.
     fn gives_up(&self, _route: Self::Route) -> bool {
         false
     }

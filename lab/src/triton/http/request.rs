@@ -1,4 +1,4 @@
-//! What an API is asked.
+//! The requests to an API.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -27,7 +27,7 @@ pub(crate) struct ApiRequest {
     pub(crate) content: Content,
     /// The major version of the API that serves it. 0 where there are no versions.
     pub(crate) version: u32,
-    /// What `x-request-id` says in request and answer.
+    /// The value of `x-request-id` in request and answer.
     pub(crate) id: String,
 }
 
@@ -44,7 +44,7 @@ pub(crate) enum Content {
     Other(Bytes),
 }
 
-/// Which value counts when query and body have the same name. The path always wins.
+/// The value that counts when query and body have the same name. The path always wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Merge {
     /// SAPI and CNAPI.
@@ -121,7 +121,7 @@ impl ApiRequest {
     }
 }
 
-/// What JavaScript takes for true.
+/// Tells whether JavaScript takes a value for true.
 pub(crate) fn truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,

@@ -11,7 +11,7 @@ pub(crate) struct RouteEntry<R> {
     pub(super) method: Method,
     path: &'static str,
     pub(super) route: R,
-    /// Whether the body is passed on as it is.
+    /// True if the body is passed on as it is.
     pub(super) raw: bool,
 }
 

@@ -59,7 +59,7 @@ impl ApiServer {
         Ok(Self { address, task: tokio::spawn(accept(listener, api, faults)) })
     }
 
-    /// Where it listens.
+    /// The address at which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -78,7 +78,7 @@ impl Drop for ApiServer {
     }
 }
 
-/// What a connection needs of its server.
+/// The part of a server that its connections need.
 struct Shared<A> {
     api: Arc<A>,
     faults: FaultPoint,
@@ -203,7 +203,7 @@ async fn break_off<A: Api>(
     }
 }
 
-/// What restify does in order: routes, versions, forms, then the body.
+/// Does what restify does in order: routes, versions, forms, then the body.
 async fn answer<A: Api>(
     shared: &Shared<A>,
     request: Request<Incoming>,
@@ -307,7 +307,7 @@ fn render<R>(
     Ok(response)
 }
 
-/// Whether the client wants the connection closed after the answer.
+/// Tells whether the client wants the connection closed after the answer.
 fn closes(request: &Request<Incoming>) -> bool {
     let connection = request.headers().get(CONNECTION).and_then(|value| value.to_str().ok());
     connection.is_some_and(|value| value.eq_ignore_ascii_case("close"))

@@ -5,7 +5,7 @@
 pub(crate) struct Versions {
     /// Major, minor, patch; ascending.
     pub(crate) known: &'static [[u32; 3]],
-    /// What a request without the header is taken to ask for.
+    /// The version that a request without the header is taken to ask for.
     pub(crate) absent: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! Who may do what where requests can be signed: anybody may read, but a header that is no signature is refused even then.
+//! The rights of clients where requests can be signed: anybody may read, but a header that is no signature is refused even then.
 
 use super::super::http::{Answer, ApiRequest};
 use super::errors::unauthorized;
@@ -13,7 +13,7 @@ pub(super) fn check(request: &ApiRequest, writes: bool) -> Result<(), Answer> {
     }
 }
 
-/// Whether it is `Signature name="value",..` with all that an HTTP signature has.
+/// Tells whether it is `Signature name="value",..` with all that an HTTP signature has.
 fn well_formed(header: &str) -> bool {
     let Some(parameters) = header.strip_prefix("Signature ") else { return false };
     let mut names = Vec::new();

@@ -23,7 +23,7 @@ const FILE_LIMIT: usize = 256 * 1024 * 1024;
 /// The version of a manifest that `CreateImage` makes.
 const MANIFEST_VERSION: u32 = 2;
 
-/// What a path and a method are for.
+/// The purpose of a path and a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Ping,

@@ -59,7 +59,7 @@ impl Imgapi {
         Ok(shown(&image))
     }
 
-    /// Whether a file may be added, and its compression.
+    /// Tells whether a file may be added, and its compression.
     fn accept_upload(&self, uuid: Uuid, request: &ApiRequest) -> Result<String, Answer> {
         let image = self.find(uuid, request)?;
         changeable(&image)?;
@@ -139,7 +139,7 @@ pub(super) fn shown(image: &Image) -> Answer {
     Answer::json(StatusCode::OK, &image.show(false)).with_header("etag", &image.etag(false))
 }
 
-/// Why `If-Match` does not hold. `None`: it does.
+/// The reason for which `If-Match` does not hold. `None`: it does.
 pub(super) fn if_match(request: &ApiRequest, etag: &str) -> Option<String> {
     let wanted = request.header("if-match").filter(|wanted| *wanted != "*" && *wanted != etag)?;
     Some(format!("if-match '{wanted}' didn't match etag '{etag}'"))

@@ -36,14 +36,14 @@ const LONGEST_TAG: usize = 100;
 /// An image as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Image {
-    /// What was imported and updated, but for what follows.
+    /// The manifest as it was imported and updated, but for what follows.
     pub(super) manifest: Map<String, Value>,
     /// `active`, `unactivated`, `disabled`: normally what the two switches make of it, but `UpdateImage` sets it alone.
     pub(super) state: String,
     pub(super) activated: bool,
     pub(super) disabled: bool,
     pub(super) file: Option<ImageFile>,
-    /// What searches for tags see: `tags: null` empties it and leaves the tags as they are.
+    /// The tags that searches see: `tags: null` empties it and leaves the tags as they are.
     pub(super) searched_tags: Map<String, Value>,
 }
 
@@ -84,7 +84,7 @@ impl Image {
         self.manifest.get("public").is_some_and(|public| *public == true || public == "true")
     }
 
-    /// Whether an account may see it: the owner's, public ones, and those that the owner lets it see.
+    /// Tells whether an account may see it: the owner's, public ones, and those that the owner lets it see.
     pub(super) fn visible_to(&self, account: Uuid) -> bool {
         let account = account.to_string();
         let listed = self.manifest.get("acl").and_then(Value::as_array);
@@ -148,7 +148,7 @@ impl Image {
         sha1(self.show(admin_fields).to_string().as_bytes())
     }
 
-    /// Whether a search for a tag finds it. Values that are too long, or no plain values, count as empty.
+    /// Tells whether a search for a tag finds it. Values that are too long, or no plain values, count as empty.
     pub(super) fn has_tag(&self, name: &str, wanted: &str) -> bool {
         let Some(value) = self.searched_tags.get(name) else { return false };
         let value = match value {

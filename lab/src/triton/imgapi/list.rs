@@ -11,7 +11,7 @@ use super::errors::{invalid, no_image, unauthorized};
 use super::image::Image;
 use super::{Images, ImgapiMode};
 
-/// How many images a list has at most.
+/// The most images that a list has.
 const LIMIT: usize = 1000;
 const STATES: [&str; 6] = ["active", "disabled", "unactivated", "all", "creating", "failed"];
 
@@ -124,7 +124,7 @@ fn limit(query: &Query) -> Result<usize, Answer> {
     }
 }
 
-/// Where the list begins: at an image, which is on the list itself, or at a time.
+/// The beginning of the list: an image, which is on the list itself, or a time.
 fn marker(images: &Images, query: &Query) -> Result<Option<Timestamp>, Answer> {
     let Some(marker) = query.get("marker") else { return Ok(None) };
     if let Ok(uuid) = Uuid::try_parse(marker) {
@@ -140,7 +140,7 @@ fn marker(images: &Images, query: &Query) -> Result<Option<Timestamp>, Answer> {
     Ok(Some(date))
 }
 
-/// Whether older images come first.
+/// Tells whether older images come first.
 fn sort(query: &Query) -> Result<bool, Answer> {
     let Some(sort) = query.get("sort") else { return Ok(true) };
     let (attribute, order) = sort.split_once('.').unwrap_or((sort, "asc"));

@@ -23,21 +23,21 @@ use self::image::Image;
 use super::http::{Answer, ApiServer, FaultPoint};
 use super::store::{Document, StoreError};
 
-/// How an IMGAPI is set up.
+/// The settings of an IMGAPI.
 #[derive(Clone, Debug)]
 pub struct ImgapiOptions {
     /// Whom it serves.
     pub mode: ImgapiMode,
-    /// Whether writes must be signed. No signature is ever right: an emulator has no keys.
+    /// True if writes must be signed. No signature is ever right: an emulator has no keys.
     pub signed: bool,
     /// The account that all-zero owners stand for in [`ImgapiMode::Datacenter`].
     pub admin: Uuid,
     /// Accounts whose uuid begins so do not exist. `None`: all do.
     pub unknown_accounts: Option<String>,
-    /// How long an image that was not found stays so, whatever is imported meanwhile: as it looks where several processes
-    /// serve one address, each with its own cache, which keeps what it looked up for 5 min. `None`: no such cache.
+    /// The time for which an image that was not found stays so, whatever is imported meanwhile: as it looks where several
+    /// processes serve one address, each with its own cache, which keeps what it looked up for 5 min. `None`: no such cache.
     pub stale_misses: Option<Duration>,
-    /// What time it is.
+    /// Tells the time.
     pub clock: fn() -> Timestamp,
 }
 
@@ -74,7 +74,7 @@ type Images = BTreeMap<Uuid, Image>;
 pub struct Imgapi {
     images: Mutex<Images>,
     document: Document,
-    /// Where the images' files are.
+    /// The directory of the images' files.
     files: PathBuf,
     options: ImgapiOptions,
     misses: Mutex<BTreeMap<Uuid, Instant>>,
@@ -104,7 +104,7 @@ impl Imgapi {
         ApiServer::start(address, Arc::clone(self), faults).await
     }
 
-    /// Where the file of an image is: to look at, or to damage.
+    /// The file of an image: to look at, or to damage.
     pub fn file(&self, image: Uuid) -> PathBuf {
         self.files.join(image.to_string()).join("file0")
     }
@@ -141,7 +141,7 @@ impl Imgapi {
         }
     }
 
-    /// Whether an image counts as not found because it was not found a while ago. Remembers the miss of `found` = false.
+    /// Tells whether an image counts as not found because it was not found a while ago. Remembers the miss of `found` = false.
     fn misses(&self, image: Uuid, found: bool) -> bool {
         let Some(lifetime) = self.options.stale_misses else { return !found };
         let mut misses = self.misses.lock().unwrap_or_else(PoisonError::into_inner);

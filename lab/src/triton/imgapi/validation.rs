@@ -1,4 +1,4 @@
-//! What a manifest must have, can have, and cannot have.
+//! The members that a manifest must have, can have, and cannot have.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -172,7 +172,7 @@ pub(super) fn check_mutable(changes: &Map<String, Value>) -> Result<(), Answer> 
 
 const REQUIRED: [&str; 5] = ["v", "name", "version", "type", "os"];
 
-/// What is wrong with a value. An empty text: it is wrong, and the real server does not say why.
+/// Tells what is wrong with a value. An empty text: it is wrong, and the real server does not say why.
 type Check = fn(&Value, ImgapiMode) -> Option<String>;
 
 /// In the order in which the real server complains.

@@ -1,10 +1,10 @@
-//! How PUT changes the attributes of an object: only the keys of their top level are merged.
+//! The way in which PUT changes the attributes of an object: only the keys of their top level are merged.
 
 use serde_json::{Map, Value};
 
 use super::super::http::truthy;
 
-/// What a PUT does with the attributes that it names.
+/// The effect of a PUT on the attributes that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// Sets keys.
@@ -53,7 +53,7 @@ impl Action {
     }
 }
 
-/// What JavaScript's `for (key in value)` goes through: of a text its characters, of a list its elements.
+/// The members that JavaScript's `for (key in value)` goes through: of a text its characters, of a list its elements.
 fn entries(value: &Value) -> Map<String, Value> {
     match value {
         Value::Object(object) => object.clone(),

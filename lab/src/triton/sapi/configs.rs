@@ -1,4 +1,4 @@
-//! What a zone is made from and configured from: application, service and instance, laid over each other.
+//! The sources from which a zone is made and configured: application, service and instance, laid over each other.
 
 use serde_json::{Map, Value, json};
 
@@ -39,7 +39,7 @@ impl<'a> Family<'a> {
         self.merged("params").shift_remove(name)
     }
 
-    /// What VMAPI is asked to provision.
+    /// The zone that VMAPI is asked to provision.
     pub(super) fn payload(&self) -> Object {
         let mut payload = self.merged("params");
         let metadata = self.merged("metadata");
@@ -64,7 +64,7 @@ impl<'a> Family<'a> {
         payload
     }
 
-    /// What config-agent asks for. `server`: where the zone is.
+    /// The configuration that config-agent asks for. `server`: where the zone is.
     pub(super) fn config(&self, model: &Model, server: Option<Value>) -> Result<Value, Answer> {
         let manifests = model.manifests(&[self.application, self.service, self.instance])?;
         let mut metadata = self.merged("metadata");

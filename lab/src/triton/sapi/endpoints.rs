@@ -10,7 +10,7 @@ use super::configs::{Family, etag};
 use super::objects::{Kind, Object};
 use super::{Master, Mode, Sapi};
 
-/// What a path and a method are for.
+/// The purpose of a path and a method.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Route {
     List(Kind),

@@ -26,20 +26,20 @@ use self::vmapi::Vmapi;
 use super::http::{Answer, ApiServer, FaultPoint};
 use super::store::{Document, StoreError};
 
-/// How a SAPI is set up.
+/// The settings of a SAPI.
 #[derive(Clone, Debug)]
 pub struct SapiOptions {
     /// The mode that a new one is in. Later the mode is part of the state.
     pub mode: Mode,
-    /// What it knows of the region's master datacenter.
+    /// Its knowledge of the region's master datacenter.
     pub master: Master,
     /// `http://HOST:PORT` of VMAPI.
     pub vmapi: String,
     /// `http://HOST:PORT` of CNAPI, which runs teardown hooks.
     pub cnapi: String,
-    /// How often VMAPI is asked about a job. The real server has 5 s, fixed.
+    /// The interval at which VMAPI is asked about a job. The real server has 5 s, fixed.
     pub job_poll: Duration,
-    /// How long a connection may be silent while an instance is upgraded: then it is cut, and the upgrade goes on. The
+    /// The longest that a connection may be silent while an instance is upgraded: then it is cut, and the upgrade goes on. The
     /// real server has 120 s, from Node. `None`: never.
     pub upgrade_silence: Option<Duration>,
 }
@@ -58,7 +58,7 @@ impl SapiOptions {
     }
 }
 
-/// Whether SAPI deploys what it is told of.
+/// Tells whether SAPI deploys what it is told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -68,7 +68,7 @@ pub enum Mode {
     Full,
 }
 
-/// What a SAPI knows of the region's master datacenter.
+/// The knowledge that a SAPI has of the region's master datacenter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Master {
     /// Not yet anything: `include_master` is 503.

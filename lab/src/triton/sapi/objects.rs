@@ -24,7 +24,7 @@ pub(crate) enum Kind {
     Manifest,
 }
 
-/// What a member of an object can be.
+/// The values that a member of an object can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rule {
     /// Must be there, and a text. Not there: 409. Of another type: the process ends.
@@ -138,7 +138,7 @@ impl Kind {
     }
 }
 
-/// Why no object could be made.
+/// The reason for which no object could be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
     /// These members are missing.

@@ -1,4 +1,4 @@
-//! What SAPI holds when a lab is made: the applications `manta` and `sdc`, Manta's services, and an instance per zone.
+//! The contents of SAPI when a lab is made: the applications `manta` and `sdc`, Manta's services, and an instance per zone.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -212,7 +212,7 @@ fn instance(
     }))
 }
 
-/// What every zone of production runs at its first boot.
+/// The script that every zone of production runs at its first boot.
 const USER_SCRIPT: &str = "#!/usr/bin/bash\n\
     if [[ ! -f /var/svc/.ran-user-script ]]; then\n    \
     touch /var/svc/.ran-user-script\n    \

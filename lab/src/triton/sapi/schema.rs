@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// Why metadata does not suit a schema. `None`: it does.
+/// The reason for which metadata does not suit a schema. `None`: it does.
 pub(super) fn complaint(schema: &Value, metadata: &Value) -> Option<String> {
     let properties = schema.get("properties")?.as_object()?;
     let empty = Map::new();

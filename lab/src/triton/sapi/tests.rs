@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::http::{Api, ApiRequest, Profile, RouteEntry};
 use super::*;
 
-/// What SAPI needs of VMAPI.
+/// The part of VMAPI that SAPI needs.
 #[derive(Default)]
 struct Vms {
     asked: Mutex<Vec<String>>,

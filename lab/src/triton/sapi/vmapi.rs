@@ -1,4 +1,4 @@
-//! How SAPI has VMAPI make, reinstall and remove zones.
+//! SAPI's use of VMAPI to make, reinstall and remove zones.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use tokio::time::sleep;
 
 use super::super::http::Answer;
 
-/// How often the real server asks about a job before it gives up.
+/// The number of times that the real server asks about a job before it gives up.
 const POLLS: u32 = 720;
-/// How many questions in a row may fail.
+/// The number of questions in a row that may fail.
 const FAILED_POLLS: u32 = 5;
 
-/// Where VMAPI and CNAPI are.
+/// The addresses of VMAPI and CNAPI.
 #[derive(Clone, Debug)]
 pub(super) struct Vmapi {
     client: reqwest::Client,
@@ -25,7 +25,7 @@ pub(super) struct Vmapi {
     job_poll: Duration,
 }
 
-/// What VMAPI says of a job.
+/// The part of a job that VMAPI tells.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Job {
@@ -170,7 +170,7 @@ impl Vmapi {
 }
 
 impl Job {
-    /// Why it failed, in SAPI's words: they depend on whether the last error is an object or a text.
+    /// The reason for which it failed, in SAPI's words: they depend on whether the last error is an object or a text.
     fn complaint(&self, uuid: &str) -> String {
         let last = self.chain_results.last();
         match last.map(|link| (&link.error, &link.name)) {

@@ -14,7 +14,7 @@ use super::{State, Vmapi, parse_uuid};
 use crate::messages::ZoneState;
 use crate::zones::Zones;
 
-/// What `update` can change.
+/// The members that `update` can change.
 const UPDATABLE: [&str; 18] = [
     "alias",
     "autoboot",

@@ -12,10 +12,10 @@ use super::super::http::{Answer, ApiRequest};
 use super::vm::now;
 use super::{Vmapi, answers, parse_uuid};
 
-/// How often a job is looked at that somebody waits for.
+/// The interval at which a job is looked at that somebody waits for.
 const WAIT: Duration = Duration::from_millis(20);
 
-/// What a job does.
+/// The task of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JobTask {
@@ -80,10 +80,10 @@ pub struct JobFault {
     pub task: JobTask,
     /// With this error.
     pub message: String,
-    /// Whether the error is an object `{name, message}`. Default: no, the message alone.
+    /// True if the error is an object `{name, message}`. Default: no, the message alone.
     #[serde(default)]
     pub object: bool,
-    /// Whether the job first does what it is to do. Default: no.
+    /// True if the job first does what it is to do. Default: no.
     #[serde(default)]
     pub after_acting: bool,
 }
@@ -98,7 +98,7 @@ impl JobFault {
     }
 }
 
-/// Where a job is. Some workflows have more.
+/// The state of a job. Some workflows have more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Execution {
@@ -141,7 +141,7 @@ impl Job {
         }
     }
 
-    /// Whether it has come to its end.
+    /// Tells whether it has come to its end.
     fn is_over(&self) -> bool {
         !matches!(self.execution, Execution::Queued | Execution::Running)
     }
@@ -165,7 +165,7 @@ impl Job {
         self.params.get(name)?.as_str()
     }
 
-    /// What it failed of.
+    /// The error that it failed of.
     fn failure(&self) -> Option<Value> {
         let last = self.chain_results.last()?.get("error")?;
         (self.execution == Execution::Failed).then(|| last.clone())
@@ -251,7 +251,7 @@ impl Vmapi {
         }
     }
 
-    /// What a job of a zone holds while it runs.
+    /// The lock that a job of a zone holds while it runs.
     pub(super) fn ticket(&self, vm: Uuid) -> Arc<tokio::sync::Mutex<()>> {
         let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(tickets.entry(vm).or_default())

@@ -23,13 +23,13 @@ const MEMBERS: [&str; 11] = [
     "server_uuid",
     "uuid",
 ];
-/// What the filters of these members must be.
+/// The members whose filters must be UUIDs.
 const UUIDS: [&str; 5] = ["billing_id", "image_uuid", "owner_uuid", "server_uuid", "uuid"];
 
 type Object = Map<String, Value>;
 type Filter = Box<dyn Fn(&Object) -> bool>;
 
-/// What a list is to have.
+/// The wishes for a list.
 struct Wanted {
     filters: Vec<Filter>,
     sort: (String, bool),

@@ -32,10 +32,10 @@ use super::store::{Document, StoreError};
 use crate::layout::ZoneSpec;
 use crate::zones::Zones;
 
-/// How VMAPI is set up.
+/// The settings of VMAPI.
 #[derive(Clone, Debug)]
 pub(crate) struct VmapiOptions {
-    /// How long a job waits before it does anything.
+    /// The time for which a job waits before it does anything.
     pub(crate) job_duration: Duration,
     /// IMGAPI's URL: what it does not know cannot be provisioned. `None`: only images of the lab's layout can.
     pub(crate) imgapi: Option<String>,
@@ -52,7 +52,7 @@ pub(crate) struct Vmapi {
     tickets: Mutex<BTreeMap<Uuid, Arc<tokio::sync::Mutex<()>>>>,
     /// Jobs that are to fail.
     job_faults: Mutex<Vec<JobFault>>,
-    /// How much longer than usual jobs of a task take.
+    /// The time by which jobs of a task take longer than usual.
     job_delays: watch::Sender<BTreeMap<JobTask, Duration>>,
 }
 

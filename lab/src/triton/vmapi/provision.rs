@@ -18,7 +18,7 @@ use crate::zones::Zones;
 const MESSAGE: &str = "Invalid VM parameters";
 /// The longest alias.
 const ALIAS_LENGTH: usize = 189;
-/// What a client can give that the VM then has.
+/// The members that a client can give and that the VM then has.
 const MEMBERS: [&str; 18] = [
     "alias",
     "autoboot",
@@ -150,7 +150,7 @@ impl Vmapi {
         servers.iter().map(|server| server.uuid).min_by_key(|server| zones(*server))
     }
 
-    /// What the zone is for: its image tells, else its tag, else its alias.
+    /// The purpose of the zone: its image tells, else its tag, else its alias.
     fn role(&self, image: Option<Uuid>, tags: Option<&Value>, alias: &str) -> Option<Role> {
         let images = &self.zones.layout().images;
         let by_image = images.iter().find(|known| Some(known.uuid) == image);
@@ -171,7 +171,7 @@ impl Vmapi {
         self.zones.next_address(role, promised).ok()
     }
 
-    /// Whether an image can be provisioned: it is a service's of this lab, or IMGAPI has it.
+    /// Tells whether an image can be provisioned: it is a service's of this lab, or IMGAPI has it.
     pub(super) async fn has_image(&self, image: Uuid) -> bool {
         if self.zones.layout().images.iter().any(|known| known.uuid == image) {
             return true;
@@ -197,7 +197,7 @@ impl Vmapi {
     }
 }
 
-/// What is wrong with an alias. Another VM of the owner has it, or the very VM that is to get it.
+/// The fault in an alias. Another VM of the owner has it, or the very VM that is to get it.
 pub(super) fn alias_error(
     state: &State,
     alias: &Value,

@@ -11,12 +11,12 @@ use crate::layout::ZoneSpec;
 use crate::messages::ZoneState;
 use crate::zones::Zones;
 
-/// Where a VM is in its life.
+/// The phase of a VM's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Phase {
     Provisioning,
-    /// Whether it runs, its zone says.
+    /// Its zone says whether it runs.
     Made,
     Failed,
     Destroyed,

@@ -10,10 +10,10 @@ use crate::messages::ServiceState;
 const QUICK: SignedDuration = SignedDuration::from_secs(3);
 /// As many quick deaths in a row put an instance into maintenance, as three failures of a start method do in SMF.
 const QUICK_DEATHS: u32 = 3;
-/// How long the restarter waits after a quick death.
+/// The time for which the restarter waits after a quick death.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What happens to an instance.
+/// An event: something that happens to an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// The zone boots.
@@ -38,7 +38,7 @@ pub(crate) enum Event {
     Due,
 }
 
-/// What is to be done.
+/// A thing to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Start the process. [`Event::Started`] or [`Event::Ended`] follows.
@@ -95,7 +95,7 @@ impl Machine {
         }
     }
 
-    /// When it came into that state.
+    /// The time at which it came into that state.
     pub(crate) fn since(&self) -> Timestamp {
         self.since
     }
@@ -108,12 +108,12 @@ impl Machine {
         }
     }
 
-    /// Whether it runs at every boot.
+    /// Tells whether it runs at every boot.
     pub(crate) fn enabled(&self) -> bool {
         self.enabled
     }
 
-    /// Whether it is where it is going: nothing happens unless something happens to it.
+    /// Tells whether it is where it is going: nothing happens unless something happens to it.
     pub(crate) fn settled(&self) -> bool {
         matches!(self.phase, Phase::Idle | Phase::Running { .. } | Phase::Maintenance)
     }

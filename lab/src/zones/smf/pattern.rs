@@ -1,6 +1,6 @@
-//! Which instance an operand of `svcadm` means.
+//! The instance that an operand of `svcadm` means.
 
-/// What an operand means.
+/// The meaning of an operand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Match<T> {
     /// No instance.

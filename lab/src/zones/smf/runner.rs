@@ -21,14 +21,14 @@ use crate::host::{Belonging, kill_all, signal};
 use crate::messages::ServiceState;
 use crate::process::tied;
 
-/// How long an instance may take to come to rest, beside the time that its process has to end: as config-agent waits for SAPI
-/// before it starts, and processes that die at once are started several times.
+/// The longest that an instance may take to come to rest, beside the time that its process has to end: as config-agent waits for
+/// SAPI before it starts, and processes that die at once are started several times.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Work that comes before the start of a process.
 pub(crate) type Prepare = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
-/// How the process of an instance is started.
+/// The way in which the process of an instance is started.
 #[derive(Clone)]
 pub(crate) struct Launch {
     /// The program and its arguments.
@@ -37,24 +37,24 @@ pub(crate) struct Launch {
     pub(crate) environment: Vec<(String, String)>,
     /// A variable of the environment with its value, which only the processes of this instance have.
     pub(crate) mark: String,
-    /// Where it works.
+    /// Its working directory.
     pub(crate) directory: PathBuf,
-    /// What it prints is added to this file.
+    /// The file to which its output is added.
     pub(crate) log: PathBuf,
     /// The user that it runs as. `None`: this one.
     pub(crate) user: Option<String>,
-    /// Whether its writes fail as on a full disk.
+    /// True while its writes fail as on a full disk.
     pub(crate) disk_full: Arc<AtomicBool>,
     /// Work that comes before.
     pub(crate) prepare: Option<Prepare>,
 }
 
-/// How an instance is kept.
+/// The settings of an instance.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunnerOptions {
-    /// Whether it runs when the zone is up.
+    /// True if it runs when the zone is up.
     pub(crate) enabled: bool,
-    /// How long a process has to end after SIGTERM until it is killed.
+    /// The time that a process has to end after SIGTERM until it is killed.
     pub(crate) stop_timeout: Duration,
 }
 
@@ -85,7 +85,7 @@ impl Current {
 pub(crate) struct Runner {
     events: mpsc::UnboundedSender<(Event, oneshot::Sender<()>)>,
     current: watch::Receiver<Current>,
-    /// How long it may take to come to rest.
+    /// The longest that it may take to come to rest.
     patience: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Whether an answer is the recorded one, but for what a server makes up.
+//! The comparison of an answer with the recorded one, but for what a server makes up.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use serde_json::Value;
 use super::exchange::{Exchange, header};
 use super::wire::Said;
 
-/// What the real server made up, and what the emulated one made up in its place.
+/// The things that the real server made up, and what the emulated one made up in their place.
 #[derive(Debug, Default)]
 pub(super) struct Learned {
     made_up: BTreeMap<String, String>,
-    /// Whether the order of lists means nothing.
+    /// True if the order of lists means nothing.
     unordered: bool,
-    /// Whether Etags are made up, too.
+    /// True if Etags are made up, too.
     opaque_etags: bool,
 }
 
@@ -65,7 +65,7 @@ fn uuid(value: &Value) -> Option<&str> {
     value.get("uuid")?.as_str()
 }
 
-/// What differs: `status`, `body`, `header NAME`.
+/// The parts that differ: `status`, `body`, `header NAME`.
 pub(super) fn differences(exchange: &Exchange, said: &Said, learned: &mut Learned) -> String {
     let recorded = &exchange.response;
     let (status, headers, body) = match (recorded.status, recorded.curl_exit, said) {

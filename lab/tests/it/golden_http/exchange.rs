@@ -13,7 +13,7 @@ pub(super) struct Exchange {
     /// The name of its file, without `.json`.
     #[serde(skip)]
     pub(super) name: String,
-    /// Which server, in which mode.
+    /// The server, with its mode.
     pub(super) server: String,
     pub(super) request: Request,
     pub(super) response: Response,
@@ -73,7 +73,7 @@ fn decode(body: Option<&str>, encoding: Option<&str>) -> Vec<u8> {
     }
 }
 
-/// Where the recordings of an API are.
+/// The directory of an API's recordings.
 fn directory(api: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../sapi-client/testdata").join(api)
 }

@@ -33,7 +33,7 @@ pub(super) struct Stub {
     _tasks: JoinSet<()>,
 }
 
-/// What the recording itself asked VMAPI, so that a zone was gone which SAPI still knew.
+/// The request that the recording itself sent to VMAPI, so that a zone was gone which SAPI still knew.
 const NOT_OF_SAPI: &str = "DELETE /vms/e1b2c3d4-1111-4a2b-8c3d-000000000002";
 
 fn logged() -> VecDeque<Call> {

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::compare::Learned;
 use super::exchange::{Exchange, header};
 
-/// What a server said.
+/// The answer of a server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Said {
     Answer {
@@ -24,9 +24,9 @@ pub(super) enum Said {
     Nothing,
 }
 
-/// How long an answer may take.
+/// The longest that an answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long nothing must be said where curl gave up waiting.
+/// The time in which nothing must be said where curl gave up waiting.
 const SILENCE: Duration = Duration::from_millis(300);
 
 /// Sends a recorded request.

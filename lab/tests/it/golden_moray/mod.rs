@@ -1,4 +1,4 @@
-//! What the real Moray and electric-moray answered, asked again of the lab's.
+//! The answers of the real Moray and electric-moray, asked again of the lab's.
 //!
 //! The recordings are in `moray-client/testdata/golden-moray`, with a README about where they come from. What differs is
 //! listed, with reasons, in `testdata/golden-moray/DIFFERENCES.md`; what is listed there and does not differ is as wrong as

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Answers;
 
-/// How long lines of the routers' recording are at most.
+/// The longest that lines of the routers' recording are.
 const CUT: usize = 420;
 
 /// One answer, and what was asked.
@@ -95,7 +95,7 @@ pub(super) fn refusal(name: &str, message: &str, context: &Value) -> String {
     format!("ERR {name}: {message} {context}")
 }
 
-/// Whether an answer is the recorded one. A line may have been cut.
+/// Tells whether an answer is the recorded one. A line may have been cut.
 fn is_same(recorded: &str, said: &str) -> bool {
     let (recorded, said) = (normal(recorded), normal(said));
     match recorded.strip_suffix('…') {

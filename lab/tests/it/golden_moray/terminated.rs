@@ -49,7 +49,7 @@ pub(super) async fn ask(client: &Client, server: &Postgres) -> Answers {
     said
 }
 
-/// What a write is answered with whose session ends during COMMIT.
+/// The answer to a write whose session ends during COMMIT.
 async fn terminated(
     asked: &str,
     write: impl Future<Output = Result<(), Error>>,

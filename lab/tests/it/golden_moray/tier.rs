@@ -16,7 +16,7 @@ use crate::router::region::enter_states;
 use crate::servers::{Process, service, wait_until};
 
 const VNODES: u32 = 1024;
-/// What none of the probe's keys is on.
+/// The vnode that none of the probe's keys is on.
 const READ_ONLY: u32 = 1023;
 
 /// The servers.

@@ -20,7 +20,7 @@ pub(super) fn scripts_run_in_zones_by_cnapi(region: &Region) {
     assert_eq!(answer["exitCode"], json!(3), "{answer}");
 }
 
-/// What SAPI is told a zone knows only after config-agent has asked, and its services only after a restart.
+/// A zone knows what SAPI is told only after config-agent has asked, and its services only after a restart.
 pub(super) async fn metadata_reach_a_zone_when_it_asks(region: &Region) {
     let router = region.zone(Role::ElectricMoray, 0).spec;
     let application = region.lab.layout().application;

@@ -8,7 +8,7 @@ use super::started::{Region, psql};
 use super::{eventually, run};
 
 const SCRIPT: &str = "/opt/smartdc/manatee/pg_dump/pg_dump.sh";
-/// Where PostgreSQL is while it is dumped.
+/// The port of PostgreSQL while it is dumped.
 const PORT: &str = "23456";
 
 /// The dump stops at the lock; without it runs a second PostgreSQL, and puts what it dumped into Manta.
@@ -47,7 +47,7 @@ pub(super) async fn the_dump_honours_its_lock(region: &Region) {
     region.output(sync.uuid, "! ls /manatee/pg_dump 2>/dev/null").await;
 }
 
-/// Whether somebody is on the port of dumps.
+/// Tells whether somebody is on the port of dumps.
 fn answers(address: &str) -> bool {
     let asked = Command::new("pg_isready").args(["-q", "-h", address, "-p", PORT]).status();
     asked.unwrap().success()

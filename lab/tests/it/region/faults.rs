@@ -1,4 +1,4 @@
-//! What is broken on purpose breaks, and is whole again afterwards.
+//! Things that are broken on purpose break, and are whole again afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::started::{Region, psql};
 use super::{eventually, run};
 
-/// What curl says of a request: the status, or 000 where the connection was cut.
+/// The status of a request by curl, or 000 where the connection was cut.
 fn status(arguments: &[&str]) -> String {
     let arguments =
         [&["-sS", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "2"], arguments].concat();

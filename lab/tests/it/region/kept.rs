@@ -47,7 +47,7 @@ async fn a_lab_in_a_process_of_its_own() {
 /// A lab that runs in another process.
 struct Life {
     child: Child,
-    /// What it prints has to go somewhere.
+    /// Its output has to go somewhere.
     _output: Lines<BufReader<ChildStdout>>,
     layout: Layout,
     control: ControlClient,

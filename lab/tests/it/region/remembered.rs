@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{curl, run};
 
-/// What is remembered, with names.
+/// The things that are remembered, with names.
 #[derive(Debug)]
 pub(super) struct Remembered(Vec<(String, String)>);
 
@@ -24,7 +24,7 @@ pub(super) fn url(layout: &Layout, api: &str, path: &str) -> String {
     format!("http://{address}{path}")
 }
 
-/// What ZooKeeper's own command line prints.
+/// The output of ZooKeeper's own command line.
 pub(super) fn zookeeper(layout: &Layout, arguments: &[&str]) -> String {
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
     let output = lab::zookeeper_shell(layout, &arguments).output().unwrap();
@@ -89,7 +89,7 @@ impl Remembered {
         Self(all)
     }
 
-    /// What is not as it was, in words.
+    /// The things that are not as they were, in words.
     pub(super) fn differences(&self, now: &Self) -> Vec<String> {
         let added = now.0.len().abs_diff(self.0.len());
         let count = (added > 0).then(|| format!("{added} things more or less"));
@@ -100,7 +100,7 @@ impl Remembered {
         words.chain(count).collect()
     }
 
-    /// Whether something is known by a name.
+    /// Tells whether something is known by a name.
     pub(super) fn tells(&self, name: &str, what: &str) -> bool {
         self.0.iter().any(|(known, text)| known == name && text == what)
     }
@@ -116,7 +116,7 @@ fn list(url: &str) -> String {
     objects.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// What a server answers to psql, or nothing while it does not.
+/// The answer of a server to psql, or nothing while it does not answer.
 pub(super) fn quiet(server: &str, sql: &str) -> String {
     let arguments = ["-h", server, "-U", "postgres", "-d", "moray", "-XAtc", sql];
     let output = std::process::Command::new("psql").args(arguments).output().unwrap();

@@ -61,14 +61,14 @@ impl Region {
         answer
     }
 
-    /// What a script prints in a zone. It has to succeed.
+    /// The output of a script in a zone. It has to succeed.
     pub(super) async fn output(&self, zone: Uuid, script: &str) -> String {
         let answer = self.script(zone, script).await;
         assert_eq!(answer.exit_code, 0, "{script}: {answer:?}");
         answer.stdout
     }
 
-    /// What zkCli.sh prints of a command.
+    /// The output of zkCli.sh for a command.
     pub(super) async fn zookeeper(&self, command: &str) -> String {
         let nameservice = self.zone(Role::Nameservice, 0).spec.uuid;
         self.output(nameservice, &format!("zkCli.sh {command}")).await
@@ -96,7 +96,7 @@ impl Region {
         Ok(())
     }
 
-    /// What the primary of a shard answers to psql.
+    /// The answer of the primary of a shard to psql.
     pub(super) async fn psql(&self, shard: u32, sql: &str) -> String {
         let layout = self.lab.layout();
         let primary = lab::primary(layout, &layout.shard_name(shard)).await.unwrap();
@@ -118,7 +118,7 @@ impl Region {
     }
 }
 
-/// What a PostgreSQL server answers to psql.
+/// The answer of a PostgreSQL server to psql.
 pub(super) fn psql(server: &str, sql: &str) -> String {
     let text = run("psql", &["-h", server, "-U", "postgres", "-d", "moray", "-XAtc", sql]);
     text.trim().to_owned()

@@ -1,4 +1,4 @@
-//! What clients ask for.
+//! The requests of clients.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -220,7 +220,7 @@ pub(super) async fn all_shards_are_asked(region: &Region) {
     assert!(moray.tokens().await.unwrap_err().is_unsupported_method());
 }
 
-/// What was loaded: by key, by its count, and at its owner.
+/// Finds what was loaded: by key, by its count, and at its owner.
 pub(super) async fn what_was_there_is_found(region: &Region) {
     let mut entries = HashMap::new();
     for (number, row) in seed::objects(1, OBJECTS, &region.ring).enumerate() {

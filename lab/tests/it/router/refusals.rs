@@ -1,4 +1,4 @@
-//! What is refused, and what happens to a shard meanwhile.
+//! The requests that are refused, and what happens to a shard meanwhile.
 
 use std::time::{Duration, Instant};
 

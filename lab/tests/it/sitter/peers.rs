@@ -152,7 +152,7 @@ impl Shard {
         self.sql_may_fail(peer, "SELECT 1").is_some()
     }
 
-    /// What `psql` prints.
+    /// The output of `psql`.
     pub(crate) fn sql(&self, peer: usize, sql: &str) -> String {
         self.sql_may_fail(peer, sql).unwrap_or_else(|| panic!("peer {peer} refuses {sql}"))
     }
@@ -169,7 +169,7 @@ impl Shard {
         self.sql_may_fail(peer, sql).as_deref() == Some("off|f")
     }
 
-    /// Whether `downstream` streams from `upstream`, and says who it is.
+    /// Tells whether `downstream` streams from `upstream`, and says who it is.
     pub(crate) fn streams(&self, upstream: usize, downstream: usize) -> bool {
         let name = self.url(downstream);
         let sql =

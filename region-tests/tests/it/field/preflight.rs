@@ -1,4 +1,4 @@
-//! What is in the way of a write block is found before it, and what was on its way before it is waited for in it.
+//! Obstacles to a write block are found before it, and what was on its way before it is waited for in it.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -266,7 +266,7 @@ async fn requests_that_moray_had_before_the_block_are_part_of_the_split(
     );
 }
 
-/// How many writes the source's Moray is at.
+/// The number of writes that the source's Moray is at.
 async fn pending(region: &Region) -> usize {
     let mut morays = region.lab.layout().zones_of(Role::Moray);
     let moray = morays.find(|zone| zone.shard == Some(2)).unwrap();

@@ -5,7 +5,7 @@ use reshard_core::{Ended, Executor, Selection, Store};
 
 use super::super::started::{Region, half, small};
 
-/// What operators and tools leave in a database.
+/// The tables that operators and tools leave in a database.
 const LOOKALIKES: [&str; 3] = [
     "CREATE TABLE manta_before_upgrade AS SELECT * FROM manta",
     "CREATE SCHEMA repack; CREATE TABLE repack.table_16397 AS SELECT * FROM manta LIMIT 500",

@@ -182,7 +182,7 @@ async fn what_a_lost_plan_keeps_is_freed(region: &Region) {
     assert_eq!(executor.abort().await.unwrap(), Ended::Aborted);
 }
 
-/// What `reshard plans` says that a plan keeps.
+/// The things that a plan keeps, as `reshard plans` tells.
 async fn keeps(region: &Region, plan: PlanUuid) -> Vec<String> {
     let output = region.output(&["plans", "-o", "json"]).await;
     let plans: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -210,8 +210,8 @@ async fn a_ring_without_a_stamp_is_uploaded_once(region: &Region) {
     assert_eq!(images().await, before + 1);
 }
 
-/// What ZooKeeper knows of the copies of the plan's file: by that an executor tells that one is old. Forgotten, as after ZooKeeper
-/// was restored from a backup, there is only what serves to tell.
+/// The epoch of the copies of the plan's file in ZooKeeper: by that an executor tells that one is old. Forgotten, as after
+/// ZooKeeper was restored from a backup, there is only what serves to tell.
 struct Epoch {
     client: zookeeper::Client,
     node: String,
@@ -258,7 +258,7 @@ fn open(region: &Region, name: &str) -> Arc<SqliteStore> {
     Arc::new(SqliteStore::open(&copied(region, name)).unwrap())
 }
 
-/// Which electric-moray processes there are, and since when.
+/// The electric-moray processes that there are, and since when.
 async fn processes(region: &Region) -> Vec<(Value, Value)> {
     let mut processes = Vec::new();
     for router in region.lab.routers() {

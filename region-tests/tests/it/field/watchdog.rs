@@ -10,7 +10,7 @@ use tokio::process::Child;
 
 use super::super::started::{Region, half, phases, small};
 
-/// How long after an executor's death writes may be refused: far less than any budget, also on a machine that has much else to do.
+/// The longest refusal of writes after an executor's death: far less than any budget, also on a machine that has much else to do.
 const SOON: Duration = Duration::from_secs(40);
 
 #[tokio::test(flavor = "multi_thread")]

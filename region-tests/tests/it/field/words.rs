@@ -1,4 +1,4 @@
-//! What an operator types and is told: short names, completion, one finding for one cause, and where files go.
+//! The words that an operator types and is told: short names, completion, one finding for one cause, and where files go.
 
 use std::fs;
 use std::io::{Read, Write};

@@ -1,4 +1,4 @@
-//! What people do by hand to a region while a plan runs, and how it is put right again.
+//! The troubles that people make by hand in a region while a plan runs, and how they are put right again.
 
 use jiff::Timestamp;
 use lab::Fault;
@@ -22,7 +22,7 @@ const STAMP: &str =
     "$(svcprop -p electric-moray/ring-location electric-moray-2021)/manta_hash_ring_stamp.json";
 
 impl World {
-    /// What somebody does by hand, and how it is undone.
+    /// Does what somebody does by hand, or undoes it.
     pub(super) async fn by_hand(&self, trouble: &Trouble, cause: bool) {
         let router = "electric-moray-2021";
         match trouble {

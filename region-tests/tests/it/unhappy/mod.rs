@@ -25,7 +25,7 @@ pub(super) struct Row {
     then: Then,
 }
 
-/// What has to come of a trouble.
+/// The outcome that a trouble has to have.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Then {
     /// It is met, and is over: the phase gets through.

@@ -16,20 +16,20 @@ use uuid::Uuid;
 use super::super::started::{Region, half, phases};
 use super::trouble::{Trouble, Zone};
 
-/// How long something may take to come about.
+/// The longest that something may take to come about.
 const DEADLINE: Duration = Duration::from_secs(90);
 /// A region with a plan that is carried out.
 pub(super) struct World {
     pub(super) region: Region,
     pub(super) store: Arc<SqliteStore>,
     pub(super) executor: Executor,
-    /// What the operator was shown since the last trouble began.
+    /// The words that the operator was shown since the last trouble began.
     pub(super) said: Arc<Mutex<Vec<String>>>,
     pub(super) deployment: Deployment,
     pub(super) source: ShardName,
 }
 
-/// How a trouble is put right.
+/// The way in which a trouble is put right.
 pub(super) enum Cure {
     /// It is over by itself.
     Nothing,
@@ -37,7 +37,7 @@ pub(super) enum Cure {
     Fault(u64),
     /// An API lets requests hang, also after it has met as many as it was to.
     Hanging(ApiName),
-    /// What somebody did by hand is undone.
+    /// Undoing what somebody did by hand.
     ByHand(Trouble),
 }
 
@@ -90,7 +90,7 @@ impl World {
         }
     }
 
-    /// Whether troubles are given much time to pass, or little so that the plan holds soon.
+    /// Gives troubles much time to pass, or little so that the plan holds soon.
     pub(super) fn be_patient(&self, patient: bool, trouble: &Trouble) {
         let mut tune = |controls: &mut Controls| {
             let knobs = &mut controls.knobs;
@@ -113,7 +113,7 @@ impl World {
         }
     }
 
-    /// Whether the operator was shown these words since the last trouble began.
+    /// Tells whether the operator was shown these words since the last trouble began.
     pub(super) fn was_told(&self, words: &str) -> bool {
         self.said.lock().unwrap().iter().any(|said| said.contains(words))
     }
@@ -148,7 +148,7 @@ impl World {
         }
     }
 
-    /// Whether the first new peer replays, as its PostgreSQL tells.
+    /// Tells whether the first new peer replays, as its PostgreSQL says.
     async fn replay_of_the_new_peer(&self) -> Result<String, DatabaseError> {
         let (zone, state) = (self.new_peer().zone.to_string(), self.state().await);
         let (_, peer) = state.peers().find(|(_, peer)| peer.zone_id.as_str() == zone).unwrap();
@@ -203,7 +203,7 @@ impl World {
         }
     }
 
-    /// Whether everything that was broken is over, or was met as often as it was to be.
+    /// Tells whether everything that was broken is over, or was met as often as it was to be.
     pub(super) async fn is_spent(&self) -> bool {
         self.region.control.faults().await.unwrap().is_empty()
     }

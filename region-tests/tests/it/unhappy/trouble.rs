@@ -1,4 +1,4 @@
-//! What goes wrong.
+//! The troubles: things that go wrong.
 
 use lab::{ApiFault, ApiName, Fault, FaultKind, JobFault, JobTask};
 
@@ -53,7 +53,7 @@ pub(super) enum Trouble {
     Budget(u64),
 }
 
-/// How often an API fails.
+/// The number of times that an API fails.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Times {
     /// So many requests.

@@ -10,7 +10,7 @@ use super::region::{Cure, World};
 use super::trouble::{Times, Trouble};
 use super::{Row, Then, journal};
 
-/// How long anything may take, on a machine that has much else to do.
+/// The longest that anything may take, on a machine that has much else to do.
 const DEADLINE: Duration = Duration::from_secs(150);
 /// The phases after the point of no return in which writes are refused.
 const NO_WAY_BACK: [&str; 2] = ["publish-ring", "install-ring"];
@@ -73,7 +73,7 @@ async fn meet(world: &World, row: &Row) {
     assert!(world.is_spent().await, "{row:?} was not met");
 }
 
-/// Whether a trouble is over without anybody's doing.
+/// Tells whether a trouble is over without anybody's doing.
 fn ends_by_itself(trouble: &Trouble) -> bool {
     match trouble {
         Trouble::Api(_, kind, _, _, Times::Only(_)) => *kind != FaultKind::Hang,
@@ -82,7 +82,7 @@ fn ends_by_itself(trouble: &Trouble) -> bool {
     }
 }
 
-/// Whether the phase has met the trouble: the operator sees it, or the API was asked as often as was to fail.
+/// Tells whether the phase has met the trouble: the operator sees it, or the API was asked as often as was to fail.
 async fn met(world: &World, row: &Row) -> bool {
     if let Then::Waits(words) = row.then {
         return world.was_told(words);

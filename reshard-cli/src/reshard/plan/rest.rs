@@ -1,4 +1,4 @@
-//! What of a plan is left to do.
+//! The part of a plan that is left to do.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -11,12 +11,12 @@ use crate::output::Output;
 use crate::reshard::error::Result;
 use crate::screen::Mood;
 
-/// What of a plan is left to do, and how long it takes. Durations are in seconds.
+/// The part of a plan that is left to do, and how long it takes. Durations are in seconds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(in crate::reshard) struct Rest {
     /// The phases that are not done, in their order.
     phases: Vec<Left>,
-    /// How long writes to the moving vnodes are going to be refused; absent if that is over.
+    /// The time for which writes to the moving vnodes are going to be refused; absent if that is over.
     write_block_seconds: Option<f64>,
     total_seconds: f64,
 }
@@ -25,10 +25,10 @@ pub(in crate::reshard) struct Rest {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Left {
     phase: String,
-    /// Whether it has begun, and goes on where it was.
+    /// True if it has begun, and goes on where it was.
     begun: bool,
     in_write_block: bool,
-    /// What it is going to do, in words.
+    /// The things that it is going to do, in words.
     actions: Vec<String>,
 }
 

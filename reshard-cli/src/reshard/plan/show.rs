@@ -71,7 +71,7 @@ fn balance(plan: &Plan, out: &mut Output) -> Result<()> {
     Ok(out.table(table)?)
 }
 
-/// What the plan will cost.
+/// Prints what the plan will cost.
 fn prediction(plan: &Plan, out: &mut Output) -> Result<()> {
     let prediction = &plan.prediction;
     let parts = |parts: &[(String, f64)], out: &mut Output| -> Result<()> {

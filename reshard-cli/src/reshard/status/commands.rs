@@ -1,4 +1,4 @@
-//! What can be done about a plan next, as commands to be typed.
+//! Things that can be done about a plan next, as commands to be typed.
 
 use reshard_core::{Liveness, PlanState};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Whether the file is the plan, or a copy that another has overtaken: ZooKeeper knows.
+//! The standing of the file: it is the plan, or a copy that another has overtaken. ZooKeeper knows.
 
 use std::time::{Duration, Instant};
 
@@ -9,25 +9,25 @@ use crate::chain::Chain;
 use crate::reshard::error::Result;
 use crate::reshard::place::ConfigFile;
 
-/// How long ZooKeeper may take: a status is wanted now.
+/// The longest that ZooKeeper may take: a status is wanted now.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often it is asked while the status is watched.
+/// The interval at which it is asked while the status is watched.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How a plan file stands to what ZooKeeper knows of its plan.
+/// The standing of a plan file against what ZooKeeper knows of its plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "copy", rename_all = "kebab-case")]
 pub(super) enum FileCopy {
     /// ZooKeeper was not asked, or did not answer.
     NotAsked {
-        /// Why not.
+        /// The cause.
         why: String,
     },
     /// No other copy knows more.
     Latest,
     /// Another copy knows more.
     Overtaken {
-        /// What its executor told last.
+        /// The epoch that its executor told last.
         by: Box<Epoch>,
     },
     /// ZooKeeper knows nothing of a plan that has begun.
@@ -41,7 +41,7 @@ pub(super) struct Asking<'a> {
     answer: Option<(Instant, Answer)>,
 }
 
-/// What ZooKeeper knows, or why it was not asked.
+/// ZooKeeper's knowledge, or why it was not asked.
 type Answer = std::result::Result<Option<Epoch>, String>;
 
 impl<'a> Asking<'a> {

@@ -1,4 +1,4 @@
-//! What a plan's status is made of, gathered from its file.
+//! The facts that a plan's status is made of, gathered from its file.
 
 use std::time::Duration;
 
@@ -24,14 +24,14 @@ pub(super) struct Facts {
     /// While writes are refused.
     pub(super) block: Option<OpenWriteBlock>,
     pub(super) executor: Liveness,
-    /// Whether a watchdog stands by that ends a write block.
+    /// True if a watchdog stands by that ends a write block.
     pub(super) watchdog: bool,
     pub(super) activity: Option<Activity>,
-    /// What went wrong last.
+    /// The last thing that went wrong.
     pub(super) trouble: Option<Entry>,
     pub(super) controls: Controls,
     pub(super) copy: FileCopy,
-    /// How commands about the plan are written.
+    /// The form of commands about the plan.
     pub(super) runnable: Runnable,
 }
 

@@ -24,7 +24,7 @@ use super::place::{ConfigFile, PlanFile};
 use super::runnable::Runnable;
 use crate::output::Output;
 
-/// How often it is looked again.
+/// The interval between two looks.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Show whether writes are refused, how far a plan is, who executes it, and what can be done next

@@ -14,7 +14,7 @@ use crate::screen::Mood;
 /// The beginning of a terminal's screen, and what is below there erased.
 const HOME: &str = "\u{1b}[H\u{1b}[J";
 
-/// What was shown, to show only what changed.
+/// The status that was shown, to show only what changed.
 pub(super) struct Redraw {
     format: Format,
     is_watching: bool,
@@ -43,14 +43,14 @@ impl Redraw {
         Ok(out.flush()?)
     }
 
-    /// Whether it is another than the last one, apart from how long things take.
+    /// True if it is another than the last one, apart from how long things take.
     fn is_other(&mut self, view: &View) -> bool {
         let summary = text::summary(view);
         self.last.replace(summary.clone()) != Some(summary)
     }
 }
 
-/// What does not fit would scroll away what matters, which is at the top. The terminal's last line is the cursor's.
+/// Shows as much as fits: more would scroll away what matters, which is at the top. The terminal's last line is the cursor's.
 fn in_place(lines: &[String], height: usize, out: &mut Output) -> Result<()> {
     let fits = lines.len() < height;
     let shown = if fits { lines.len() } else { height.saturating_sub(2) };

@@ -13,7 +13,7 @@ use crate::reshard::remedy::with_file;
 use crate::screen::{Mood, Screen};
 use crate::table::Table;
 
-/// How the executor is spoken of where no heading says it.
+/// The name of the executor where no heading says it.
 const EXECUTOR: &str = "the executor, ";
 
 /// The lines of the screen, as wide as it is. What needs somebody comes first.
@@ -102,7 +102,7 @@ impl Text {
     }
 }
 
-/// Whether writes are refused, before anything else.
+/// Tells first of all whether writes are refused.
 fn alarm(view: &View, now: Timestamp, text: &mut Text) {
     if !view.writes.refused {
         return;
@@ -195,7 +195,7 @@ fn present(now: &Now) -> String {
     format!("{}: {}, since {since}{far}", now.phase, now.what)
 }
 
-/// How far something is, and how fast it goes.
+/// The progress of something, and how fast it goes.
 fn how_far(progress: &Progress, since: f64) -> String {
     let Progress { done, total, unit } = progress;
     let since = Duration::try_from_secs_f64(since).unwrap_or_default();
@@ -228,7 +228,7 @@ fn executor(view: &View, now: Timestamp) -> (Mood, String) {
     }
 }
 
-/// Whether there is a later one, which must be used instead.
+/// Tells whether there is a later one, which must be used instead.
 fn copy(copy: &FileCopy, now: Timestamp, text: &mut Text) {
     match copy {
         FileCopy::NotAsked { why } => {

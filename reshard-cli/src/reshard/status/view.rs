@@ -19,35 +19,35 @@ pub(super) struct View {
     pub(super) source: String,
     /// The new shards, and how many vnodes each gets.
     pub(super) targets: Vec<(String, u64)>,
-    /// What the journal says.
+    /// The state, as the journal tells it.
     #[serde(flatten)]
     pub(super) state: PlanState,
-    /// What that comes to, with who is there to do it.
+    /// The meaning of that, with who is there to do it.
     pub(super) situation: Situation,
     pub(super) writes: Writes,
     pub(super) executor: Liveness,
     #[serde(flatten)]
     pub(super) copy: FileCopy,
-    /// Whether a watchdog stands by that ends the write block of an executor that is gone.
+    /// True if a watchdog stands by that ends the write block of an executor that is gone.
     pub(super) watchdog: bool,
-    /// What is going on this moment.
+    /// The activity of this moment.
     pub(super) now: Option<Now>,
-    /// What the operator has asked for, and did not happen yet.
+    /// The things that the operator has asked for, and did not happen yet.
     pub(super) asked: Vec<String>,
-    /// How often something went wrong and passed.
+    /// The number of times that something went wrong and passed.
     pub(super) troubles: u64,
-    /// What went wrong last.
+    /// The last thing that went wrong.
     pub(super) last_trouble: Option<Entry>,
     pub(super) phases: Vec<PhaseView>,
-    /// How long the rest takes, by the prediction and by what was measured.
+    /// The time that the rest takes, by the prediction and by what was measured.
     pub(super) remaining_seconds: Option<f64>,
-    /// How long writes were refused, each time.
+    /// The times for which writes were refused.
     pub(super) refused_before: Vec<RefusedBefore>,
-    /// What can be done next; the first is what should be.
+    /// Commands that can be given next; the first is the one that should be.
     pub(super) commands: Vec<Suggestion>,
 }
 
-/// What is the matter with a plan.
+/// The situation of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Situation {
@@ -73,17 +73,17 @@ pub(super) enum Situation {
     Done,
 }
 
-/// Whether writes to the moving vnodes are refused.
+/// The state of writes to the moving vnodes: refused or not.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Writes {
     pub(super) refused: bool,
     /// For how long they have been.
     pub(super) since_seconds: Option<f64>,
-    /// How long that can last, until the original rings are back; absent if there is no way back, or nobody who would do it.
+    /// The time that it can still last, until the original rings are back; absent if there is no way back, or nobody to do it.
     pub(super) left_seconds: Option<f64>,
 }
 
-/// What is going on.
+/// The present activity.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Now {
     pub(super) phase: String,
@@ -100,7 +100,7 @@ pub(super) struct PhaseView {
     pub(super) title: String,
     /// Absent for one that is to come.
     pub(super) state: Option<PhaseState>,
-    /// How long it took, or has taken so far.
+    /// The time that it took, or has taken so far.
     pub(super) seconds: Option<f64>,
     pub(super) predicted_seconds: Option<f64>,
     pub(super) attempts: u32,
@@ -110,7 +110,7 @@ pub(super) struct PhaseView {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct RefusedBefore {
     pub(super) seconds: f64,
-    /// Whether the vnodes moved; everything was taken back otherwise.
+    /// True if the vnodes moved; everything was taken back otherwise.
     pub(super) moved: bool,
 }
 
@@ -156,7 +156,7 @@ impl View {
         }
     }
 
-    /// Whether nothing is going to change, as far as this machine can tell.
+    /// True if nothing is going to change, as far as this machine can tell.
     pub(super) fn has_stopped(&self) -> bool {
         match self.situation {
             Situation::Done | Situation::Aborted | Situation::Paused | Situation::Held => true,
@@ -205,7 +205,7 @@ fn writes(facts: &Facts, situation: Situation) -> Writes {
     }
 }
 
-/// What is going on. A phase that has not said yet what it does is not to be taken for the one before it.
+/// The present activity. A phase that has not said yet what it does is not to be taken for the one before it.
 fn present(facts: &Facts) -> Option<Activity> {
     if !matches!(facts.report.state, PlanState::Running | PlanState::Aborting) {
         return None;
@@ -258,7 +258,7 @@ fn phases(facts: &Facts) -> Vec<PhaseView> {
     facts.phases.iter().map(view).collect()
 }
 
-/// How long the phases that are not done take, as predicted. The present one goes by how far it is, if it says so.
+/// The time that the phases that are not done take, as predicted. The present one goes by how far it is, if it says so.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 fn remaining(phases: &[PhaseView], now: Option<&Now>) -> Option<f64> {
     // Without any prediction there is nothing to add up.

@@ -34,7 +34,7 @@ enum Step {
     Shell(String),
 }
 
-/// What a run of node-fash left behind.
+/// The results of a run of node-fash.
 pub(super) struct Recorded {
     pub(super) rc: i32,
     /// On Node.js 10.
@@ -52,7 +52,7 @@ impl Recorded {
     }
 }
 
-/// What a run of our command left behind.
+/// The results of a run of our command.
 pub(super) struct Outcome {
     pub(super) rc: i32,
     pub(super) stdout: String,

@@ -1,7 +1,7 @@
-//! Where our command does something else than node-fash on purpose. `docs/compat.md` tells users the same; a test keeps
+//! Cases in which our command differs from node-fash on purpose. `docs/compat.md` tells users the same; a test keeps
 //! the two in step.
 
-/// What is expected of some cases instead of what node-fash did.
+/// The expectation of some cases instead of what node-fash did.
 pub(super) struct Deviation {
     /// Numbers of the cases, as in `testdata/node-fash/cases`.
     pub(super) cases: &'static [u16],

@@ -51,7 +51,7 @@ impl Fash {
         output
     }
 
-    /// What the command prints; it must succeed.
+    /// The command's output; it must succeed.
     fn stdout(&self, dir: &Path, args: &[&str]) -> String {
         let output = self.output(dir, args);
         let stderr = String::from_utf8_lossy(&output.stderr);

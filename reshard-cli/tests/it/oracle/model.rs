@@ -1,4 +1,4 @@
-//! What a ring should hold after some edits, kept so simply that it is plainly right, and the comparisons with it.
+//! The content that a ring should have after some edits, kept so simply that it is plainly right, and the comparisons with it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,7 +17,7 @@ pub(super) struct Model {
 }
 
 impl Model {
-    /// What `create` makes: the vnodes dealt out to the pnodes in the order of their names.
+    /// The ring that `create` makes: the vnodes dealt out to the pnodes in the order of their names.
     pub(super) fn created(vnode_count: usize, pnodes: &[String]) -> Model {
         let pnodes: BTreeSet<String> = pnodes.iter().cloned().collect();
         let dealt = pnodes.iter().cycle().take(vnode_count);

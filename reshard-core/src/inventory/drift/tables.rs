@@ -4,7 +4,7 @@ use super::{Drifts, MENTION, REFUSE};
 use crate::rows::{LeftAlone, Table, Tables};
 
 impl Drifts {
-    /// What a plan moves and deletes is what it was shown to: rows of the tables that it names, and of no others. A bucket of
+    /// A plan moves and deletes what it was shown to: rows of the tables that it names, and of no others. A bucket of
     /// which no row has a vnode any more is still the same.
     pub(super) fn tables(&mut self, was: &Tables, is: &Tables) {
         for table in &was.sharded {

@@ -1,4 +1,4 @@
-//! What is noticed, and what is not.
+//! Tests of what is noticed, and what is not.
 
 use manatee_client::Role;
 use proptest::prelude::*;

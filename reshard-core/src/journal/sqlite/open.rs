@@ -14,7 +14,7 @@ use crate::plan::Plan;
 
 const SCHEMA: &str = include_str!("../schema.sql");
 const VERSION: i64 = 1;
-/// How long to wait for another process that writes the same file.
+/// The time to wait for another process that writes the same file.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
 
 impl SqliteStore {
@@ -108,7 +108,7 @@ impl SqliteStore {
     }
 }
 
-/// Whether a write was broken off that has to be undone before the file can be read.
+/// Tells whether a write was broken off that has to be undone before the file can be read.
 fn is_half_written(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|error| {
         error.code == ErrorCode::ReadOnly || error.code == ErrorCode::CannotOpen

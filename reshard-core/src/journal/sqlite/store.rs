@@ -1,4 +1,4 @@
-//! What is kept where in a plan file.
+//! The layout of a plan file: what is kept where.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use crate::journal::{
 };
 use crate::plan::{PLAN_VERSION, Plan};
 
-/// What plans of all versions have.
+/// The part that plans of all versions have.
 #[derive(Deserialize)]
 struct Version {
     version: u32,

@@ -1,4 +1,4 @@
-//! Who else holds on to the shard, the dumps, or the ring.
+//! Checks for others that hold on to the shard, the dumps, or the ring.
 
 use manatee_client::{DumpLockState, LockRecord, LockState, RunningDump};
 
@@ -127,7 +127,7 @@ pub(super) fn ring_lock(evidence: &Evidence, subject: &Subject) -> Check {
     findings.or_ok("")
 }
 
-/// Which plans are carried out, or were left.
+/// Looks for plans that are carried out, or were left.
 pub(super) fn plans(evidence: &Evidence, subject: &Subject) -> Check {
     let mut findings = Findings::new("other-plans");
     for (name, state) in seen!(findings, look(&evidence.plan_locks)) {

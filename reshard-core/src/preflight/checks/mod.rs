@@ -61,7 +61,7 @@ pub(super) const ALL: &[CheckFn] = &[
     servers::clocks,
 ];
 
-/// What was seen, or the end of the check: it cannot be made.
+/// The thing that was seen, or the end of the check: it cannot be made.
 macro_rules! seen {
     ($findings:ident, $found:expr) => {
         match $found {
@@ -85,7 +85,7 @@ fn names(all: &[String]) -> String {
     }
 }
 
-/// What was seen, without taking it.
+/// The thing that was seen, without taking it.
 fn look<T>(found: &Found<T>) -> Result<&T, &Unseen> {
     found.as_ref()
 }

@@ -9,7 +9,7 @@ use super::{Check, Evidence, Findings, Subject, look, names, seen, why};
 use crate::inventory::{InstanceProbe, RingsLock, RouterStatus, Stamped};
 use crate::preflight::Verdict;
 
-/// Where plans keep what they leave in a zone, as `own-directory.sh` has it.
+/// The directory for what plans leave in a zone, as `own-directory.sh` has it.
 const LOCK_DIRECTORY: &str = "/var/reshard";
 
 /// Every process with what to call it.

@@ -1,4 +1,4 @@
-//! What new zones need: images, servers, disk, the right time.
+//! Checks of what new zones need: images, servers, disk, the right time.
 
 use sapi_client::imgapi::ImageState;
 
@@ -7,7 +7,7 @@ use super::{Check, Evidence, Findings, Subject, Unseen, look, names, seen};
 use crate::inventory::ClockReading;
 use crate::quantity::bytes;
 
-/// How far a zone's clock may be off, in seconds.
+/// The most that a zone's clock may be off, in seconds.
 const SKEW_WARNING: u64 = 2;
 /// And when freezes, locks and stamps become unreadable for people.
 const SKEW_FAILURE: u64 = 60;

@@ -104,7 +104,7 @@ pub(super) fn roles(evidence: &Evidence, _: &Subject) -> Check {
     findings.or_ok(roles.join(", "))
 }
 
-/// What `manatee-adm verify` complains about.
+/// The complaints of `manatee-adm verify`.
 pub(super) fn replication(evidence: &Evidence, _: &Subject) -> Check {
     let mut findings = Findings::new("shard-replication");
     let view = seen!(findings, look(&evidence.view));

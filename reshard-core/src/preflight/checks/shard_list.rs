@@ -29,7 +29,7 @@ pub(super) fn well_formed(evidence: &Evidence, _: &Subject) -> Check {
     findings.or_ok(format!("{} shards", list.len()))
 }
 
-/// What is wrong with a list of shards.
+/// The problems of a list of shards.
 fn problems(list: &[Value]) -> Vec<String> {
     let mut problems = Vec::new();
     let mut hosts = BTreeSet::new();
@@ -126,7 +126,7 @@ pub(super) fn storage(evidence: &Evidence, subject: &Subject) -> Check {
     findings.or_ok(format!("the source is the {roles} shard, and that was asked for"))
 }
 
-/// What the routers read of the application is not overridden at their service or at an instance: SAPI merges all three.
+/// Checks that no service or instance of the routers overrides what they read of the application: SAPI merges all three.
 pub(super) fn overridden(evidence: &Evidence, _: &Subject) -> Check {
     let mut findings = Findings::new("sapi-overrides");
     for Override { at, path, key } in &seen!(findings, look(&evidence.zones)).overrides {

@@ -1,4 +1,4 @@
-//! What checks say of what was seen, and of what could not be seen.
+//! The words of checks about what was seen, and about what could not be seen.
 
 use serde_json::json;
 

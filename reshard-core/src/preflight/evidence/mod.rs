@@ -1,4 +1,4 @@
-//! What is looked at, all at once; what could not be seen is kept as the reason why.
+//! The evidence, looked at all at once; what could not be seen is kept as the reason why.
 
 mod shard;
 mod zones;
@@ -29,15 +29,15 @@ use crate::inventory::{RingFacts, free_bytes, read_ring};
 use crate::reservation::{Reservation, reserved_names};
 use crate::rows::Tables;
 
-/// What was seen, or why not.
+/// The thing that was seen, or why not.
 pub(super) type Found<T> = Result<T, Unseen>;
 
 /// Images by datacenter; absent where IMGAPI has none.
 pub(super) type Images = BTreeMap<(String, ImageUuid), Found<Option<Image>>>;
 
-/// How long looking at one thing may take: the clients try a little while themselves.
+/// The longest that looking at one thing may take: the clients try a little while themselves.
 const DEADLINE: Duration = Duration::from_secs(45);
-/// How long reading the ring may take, which has to be downloaded.
+/// The longest that reading the ring may take, which has to be downloaded.
 const RING_DEADLINE: Duration = Duration::from_mins(10);
 
 /// Everything that the checks judge.

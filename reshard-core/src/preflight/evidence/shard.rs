@@ -16,10 +16,10 @@ use crate::preflight::OLD_TRANSACTION;
 use crate::rows::{Tables, list_tables};
 use crate::shards::{OpenTransaction, server_time, transactions_before};
 
-/// How long a peer may take to answer.
+/// The longest that a peer may take to answer.
 const PEER: Duration = Duration::from_secs(5);
 
-/// What the peers say.
+/// The peers' answers.
 pub(super) struct OfPeers {
     pub(super) versions: Found<Vec<(String, Found<String>)>>,
     pub(super) writability: Found<Writability>,
@@ -41,11 +41,11 @@ pub(in crate::preflight) struct OldTransactions {
 /// A peer's zone.
 pub(in crate::preflight) struct PeerProbe {
     pub(in crate::preflight) label: String,
-    /// What was seen in it.
+    /// The findings in it.
     pub(in crate::preflight) inside: Found<PeerInside>,
 }
 
-/// What is seen in a peer's zone.
+/// The findings in a peer's zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::preflight) struct PeerInside {
     pub(in crate::preflight) clock: ClockReading,

@@ -20,16 +20,16 @@ pub(in crate::preflight) struct Zones {
     pub(in crate::preflight) seen: Vec<ZoneSeen>,
     /// The names of all shards' zones.
     pub(in crate::preflight) names: Vec<Named>,
-    /// Where the metadata that routers read of the application is overridden.
+    /// The places where the metadata that routers read of the application is overridden.
     pub(in crate::preflight) overrides: Vec<Override>,
 }
 
-/// What the routers read of the application `manta`, and plans change or go by there.
+/// The metadata that the routers read of the application `manta`, and plans change or go by there.
 const ROUTERS_READ: [&str; 3] = [INDEX_MORAY_SHARDS, "HASH_RING_IMAGE", "HASH_RING_IMGAPI_SERVICE"];
 
 /// Metadata of the application that a service or an instance has too: SAPI gives zones that one.
 pub(in crate::preflight) struct Override {
-    /// Who has it: `the service electric-moray`.
+    /// The service or instance that has it: `the service electric-moray`.
     pub(in crate::preflight) at: String,
     /// Its path in SAPI: `/services/…`.
     pub(in crate::preflight) path: String,
@@ -50,7 +50,7 @@ pub(in crate::preflight) struct Named {
     pub(in crate::preflight) service_name: String,
 }
 
-/// What a zone is for.
+/// The purpose of a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::preflight) enum ZoneKind {
     /// A peer of the source.
@@ -66,7 +66,7 @@ pub(in crate::preflight) struct ZoneSeen {
     pub(in crate::preflight) kind: ZoneKind,
     pub(in crate::preflight) instance: Instance,
     pub(in crate::preflight) datacenter: Option<String>,
-    /// What VMAPI has; absent where it does not know the zone.
+    /// VMAPI's record; absent where it does not know the zone.
     pub(in crate::preflight) vm: Found<Option<Vm>>,
 }
 
@@ -83,7 +83,7 @@ impl ZoneSeen {
         ip.ok_or_else(|| "VMAPI does not know its address".to_owned())
     }
 
-    /// Where it is, as VMAPI knows.
+    /// Its place, as VMAPI knows.
     pub(in crate::preflight) fn place(&self) -> Found<ZonePlace> {
         let vm = self.vm.as_ref().map_err(Unseen::clone)?.as_ref();
         let place = vm.and_then(|vm| {

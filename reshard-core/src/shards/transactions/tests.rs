@@ -1,4 +1,4 @@
-//! What a real server tells of open and prepared transactions.
+//! The words of a real server about open and prepared transactions.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! How shards begin.
+//! The beginning of shards.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What holds whatever happens in whatever order.
+//! The laws that hold whatever happens in whatever order.
 
 use std::collections::HashSet;
 
@@ -69,7 +69,7 @@ fn take(shard: &mut Shard, step: Step) {
     }
 }
 
-/// What holds between a state and the one before it, as the writer must have seen it.
+/// Checks what holds between a state and the one before it, as the writer must have seen it.
 fn check(shard: &Shard, before: &ClusterState, writer: usize, after: &ClusterState) {
     after.check().unwrap();
     let same = |a: &Option<Peer>, b: &Option<Peer>| {

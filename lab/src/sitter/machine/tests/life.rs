@@ -1,4 +1,4 @@
-//! How shards go on when peers come and go.
+//! The life of shards when peers come and go.
 
 use serde_json::json;
 

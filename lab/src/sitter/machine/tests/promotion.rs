@@ -1,4 +1,4 @@
-//! What requests to promote a peer do.
+//! The effects of requests to promote a peer.
 
 use serde_json::{Value, json};
 

@@ -72,7 +72,7 @@ async fn heal(region: &Region, fault: ActiveFault) {
     assert_eq!(region.control.heal(Some(fault.id)).await.unwrap(), [fault]);
 }
 
-/// What curl says of a request: the status, or 000 without an answer within a second.
+/// The status of a request by curl, or 000 without an answer within a second.
 fn status(arguments: &[&str]) -> String {
     let output = Command::new("curl")
         .args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "1"])

@@ -11,7 +11,7 @@ use super::super::started::{Region, psql};
 use super::super::{curl, eventually};
 use super::{cause, heal, status};
 
-/// What a peer's sitter tells of itself, by curl. Null where none answers.
+/// The state that a peer's sitter tells of itself, by curl. Null where none answers.
 pub(super) fn state_at(zone: &ZoneStatus) -> Value {
     let url = format!("http://{}:5433/state", zone.spec.address);
     let shown = Command::new("curl").args(["-s", "--max-time", "2", &url]).output().unwrap();
@@ -49,7 +49,7 @@ pub(super) async fn whole(region: &Region) {
     .await;
 }
 
-/// Whether the primary takes a write: what psql says if not.
+/// Tells whether the primary takes a write: what psql says if not.
 fn written(region: &Region, sql: &str) -> Result<(), String> {
     let primary = at(region, "/primary").spec.address.to_string();
     let output = Command::new("timeout")
@@ -82,7 +82,7 @@ pub(super) async fn an_async_dies_and_comes_back(region: &Region) {
     eventually("the async has the write", async || psql(&address, seen) == "t").await;
 }
 
-/// What has arrived at the async, and what it has replayed, as its upstream tells.
+/// The position that has arrived at the async, and the one that it has replayed, as its upstream tells.
 async fn flushed_and_replayed(region: &Region) -> (String, String) {
     let zone = at(region, "/primary").spec.uuid;
     let table = region.output(zone, "manatee-adm pg-status -H -o role,pg-flush,pg-replay").await;

@@ -1,4 +1,4 @@
-//! What is in zones and in databases, by ordinary tools.
+//! The contents of zones and databases, by ordinary tools.
 
 use lab::Role;
 use moray_client::{Client, ClientOptions, GetOptions, PutOptions};

@@ -9,7 +9,7 @@ use super::super::eventually;
 use super::super::started::Region;
 use super::{cause, heal, status};
 
-/// Whether ZooKeeper's own command line lists a zone below a node.
+/// Tells whether ZooKeeper's own command line lists a zone below a node.
 async fn is_listed(region: &Region, node: &str, zone: Uuid) -> bool {
     let nameservice = region.zone(Role::Nameservice, 0).spec.uuid;
     let listed = region.output(nameservice, &format!("zkCli.sh ls {node}")).await;

@@ -1,4 +1,4 @@
-//! What is said of a watchdog.
+//! The words about a watchdog.
 
 use super::*;
 
