@@ -75,7 +75,7 @@ impl ExecuteArgs {
         {
             say(still_refused());
         }
-        executor.leave().await;
+        executor.close().await;
         let ended = match attended? {
             Attended::Ended(ended) => ended,
             Attended::Left(status) => return Ok(status),

@@ -131,8 +131,8 @@ impl Deployment {
         self.session().timeout() + GRACE
     }
 
-    /// Ends the session with ZooKeeper, and waits a moment for that. To be called with the last clone. A session that is not
-    /// ended holds nothing once its executions have ended, and ZooKeeper forgets it after its timeout.
+    /// Ends the session with ZooKeeper, and waits a moment for that: what it shows as alive is gone then. To be called with the
+    /// last clone.
     pub async fn close(self) {
         let Ok(parts) = Arc::try_unwrap(self.0) else { return };
         tokio::time::timeout(CLOSING, parts.session.close()).await.ok();

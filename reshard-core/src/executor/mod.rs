@@ -51,9 +51,6 @@ pub(crate) const PLAN_LOCKS: &str = "/manta_reshard/plans";
 
 /// Carries out one plan.
 ///
-/// An execution gives the plan's lock back when it ends, however it ends, so there is nothing to close. Only one that is dropped
-/// before its end keeps the lock as long as the session with ZooKeeper lasts: [`Executor::leave`].
-///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::path::Path;
@@ -325,9 +322,9 @@ impl Executor {
         self
     }
 
-    /// Ends the session with ZooKeeper after an execution that was dropped before its end: the plan's next executor need not wait
-    /// for that then.
-    pub async fn leave(self) {
+    /// Ends the session with ZooKeeper, and with it what the session shows as alive: the ring, names. Without it they are free a
+    /// moment after the executor is dropped, and if the process ends before that, when ZooKeeper misses it.
+    pub async fn close(self) {
         let deployment = self.deployment.into_inner().unwrap_or_else(PoisonError::into_inner);
         deployment.close().await;
     }
