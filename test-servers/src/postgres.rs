@@ -36,7 +36,8 @@ impl Postgres {
 
     /// Starts one at an address that is the caller's own.
     pub fn start_at(address: SocketAddrV4) -> Self {
-        let mut server = Self::primary(address, "");
+        // It has no standby, and what PostgreSQL has of itself.
+        let mut server = Self::primary(address, "synchronous_commit = on\n");
         server.resume();
         server
     }
