@@ -53,12 +53,10 @@ mod history;
 mod id;
 mod initial;
 mod lock;
-mod lock_error;
 mod lsn;
 mod peer;
 mod postgres;
 mod printable;
-mod promote;
 mod remove;
 mod replication;
 mod servers;
@@ -72,7 +70,6 @@ mod state;
 mod testdata;
 mod transaction;
 mod transition;
-mod validate;
 mod views;
 mod wait_for_replay;
 mod watch;
@@ -88,12 +85,10 @@ pub use freeze_mark::Freeze;
 pub use history::{HistoryEntry, HistoryEvent, Version1Event};
 pub use id::{BadShardName, PeerId, ShardName, ZoneId};
 pub use initial::{InitialStateError, founding_state, initial_state, singleton_state};
-pub use lock::{HeldLock, Lock, LockNote, LockRecord, LockState, Takeover};
-pub use lock_error::LockError;
+pub use lock::{HeldLock, Lock, LockError, LockNote, LockRecord, LockState, Takeover};
 pub use lsn::{BadLsn, Lsn};
 pub use peer::{BadPgUrl, Peer, PgEndpoint};
 pub use postgres::{Postgres, PostgresError, Writability};
-pub use promote::{Promote, PromoteVerdict, promote_verdict};
 pub use remove::Removed;
 pub use replication::{Downstream, ServerVersion, downstream_named};
 pub use servers::Servers;
@@ -104,10 +99,12 @@ pub use shard::{Shard, ShardError, StateWatch, StoredState};
 pub use show_text::{
     ShowText, ShowTextError, ShownDownstream, ShownFreeze, ShownPeer, ShownServer,
 };
-pub use state::{ClusterState, Generation, InitWal, Role, StateError};
+pub use state::{
+    ClusterState, Generation, InitWal, Problem, Promote, PromoteVerdict, Role, Severity,
+    StateError, promote_verdict, state_problems,
+};
 pub use transaction::Transaction;
 pub use transition::{IllegalTransition, Transition, check_transition};
-pub use validate::{Problem, Severity, state_problems};
 pub use views::{
     BadLag, ClusterView, Column, Columns, Issue, IssueLevel, Lag, Link, PeerView, PostgresView,
     UnsupportedColumn, Verification, history_json, history_summaries, history_table,

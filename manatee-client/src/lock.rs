@@ -10,6 +10,7 @@
 //!
 //! Holders can leave notes beside the lock, see [`HeldLock::write_note`].
 
+mod error;
 mod note;
 
 use std::time::Duration;
@@ -18,12 +19,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
+pub use self::error::LockError;
 pub use self::note::LockNote;
 use crate::deadline;
 use crate::error::ZooKeeperError;
 use crate::fence::Fence;
 use crate::freeze_mark::to_iso;
-use crate::lock_error::LockError;
 use crate::session::{Node, Session};
 
 const ATTEMPTS: u32 = 100;

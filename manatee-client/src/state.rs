@@ -1,15 +1,19 @@
 //! The cluster state document, `/manatee/<shard>/state`.
 
+mod promote;
+mod validate;
+
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
 
+pub use self::promote::{Promote, PromoteVerdict, promote_verdict};
+pub use self::validate::{Problem, Severity, state_problems};
 use crate::freeze_mark::Freeze;
 use crate::id::{PeerId, ZoneId};
 use crate::lsn::Lsn;
 use crate::peer::Peer;
-use crate::validate::{Problem, Severity, state_problems};
 
 /// The state that a shard's sitters agree on: who is primary, sync and async since which generation.
 ///

@@ -48,7 +48,6 @@
 
 mod attributes;
 pub mod cnapi;
-mod error;
 mod http;
 mod ids;
 pub mod imgapi;
@@ -59,7 +58,7 @@ mod secret;
 pub mod vmapi;
 
 pub use attributes::Attributes;
-pub use error::{BoxError, Error, ErrorKind, FieldError, ServerError, Unreadable};
+pub use http::error::{BoxError, Error, ErrorKind, FieldError, ServerError, Unreadable};
 pub use http::{
     Answer, AnswerBody, AnswerKind, AnswerLimits, BaseUrl, Call, Client, Effect, Incoming,
     InvalidBaseUrl, Method, Outgoing, OutgoingBody, Request, Retry, Settings, Transport,

@@ -1,8 +1,8 @@
 //! The notes that the holders of a lock leave beside it for those who come after them.
 
+use super::LockError;
 use super::{HeldLock, Lock};
 use crate::error::ZooKeeperError;
-use crate::lock_error::LockError;
 
 /// A note beside a lock, as it was read or written. It outlives its writer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::error::{Error, ErrorKind, Unreadable};
+use crate::http::error::{Error, ErrorKind, Unreadable};
 use crate::http::{BaseUrl, Client, Settings, Transport};
 use crate::ids::{ServerUuid, TaskId};
 use crate::secret::Secrets;

@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::error::Category;
 
-use crate::error::{FieldError, ServerError, Unreadable};
 use crate::http::Answer;
+use crate::http::error::{FieldError, ServerError, Unreadable};
 use crate::printable::printable;
 use crate::secret::Secrets;
 

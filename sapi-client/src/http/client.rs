@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::error::{Context, Error, ErrorKind};
+use crate::http::error::{Context, Error, ErrorKind};
 use crate::http::{
     Answer, AnswerBody, AnswerKind, AnswerLimits, BaseUrl, Call, Incoming, Outgoing, OutgoingBody,
     Request, Retry, Transport, TransportError,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use url::form_urlencoded;
 
-use crate::error::ErrorKind;
+use crate::http::error::ErrorKind;
 use crate::http::{AnswerKind, Unreadable, answer};
 use crate::secret::Secrets;
 

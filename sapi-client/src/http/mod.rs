@@ -3,6 +3,7 @@
 mod answer;
 mod base_url;
 mod client;
+pub(crate) mod error;
 mod limits;
 mod message;
 #[cfg(feature = "reqwest")]
@@ -26,4 +27,4 @@ pub(crate) use client::{Attempt, new_request_id, transport_failure, while_moving
 pub(crate) use limits::Size;
 pub(crate) use transport::Watched;
 
-use crate::error::Unreadable;
+use crate::http::error::Unreadable;

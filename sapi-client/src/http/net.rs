@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::error::BoxError;
+use crate::http::error::BoxError;
 use crate::http::{
     AnswerBody, Incoming, Method, Outgoing, OutgoingBody, Transport, TransportError,
 };

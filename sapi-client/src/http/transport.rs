@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::error::BoxError;
 use crate::http::Method;
+use crate::http::error::BoxError;
 
 /// Carries HTTP requests. The crate's own is `HttpTransport`, behind the feature `reqwest`.
 ///

@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use crate::error::{Error, ErrorKind, Unreadable};
+use crate::http::error::{Error, ErrorKind, Unreadable};
 use crate::http::{
     Answer, AnswerBody, AnswerKind, Attempt, Call, Incoming, OutgoingBody, Transport,
     new_request_id, nothing, transport_failure,

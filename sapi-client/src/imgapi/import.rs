@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::Error;
+use crate::http::error::Error;
 use crate::http::{Retry, Transport};
 use crate::ids::ImageUuid;
 use crate::imgapi::{Image, ImageState, Imgapi, LocalFile, NewImage, request};

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::error::{Error, ErrorKind, Unreadable};
 use crate::http::Transport;
+use crate::http::error::{Error, ErrorKind, Unreadable};
 use crate::ids::ImageUuid;
 use crate::imgapi::{Image, ImageFilter, Imgapi, request};
 

@@ -15,7 +15,7 @@ pub use request::{ImageFilter, ListState, Text};
 pub use types::{Image, ImageFile, ImageState, ImageUpdate, InvalidSha1, Ping, Sha1Hex};
 pub use upload::LocalFile;
 
-use crate::error::Error;
+use crate::http::error::Error;
 use crate::http::{BaseUrl, Client, Settings, Transport};
 use crate::ids::ImageUuid;
 

@@ -9,7 +9,7 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 use tracing::Instrument;
 
-use crate::error::{Error, ErrorKind};
+use crate::http::error::{Error, ErrorKind};
 use crate::http::{Attempt, OutgoingBody, Transport, Watched, new_request_id, while_moving};
 use crate::ids::ImageUuid;
 use crate::imgapi::{Image, Imgapi, Sha1Hex, request};

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde_json::Value;
 
 use crate::attributes::Attributes;
-use crate::error::Error;
+use crate::http::error::Error;
 use crate::http::{BaseUrl, Transport};
 use crate::ids::{AccountUuid, ApplicationUuid, ImageUuid};
 use crate::manta::{INDEX_MORAY_SHARDS, MetadataError, MetadataProblem, ShardList};

@@ -1,7 +1,7 @@
 //! The zones of a shard: SAPI's instances with what VMAPI knows better.
 
-use crate::error::Error;
 use crate::http::Transport;
+use crate::http::error::Error;
 use crate::ids::{ApplicationUuid, ImageUuid, InstanceUuid, ServerUuid};
 use crate::sapi::{Instance, InstanceFilter, Sapi, ServiceFilter};
 use crate::vmapi::{Vm, Vmapi};

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use crate::attributes::Attributes;
-use crate::error::{Error, ErrorKind, Unreadable};
+use crate::http::error::{Error, ErrorKind, Unreadable};
 use crate::http::{BaseUrl, Call, Client, Settings, Transport};
 use crate::ids::{ApplicationUuid, ImageUuid, InstanceUuid, ManifestUuid, ServiceUuid};
 

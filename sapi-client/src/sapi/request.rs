@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::attributes::Attributes;
-use crate::error::Unreadable;
+use crate::http::error::Unreadable;
 use crate::http::{Answer, AnswerKind, Call, Effect, Method, Request, json, nothing};
 use crate::ids::{
     AccountUuid, ApplicationUuid, ImageUuid, InstanceUuid, ManifestUuid, ServiceUuid,

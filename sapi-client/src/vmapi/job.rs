@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::error::Error;
 use crate::http::Transport;
+use crate::http::error::Error;
 use crate::ids::JobUuid;
 use crate::printable::printable;
 use crate::vmapi::{Execution, Job, Vmapi};

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::error::{Error, ErrorKind, Unreadable};
 use crate::http::Transport;
+use crate::http::error::{Error, ErrorKind, Unreadable};
 use crate::ids::InstanceUuid;
 use crate::vmapi::{Vm, VmFilter, Vmapi, request};
 

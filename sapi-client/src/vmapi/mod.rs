@@ -10,7 +10,7 @@ pub use job::{Ended, JobError, TaskError, Wait};
 pub use request::{ListState, VmFilter, VmPage};
 pub use types::{Accepted, Alias, ChainResult, Execution, InvalidAlias, Job, Nic, Vm, VmState};
 
-use crate::error::Error;
+use crate::http::error::Error;
 use crate::http::{BaseUrl, Client, Settings, Transport};
 use crate::ids::{ImageUuid, InstanceUuid, JobUuid};
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::attributes::Attributes;
-use crate::error::Unreadable;
+use crate::http::error::Unreadable;
 use crate::http::{Answer, AnswerKind, Call, Effect, Method, Request, json};
 use crate::ids::{AccountUuid, ImageUuid, InstanceUuid, JobUuid, ServerUuid};
 use crate::vmapi::{Accepted, Alias, Job, Vm};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::http::{AnswerKind, BaseUrl, Effect, Method, Size};
+use super::{AnswerKind, BaseUrl, Effect, Method, Size};
 
 /// A call that failed.
 ///

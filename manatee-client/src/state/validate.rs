@@ -10,9 +10,9 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::promote::fatal_promote;
 use crate::lsn::Lsn;
 use crate::peer::PgEndpoint;
-use crate::promote::fatal_promote;
 
 /// The severity of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 //! The errors of locks.
 
+use super::LockRecord;
 use crate::error::ZooKeeperError;
-use crate::lock::LockRecord;
 use crate::printable::printable;
 
 /// A lock cannot be had, kept or looked at.

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::{ClusterState, Role};
 use crate::id::PeerId;
-use crate::state::{ClusterState, Role};
 
 /// The sitters' verdict on a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
