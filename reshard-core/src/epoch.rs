@@ -10,10 +10,12 @@ use manatee_client::{Lock, LockError, LockState, Servers};
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::Deployment;
-use crate::executor::PLAN_LOCKS;
 use crate::journal::{PlanState, Store, StoreError};
-use crate::plan::PlanUuid;
+use crate::may_pass::MayPass;
+use crate::plan_uuid::PlanUuid;
 
+/// The node below which the locks of plans are in ZooKeeper.
+pub(crate) const PLAN_LOCKS: &str = "/manta_reshard/plans";
 /// The name of the note beside a plan's lock.
 pub(crate) const NOTE: &str = "epoch";
 
@@ -212,4 +214,15 @@ pub enum EpochError {
         /// The problem with it.
         problem: String,
     },
+}
+
+impl MayPass for EpochError {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Lock { source, .. } => source.may_pass(),
+            Self::List { source, .. } => source.may_pass(),
+            Self::Contention { .. } => true,
+            Self::Overtaken { .. } | Self::Unreadable { .. } | Self::Journal(_) => false,
+        }
+    }
 }

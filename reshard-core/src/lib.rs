@@ -13,6 +13,7 @@ mod executor;
 mod inventory;
 mod journal;
 mod keys;
+mod may_pass;
 mod measure;
 mod modes;
 pub mod morays;
@@ -20,6 +21,7 @@ pub mod peers;
 mod phase;
 pub mod phases;
 mod plan;
+mod plan_uuid;
 pub mod plans;
 pub mod preflight;
 mod private;
@@ -60,12 +62,13 @@ pub use journal::{
     PhaseState, PlanState, Presence, Progress, SqliteStore, Store, StoreError,
 };
 pub use keys::{KeyHash, RowVnodeError, hashed_part};
+pub use may_pass::MayPass;
 pub use measure::{
     MeasureOptions, MeasureProgress, Measurement, Method, TableMeasurement, VnodeMeasurement,
     measure,
 };
 pub use phase::{
-    About, BlockedPart, ClosedPart, MayPass, OpenPart, OrTrouble, Phase, PivotedPart, Sequence,
+    About, BlockedPart, ClosedPart, OpenPart, OrTrouble, Phase, PivotedPart, Sequence,
     SequenceError, Step, Trouble, Undone, WriteBlock,
 };
 pub use plan::{

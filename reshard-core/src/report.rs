@@ -1,5 +1,7 @@
 //! The outcome of a plan's execution, from its journal.
 
+mod costs;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use manatee_client::{HeldLock, Lock, LockError, LockState, ShardName, Takeover};
 
 use crate::deployment::Deployment;
-use crate::plan::PlanUuid;
+use crate::plan_uuid::PlanUuid;
 
 /// The place of the reservations in ZooKeeper.
 const RESERVATIONS: &str = "/manta_reshard";

@@ -18,7 +18,7 @@ use crate::VnodeSet;
 use crate::deployment::Database;
 use crate::inventory::RouterFacts;
 use crate::keys::KeyHash;
-use crate::phase::MayPass;
+use crate::may_pass::MayPass;
 use crate::rows::{RowsError, moray_schema, qualified};
 
 /// The bucket that keys are taken from.

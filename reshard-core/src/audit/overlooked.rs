@@ -7,7 +7,7 @@ use moray_client::Client;
 use super::sample::shard_of;
 use super::{AuditError, Expected, RouterAddress, STATEMENT_TIMEOUT, ask, bucket};
 use crate::deployment::{Database, Deployment};
-use crate::phase::MayPass;
+use crate::may_pass::MayPass;
 use crate::rows::{RowsError, connect_primary};
 
 /// The number of times that keys are asked for again that clients delete and write all the while.

@@ -3,7 +3,7 @@
 use moray_client::Client;
 
 use super::choose::Canary;
-use crate::phase::MayPass;
+use crate::may_pass::MayPass;
 
 /// A canary could not be written, found or removed.
 #[derive(Debug, thiserror::Error)]

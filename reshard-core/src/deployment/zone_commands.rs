@@ -10,7 +10,6 @@ use sapi_client::{InstanceUuid, ServerUuid};
 
 use super::AnyTransport;
 use crate::causes::printable;
-use crate::epoch::EpochError;
 
 /// The global zone's part: it enters the zone.
 const ENTER: &str = include_str!("../scripts/enter-zone.sh");
@@ -180,8 +179,10 @@ pub enum ZoneCommandError {
         script: &'static str,
         /// The zone.
         zone: InstanceUuid,
+        /// True if trying again can help.
+        may_pass: bool,
         /// The cause.
-        source: Box<EpochError>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// It ended with an error.
     #[error("the script {script} failed in the zone {zone} with {exit_code}: {said}")]

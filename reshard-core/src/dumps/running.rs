@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::schedule::Schedule;
 use crate::causes::with_causes;
 use crate::deployment::{Deployment, ZoneCommandError, ZonePlace, ZoneScript};
-use crate::phase::MayPass;
+use crate::may_pass::MayPass;
 
 const RUNNING: &str = include_str!("../scripts/running-dumps.sh");
 const SCHEDULE: &str = include_str!("../scripts/dump-schedule.sh");

@@ -41,13 +41,10 @@ pub(crate) use self::write_block::WRITE_BLOCKS;
 pub use self::write_block::WriteBlockRecord;
 use crate::clock::{Clock, SystemClock};
 use crate::deployment::{Deployment, DeploymentError};
-use crate::epoch::{Epoch, EpochError};
+use crate::epoch::{Epoch, EpochError, PLAN_LOCKS};
 use crate::journal::{PlanState, Store, StoreError};
 use crate::phase::{Sequence, SequenceError};
 use crate::plan::{Plan, PlanUuid};
-
-/// The place of the locks of plans in ZooKeeper.
-pub(crate) const PLAN_LOCKS: &str = "/manta_reshard/plans";
 
 /// Carries out one plan.
 ///

@@ -6,6 +6,8 @@ use async_trait::async_trait;
 
 use super::epoch::EpochNote;
 use crate::deployment::{ZoneCommandError, ZoneCommands, ZoneOutput, ZonePlace, ZoneScript};
+use crate::epoch::EpochError;
+use crate::may_pass::MayPass;
 
 /// Asks before every script whether the plan is still this executor's: what one intent announces may take minutes in many
 /// zones, and the executor may sleep between two of them.
@@ -21,10 +23,11 @@ impl ZoneCommands for OwnZones {
         place: &ZonePlace,
         script: &ZoneScript,
     ) -> Result<ZoneOutput, ZoneCommandError> {
-        let not_begun = |source| ZoneCommandError::NotBegun {
+        let not_begun = |error: EpochError| ZoneCommandError::NotBegun {
             script: script.name(),
             zone: place.zone,
-            source: Box::new(source),
+            may_pass: error.may_pass(),
+            source: Box::new(error),
         };
         self.epoch.tell().await.map_err(not_begun)?;
         self.zones.run(place, script).await

@@ -10,7 +10,7 @@ use sapi_client::InstanceUuid;
 use sapi_client::manta::{FindError, MetadataError, MetadataProblem, PeersError};
 
 use crate::deployment::{DatabaseError, DeploymentError, ZoneCommandError};
-use crate::phase::MayPass;
+use crate::may_pass::MayPass;
 use crate::rows::RowsError;
 
 /// The inventory could not be read.

@@ -8,6 +8,7 @@ mod ring;
 mod routers;
 mod servers;
 mod shard;
+mod split;
 
 pub use self::drift::{Drift, DriftSeverity, Expected, drift};
 pub use self::error::InventoryError;

@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::ROUTER_CONCURRENCY;
+
 /// The operator's wishes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -41,7 +43,7 @@ pub struct Knobs {
 impl Default for Knobs {
     fn default() -> Self {
         Self {
-            router_concurrency: 8,
+            router_concurrency: ROUTER_CONCURRENCY,
             delete_batch: 500,
             delete_pause_ms: 20,
             delete_max_lag_bytes: 16 << 20,

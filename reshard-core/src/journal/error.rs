@@ -3,7 +3,7 @@
 use rusqlite::ErrorCode;
 
 use super::Presence;
-use crate::plan::PlanUuid;
+use crate::plan_uuid::PlanUuid;
 
 impl StoreError {
     /// Takes what the database library says of a file.

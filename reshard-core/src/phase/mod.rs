@@ -8,8 +8,7 @@ use async_trait::async_trait;
 pub use self::sequence::{
     BlockedPart, ClosedPart, OpenPart, PivotedPart, Sequence, SequenceError, Step, WriteBlock,
 };
-pub(crate) use self::trouble::LOOK;
-pub use self::trouble::{MayPass, OrTrouble, Trouble};
+pub use self::trouble::{OrTrouble, Trouble};
 use crate::executor::Context;
 
 /// One stage of a plan's execution.

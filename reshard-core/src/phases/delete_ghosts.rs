@@ -28,9 +28,10 @@ use super::sweep::Sweeper;
 use super::unneeded::{OwnersWatch, tables_unneeded};
 use crate::executor::Context;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::plan::copies_to_drop;
 use crate::rows::{
     InvalidSnapshot, Keepers, LeftAlone, ProofPoints, Snapshot, Split, Table, UnshardedTable,
-    connect_primary, copies_to_drop, drop_copy,
+    connect_primary, drop_copy,
 };
 use crate::shards::SplitPoint;
 

@@ -9,10 +9,10 @@ use super::unneeded::zones_unneeded;
 use crate::deployment::ZonePlace;
 use crate::executor::{Context, Seen, Waiting};
 use crate::morays::moray_metadata;
-use crate::peers::peer_metadata;
 use crate::phase::{OrTrouble, Trouble};
 use crate::plan::{NewZone, Plan, Target};
 use crate::shards::alias;
+use crate::shards::peer_metadata;
 use crate::zones::{self, MadeZone, ZoneOrder, ZoneSight};
 
 /// The longest that a request that was cut off may still be at work.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::unneeded::OwnersWatch;
 use crate::executor::{Context, Seen, Waiting};
 use crate::journal::Progress;
-use crate::phase::{MayPass, OrTrouble, Trouble};
+use crate::may_pass::MayPass;
+use crate::phase::{OrTrouble, Trouble};
 use crate::quantity::bytes;
 use crate::rows::{
     Ghost, GhostSweep, Keepers, RowsError, Split, Table, count_rows, delete_proven, sync_lag,

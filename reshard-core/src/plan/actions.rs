@@ -1,8 +1,9 @@
 //! A plan in words.
 
+use super::copies::copies_to_drop;
 use super::{Action, Request, Target};
 use crate::inventory::Inventory;
-use crate::rows::{Table, copies_to_drop};
+use crate::rows::Table;
 
 pub(super) fn actions(request: &Request, inventory: &Inventory, targets: &[Target]) -> Vec<Action> {
     let source = &request.source;

@@ -1,6 +1,7 @@
 //! Plans: what is going to be done, decided before anything is done.
 
 mod actions;
+mod copies;
 mod costs;
 mod diff;
 mod error;
@@ -15,15 +16,20 @@ mod predict;
 mod request;
 mod risks;
 mod select;
+mod split;
 #[cfg(test)]
 pub(crate) mod tests;
 mod way_back;
 
+pub(crate) use self::copies::copies_to_drop;
 pub use self::costs::Costs;
+pub(crate) use self::costs::ROUTER_CONCURRENCY;
 pub use self::diff::PlanDifference;
 pub use self::error::PlanError;
-pub use self::ids::{InvalidPlanUuid, PlanUuid};
 pub use self::mode::Mode;
+#[cfg(test)]
+pub(crate) use self::predict::predict;
+pub(crate) use self::predict::{longest_zone, router_rounds};
 pub use self::request::{Layout, Request, Selection};
 #[cfg(test)]
 pub(crate) use self::tests::example;
@@ -38,6 +44,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::VnodeSet;
 use crate::inventory::Inventory;
+pub use crate::plan_uuid::{InvalidPlanUuid, PlanUuid};
 
 /// The version of the document that this library writes, and the only one that it reads.
 pub const PLAN_VERSION: u32 = 2;

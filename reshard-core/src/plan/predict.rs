@@ -12,7 +12,7 @@ use super::{Costs, Prediction, Target};
 use crate::inventory::Inventory;
 
 #[expect(clippy::cast_precision_loss, reason = "predictions are not that precise")]
-pub(super) fn predict(inventory: &Inventory, targets: &[Target], costs: &Costs) -> Prediction {
+pub(crate) fn predict(inventory: &Inventory, targets: &[Target], costs: &Costs) -> Prediction {
     let rounds = router_rounds(inventory, costs.router_concurrency) as f64;
     let flips = rounds * longest_zone(inventory) as f64 * costs.router_flip;
     let write_block_parts = parts(&[
@@ -51,12 +51,12 @@ pub(super) fn predict(inventory: &Inventory, targets: &[Target], costs: &Costs) 
 }
 
 /// The number of rounds in which the zones of routers are changed, as many of them together as may be.
-pub(super) fn router_rounds(inventory: &Inventory, concurrency: u32) -> usize {
+pub(crate) fn router_rounds(inventory: &Inventory, concurrency: u32) -> usize {
     inventory.routers.len().div_ceil(concurrency.max(1) as usize)
 }
 
 /// The processes of the zone of routers that has the most, which are changed one after the other.
-pub(super) fn longest_zone(inventory: &Inventory) -> usize {
+pub(crate) fn longest_zone(inventory: &Inventory) -> usize {
     inventory.routers.iter().map(|router| router.instances.len()).max().unwrap_or(0)
 }
 

@@ -10,7 +10,8 @@ use sapi_client::manta::{FindError, MetadataError, MetadataProblem};
 
 use super::RingMismatch;
 use crate::deployment::DeploymentError;
-use crate::phase::{LOOK, MayPass, Trouble};
+use crate::may_pass::{LOOK, MayPass};
+use crate::phase::Trouble;
 use crate::plan::PlanUuid;
 
 /// Something about the ring is not as it should be, or could not be asked or done.

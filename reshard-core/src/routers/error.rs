@@ -4,7 +4,8 @@ use sapi_client::InstanceUuid;
 use sapi_client::manta::FindError;
 
 use crate::deployment::{DeploymentError, MonitorError, ZoneCommandError};
-use crate::phase::{MayPass, Trouble};
+use crate::may_pass::MayPass;
+use crate::phase::Trouble;
 
 /// Something about the routers is not as it should be, or could not be asked or done.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use super::{Router, RouterError};
-use crate::phase::MayPass;
+use crate::may_pass::MayPass;
 
 /// Does something in every zone, in `concurrency` of them at a time. A failure in one keeps nothing from being done in the
 /// others; `done` is called as each ends.

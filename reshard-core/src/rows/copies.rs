@@ -6,8 +6,6 @@
 use super::RowsError;
 use super::tables::{Table, UnshardedTable, qualified};
 use crate::deployment::Database;
-use crate::inventory::Inventory;
-use crate::plan::Request;
 
 /// The fate of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,19 +14,6 @@ pub enum DroppedTable {
     Now,
     /// There was none.
     Before,
-}
-
-/// The tables whose copies a plan drops at its new shards: those that are not sharded and that not every shard has, if the
-/// source is the region's storage or Marlin shard and may be split all the same.
-pub fn copies_to_drop(request: &Request, inventory: &Inventory) -> Vec<UnshardedTable> {
-    let source = request.source.as_str();
-    let holds_them =
-        source == inventory.storage_shard || inventory.marlin_shard.as_deref() == Some(source);
-    if !holds_them || !request.allow_storage_shard {
-        return Vec::new();
-    }
-    let of_region = |table: &&UnshardedTable| !table.every_shard_has_one;
-    inventory.source.tables.unsharded.iter().filter(of_region).cloned().collect()
 }
 
 /// Drops a new shard's copy of a table, and what Moray has beside it. Nothing is dropped of another shard: that `database` is the new

@@ -5,7 +5,7 @@ use manatee_client::{BadPgUrl, PostgresError, ShardError, ShardName};
 use super::proof::SeenRow;
 use super::tables::Table;
 use crate::deployment::DatabaseError;
-use crate::phase::{LOOK, MayPass};
+use crate::may_pass::{LOOK, MayPass};
 
 /// Rows could not be read, compared or deleted.
 #[derive(Debug, thiserror::Error)]

@@ -23,7 +23,7 @@ mod tests;
 
 pub(crate) use self::catalogue::moray_schema;
 pub use self::connect::{connect_primary, measuring_peer, sync_lag};
-pub use self::copies::{DroppedTable, copies_to_drop, drop_copy};
+pub use self::copies::{DroppedTable, drop_copy};
 pub use self::count::{CountProgress, ShardCount, TableCount, count_rows, count_shard};
 pub use self::error::{EmptyKeeper, RowsError, Unproven};
 pub use self::flaw::Flaw;

@@ -5,7 +5,8 @@ use std::fmt;
 use manatee_client::{Role, ShardName, ZoneId};
 use sapi_client::ImageUuid;
 
-use crate::phase::{MayPass, Trouble};
+use crate::may_pass::MayPass;
+use crate::phase::Trouble;
 
 /// A reason why something must stay.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use manatee_client::{
 };
 
 use super::freeze::reason;
-use crate::phase::MayPass;
+use crate::may_pass::MayPass;
 use crate::plan::{Layout, PlanUuid};
 
 /// The first state of a new shard, frozen by the plan: the peers in the order of their chain, with their data up to `split` at

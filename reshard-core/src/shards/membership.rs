@@ -5,7 +5,7 @@ use sapi_client::sapi::{Change, Sapi};
 use sapi_client::{Attributes, InstanceUuid, Transport};
 use serde_json::Value;
 
-use crate::phase::MayPass;
+use crate::may_pass::MayPass;
 
 /// The member that makes a sitter run its peer alone.
 pub const ONE_NODE_WRITE_MODE: &str = "ONE_NODE_WRITE_MODE";

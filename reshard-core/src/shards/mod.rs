@@ -5,6 +5,7 @@ mod every;
 mod freeze;
 mod known;
 mod membership;
+mod new_peer;
 mod overview;
 mod ready;
 mod registration;
@@ -19,6 +20,7 @@ pub use self::known::{KnownShards, known_shards};
 pub use self::membership::{
     MembershipError, Moved, ONE_NODE_WRITE_MODE, alias, check_instance, membership, move_instance,
 };
+pub use self::new_peer::peer_metadata;
 pub use self::overview::{FreezeSeen, Listed, ShardOverview, listed_in, shard_overview};
 pub use self::ready::{NotReady, primary_ready};
 pub use self::registration::registration_path;

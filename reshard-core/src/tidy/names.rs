@@ -6,7 +6,7 @@ use sapi_client::{Attributes, InstanceUuid};
 use serde_json::Value;
 
 use crate::deployment::{Deployment, DeploymentError, ZonePlace};
-use crate::phase::MayPass;
+use crate::may_pass::MayPass;
 use crate::zones::PLAN_TAG;
 
 /// Gives a zone another alias, in VMAPI and in SAPI. `old` is the one that it has from before.

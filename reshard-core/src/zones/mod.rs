@@ -17,7 +17,7 @@ use sapi_client::{InstanceUuid, JobUuid};
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::{DeploymentError, ZonePlace};
-use crate::phase::MayPass;
+use crate::may_pass::MayPass;
 
 /// A zone that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use sapi_client::sapi::{Instance, InstanceFilter};
 use sapi_client::{Attributes, ServiceUuid};
 
 use crate::deployment::{Deployment, DeploymentError};
-use crate::phase::MayPass;
+use crate::may_pass::MayPass;
 
 /// Members that every zone must have.
 const NEEDED: [&str; 6] =

@@ -24,7 +24,7 @@ pub(super) use super::unseen::why;
 use super::unseen::{Api, Unseen};
 use crate::clock::Clock;
 use crate::deployment::{AnyTransport, Deployment};
-use crate::executor::PLAN_LOCKS;
+use crate::epoch::PLAN_LOCKS;
 use crate::inventory::{RingFacts, free_bytes, read_ring};
 use crate::reservation::{Reservation, reserved_names};
 use crate::rows::Tables;
