@@ -2,8 +2,8 @@
 //!
 //! Dump scripts look once, after their snapshot, whether `/pg_dump_lock` exists, and give up if it does. It is one node for all
 //! shards, its content is ignored, and a dump that runs already is not stopped by it. Here the node holds the list of those who
-//! want no dumps; it is changed by compare-and-set and goes with the last of them. It is persistent, because a lock that died
-//! with a session would let dumps start in the middle of what it protects.
+//! want no dumps; it is changed by compare-and-set and goes with the last of them. `/manta_reshard/dump_lock` counts the changes.
+//! It is persistent, because a lock that died with a session would let dumps start in the middle of what it protects.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ use crate::wire::Op;
 
 /// The node that the dump scripts look for.
 const PATH: &str = "/pg_dump_lock";
+/// The node whose version grows with every change of the lock. The lock's own begins anew whenever it is made anew, so that a change
+/// that was decided upon an earlier one could pass for one of the present.
+const CHANGES: &str = "/manta_reshard/dump_lock";
 /// The number of times that a change is tried while others change the list.
 const ATTEMPTS: u32 = 100;
 
@@ -139,10 +142,23 @@ impl DumpLock {
         Err(DumpLockError::Contention { attempts: ATTEMPTS })
     }
 
+    /// The version of the node that counts changes, which is made if it is not there.
+    async fn changes(&self) -> Result<i32, ZooKeeperError> {
+        if let Some(node) = self.session.read(CHANGES).await? {
+            return Ok(node.version);
+        }
+        self.session.make_directory(CHANGES).await?;
+        let made = self.session.read(CHANGES).await?;
+        made.map(|node| node.version)
+            .ok_or_else(|| ZooKeeperError::NoNode { path: CHANGES.to_owned() })
+    }
+
     async fn try_change(
         &self,
         change: impl Fn(&mut Vec<DumpLockHolder>),
     ) -> Result<(), DumpLockError> {
+        // First, so that whatever changes the lock after it was read is noticed.
+        let changes = self.changes().await.map_err(DumpLockError::ZooKeeper)?;
         let node = self.session.read(PATH).await.map_err(DumpLockError::ZooKeeper)?;
         let (mut content, version) = match &node {
             None => (Content { holders: Vec::new(), other: Map::new() }, None),
@@ -167,7 +183,8 @@ impl DumpLock {
             Some(version) => Op::Set { path, data, version },
         };
         let check = self.fence.as_ref().map(Fence::check);
-        let ops = check.into_iter().chain([write]).collect();
+        let change = Op::Set { path: CHANGES.to_owned(), data: Vec::new(), version: changes };
+        let ops = check.into_iter().chain([change, write]).collect();
         self.session.transaction(ops).await.map_err(|error| match &self.fence {
             Some(fence) if fence.failed(&error) => {
                 DumpLockError::LockLost { lock: fence.path.clone() }
