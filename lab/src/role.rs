@@ -21,6 +21,16 @@ pub enum Role {
 }
 
 impl Role {
+    /// Every role, in the order in which their services are made.
+    pub const ALL: [Self; 6] = [
+        Self::Nameservice,
+        Self::Postgres,
+        Self::Moray,
+        Self::ElectricMoray,
+        Self::Webapi,
+        Self::Deployment,
+    ];
+
     /// The name of the role's service in SAPI.
     pub const fn service(self) -> &'static str {
         match self {

@@ -138,15 +138,7 @@ impl Layout {
         let servers = (0..options.servers)
             .map(|number| Server { uuid: Uuid::new_v4(), hostname: format!("server-{number}") })
             .collect();
-        let roles = [
-            Role::Nameservice,
-            Role::Postgres,
-            Role::Moray,
-            Role::ElectricMoray,
-            Role::Webapi,
-            Role::Deployment,
-        ];
-        let images = roles.map(|role| ServiceImage { role, uuid: Uuid::new_v4() });
+        let images = Role::ALL.map(|role| ServiceImage { role, uuid: Uuid::new_v4() });
         let mut layout = Self {
             block,
             region: "lab".to_owned(),

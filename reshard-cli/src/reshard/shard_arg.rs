@@ -40,7 +40,7 @@ impl ShardArg {
 
     /// Tells whether this shard may be meant.
     pub(super) fn may_be(&self, shard: &ShardName) -> bool {
-        self.0 == *shard || shard.as_str().starts_with(&format!("{}.", self.0))
+        self.0 == *shard || begins(&self.0, shard)
     }
 
     /// The shard's whole name, by the lists in SAPI and ZooKeeper.
@@ -49,13 +49,16 @@ impl ShardArg {
     }
 }
 
+/// Tells whether what was written is the beginning of a shard's name, up to a dot.
+fn begins(written: &ShardName, shard: &ShardName) -> bool {
+    shard.as_str().strip_prefix(written.as_str()).is_some_and(|rest| rest.starts_with('.'))
+}
+
 fn find(written: ShardName, known: &KnownShards) -> Result<ShardName> {
     if known.names.contains(&written) {
         return Ok(written);
     }
-    let written_arg = ShardArg(written.clone());
-    let begun = known.names.iter().filter(|name| written_arg.may_be(name));
-    let mut begun = begun.cloned();
+    let mut begun = known.names.iter().filter(|name| begins(&written, name)).cloned();
     match (begun.next(), begun.next()) {
         (Some(one), None) => Ok(one),
         (Some(one), Some(other)) => {

@@ -60,7 +60,7 @@ impl Executor {
         if self.open_write_block()?.is_some() {
             return Ok(());
         }
-        for phase in self.sequence.iter().rev().filter(|phase| phase.write_block().touches()) {
+        for phase in self.sequence.blocked().rev() {
             let record = self.store.phases()?.get(phase.name()).cloned();
             if record.is_some_and(|record| record.state == PhaseState::Undoing) {
                 self.undo_phase(phase, context, None).await?;

@@ -59,8 +59,7 @@ impl Executor {
             let record = records.get(phase.name());
             record.is_some_and(|record| record.state.may_have_effects())
         };
-        let present =
-            self.sequence.blocked().filter(was_in).last().map_or("", |phase| phase.name());
+        let present = self.sequence.blocked().rev().find(was_in).map_or("", |phase| phase.name());
         if self.open_write_block()?.is_none() {
             // Somebody was faster.
             return Ok(Ended::Paused { phase: present.to_owned() });

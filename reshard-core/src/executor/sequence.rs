@@ -11,9 +11,8 @@ impl Executor {
     pub(super) fn refuse_other_phases(&self) -> Result<(), ExecutorError> {
         let Some(recorded) = phase_sequence(&*self.store)? else { return Ok(()) };
         let begun = self.store.phases()?;
-        match misfit(&recorded, &self.sequence.names().collect::<Vec<_>>(), |name| {
-            begun.contains_key(name)
-        }) {
+        let own: Vec<&str> = self.sequence.names().collect();
+        match misfit(&recorded, &own, |name| begun.contains_key(name)) {
             Some(misfit) => {
                 Err(ExecutorError::OtherPhases { plan: self.store.plan()?.uuid, misfit })
             }

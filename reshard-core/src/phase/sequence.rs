@@ -249,7 +249,7 @@ impl Sequence {
     }
 
     /// The phases during which writes are refused, in their order.
-    pub fn blocked(&self) -> impl Iterator<Item = &Step> {
+    pub fn blocked(&self) -> impl DoubleEndedIterator<Item = &Step> {
         self.iter().filter(|step| step.write_block.touches())
     }
 

@@ -20,15 +20,6 @@ pub struct Population {
     pub(super) manifests: Vec<Object>,
 }
 
-const ROLES: [Role; 6] = [
-    Role::Nameservice,
-    Role::Postgres,
-    Role::Moray,
-    Role::ElectricMoray,
-    Role::Webapi,
-    Role::Deployment,
-];
-
 /// The name that the zones of UFDS's directory hang under.
 const UFDS_ROOT: &str = "cn=root";
 
@@ -46,7 +37,7 @@ impl Population {
             })));
             attached.push((roles, name, uuid));
         }
-        for role in ROLES {
+        for role in Role::ALL {
             let uuid = Uuid::new_v4();
             let manifests = attached
                 .iter()
@@ -266,7 +257,7 @@ mod tests {
     fn manifests() -> Vec<ManifestTemplate> {
         vec![
             ("sitter".to_owned(), "/opt/sitter.json".to_owned(), "{}".into(), vec![Role::Postgres]),
-            ("registrar".to_owned(), "/opt/r.json".to_owned(), "{}".into(), ROLES.to_vec()),
+            ("registrar".to_owned(), "/opt/r.json".to_owned(), "{}".into(), Role::ALL.to_vec()),
         ]
     }
 
