@@ -79,7 +79,7 @@ impl ZooKeeper {
             (data.display(), self.address.ip(), self.address.port(), &self.ensemble);
         let settings = format!(
             "dataDir={data}\nclientPort={port}\nclientPortAddress={host}\ntickTime=200\nmaxSessionTimeout=60000\n\
-             maxClientCnxns=0\nadmin.enableServer=false\n4lw.commands.whitelist=srvr,wchs\n{ensemble}"
+             maxClientCnxns=0\nadmin.enableServer=false\n4lw.commands.whitelist=srvr,wchs,cons\n{ensemble}"
         );
         fs::write(&config, settings).unwrap();
         let java = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xmx128m"];

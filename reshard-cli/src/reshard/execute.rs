@@ -75,7 +75,6 @@ impl ExecuteArgs {
         {
             say(still_refused());
         }
-        executor.close().await;
         let ended = match attended? {
             Attended::Ended(ended) => ended,
             Attended::Left(status) => return Ok(status),

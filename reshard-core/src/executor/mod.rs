@@ -23,7 +23,7 @@ mod without_journal;
 mod write_block;
 mod zones;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use manatee_client::{HeldLock, LockError};
 
@@ -48,6 +48,10 @@ use crate::plan::{Plan, PlanUuid};
 
 /// Carries out one plan.
 ///
+/// Each execution has a session with ZooKeeper of its own, and ends it: what the session shows as alive (the plan's lock, the
+/// ring, names) is free when [`Executor::run`] and the like return. A future that is dropped frees it a moment later, and a
+/// process that is killed when ZooKeeper misses it.
+///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::path::Path;
@@ -64,8 +68,7 @@ use crate::plan::{Plan, PlanUuid};
 /// ```
 pub struct Executor {
     store: Arc<Mirror>,
-    /// With the session that is used now.
-    deployment: Mutex<Deployment>,
+    deployment: Deployment,
     clock: Arc<dyn Clock>,
     sequence: Sequence,
     observers: Vec<Arc<dyn Observer>>,
@@ -172,10 +175,8 @@ pub enum ExecutorError {
     /// ZooKeeper ended the session.
     #[error("the session with ZooKeeper is over")]
     SessionOver,
-    /// ZooKeeper ended the session, and there is no other.
-    #[error(
-        "the session with ZooKeeper is over, and no new one can be had; when ZooKeeper is back, `reshard resume`"
-    )]
+    /// ZooKeeper does not answer, or ended the session and grants no other.
+    #[error("there is no session with ZooKeeper; when ZooKeeper is back, `reshard resume`")]
     NoSession(#[source] DeploymentError),
     /// The journal could not be written while writes were refused, and cannot be written still.
     #[error(
@@ -266,7 +267,7 @@ impl Executor {
     ) -> Self {
         Self {
             store: Arc::new(Mirror::of(store)),
-            deployment: Mutex::new(deployment),
+            deployment,
             clock: Arc::new(SystemClock),
             sequence,
             observers: Vec::new(),
@@ -317,13 +318,6 @@ impl Executor {
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
-    }
-
-    /// Ends the session with ZooKeeper, and with it what the session shows as alive: the ring, names. Without it they are free a
-    /// moment after the executor is dropped, and if the process ends before that, when ZooKeeper misses it.
-    pub async fn close(self) {
-        let deployment = self.deployment.into_inner().unwrap_or_else(PoisonError::into_inner);
-        deployment.close().await;
     }
 
     /// The phases in order.

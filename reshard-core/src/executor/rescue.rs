@@ -1,11 +1,9 @@
 //! Ending the write block of an executor that is gone.
 
-use manatee_client::Lock;
-
 use super::run::journal_only;
 use super::sessions::Work;
 use super::way_back::no_way_back;
-use super::{Alone, Ended, Executor, ExecutorError, PLAN_LOCKS};
+use super::{Alone, Ended, Executor, ExecutorError};
 use crate::journal::{EntryKind, Store};
 use crate::phase::{Step, Trouble};
 
@@ -29,24 +27,7 @@ impl Executor {
         if self.open_write_block()?.is_none() {
             return Ok(None);
         }
-        if let Some(session) = gone.session {
-            self.bury(session).await;
-        }
         self.through_sessions(Work::Rescue(gone)).await.map(Some)
-    }
-
-    /// Removes what the dead executor's session keeps alive of the plan's lock. If that fails, ZooKeeper does it some time.
-    async fn bury(&self, dead: i64) {
-        let buried = async {
-            let plan = self.store.plan()?.uuid;
-            let failed = |source| ExecutorError::Lock { plan, source };
-            let session = self.deployment().session().clone();
-            let lock = Lock::new(session, PLAN_LOCKS, &plan.to_string()).map_err(failed)?;
-            lock.bury(dead).await.map_err(failed)
-        };
-        if let Err(error) = buried.await {
-            tracing::warn!(%error, "the dead executor's lock is free only when ZooKeeper misses it");
-        }
     }
 
     pub(super) async fn rescue_alone(

@@ -1,7 +1,7 @@
 //! The session with ZooKeeper that an executor has, and the lock that makes it the only one. Both go when ZooKeeper is away for
 //! longer than a session lasts: then the executor goes on with new ones, as another process would.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use manatee_client::{HeldLock, Lock, Takeover};
@@ -34,18 +34,31 @@ pub(super) enum Work<'a> {
 }
 
 impl Executor {
-    /// Becomes the plan's only executor and does something; begins anew whenever the session has ended meanwhile. What has
-    /// another executor by then is left to that.
+    /// Becomes the plan's only executor and does something, with a session of its own that is over afterwards.
     pub(super) async fn through_sessions(&self, work: Work<'_>) -> Result<Ended, ExecutorError> {
+        let mut region = None;
+        let ended = self.with_renewed_sessions(&mut region, work).await;
+        if let Some(region) = region {
+            region.close().await;
+        }
+        ended
+    }
+
+    /// Does it, and begins anew whenever the session has ended meanwhile. What has another executor by then is left to that.
+    async fn with_renewed_sessions(
+        &self,
+        region: &mut Option<Deployment>,
+        work: Work<'_>,
+    ) -> Result<Ended, ExecutorError> {
         let (mut heartbeat, mut token) = (None, None);
         loop {
             let alone = tokio::select! {
-                alone = self.begin_alone(&mut token) => alone,
+                alone = self.begin_alone(region, work, &mut token) => alone,
                 () = self.asked_to_stop_with_nothing_open() => return self.ends_before_it_began(),
             };
             let alone = match alone {
                 Err(ExecutorError::Lock { .. } | ExecutorError::Epoch { .. })
-                    if self.deployment().session().is_over() =>
+                    if region.as_ref().is_some_and(|region| region.session().is_over()) =>
                 {
                     continue;
                 }
@@ -89,16 +102,26 @@ impl Executor {
         }
     }
 
-    pub(super) fn deployment(&self) -> Deployment {
-        self.deployment.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Becomes the only executor of a plan that is not over. `token` is of the lock that this execution had last.
-    async fn begin_alone(&self, token: &mut Option<u64>) -> Result<Alone, ExecutorError> {
+    async fn begin_alone(
+        &self,
+        region: &mut Option<Deployment>,
+        work: Work<'_>,
+        token: &mut Option<u64>,
+    ) -> Result<Alone, ExecutorError> {
         let plan = Arc::new(self.store.plan()?);
-        refuse_if_over(&*self.store)?;
+        if let Err(over) = refuse_if_over(&*self.store) {
+            if let Err(error) = self.tell_the_end(region, plan).await {
+                let error: &dyn std::error::Error = &error;
+                tracing::debug!(error, "ZooKeeper was not told that the plan is over");
+            }
+            return Err(over);
+        }
         self.take_over_write_block()?;
-        let deployment = self.living_deployment().await?;
+        let deployment = self.with_living_session(region).await?;
+        if let Work::Rescue(Gone { session: Some(dead), .. }) = work {
+            bury(&deployment, &plan, *dead).await;
+        }
         let lock = self.take_lock(&deployment, &plan).await?;
         let before = token.replace(lock.token());
         match self.take_over(&plan, &deployment, &lock, before).await {
@@ -171,6 +194,31 @@ impl Executor {
         Ok(epoch)
     }
 
+    /// Tells ZooKeeper that the plan is over, if the executor died that knew it before it had told.
+    async fn tell_the_end(
+        &self,
+        region: &mut Option<Deployment>,
+        plan: Arc<Plan>,
+    ) -> Result<(), ExecutorError> {
+        let deployment = self.with_living_session(region).await?;
+        let lock = self.take_lock(&deployment, &plan).await?;
+        let failed =
+            |source| ExecutorError::Epoch { file: self.store.place(), source: Box::new(source) };
+        let telling = async {
+            let (store, clock) = (self.store.clone(), self.clock.clone());
+            let (epoch, told) =
+                EpochNote::read(lock.clone(), store, plan, clock).await.map_err(failed)?;
+            let is_latest = Standing::of(&*self.store, told.as_ref())? == Standing::Latest;
+            if is_latest && told.is_some_and(|told| !told.is_over()) {
+                epoch.tell().await.map_err(failed)?;
+            }
+            Ok(())
+        };
+        let told = telling.await;
+        release(&lock).await;
+        told
+    }
+
     fn claim(&self, deployment: &Deployment, lock: &HeldLock) -> Result<(), ExecutorError> {
         let now = SystemClock.now();
         Ok(self.store.claim(&Presence {
@@ -198,25 +246,31 @@ impl Executor {
         lock.acquire(&name, self.clock.now(), Takeover::Anyone, patience).await.map_err(failed)
     }
 
-    /// The region with a session that is not over. While writes are refused one is tried for without end: nobody else lets them
-    /// flow again.
-    async fn living_deployment(&self) -> Result<Deployment, ExecutorError> {
-        let deployment = self.deployment();
-        if !deployment.session().is_over() {
-            return Ok(deployment);
-        }
-        let (since, began) = (self.clock.now(), self.clock.monotonic());
-        let what = "waiting for a new session with ZooKeeper".to_owned();
-        let you_can = Some("see that ZooKeeper answers".to_owned());
-        let phase = String::new();
-        let activity = Activity { phase: phase.clone(), what, since, you_can, progress: None };
-        self.store.set_activity(Some(&activity))?;
-        self.tell(&Event::Activity(activity));
+    /// The region with a session of this execution that is not over. While writes are refused one is tried for without end:
+    /// nobody else lets them flow again.
+    async fn with_living_session(
+        &self,
+        region: &mut Option<Deployment>,
+    ) -> Result<Deployment, ExecutorError> {
+        let renews = match region {
+            Some(living) if !living.session().is_over() => return Ok(living.clone()),
+            Some(_) => true,
+            None => false,
+        };
+        let began = self.clock.monotonic();
         let blocked = self.open_write_block()?.is_some();
         let patience = Duration::from_secs(self.store.controls()?.knobs.patience_seconds);
-        let renewed = loop {
-            match deployment.with_new_session().await {
-                Ok(renewed) => break renewed,
+        if renews {
+            let what = "waiting for a new session with ZooKeeper".to_owned();
+            let (since, phase) = (self.clock.now(), String::new());
+            let you_can = Some("see that ZooKeeper answers".to_owned());
+            let activity = Activity { phase, what, since, you_can, progress: None };
+            self.store.set_activity(Some(&activity))?;
+            self.tell(&Event::Activity(activity));
+        }
+        let living = loop {
+            match self.deployment.with_new_session().await {
+                Ok(living) => break living,
                 Err(error) if !blocked && self.clock.since(began) >= patience => {
                     return Err(ExecutorError::NoSession(error));
                 }
@@ -224,12 +278,27 @@ impl Executor {
             }
             self.clock.sleep(PAUSE).await;
         };
-        self.store.set_activity(None)?;
-        let text = "the session with ZooKeeper was over; a new one goes on".to_owned();
-        let entry = Entry { at: self.clock.now(), phase, kind: EntryKind::Note, text };
-        self.store.append(&entry, None)?;
-        self.tell(&Event::Logged(entry));
-        *self.deployment.lock().unwrap_or_else(PoisonError::into_inner) = renewed.clone();
-        Ok(renewed)
+        if renews {
+            self.store.set_activity(None)?;
+            let text = "the session with ZooKeeper was over; a new one goes on".to_owned();
+            let (phase, kind) = (String::new(), EntryKind::Note);
+            let entry = Entry { at: self.clock.now(), phase, kind, text };
+            self.store.append(&entry, None)?;
+            self.tell(&Event::Logged(entry));
+        }
+        *region = Some(living.clone());
+        Ok(living)
+    }
+}
+
+/// Removes what the session of a dead executor keeps alive of the plan's lock. If that fails, ZooKeeper does it some time.
+async fn bury(deployment: &Deployment, plan: &Plan, dead: i64) {
+    let lock = Lock::new(deployment.session().clone(), PLAN_LOCKS, &plan.uuid.to_string());
+    let buried = match lock {
+        Ok(lock) => lock.bury(dead).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = buried {
+        tracing::warn!(%error, "the dead executor's lock is free only when ZooKeeper misses it");
     }
 }

@@ -7,6 +7,7 @@ mod journal;
 mod write_block;
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 

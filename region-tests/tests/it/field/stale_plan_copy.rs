@@ -160,7 +160,6 @@ async fn what_a_lost_plan_keeps_is_freed(region: &Region) {
             break;
         }
     }
-    executor.close().await;
     let uuid = plan.to_string();
     let release = async |more: &[&str]| {
         let arguments = [&["plans", "release", &uuid, "--yes"], more].concat();

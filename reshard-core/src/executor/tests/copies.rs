@@ -8,7 +8,7 @@ use test_servers::{Line, Proxy};
 use tokio::sync::Notify;
 
 use super::*;
-use crate::epoch::{Standing, epoch_of, known_plans};
+use crate::epoch::{NOTE, Standing, epoch_of, known_plans};
 use crate::journal::Liveness;
 
 #[test]
@@ -24,6 +24,8 @@ fn copies_and_sleepers() {
         a_plan_of_another_region_is_refused(&deployment).await;
         whoever_looks_sees_who_executes(&deployment).await;
         nobody_goes_on_without_one_of_the_phases(&deployment).await;
+        the_session_ends_with_the_execution(&deployment, &zookeeper).await;
+        an_end_that_zookeeper_missed_is_told_later(&deployment).await;
         a_token_that_jumped_is_the_end(&zookeeper).await;
         for same_file in [true, false] {
             a_sleeper_leaves_the_plan_to_the_one_that_took_it(&zookeeper, same_file).await;
@@ -202,6 +204,46 @@ async fn nobody_goes_on_without_one_of_the_phases(deployment: &Deployment) {
     assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
 }
 
+/// Names and rings are shown as in use by the session, so nobody may have to think of closing it.
+async fn the_session_ends_with_the_execution(deployment: &Deployment, zookeeper: &ZooKeeper) {
+    let fixture = paused_before_the_block(deployment).await;
+    let executor = fixture.executor();
+    let mut sessions = Vec::new();
+    for _ in 0..2 {
+        executor.step("first").await.unwrap();
+        let session = fixture.store.presence().unwrap().unwrap().session;
+        assert!(!sessions.contains(&session) && session != deployment.session().id());
+        let sessions_now = zookeeper.says("cons").unwrap();
+        assert!(sessions_now.contains(&format!("sid=0x{:x}", deployment.session().id())));
+        assert!(!sessions_now.contains(&format!("sid=0x{session:x}")), "{sessions_now}");
+        sessions.push(session);
+    }
+}
+
+/// The executor died between the journal and ZooKeeper.
+async fn an_end_that_zookeeper_missed_is_told_later(deployment: &Deployment) {
+    let fixture = paused_before_the_block(deployment).await;
+    let uuid = fixture.store.plan().unwrap().uuid;
+    let epoch = async || epoch_of(deployment, uuid).await.unwrap().unwrap();
+    let before = serde_json::to_vec(&epoch().await).unwrap();
+    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+    let held = lock_of(deployment, uuid).await;
+    let last = held.note(NOTE).await.unwrap();
+    held.write_note(NOTE, &before, last.as_ref()).await.unwrap();
+    held.release().await.unwrap();
+    assert!(!epoch().await.is_over());
+    let over = fixture.executor().run().await;
+    assert!(matches!(over, Err(ExecutorError::Over { .. })), "{over:?}");
+    assert_eq!(epoch().await.state, PlanState::Done);
+}
+
+/// The plan's lock, as another executor has it.
+async fn lock_of(deployment: &Deployment, plan: PlanUuid) -> HeldLock {
+    let lock = Lock::new(deployment.session().clone(), PLAN_LOCKS, &plan.to_string()).unwrap();
+    let patience = deployment.until_the_dead_are_missed();
+    lock.acquire("other", jiff::Timestamp::now(), Takeover::Anyone, patience).await.unwrap()
+}
+
 /// A phase that waits, and then changes something.
 struct Sleeps {
     begun: Notify,
@@ -294,11 +336,7 @@ async fn a_token_that_jumped_is_the_end(zookeeper: &ZooKeeper) {
 
     proxy.set(Line::Cut);
     let other = deployment_at(zookeeper.address(), 2).await;
-    let plan = fixture.store.plan().unwrap().uuid.to_string();
-    let lock = Lock::new(other.session().clone(), PLAN_LOCKS, &plan).unwrap();
-    let patience = other.until_the_dead_are_missed();
-    let held =
-        lock.acquire("other", jiff::Timestamp::now(), Takeover::Anyone, patience).await.unwrap();
+    let held = lock_of(&other, fixture.store.plan().unwrap().uuid).await;
     held.release().await.unwrap();
 
     proxy.set(Line::Open);
