@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::coordination::Watch;
 use crate::id::{PeerId, ZoneId};
 use crate::peer::Peer;
 use crate::shard::{Shard, ShardError};
-use crate::watch::Watch;
 
 /// One election child: a sitter's session.
 ///

@@ -41,6 +41,7 @@
 //! The facts about Manatee are taken from its sources, version 2.1.1 of manatee-adm and the sitters of that time. `TRAPS.md` in
 //! the package lists where a client can go wrong, and what keeps this one from it.
 
+mod coordination;
 mod deadline;
 mod dump_lock;
 mod dumps;
@@ -61,8 +62,6 @@ mod remove;
 mod replication;
 mod servers;
 mod session;
-mod session_events;
-mod session_options;
 mod shard;
 mod show_text;
 mod state;
@@ -72,10 +71,12 @@ mod transaction;
 mod transition;
 mod views;
 mod wait_for_replay;
-mod watch;
 mod wire;
 mod write;
 
+#[cfg(feature = "sim")]
+pub use coordination::MemoryCoordination;
+pub use coordination::{Coordination, SessionEvent, SessionEvents, SessionOptions};
 pub use dump_lock::{DumpLock, DumpLockError, DumpLockHolder, DumpLockState};
 pub use dumps::{DUMP_PORT, RunningDump, running_dump};
 pub use election::{Announced, Candidate, CandidateWatch, active_candidates};
@@ -93,8 +94,6 @@ pub use remove::Removed;
 pub use replication::{Downstream, ServerVersion, downstream_named};
 pub use servers::Servers;
 pub use session::Session;
-pub use session_events::{SessionEvent, SessionEvents};
-pub use session_options::SessionOptions;
 pub use shard::{Shard, ShardError, StateWatch, StoredState};
 pub use show_text::{
     ShowText, ShowTextError, ShownDownstream, ShownFreeze, ShownPeer, ShownServer,

@@ -1,31 +1,15 @@
-//! A session with ZooKeeper. This file and `session_events` are the only ones that know the ZooKeeper library.
+//! A session with ZooKeeper.
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use zookeeper::{Acls, Client, CreateMode, CreateOptions};
-
+use crate::coordination::{
+    Connection, Coordination, Ephemeral, Node, SessionEvents, SessionOptions, Watch,
+};
 use crate::error::ZooKeeperError;
 use crate::servers::Servers;
-use crate::session_events::SessionEvents;
-use crate::session_options::SessionOptions;
-use crate::transaction;
-use crate::watch::{self, Watch};
 use crate::wire::Op;
-
-/// A node's data and what ZooKeeper knows about it.
-#[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) data: Vec<u8>,
-    /// The number of times that the data was changed since the node was made.
-    pub(crate) version: i32,
-    /// Milliseconds since 1970 when the node was made.
-    pub(crate) created: i64,
-    /// The session that an ephemeral node goes with; 0 for others.
-    pub(crate) owner: i64,
-}
 
 /// A session with ZooKeeper. Copies share it; it is closed when the last copy goes.
 ///
@@ -33,20 +17,14 @@ pub(crate) struct Node {
 /// the session timeout. Then it is over for good, [`SessionEvents`] tells so, and every operation fails with
 /// [`ZooKeeperError::SessionExpired`].
 #[derive(Clone)]
-pub struct Session {
-    client: Client,
-    servers: Servers,
-    /// The server that carried out the last transaction.
-    transaction_server: Arc<AtomicUsize>,
-    operation_timeout: Duration,
-}
+pub struct Session(Arc<dyn Connection>);
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = format_args!("{:#x}", self.id());
         f.debug_struct("Session")
             .field("id", &id)
-            .field("servers", &self.servers.to_string())
+            .field("servers", &self.servers().to_string())
             .finish_non_exhaustive()
     }
 }
@@ -54,15 +32,8 @@ impl fmt::Debug for Session {
 /// A node that is never made. Writing to it fails, in order with all writes that do not.
 const NOWHERE: &str = "/manatee-client-sync";
 
-/// The version told to the library, so that it makes nodes in the way that Triton's servers know.
-const OLDEST_SERVER: (u32, u32, u32) = (3, 4, 3);
-
-fn options(mode: CreateMode) -> CreateOptions<'static> {
-    mode.with_acls(Acls::anyone_all())
-}
-
 impl Session {
-    /// Opens a session.
+    /// Opens a session with these servers.
     ///
     /// # Errors
     ///
@@ -71,25 +42,16 @@ impl Session {
         servers: &Servers,
         options: &SessionOptions,
     ) -> Result<Self, ZooKeeperError> {
-        let failed = |source| ZooKeeperError::Connect { servers: servers.to_string(), source };
-        let (major, minor, patch) = OLDEST_SERVER;
-        let text = servers.to_string();
-        let connecting = Client::connector()
-            .with_session_timeout(options.session_timeout)
-            .with_server_version(major, minor, patch)
-            .connect(&text);
-        let client = match tokio::time::timeout(options.operation_timeout, connecting).await {
-            Ok(Ok(client)) => client,
-            Ok(Err(source)) => return Err(failed(source.into())),
-            Err(source) => return Err(failed(source.into())),
-        };
-        tracing::info!(session = %client.session_id(), %servers, "connected to ZooKeeper");
-        Ok(Self {
-            client,
-            servers: servers.clone(),
-            transaction_server: Arc::default(),
-            operation_timeout: options.operation_timeout,
-        })
+        servers.open_session(options).await
+    }
+
+    pub(crate) fn over(connection: Arc<dyn Connection>) -> Self {
+        Self(connection)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn connection(&self) -> &dyn Connection {
+        &*self.0
     }
 
     /// Ends the session, and waits until the servers know: what is ephemeral is gone then. Sessions that are merely dropped end
@@ -104,27 +66,27 @@ impl Session {
 
     /// The session's number, as `ephemeralOwner` shows it.
     pub fn id(&self) -> i64 {
-        self.client.session_id().0
+        self.0.id()
     }
 
     /// The time that the servers keep the session without hearing from this client.
     pub fn timeout(&self) -> Duration {
-        self.client.session_timeout()
+        self.0.timeout()
     }
 
     /// The events of the session from now on.
     pub fn events(&self) -> SessionEvents {
-        SessionEvents::new(self.client.state_watcher())
+        self.0.events()
     }
 
     /// Tells whether the session is over.
     pub fn is_over(&self) -> bool {
-        self.client.state().is_terminated()
+        self.0.is_over()
     }
 
     /// The servers.
     pub fn servers(&self) -> &Servers {
-        &self.servers
+        self.0.servers()
     }
 
     /// Waits until the server that this session talks to knows everything written before this call, by anybody.
@@ -179,11 +141,7 @@ impl Session {
     }
 
     pub(crate) async fn read(&self, path: &str) -> Result<Option<Node>, ZooKeeperError> {
-        match self.run(path, self.client.get_data(path)).await {
-            Ok((data, stat)) => Ok(Some(node(data, stat))),
-            Err(error) if error.is_no_node() => Ok(None),
-            Err(error) => Err(error),
-        }
+        absent(self.0.get(path).await)
     }
 
     /// The nodes at these paths, asked for all at once. Those that are gone are `None`.
@@ -191,16 +149,7 @@ impl Session {
         &self,
         paths: &[String],
     ) -> Result<Vec<Option<Node>>, ZooKeeperError> {
-        let answers: Vec<_> = paths.iter().map(|path| (path, self.client.get_data(path))).collect();
-        let mut nodes = Vec::with_capacity(answers.len());
-        for (path, answer) in answers {
-            nodes.push(match self.run(path, answer).await {
-                Ok((data, stat)) => Some(node(data, stat)),
-                Err(error) if error.is_no_node() => None,
-                Err(error) => return Err(error),
-            });
-        }
-        Ok(nodes)
+        self.0.get_all(paths).await
     }
 
     /// The node, and a watch on its data, its deletion, or, while it is not there, its creation.
@@ -209,10 +158,8 @@ impl Session {
         path: &str,
     ) -> Result<(Option<Node>, Watch), ZooKeeperError> {
         loop {
-            match self.run(path, watch::data(&self.client, path)).await {
-                Ok(((data, stat), watch)) => return Ok((Some(node(data, stat)), watch)),
-                Err(error) if error.is_no_node() => {}
-                Err(error) => return Err(error),
+            if let Some((node, watch)) = absent(self.0.get_and_watch(path).await)? {
+                return Ok((Some(node), watch));
             }
             if let Some(watch) = self.watch_creation(path).await? {
                 return Ok((None, watch));
@@ -222,12 +169,12 @@ impl Session {
 
     /// A watch on the creation of a node; `None` if it was made meanwhile.
     async fn watch_creation(&self, path: &str) -> Result<Option<Watch>, ZooKeeperError> {
-        let (stat, watch) = self.run(path, watch::existence(&self.client, path)).await?;
-        Ok(if stat.is_none() { Some(watch) } else { None })
+        let (exists, watch) = self.0.exists_and_watch(path).await?;
+        Ok((!exists).then_some(watch))
     }
 
     pub(crate) async fn children(&self, path: &str) -> Result<Option<Vec<String>>, ZooKeeperError> {
-        absent(self.run(path, self.client.list_children(path)).await)
+        absent(self.0.children(path).await)
     }
 
     /// The children, and a watch on their coming and going or, while the directory is not there, on its creation.
@@ -236,10 +183,8 @@ impl Session {
         path: &str,
     ) -> Result<(Vec<String>, Watch), ZooKeeperError> {
         loop {
-            match self.run(path, watch::children(&self.client, path)).await {
-                Ok(watched) => return Ok(watched),
-                Err(error) if error.is_no_node() => {}
-                Err(error) => return Err(error),
+            if let Some(watched) = absent(self.0.children_and_watch(path).await)? {
+                return Ok(watched);
             }
             if let Some(watch) = self.watch_creation(path).await? {
                 return Ok((Vec::new(), watch));
@@ -249,7 +194,7 @@ impl Session {
 
     /// Makes a directory and those above it, unless they are there.
     pub(crate) async fn make_directory(&self, path: &str) -> Result<(), ZooKeeperError> {
-        self.run(path, self.client.mkdir(path, &options(CreateMode::Persistent))).await
+        self.0.make_directory(path).await
     }
 
     pub(crate) async fn create_ephemeral(
@@ -257,8 +202,7 @@ impl Session {
         path: &str,
         data: &[u8],
     ) -> Result<(), ZooKeeperError> {
-        let options = options(CreateMode::Ephemeral);
-        self.run(path, self.client.create(path, data, &options)).await.map(drop)
+        self.0.create(path, data, Ephemeral::Named).await.map(drop)
     }
 
     /// Returns the sequence number at the end of the node's name.
@@ -267,9 +211,7 @@ impl Session {
         prefix: &str,
         data: &[u8],
     ) -> Result<i64, ZooKeeperError> {
-        let options = options(CreateMode::EphemeralSequential);
-        let (_, sequence) = self.run(prefix, self.client.create(prefix, data, &options)).await?;
-        Ok(sequence.into_i64())
+        self.0.create(prefix, data, Ephemeral::Numbered).await
     }
 
     /// Returns the version after.
@@ -279,8 +221,7 @@ impl Session {
         data: &[u8],
         version: i32,
     ) -> Result<i32, ZooKeeperError> {
-        let stat = self.run(path, self.client.set_data(path, data, Some(version))).await?;
-        Ok(stat.version)
+        self.0.set(path, data, version).await
     }
 
     pub(crate) async fn delete(
@@ -288,7 +229,7 @@ impl Session {
         path: &str,
         version: Option<i32>,
     ) -> Result<(), ZooKeeperError> {
-        self.run(path, self.client.delete(path, version)).await
+        self.0.delete(path, version).await
     }
 
     /// All or nothing. Returns the version after each operation.
@@ -296,8 +237,7 @@ impl Session {
         if self.is_over() {
             return Err(ZooKeeperError::SessionExpired);
         }
-        let (servers, first) = (&self.servers, &self.transaction_server);
-        let result = transaction::run(servers, first, ops, self.operation_timeout).await;
+        let result = self.0.transaction(ops).await;
         // The transaction may have gone to another server than this session's, which can be a moment behind: what is read
         // after it has to be at least as new.
         if let Err(error) = self.sync().await {
@@ -305,24 +245,6 @@ impl Session {
         }
         result
     }
-
-    async fn run<T>(
-        &self,
-        path: &str,
-        operation: impl Future<Output = Result<T, zookeeper::Error>>,
-    ) -> Result<T, ZooKeeperError> {
-        match tokio::time::timeout(self.operation_timeout, operation).await {
-            Ok(result) => result.map_err(|error| translate(error, path)),
-            Err(_) => Err(ZooKeeperError::Timeout {
-                path: path.to_owned(),
-                after: self.operation_timeout,
-            }),
-        }
-    }
-}
-
-fn node(data: Vec<u8>, stat: zookeeper::Stat) -> Node {
-    Node { data, version: stat.version, created: stat.ctime, owner: stat.ephemeral_owner }
 }
 
 fn absent<T>(result: Result<T, ZooKeeperError>) -> Result<Option<T>, ZooKeeperError> {
@@ -330,27 +252,5 @@ fn absent<T>(result: Result<T, ZooKeeperError>) -> Result<Option<T>, ZooKeeperEr
         Ok(value) => Ok(Some(value)),
         Err(error) if error.is_no_node() => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the library may add kinds; all that are not told apart here are refusals"
-)]
-fn translate(error: zookeeper::Error, path: &str) -> ZooKeeperError {
-    let path = path.to_owned();
-    match error {
-        zookeeper::Error::NoNode => ZooKeeperError::NoNode { path },
-        zookeeper::Error::NodeExists => ZooKeeperError::NodeExists { path },
-        zookeeper::Error::BadVersion => ZooKeeperError::BadVersion { path },
-        zookeeper::Error::NotEmpty => ZooKeeperError::NotEmpty { path },
-        // What the library has no kind for comes from the connection: a broken socket, a server that went silent.
-        zookeeper::Error::ConnectionLoss
-        | zookeeper::Error::Timeout
-        | zookeeper::Error::Custom(_) => ZooKeeperError::ConnectionLoss { path },
-        zookeeper::Error::SessionExpired
-        | zookeeper::Error::SessionMoved
-        | zookeeper::Error::ClientClosed => ZooKeeperError::SessionExpired,
-        other => ZooKeeperError::Refused { path, source: other.into() },
     }
 }

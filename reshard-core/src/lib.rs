@@ -38,6 +38,8 @@ mod vnode_set;
 pub mod zones;
 
 pub use causes::printable;
+#[cfg(feature = "sim")]
+pub use clock::VirtualClock;
 pub use clock::{Clock, Reading, SystemClock};
 pub use configuration::{Configuration, ConfigurationError, DatacenterUrls};
 pub use deployment::{

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use manatee_client::{PgEndpoint, Postgres, Session, SessionOptions, Shard, ShardName};
+use manatee_client::{
+    Coordination, PgEndpoint, Postgres, Servers, Session, SessionOptions, Shard, ShardName,
+};
 use sapi_client::cnapi::Cnapi;
 use sapi_client::imgapi::Imgapi;
 use sapi_client::sapi::Sapi;
@@ -43,6 +45,7 @@ struct Parts {
     configuration: Configuration,
     datacenters: BTreeMap<String, Datacenter>,
     http: AnyTransport,
+    coordination: Arc<dyn Coordination>,
     session: Session,
     zones: Arc<dyn ZoneCommands>,
 }
@@ -82,7 +85,24 @@ impl Deployment {
         configuration: Configuration,
         http: AnyTransport,
     ) -> Result<Self, DeploymentError> {
-        let session = new_session(&configuration).await?;
+        let servers: Servers = configuration
+            .zookeeper
+            .parse()
+            .map_err(|source| DeploymentError::ZooKeeperAddress { source: Box::new(source) })?;
+        Self::connect_through(configuration, http, Arc::new(servers)).await
+    }
+
+    /// As [`Deployment::connect_over`], with sessions from somewhere else than the configuration's ZooKeeper.
+    ///
+    /// # Errors
+    ///
+    /// [`DeploymentError`].
+    pub async fn connect_through(
+        configuration: Configuration,
+        http: AnyTransport,
+        coordination: Arc<dyn Coordination>,
+    ) -> Result<Self, DeploymentError> {
+        let session = new_session(&*coordination, &configuration).await?;
         let settings = Settings::default();
         let datacenters: BTreeMap<String, Datacenter> = configuration
             .datacenters
@@ -102,7 +122,8 @@ impl Deployment {
             datacenters.iter().map(|(name, dc)| (name.clone(), dc.cnapi.clone())).collect(),
         );
         let zones = Arc::new(zones);
-        Ok(Self(Arc::new(Parts { configuration, datacenters, http, session, zones })))
+        let parts = Parts { configuration, datacenters, http, coordination, session, zones };
+        Ok(Self(Arc::new(parts)))
     }
 
     /// The same region with zone commands run by something else.
@@ -122,7 +143,7 @@ impl Deployment {
     ///
     /// [`DeploymentError::ZooKeeper`]
     pub async fn with_new_session(&self) -> Result<Self, DeploymentError> {
-        let session = new_session(&self.0.configuration).await?;
+        let session = new_session(&*self.0.coordination, &self.0.configuration).await?;
         Ok(self.with(session, self.0.zones.clone()))
     }
 
@@ -143,6 +164,7 @@ impl Deployment {
             configuration: self.0.configuration.clone(),
             datacenters: self.0.datacenters.clone(),
             http: self.0.http.clone(),
+            coordination: self.0.coordination.clone(),
             session,
             zones,
         }))
@@ -215,14 +237,13 @@ impl Deployment {
     }
 }
 
-async fn new_session(configuration: &Configuration) -> Result<Session, DeploymentError> {
-    let servers = configuration
-        .zookeeper
-        .parse()
-        .map_err(|source| DeploymentError::ZooKeeperAddress { source: Box::new(source) })?;
+async fn new_session(
+    coordination: &dyn Coordination,
+    configuration: &Configuration,
+) -> Result<Session, DeploymentError> {
     let session_timeout = Duration::from_secs(configuration.session_timeout_seconds);
     let options = SessionOptions { session_timeout, ..SessionOptions::default() };
-    Ok(Session::connect(&servers, &options).await?)
+    Ok(coordination.open_session(&options).await?)
 }
 
 /// A region cannot be reached, or is not what the configuration says.

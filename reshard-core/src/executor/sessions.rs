@@ -12,7 +12,7 @@ use super::rescue::Gone;
 use super::way_back::refuse_if_over;
 use super::zones::OwnZones;
 use super::{Alone, Ended, Event, Executor, ExecutorError, PLAN_LOCKS, release};
-use crate::clock::{Clock, SystemClock, host};
+use crate::clock::host;
 use crate::deployment::Deployment;
 use crate::epoch::{Epoch, EpochError, Standing};
 use crate::journal::{Activity, Entry, EntryKind, PhaseState, Presence, Store};
@@ -64,7 +64,7 @@ impl Executor {
                 }
                 alone => alone?,
             };
-            heartbeat.get_or_insert_with(|| Heartbeat::start(self.store.clone()));
+            heartbeat.get_or_insert_with(|| Heartbeat::start(self.store.clone(), self.clock.clone()));
             let ended = match work {
                 Work::Run => self.run_alone(&alone).await,
                 Work::Step(at) => self.step_alone(&alone, at).await,
@@ -220,7 +220,7 @@ impl Executor {
     }
 
     fn claim(&self, deployment: &Deployment, lock: &HeldLock) -> Result<(), ExecutorError> {
-        let now = SystemClock.now();
+        let now = self.clock.now();
         Ok(self.store.claim(&Presence {
             token: lock.token(),
             host: host(),

@@ -1,6 +1,5 @@
 //! Executions of invented phases: whatever fails, stops or crashes when, the world ends up as it should.
 
-mod clock;
 mod copies;
 mod endings;
 mod journal;
@@ -8,17 +7,19 @@ mod write_block;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use manatee_client::MemoryCoordination;
 use proptest::prelude::*;
+use sapi_client::HttpTransport;
 use tempfile::TempDir;
-use test_servers::ZooKeeper;
+use tokio::sync::Notify;
 
-use self::clock::TestClock;
 use super::*;
+use crate::clock::VirtualClock;
 use crate::configuration::{Configuration, DatacenterUrls};
+use crate::deployment::AnyTransport;
 use crate::journal::{Knobs, SqliteStore};
 use crate::phase::{About, Phase, Sequence, Trouble, Undone};
 
@@ -58,6 +59,7 @@ struct World {
     script: Vec<Does>,
     /// True if the disk is full.
     full: bool,
+    crashed: Arc<Notify>,
     stop: Option<StopHandle>,
 }
 
@@ -67,7 +69,7 @@ struct TestPhase {
     blocks: bool,
     rewinds_to: Option<&'static str>,
     world: Arc<Mutex<World>>,
-    clock: Arc<TestClock>,
+    clock: Arc<VirtualClock>,
     store: Arc<SqliteStore>,
 }
 
@@ -78,35 +80,25 @@ impl TestPhase {
         match does {
             Does::Well => {}
             Does::PassesAfter(seconds) => {
-                self.clock.pass(Duration::from_secs(seconds));
+                self.clock.sleep(Duration::from_secs(seconds)).await;
                 return Err(Trouble::passing("it may pass"));
             }
             Does::Passes => return Err(Trouble::passing("it may pass")),
             Does::Holds => return Err(Trouble::hold("it is broken", "mend it")),
             Does::Crashes => {
                 set();
-                self.world.lock().unwrap().script.push(Does::Crashes);
+                self.world.lock().unwrap().crashed.notify_one();
                 std::future::pending::<()>().await;
             }
-            Does::Lasts => {
-                // The executor's alarm is set first.
-                tokio::task::yield_now().await;
-                self.clock.pass(Duration::from_secs(100_000));
-                for _ in 0..3 {
-                    tokio::task::yield_now().await;
-                }
-            }
+            Does::Lasts => self.clock.sleep(Duration::from_secs(100_000)).await,
             Does::SetsTheClock(hours) => {
-                self.clock.set.fetch_add(hours * 3_600_000, Ordering::SeqCst);
-                self.clock.pass(Duration::from_secs(5));
+                self.clock.set_by(hours * 3_600_000);
+                self.clock.sleep(Duration::from_secs(5)).await;
             }
-            Does::Takes(seconds) => self.clock.pass(Duration::from_secs(seconds)),
+            Does::Takes(seconds) => self.clock.sleep(Duration::from_secs(seconds)).await,
             Does::FillsTheDisk => self.world.lock().unwrap().full = true,
             Does::IsSignalled => self.world.lock().unwrap().stop.as_ref().unwrap().stop(),
-            Does::Hangs => loop {
-                self.clock.pass(Duration::from_millis(100));
-                tokio::task::yield_now().await;
-            },
+            Does::Hangs => std::future::pending().await,
             Does::IsAborted => {
                 self.store.update_controls(&mut |controls| controls.abort = true)?;
             }
@@ -165,7 +157,7 @@ const PHASES: [&str; 7] = ["first", "make", "block", "split", "publish", "unbloc
 
 struct Fixture {
     deployment: Deployment,
-    clock: Arc<TestClock>,
+    clock: Arc<VirtualClock>,
     world: Arc<Mutex<World>>,
     store: Arc<SqliteStore>,
     directory: TempDir,
@@ -178,7 +170,7 @@ impl Fixture {
         let store = SqliteStore::create(&directory.path().join("plan"), &plan).unwrap();
         Self {
             deployment: deployment.clone(),
-            clock: Arc::new(TestClock::default()),
+            clock: Arc::new(VirtualClock::starting_at(jiff::Timestamp::UNIX_EPOCH)),
             world: Arc::new(Mutex::new(World { script, ..World::default() })),
             store: Arc::new(store),
             directory,
@@ -219,31 +211,13 @@ impl Fixture {
 
     /// Runs until the execution ends or crashes.
     async fn run(&self) -> Option<Result<Ended, ExecutorError>> {
-        let crashed = async {
-            while self.world.lock().unwrap().script.last() != Some(&Does::Crashes)
-                || !self.is_in_a_crash()
-            {
-                tokio::task::yield_now().await;
-            }
-        };
+        let crashed = self.world.lock().unwrap().crashed.clone();
         let executor = self.executor();
         tokio::select! {
             biased;
             ended = executor.run() => Some(ended),
-            () = crashed => {
-                // The next one is not this crash again.
-                self.world.lock().unwrap().script.pop();
-                None
-            }
+            () = crashed.notified() => None,
         }
-    }
-
-    /// A phase that crashes puts its crash back; one that did not begin yet has not changed anything since.
-    fn is_in_a_crash(&self) -> bool {
-        let log = self.store.log_after(0).unwrap();
-        log.last().is_some_and(|(_, entry)| {
-            self.world.lock().unwrap().effects.contains_key(entry.phase.as_str())
-        })
     }
 
     /// Allows a budget in seconds.
@@ -266,34 +240,36 @@ impl Fixture {
     }
 }
 
-async fn deployment(zookeeper: &ZooKeeper) -> Deployment {
-    deployment_at(zookeeper.address(), 8).await
+/// A ZooKeeper whose clock never moves.
+fn zookeeper() -> MemoryCoordination {
+    MemoryCoordination::new(|| jiff::Timestamp::UNIX_EPOCH)
 }
 
-async fn deployment_at(zookeeper: String, session_timeout_seconds: u64) -> Deployment {
+async fn deployment(zookeeper: &MemoryCoordination) -> Deployment {
     let url = || "http://127.0.0.1:1".parse().unwrap();
     let urls = DatacenterUrls { sapi: url(), vmapi: url(), cnapi: url(), imgapi: url() };
-    Deployment::connect(Configuration {
+    let configuration = Configuration {
         region: "lab".to_owned(),
         dns_domain: "example.net".to_owned(),
-        zookeeper,
-        session_timeout_seconds,
+        zookeeper: "memory:2181".to_owned(),
+        session_timeout_seconds: 8,
         routers: vec!["127.0.0.1:1".to_owned()],
         datacenters: [("lab-1".to_owned(), urls)].into(),
-    })
-    .await
-    .unwrap()
+    };
+    let http = AnyTransport::new(HttpTransport::new(Duration::from_secs(1)).unwrap());
+    let zookeeper = Arc::new(zookeeper.clone());
+    Deployment::connect_through(configuration, http, zookeeper).await.unwrap()
 }
 
+/// One thread whose time passes when nobody has anything to do.
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
 }
 
 #[test]
 fn executions() {
-    let zookeeper = ZooKeeper::start();
     let runtime = runtime();
-    let deployment = runtime.block_on(deployment(&zookeeper));
+    let deployment = runtime.block_on(deployment(&zookeeper()));
     runtime.block_on(a_plain_run(&deployment));
     runtime.block_on(write_block::all(&deployment));
     runtime.block_on(journal::all(&deployment));

@@ -1,11 +1,9 @@
 //! Copies of a plan's file, and executors that slept: whoever knows less changes nothing.
 
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use manatee_client::{Lock, Takeover};
-use test_servers::{Line, Proxy};
-use tokio::sync::Notify;
 
 use super::*;
 use crate::epoch::{NOTE, Standing, epoch_of, known_plans};
@@ -13,11 +11,10 @@ use crate::journal::Liveness;
 
 #[test]
 fn copies_and_sleepers() {
-    let zookeeper = ZooKeeper::start();
-    let runtime = runtime();
-    runtime.block_on(async {
+    let zookeeper = zookeeper();
+    runtime().block_on(async {
         let deployment = deployment(&zookeeper).await;
-        one_executor_at_a_time(&deployment, &zookeeper).await;
+        one_executor_at_a_time(&deployment).await;
         an_old_copy_of_a_plan_that_is_done_takes_nothing_back(&deployment).await;
         an_old_copy_of_a_plan_that_goes_on_changes_nothing(&deployment).await;
         a_plain_copy_after_a_crash_is_the_plan(&deployment).await;
@@ -26,14 +23,15 @@ fn copies_and_sleepers() {
         nobody_goes_on_without_one_of_the_phases(&deployment).await;
         the_session_ends_with_the_execution(&deployment, &zookeeper).await;
         an_end_that_zookeeper_missed_is_told_later(&deployment).await;
-        a_token_that_jumped_is_the_end(&zookeeper).await;
+        a_token_that_jumped_is_the_end(&deployment, &zookeeper).await;
         for same_file in [true, false] {
-            a_sleeper_leaves_the_plan_to_the_one_that_took_it(&zookeeper, same_file).await;
+            a_sleeper_leaves_the_plan_to_the_one_that_took_it(&deployment, &zookeeper, same_file)
+                .await;
         }
     });
 }
 
-async fn one_executor_at_a_time(deployment: &Deployment, zookeeper: &ZooKeeper) {
+async fn one_executor_at_a_time(deployment: &Deployment) {
     let fixture = Fixture::new(deployment, vec![Does::Crashes]);
     let executor = fixture.executor();
     let running = tokio::spawn(async move { executor.run().await });
@@ -41,8 +39,7 @@ async fn one_executor_at_a_time(deployment: &Deployment, zookeeper: &ZooKeeper) 
         tokio::task::yield_now().await;
     }
     // Another session, as another process has.
-    let other = Fixture { deployment: super::deployment(zookeeper).await, ..fixture };
-    let refused = other.executor().run().await;
+    let refused = fixture.executor().run().await;
     assert!(matches!(refused, Err(ExecutorError::Lock { .. })), "{refused:?}");
     running.abort();
 }
@@ -151,7 +148,7 @@ async fn a_plain_copy_after_a_crash_is_the_plan(deployment: &Deployment) {
 
 async fn a_plan_of_another_region_is_refused(deployment: &Deployment) {
     let fixture = paused_before_the_block(deployment).await;
-    let elsewhere = ZooKeeper::start();
+    let elsewhere = zookeeper();
     let other = super::deployment(&elsewhere).await;
     let other = Fixture { deployment: other, ..fixture.copy("copy") };
     let refused = other.executor().abort().await;
@@ -205,7 +202,10 @@ async fn nobody_goes_on_without_one_of_the_phases(deployment: &Deployment) {
 }
 
 /// Names and rings are shown as in use by the session, so nobody may have to think of closing it.
-async fn the_session_ends_with_the_execution(deployment: &Deployment, zookeeper: &ZooKeeper) {
+async fn the_session_ends_with_the_execution(
+    deployment: &Deployment,
+    zookeeper: &MemoryCoordination,
+) {
     let fixture = paused_before_the_block(deployment).await;
     let executor = fixture.executor();
     let mut sessions = Vec::new();
@@ -213,9 +213,7 @@ async fn the_session_ends_with_the_execution(deployment: &Deployment, zookeeper:
         executor.step("first").await.unwrap();
         let session = fixture.store.presence().unwrap().unwrap().session;
         assert!(!sessions.contains(&session) && session != deployment.session().id());
-        let sessions_now = zookeeper.says("cons").unwrap();
-        assert!(sessions_now.contains(&format!("sid=0x{:x}", deployment.session().id())));
-        assert!(!sessions_now.contains(&format!("sid=0x{session:x}")), "{sessions_now}");
+        assert_eq!(zookeeper.sessions(), [deployment.session().id()]);
         sessions.push(session);
     }
 }
@@ -286,27 +284,35 @@ fn only(phase: &Arc<Sleeps>) -> Sequence {
     Sequence::open([phase.clone() as Arc<dyn Phase>]).end().unwrap()
 }
 
-async fn a_sleeper_leaves_the_plan_to_the_one_that_took_it(zookeeper: &ZooKeeper, same_file: bool) {
-    let proxy = Proxy::to(zookeeper.address()).await;
-    let sleeper = deployment_at(proxy.address().to_owned(), 2).await;
-    let fixture = Fixture::new(&sleeper, Vec::new());
+/// The session of the executor that runs now.
+fn session_of(fixture: &Fixture) -> i64 {
+    fixture.store.presence().unwrap().unwrap().session
+}
+
+async fn a_sleeper_leaves_the_plan_to_the_one_that_took_it(
+    deployment: &Deployment,
+    zookeeper: &MemoryCoordination,
+    same_file: bool,
+) {
+    let fixture = Fixture::new(deployment, Vec::new());
     let phase = sleeps();
-    let executor = Executor::with_sequence(fixture.store.clone(), sleeper, only(&phase));
+    let executor = Executor::with_sequence(fixture.store.clone(), deployment.clone(), only(&phase));
     let sleeping = tokio::spawn(async move { executor.run().await });
     phase.begun.notified().await;
+    let session = session_of(&fixture);
     let file = fixture.store.path();
     let other = if same_file { fixture.with_file(file) } else { fixture.copy("copy") };
 
     // ZooKeeper does not hear of it for longer than a session lasts, and another one takes the plan.
-    proxy.set(Line::Cut);
+    zookeeper.cut(session);
+    zookeeper.expire(session);
     let awake = sleeps();
     awake.wakes.notify_one();
-    let deployment = deployment_at(zookeeper.address(), 2).await;
-    let second = Executor::with_sequence(other.store.clone(), deployment, only(&awake));
+    let second = Executor::with_sequence(other.store.clone(), deployment.clone(), only(&awake));
     assert_eq!(second.run().await.unwrap(), Ended::Done);
     let log = other.store.log_after(0).unwrap();
 
-    proxy.set(Line::Open);
+    zookeeper.mend(session);
     phase.wakes.notify_one();
     let ended = sleeping.await.unwrap().unwrap_err();
     let text = crate::causes::with_causes(&ended);
@@ -325,21 +331,20 @@ async fn a_sleeper_leaves_the_plan_to_the_one_that_took_it(zookeeper: &ZooKeeper
 }
 
 /// Somebody had the lock meanwhile, and nothing else tells of it.
-async fn a_token_that_jumped_is_the_end(zookeeper: &ZooKeeper) {
-    let proxy = Proxy::to(zookeeper.address()).await;
-    let sleeper = deployment_at(proxy.address().to_owned(), 2).await;
-    let fixture = Fixture::new(&sleeper, Vec::new());
+async fn a_token_that_jumped_is_the_end(deployment: &Deployment, zookeeper: &MemoryCoordination) {
+    let fixture = Fixture::new(deployment, Vec::new());
     let phase = sleeps();
-    let executor = Executor::with_sequence(fixture.store.clone(), sleeper, only(&phase));
+    let executor = Executor::with_sequence(fixture.store.clone(), deployment.clone(), only(&phase));
     let sleeping = tokio::spawn(async move { executor.run().await });
     phase.begun.notified().await;
 
-    proxy.set(Line::Cut);
-    let other = deployment_at(zookeeper.address(), 2).await;
-    let held = lock_of(&other, fixture.store.plan().unwrap().uuid).await;
+    let session = session_of(&fixture);
+    zookeeper.cut(session);
+    zookeeper.expire(session);
+    let held = lock_of(deployment, fixture.store.plan().unwrap().uuid).await;
     held.release().await.unwrap();
 
-    proxy.set(Line::Open);
+    zookeeper.mend(session);
     phase.wakes.notify_one();
     let ended = sleeping.await.unwrap().unwrap_err();
     assert!(matches!(ended, ExecutorError::Overtaken { .. }), "{ended:?}");

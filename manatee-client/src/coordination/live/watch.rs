@@ -5,17 +5,12 @@
 //! the session is over; and every request that leaves a watch is answered in a task of its own, however soon whoever made it
 //! gives it up.
 
-use tokio::sync::oneshot;
 use zookeeper::{Client, OneshotWatcher, Stat, WatchedEvent};
 
-use crate::error::ZooKeeperError;
-
-/// A watch that fires once.
-#[derive(Debug)]
-pub(crate) struct Watch(oneshot::Receiver<WatchedEvent>);
+use crate::coordination::watch::{Fired, Watch};
 
 /// A node's data, and a watch on them and on its deletion.
-pub(crate) async fn data(
+pub(super) async fn data(
     client: &Client,
     path: &str,
 ) -> Result<((Vec<u8>, Stat), Watch), zookeeper::Error> {
@@ -28,7 +23,7 @@ pub(crate) async fn data(
 }
 
 /// Tells whether a node is there, and gives a watch on its creation, its data and its deletion.
-pub(crate) async fn existence(
+pub(super) async fn existence(
     client: &Client,
     path: &str,
 ) -> Result<(Option<Stat>, Watch), zookeeper::Error> {
@@ -37,7 +32,7 @@ pub(crate) async fn existence(
 }
 
 /// A node's children, and a watch on their coming and going and on its deletion.
-pub(crate) async fn children(
+pub(super) async fn children(
     client: &Client,
     path: &str,
 ) -> Result<(Vec<String>, Watch), zookeeper::Error> {
@@ -52,34 +47,24 @@ async fn answered<T: Send + 'static>(
 ) -> Result<(T, Watch), zookeeper::Error> {
     let answer = tokio::spawn(async move {
         let (answer, watcher) = request.await?;
-        Ok((answer, Watch::new(watcher)))
+        Ok((answer, waited_for(watcher)))
     });
     // Only the end of the whole runtime ends the task before its time.
     answer.await.unwrap_or(Err(zookeeper::Error::ClientClosed))
 }
 
-impl Watch {
-    fn new(watcher: OneshotWatcher) -> Self {
-        let (sender, receiver) = oneshot::channel();
-        tokio::spawn(async move {
-            let event = watcher.changed().await;
-            if sender.send(event).is_err() {
-                tracing::trace!("a watch fired that nobody waits for any more");
-            }
-        });
-        Self(receiver)
-    }
-
-    /// Waits for the change. A change during a broken connection is told after it. If the returned future is dropped, the watch
-    /// may be waited for again; after it was ready, not.
-    pub(crate) async fn fired(&mut self) -> Result<(), ZooKeeperError> {
-        let is_over = |event: &WatchedEvent| {
-            event.event_type == zookeeper::EventType::Session && event.session_state.is_terminated()
-        };
-        match (&mut self.0).await {
-            Ok(event) if !is_over(&event) => Ok(()),
-            // Without an event the task was ended, which only the end of the session or of the whole runtime does.
-            Ok(_) | Err(_) => Err(ZooKeeperError::SessionExpired),
+fn waited_for(watcher: OneshotWatcher) -> Watch {
+    let (sender, watch) = Watch::new();
+    tokio::spawn(async move {
+        let event = watcher.changed().await;
+        let fired = if is_over(&event) { Fired::SessionOver } else { Fired::Changed };
+        if sender.send(fired).is_err() {
+            tracing::trace!("a watch fired that nobody waits for any more");
         }
-    }
+    });
+    watch
+}
+
+fn is_over(event: &WatchedEvent) -> bool {
+    event.event_type == zookeeper::EventType::Session && event.session_state.is_terminated()
 }

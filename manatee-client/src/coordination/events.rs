@@ -1,6 +1,8 @@
 //! The events of a session with ZooKeeper.
 
-use zookeeper::{SessionState, StateWatcher};
+use std::fmt;
+
+use async_trait::async_trait;
 
 /// An event of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,16 +17,29 @@ pub enum SessionEvent {
     Closed,
 }
 
+impl SessionEvent {
+    fn is_last(self) -> bool {
+        matches!(self, Self::Expired | Self::Closed)
+    }
+}
+
+/// The teller of a session's events.
+#[async_trait]
+pub(super) trait Source: fmt::Debug + Send {
+    /// The next one, when it comes. Not asked any more after the last.
+    async fn next(&mut self) -> SessionEvent;
+}
+
 /// The events of a session, in order. Changes that follow each other faster than they are asked for may be told as one.
 #[derive(Debug)]
 pub struct SessionEvents {
-    watcher: StateWatcher,
+    source: Box<dyn Source>,
     over: bool,
 }
 
 impl SessionEvents {
-    pub(crate) fn new(watcher: StateWatcher) -> Self {
-        Self { watcher, over: false }
+    pub(super) fn new(source: Box<dyn Source>) -> Self {
+        Self { source, over: false }
     }
 
     /// The next event; `None` after [`SessionEvent::Expired`] or [`SessionEvent::Closed`], which are the last.
@@ -32,16 +47,9 @@ impl SessionEvents {
         if self.over {
             return None;
         }
-        let event = match self.watcher.changed().await {
-            SessionState::Disconnected => SessionEvent::Disconnected,
-            SessionState::SyncConnected | SessionState::ConnectedReadOnly => {
-                SessionEvent::Reconnected
-            }
-            SessionState::Expired => SessionEvent::Expired,
-            SessionState::AuthFailed | SessionState::Closed => SessionEvent::Closed,
-        };
+        let event = self.source.next().await;
         tracing::info!(?event, "ZooKeeper session");
-        self.over = matches!(event, SessionEvent::Expired | SessionEvent::Closed);
+        self.over = event.is_last();
         Some(event)
     }
 }

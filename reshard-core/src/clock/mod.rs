@@ -1,11 +1,17 @@
 //! The one source of time, so that tests can have their own: the wall clock to show, a clock that nobody sets to compute by.
 
+#[cfg(feature = "sim")]
+mod virtual_clock;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "sim")]
+pub use self::virtual_clock::VirtualClock;
 
 /// Tells the time and waits.
 #[async_trait]
@@ -43,6 +49,15 @@ impl Clock for SystemClock {
 }
 
 impl dyn Clock + '_ {
+    /// Waits for something, at most for so long: `None` if it takes longer.
+    pub async fn timeout<T>(&self, limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = future => Some(done),
+            () = self.sleep(limit) => None,
+        }
+    }
+
     /// The time since this clock's [`Clock::monotonic`] had a reading.
     pub fn since(&self, reading: Duration) -> Duration {
         self.monotonic().saturating_sub(reading)
