@@ -48,7 +48,7 @@ impl Phase for WaitForApproval {
                 Ok(if there { Seen::Ready(()) } else { Seen::NotYet(None, String::new()) })
             })
             .await?;
-        context.note("the change was approved")
+        context.note("the change was approved").await
     }
 
     async fn undo(&self, _: &Context) -> Result<Undone, Trouble> {

@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let store =
         if file.exists() { SqliteStore::open(file)? } else { SqliteStore::create(file, &plan)? };
     let executor =
-        Executor::new(Arc::new(store), deployment)?.observed_by(Arc::new(|event: &Event| {
+        Executor::new(Arc::new(store), deployment).await?.observed_by(Arc::new(|event: &Event| {
             if let Event::PhaseDone { phase, took } = event {
                 println!("{phase}: {:.1} s", took.as_secs_f64());
             }

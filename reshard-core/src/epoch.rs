@@ -112,14 +112,14 @@ impl Standing {
     /// # Errors
     ///
     /// [`StoreError`]
-    pub fn of(store: &dyn Store, epoch: Option<&Epoch>) -> Result<Self, StoreError> {
-        let entries = store.entries()?;
+    pub async fn of(store: &dyn Store, epoch: Option<&Epoch>) -> Result<Self, StoreError> {
+        let entries = store.entries().await?;
         let Some(epoch) = epoch else {
-            let begun = entries > 0 || !store.phases()?.is_empty();
+            let begun = entries > 0 || !store.phases().await?.is_empty();
             return Ok(if begun { Self::Unknown } else { Self::Latest });
         };
-        let token = store.presence()?.map_or(0, |presence| presence.token);
-        let has_missed_the_end = epoch.is_over() && !store.state()?.is_over();
+        let token = store.presence().await?.map_or(0, |presence| presence.token);
+        let has_missed_the_end = epoch.is_over() && !store.state().await?.is_over();
         if token < epoch.claimed || entries < epoch.entries || has_missed_the_end {
             return Ok(Self::Older);
         }

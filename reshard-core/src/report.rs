@@ -91,10 +91,10 @@ impl Report {
     /// # Errors
     ///
     /// [`StoreError`]
-    pub fn of(store: &dyn Store, phases: &Sequence) -> Result<Self, StoreError> {
-        let plan = store.plan()?;
-        let records = store.phases()?;
-        let facts = store.facts()?;
+    pub async fn of(store: &dyn Store, phases: &Sequence) -> Result<Self, StoreError> {
+        let plan = store.plan().await?;
+        let records = store.phases().await?;
+        let facts = store.facts().await?;
         let reports: Vec<PhaseReport> = phases
             .iter()
             .filter_map(|phase| {
@@ -114,20 +114,21 @@ impl Report {
         let blocked = |name: &str| {
             phases.iter().any(|phase| phase.name() == name && phase.write_block().touches())
         };
-        let all: Vec<WriteBlockRecord> = store.remembered(WRITE_BLOCKS)?.unwrap_or_default();
+        let all: Vec<WriteBlockRecord> = store.remembered(WRITE_BLOCKS).await?.unwrap_or_default();
         let moved = all.iter().find(|record| record.moved).and_then(WriteBlockRecord::took);
         let measured_parts = reports
             .iter()
             .filter(|report| blocked(&report.name))
             .filter_map(|report| Some((report.name.clone(), report.seconds?)))
             .collect();
-        let log: Vec<Entry> = store.log_after(0)?.into_iter().map(|(_, entry)| entry).collect();
+        let log: Vec<Entry> =
+            store.log_after(0).await?.into_iter().map(|(_, entry)| entry).collect();
         let of_kind =
             |kind| log.iter().filter(|entry| entry.kind == kind).cloned().collect::<Vec<_>>();
         Ok(Self {
             plan: plan.uuid,
             hash: plan.hash,
-            state: store.state()?,
+            state: store.state().await?,
             source: plan.request.source.to_string(),
             targets: plan
                 .targets

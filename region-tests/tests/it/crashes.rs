@@ -15,7 +15,7 @@ async fn every_phase_is_run_twice() {
     let store = region.plan("twice.plan", half(&region)).await;
     let executor = region.executor(&store).await;
     // Whatever is written at a new shard after this is its own: it has to be known before a router leads there.
-    let end_of_copying = || store.facts().unwrap().get("copies-end/0").cloned();
+    let end_of_copying = async || store.facts().await.unwrap().get("copies-end/0").cloned();
     let mut known = None;
     for phase in &phases() {
         let name = phase.name();
@@ -26,22 +26,22 @@ async fn every_phase_is_run_twice() {
             break;
         }
         if name == "split-shard" {
-            known = end_of_copying();
+            known = end_of_copying().await;
         }
-        forget_that_it_is_done(&store, name);
+        forget_that_it_is_done(&store, name).await;
         assert_eq!(executor.step(name).await.unwrap(), first, "{name}, again");
-        assert_eq!(store.phases().unwrap()[name].attempts, 2, "{name}");
+        assert_eq!(store.phases().await.unwrap()[name].attempts, 2, "{name}");
     }
-    assert_eq!(store.state().unwrap(), PlanState::Done);
-    assert!(known.is_some() && known == end_of_copying(), "{known:?}");
+    assert_eq!(store.state().await.unwrap(), PlanState::Done);
+    assert!(known.is_some() && known == end_of_copying().await, "{known:?}");
     region.end_without_ghosts().await;
 }
 
-fn forget_that_it_is_done(store: &Arc<SqliteStore>, name: &str) {
-    let record = store.phases().unwrap()[name].clone();
+async fn forget_that_it_is_done(store: &Arc<SqliteStore>, name: &str) {
+    let record = store.phases().await.unwrap()[name].clone();
     let record = PhaseRecord { state: PhaseState::Begun, ended: None, ..record };
-    store.set_phase(name, &record).unwrap();
-    store.set_state(&PlanState::Running).unwrap();
+    store.set_phase(name, &record).await.unwrap();
+    store.set_state(&PlanState::Running).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,10 +54,11 @@ async fn the_executor_is_killed_in_every_phase() {
         kill_in(&region, plan, phase.name()).await;
     }
     // Some phases are over before a signal gets there: those were run once.
-    let again = store.phases().unwrap().values().filter(|record| record.attempts >= 2).count();
+    let again =
+        store.phases().await.unwrap().values().filter(|record| record.attempts >= 2).count();
     assert!(again >= phases().iter().len() / 2, "only {again} phases were interrupted");
     region.output(&["resume", "--yes", plan]).await;
-    assert_eq!(store.state().unwrap(), PlanState::Done);
+    assert_eq!(store.state().await.unwrap(), PlanState::Done);
     region.end_without_ghosts().await;
 }
 

@@ -9,7 +9,10 @@ async fn two_plans_prepare_at_once_and_change_the_ring_in_turn() {
     let region = Region::start(small(), 100.0).await;
     let first = region.plan("first.plan", half(&region)).await;
     let before_block = Some("block-writes".to_owned());
-    first.update_controls(&mut |controls| controls.pause_before.clone_from(&before_block)).unwrap();
+    first
+        .update_controls(&mut |controls| controls.pause_before.clone_from(&before_block))
+        .await
+        .unwrap();
     let of_first = region.executor(&first).await;
     let paused = of_first.run().await.unwrap();
     assert_eq!(paused, Ended::Paused { phase: "block-writes".to_owned() });
@@ -20,7 +23,7 @@ async fn two_plans_prepare_at_once_and_change_the_ring_in_turn() {
     request.source = source;
     let second = region.plan("second.plan", request).await;
     let names = |plan: &reshard_core::Plan| plan.target_names();
-    let (one, other) = (first.plan().unwrap(), second.plan().unwrap());
+    let (one, other) = (first.plan().await.unwrap(), second.plan().await.unwrap());
     assert!(names(&one)[0].starts_with("3.") && names(&other)[0].starts_with("4."));
     assert_eq!(one.inventory.ring.image, other.inventory.ring.image);
 
@@ -29,14 +32,14 @@ async fn two_plans_prepare_at_once_and_change_the_ring_in_turn() {
     let second_runs = tokio::spawn(async move { of_second.run().await });
     region
         .until("the second plan to wait for the ring", async || {
-            let state = second.state().unwrap();
+            let state = second.state().await.unwrap();
             assert!(!matches!(state, PlanState::Held { .. }), "{state:?}");
-            let activity = second.activity().unwrap();
+            let activity = second.activity().await.unwrap();
             activity.filter(|now| now.phase == "reserve-ring" && now.what.contains("waiting"))
         })
         .await;
-    assert_eq!(second.phases().unwrap()["catch-up"].state, PhaseState::Done);
-    assert!(!second.phases().unwrap().contains_key("build-rings"));
+    assert_eq!(second.phases().await.unwrap()["catch-up"].state, PhaseState::Done);
+    assert!(!second.phases().await.unwrap().contains_key("build-rings"));
 
     assert_eq!(of_first.run().await.unwrap(), Ended::Done);
     assert_eq!(second_runs.await.unwrap().unwrap(), Ended::Done);

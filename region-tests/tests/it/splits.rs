@@ -9,8 +9,8 @@ async fn split(region: &Region, request: Request) {
     let store = region.plan("split.plan", request).await;
     let executor = region.executor(&store).await;
     assert_eq!(executor.run().await.unwrap(), Ended::Done);
-    println!("{}", Report::of(&*store, &phases()).unwrap().to_markdown());
-    for target in &store.plan().unwrap().targets {
+    println!("{}", Report::of(&*store, &phases()).await.unwrap().to_markdown());
+    for target in &store.plan().await.unwrap().targets {
         let rows = region.psql(&target.name, "select count(*) > 0 from manta").await;
         assert_eq!(rows, "t", "{} has rows", target.name);
     }
@@ -46,11 +46,11 @@ async fn a_pause_waits_for_the_end_of_the_write_block() {
     let region = Region::start(small(), 100.0).await;
     let store = region.plan("paused.plan", half(&region)).await;
     let drain = Some("drain".to_owned());
-    store.update_controls(&mut |controls| controls.pause_before.clone_from(&drain)).unwrap();
+    store.update_controls(&mut |controls| controls.pause_before.clone_from(&drain)).await.unwrap();
     let executor = region.executor(&store).await;
     let ended = executor.run().await.unwrap();
     assert_eq!(ended, Ended::Paused { phase: "verify-routing".to_owned() });
-    let report = Report::of(&*store, &phases()).unwrap();
+    let report = Report::of(&*store, &phases()).await.unwrap();
     assert!(report.write_block.measured_seconds.is_some(), "{:?}", report.write_block);
     assert_eq!(executor.run().await.unwrap(), Ended::Done);
     region.end_without_ghosts().await;

@@ -120,7 +120,7 @@ impl Region {
 
     /// An executor with a session of its own.
     pub(super) async fn executor(&self, store: &Arc<SqliteStore>) -> Executor {
-        Executor::new(store.clone(), self.deployment().await).unwrap()
+        Executor::new(store.clone(), self.deployment().await).await.unwrap()
     }
 
     /// The command, about this region.

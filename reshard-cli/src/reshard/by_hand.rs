@@ -150,14 +150,14 @@ pub(super) async fn run(verb: impl Verb, out: &mut Output) -> Result<u8> {
     let name = verb.phase();
     let on = verb.args().on;
     let store = on.file.open()?;
-    let list = store.plan()?.sequence()?;
+    let list = store.plan().await?.sequence()?;
     let Some(phase) = list.get(name) else {
         return Err(Unknown::new("phase", name, list.names()).into());
     };
     if on.dry_run {
-        return preview(&store.plan()?, phase, on.output, out).map(|()| exit::SUCCESS);
+        return preview(&store.plan().await?, phase, on.output, out).map(|()| exit::SUCCESS);
     }
-    let records = store.phases()?;
+    let records = store.phases().await?;
     if records.get(name).is_some_and(|record| record.state == PhaseState::Done) {
         say(format_args!("{name} is done already; it is not done again."));
     } else {

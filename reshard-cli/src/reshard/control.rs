@@ -33,15 +33,15 @@ impl PauseArgs {
         let Some(phase) = self.before else {
             let liveness = listener(&self.config, &store).await?;
             if liveness.is_at_work() {
-                store.update_controls(&mut |controls| controls.pause = true)?;
+                store.update_controls(&mut |controls| controls.pause = true).await?;
             }
             let now = "The plan will stop as soon as that is safe; `reshard status` shows it.";
             say(when(&liveness, now, "there is nothing to stop."));
             return Ok(());
         };
-        check_phase(&store, &phase)?;
+        check_phase(&store, &phase).await?;
         let liveness = listener(&self.config, &store).await?;
-        store.update_controls(&mut |controls| controls.pause_before = Some(phase.clone()))?;
+        store.update_controls(&mut |controls| controls.pause_before = Some(phase.clone())).await?;
         let now = format!("The plan will stop before {phase}.");
         let then = format!("the next `reshard resume` will stop before {phase}.");
         say(when(&liveness, &now, &then));
@@ -50,10 +50,10 @@ impl PauseArgs {
 }
 
 /// Checks that the plan has a phase of this name: one of those that it was begun with, or of ours.
-pub(super) fn check_phase(store: &SqliteStore, name: &str) -> Result<()> {
-    let list = match phase_sequence(store)? {
+pub(super) async fn check_phase(store: &SqliteStore, name: &str) -> Result<()> {
+    let list = match phase_sequence(store).await? {
         Some(begun_with) => begun_with,
-        None => store.plan()?.sequence()?.names().map(str::to_owned).collect(),
+        None => store.plan().await?.sequence()?.names().map(str::to_owned).collect(),
     };
     if list.iter().any(|phase| phase == name) {
         return Ok(());

@@ -44,7 +44,7 @@ pub(super) struct DoctorArgs {
 impl DoctorArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
         let plan = match &self.plan {
-            Some(file) => Some(SqliteStore::open_read_only(file)?.plan()?),
+            Some(file) => Some(SqliteStore::open_read_only(file)?.plan().await?),
             None => None,
         };
         if let (Some(shard), Some(plan)) = (&self.shard, &plan)

@@ -63,15 +63,17 @@ impl ExecuteArgs {
         let watch = Arc::new(Watch::new(self.file.typed(), verbose));
         let (plan, configuration) = (self.file.path().to_owned(), self.config().path().to_owned());
         let guard = Arc::new(WatchdogGuard::new(plan, configuration, &store.work_directory()));
-        let executor =
-            Executor::new(store, deployment)?.observed_by(watch.clone()).guarded_by(guard.clone());
+        let executor = Executor::new(store, deployment)
+            .await?
+            .observed_by(watch.clone())
+            .guarded_by(guard.clone());
         let attended = self.attend(&executor, work, &watch).await;
         watch.finish();
         if let Ok(Attended::Ended(_)) = &attended {
             guard.leave().await;
         }
         if attended.is_err()
-            && let Ok(Some(_)) = executor.write_block()
+            && let Ok(Some(_)) = executor.write_block().await
         {
             say(still_refused());
         }
@@ -108,12 +110,12 @@ impl ExecuteArgs {
             };
             let (name, file) = (caught.name, self.file.typed());
             if asked {
-                watch.say(format_args!("{name}: {}", leaves(executor, &file)));
+                watch.say(format_args!("{name}: {}", leaves(executor, &file).await));
                 return Ok(Attended::Left(caught.exit_status()));
             }
             asked = true;
             executor.stop_handle().stop();
-            watch.say(format_args!("{name}: {}", stops(executor, &file)));
+            watch.say(format_args!("{name}: {}", stops(executor, &file).await));
         }
     }
 }
@@ -127,9 +129,9 @@ enum Attended {
 }
 
 /// The effect of the first signal, in words.
-fn stops(executor: &Executor, file: &str) -> String {
+async fn stops(executor: &Executor, file: &str) -> String {
     let again = "A second signal leaves at once";
-    match executor.write_block() {
+    match executor.write_block().await {
         Ok(None) => format!(
             "the plan stops at the next place where that is safe, as with `reshard pause`. {again}; `reshard resume {file}` goes \
              on then."
@@ -151,16 +153,16 @@ fn stops(executor: &Executor, file: &str) -> String {
 }
 
 /// The effect of the second signal, in words.
-fn leaves(executor: &Executor, file: &str) -> String {
+async fn leaves(executor: &Executor, file: &str) -> String {
     let goes_on = format!("`reshard resume {file}` goes on");
-    match executor.write_block() {
+    match executor.write_block().await {
         Ok(None) => format!("left at once; {goes_on}."),
         Ok(Some(OpenWriteBlock { left: None, .. })) => format!(
             "left at once. {} The watchdog goes on with the plan to its end; `reshard status {file}` shows how far it is.",
             still_refused()
         ),
         Ok(Some(_)) => {
-            let takes = executor.way_back().map_or_else(
+            let takes = executor.way_back().await.map_or_else(
                 |_| String::new(),
                 |takes| format!(", which takes some {} s", takes.as_secs()),
             );

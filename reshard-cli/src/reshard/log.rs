@@ -48,7 +48,7 @@ impl LogArgs {
         let since = self.since.as_deref().map(|text| since(text, Timestamp::now())).transpose()?;
         let store = self.file.look()?;
         if let Some(phase) = &self.phase {
-            check_phase(&store, phase)?;
+            check_phase(&store, phase).await?;
         }
         let wanted = |entry: &Entry| {
             since.is_none_or(|since| entry.at >= since)
@@ -57,8 +57,8 @@ impl LogArgs {
         let mut last = 0;
         loop {
             // Before the log: what is logged between the two is printed in the next round, if there is one.
-            let is_over = matches!(store.state()?, PlanState::Done | PlanState::Aborted);
-            for (number, entry) in store.log_after(last)? {
+            let is_over = matches!(store.state().await?, PlanState::Done | PlanState::Aborted);
+            for (number, entry) in store.log_after(last).await? {
                 last = number;
                 if wanted(&entry) {
                     self.print(&entry, out)?;

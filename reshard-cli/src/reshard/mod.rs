@@ -193,7 +193,7 @@ impl Command {
                 Self::Pause(args) => args.run().await,
                 Self::Tune(args) => args.run(out).await,
                 Self::Log(args) => args.run(out).await,
-                Self::Report(args) => args.run(out),
+                Self::Report(args) => args.run(out).await,
                 Self::Phases(args) => args.run(out),
             };
             done.map(|()| exit::SUCCESS)

@@ -26,11 +26,11 @@ pub(super) struct ReportArgs {
 }
 
 impl ReportArgs {
-    pub(super) fn run(self, out: &mut Output) -> Result<()> {
+    pub(super) async fn run(self, out: &mut Output) -> Result<()> {
         let store = self.file.look()?;
-        let report = Report::of(&store, &store.plan()?.sequence()?)?;
+        let report = Report::of(&store, &store.plan().await?.sequence()?).await?;
         if self.costs {
-            return Ok(out.json(&Costs::observed(&store.plan()?, &report))?);
+            return Ok(out.json(&Costs::observed(&store.plan().await?, &report))?);
         }
         if self.output.is_json() {
             return Ok(out.json(&report)?);

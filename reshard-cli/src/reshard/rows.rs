@@ -157,12 +157,12 @@ impl VerifyArgs {
     async fn run(self, out: &mut Output) -> Result<u8> {
         let store = self.file.look()?;
         let moved =
-            store.phases()?.get(MOVED).is_some_and(|record| record.state == PhaseState::Done);
+            store.phases().await?.get(MOVED).is_some_and(|record| record.state == PhaseState::Done);
         if !moved {
             return Err(Error::NotMoved { phase: MOVED });
         }
         let deployment = self.region.connect().await?;
-        let split = Split::of(&store.plan()?);
+        let split = Split::of(&store.plan().await?);
         let mut shards = Vec::new();
         for shard in split.shards() {
             shards.push(self.from.count(&deployment, shard, &split).await?);

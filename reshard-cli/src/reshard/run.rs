@@ -35,28 +35,30 @@ pub(super) struct RunArgs {
 impl RunArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
         let store = self.on.file.open()?;
-        let plan = store.plan()?;
+        let plan = store.plan().await?;
         if self.on.dry_run {
-            preview(&*store, &plan, self.on.output, out)?;
+            preview(&*store, &plan, self.on.output, out).await?;
             return Ok(exit::SUCCESS);
         }
-        if store.state()? == PlanState::Planned {
+        if store.state().await? == PlanState::Planned {
             self.on.confirm.ask(&question(&plan))?;
         }
         if let Some(phase) = self.pause_before {
-            super::control::check_phase(&store, &phase)?;
-            store.update_controls(&mut |controls| controls.pause_before = Some(phase.clone()))?;
+            super::control::check_phase(&store, &phase).await?;
+            store
+                .update_controls(&mut |controls| controls.pause_before = Some(phase.clone()))
+                .await?;
         }
         self.on.execute(store, Work::Run, self.verbose, out).await
     }
 }
 
 /// The plan, or what of it is left to do once it has begun.
-fn preview(store: &dyn Store, plan: &Plan, format: Format, out: &mut Output) -> Result<()> {
-    if store.state()? == PlanState::Planned {
+async fn preview(store: &dyn Store, plan: &Plan, format: Format, out: &mut Output) -> Result<()> {
+    if store.state().await? == PlanState::Planned {
         return if format.is_json() { Ok(out.json(plan)?) } else { summary(plan, out) };
     }
-    let rest = Rest::of(plan, &plan.sequence()?, &store.phases()?);
+    let rest = Rest::of(plan, &plan.sequence()?, &store.phases().await?);
     if format.is_json() { Ok(out.json(&rest)?) } else { rest.show(out) }
 }
 
@@ -95,8 +97,8 @@ pub(super) struct AbortArgs {
 impl AbortArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
         let store = self.on.file.open()?;
-        let sequence = store.plan()?.sequence()?;
-        let begun = taken_back_by_abort(&*store, &sequence)?;
+        let sequence = store.plan().await?.sequence()?;
+        let begun = taken_back_by_abort(&*store, &sequence).await?;
         if self.on.dry_run {
             if self.on.output.is_json() {
                 let names: Vec<_> = begun.iter().map(|phase| phase.name()).collect();
@@ -114,7 +116,7 @@ impl AbortArgs {
         self.on.confirm.ask("Everything that the plan did is taken back")?;
         if self.signal {
             let liveness = listener(self.on.config(), &store).await?;
-            store.update_controls(&mut |controls| controls.abort = true)?;
+            store.update_controls(&mut |controls| controls.abort = true).await?;
             let now = "The executor takes everything back as soon as it can; `reshard status` shows how far it is.";
             let then =
                 "the next `reshard resume` takes everything back, and `reshard abort` does it now.";

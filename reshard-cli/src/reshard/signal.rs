@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Finds who hears what is said to a plan. A plan that is over hears nothing, nor does an older copy of one.
 pub(super) async fn listener(config: &ConfigFile, store: &SqliteStore) -> Result<Liveness> {
-    refuse_if_over(store)?;
+    refuse_if_over(store).await?;
     let asked = tokio::time::timeout(PATIENCE, latest(config, store)).await;
     match asked.unwrap_or(Err(None)) {
         Ok(None) => {}
@@ -29,7 +29,7 @@ pub(super) async fn listener(config: &ConfigFile, store: &SqliteStore) -> Result
             say(format_args!("ZooKeeper was not asked whether this file is the latest: {why}"));
         }
     }
-    Ok(Liveness::of(store, jiff::Timestamp::now())?)
+    Ok(Liveness::of(store, jiff::Timestamp::now()).await?)
 }
 
 /// ZooKeeper's objection to the file.
@@ -39,11 +39,11 @@ async fn latest(
 ) -> std::result::Result<Option<ExecutorError>, Option<Error>> {
     let asking = async {
         let deployment = Deployment::connect(Configuration::read(config.path())?).await?;
-        let plan = store.plan()?.uuid;
+        let plan = store.plan().await?.uuid;
         let epoch = epoch_of(&deployment, plan).await;
         deployment.close().await;
         let epoch = epoch?;
-        let older = Standing::of(store, epoch.as_ref())? == Standing::Older;
+        let older = Standing::of(store, epoch.as_ref()).await? == Standing::Older;
         Ok::<_, Error>(epoch.filter(|_| older).map(|latest| ExecutorError::OlderCopy {
             plan,
             file: store.place(),

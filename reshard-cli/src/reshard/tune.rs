@@ -33,7 +33,7 @@ pub(super) struct TuneArgs {
 impl TuneArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
         let knobs = if self.settings.is_empty() {
-            self.file.look()?.controls()?.knobs
+            self.file.look()?.controls().await?.knobs
         } else {
             self.tune().await?
         };
@@ -49,19 +49,21 @@ impl TuneArgs {
 
     async fn tune(&self) -> Result<Knobs> {
         let store = self.file.open()?;
-        let before = store.controls()?.knobs;
+        let before = store.controls().await?.knobs;
         let wanted = tuned(&before, &self.settings)?;
         let is_new = wanted.budget_seconds != before.budget_seconds;
         if let Some(seconds) = wanted.budget_seconds.filter(|_| is_new) {
-            store.plan()?.check_budget(seconds)?;
+            store.plan().await?.check_budget(seconds)?;
         }
         let liveness = listener(&self.config, &store).await?;
         // What others have set meanwhile stays.
-        let changed = store.update_controls(&mut |controls| {
-            if let Ok(tuned) = tuned(&controls.knobs, &self.settings) {
-                controls.knobs = tuned;
-            }
-        })?;
+        let changed = store
+            .update_controls(&mut |controls| {
+                if let Ok(tuned) = tuned(&controls.knobs, &self.settings) {
+                    controls.knobs = tuned;
+                }
+            })
+            .await?;
         let then = "the settings are for the next `reshard resume`.";
         say(when(&liveness, "The executor goes by the new settings from now on.", then));
         Ok(changed.knobs)

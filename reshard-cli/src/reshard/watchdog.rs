@@ -118,7 +118,7 @@ impl WatchdogArgs {
                 note(line(entry, &typed));
             }
         };
-        let rescuer = Executor::new(store, deployment)?.observed_by(Arc::new(log));
+        let rescuer = Executor::new(store, deployment).await?.observed_by(Arc::new(log));
         let watchdog = Watchdog { rescuer, executor, silence, session: None, refused: true };
         note(format_args!("process {} stands by for {executor}", std::process::id()));
         writeln!(out, "{READY}")?;
@@ -154,13 +154,13 @@ impl Watchdog {
                             (self.session, self.refused) = (Some(session), true);
                         }
                         Ok(Message::Left) => return self.after_it_left().await,
-                        Ok(Message::Alive) => self.look(),
+                        Ok(Message::Alive) => self.look().await,
                         Err(()) => {}
                     }
                 }
                 Ok(Ok(None) | Err(_)) => break,
                 Err(_) if heard.elapsed() < self.silence => {}
-                Err(_) => match self.block() {
+                Err(_) => match self.block().await {
                     Ok(None) => {}
                     Err(StoreError::Locked { .. }) if self.refused => self.end_executor(),
                     Ok(Some(_)) | Err(_) => {
@@ -190,10 +190,10 @@ impl Watchdog {
     /// By hand nobody goes on in time, perhaps.
     async fn after_it_left(self) {
         loop {
-            match self.block() {
+            match self.block().await {
                 Ok(None | Some(OpenWriteBlock { left: None, .. })) => return,
                 Ok(Some(OpenWriteBlock { left: Some(left), .. }))
-                    if self.rescuer.way_back().is_ok_and(|kept| left <= kept) =>
+                    if self.rescuer.way_back().await.is_ok_and(|kept| left <= kept) =>
                 {
                     break;
                 }
@@ -226,12 +226,12 @@ impl Watchdog {
             Err(ExecutorError::Over { .. }) => return true,
             Err(error) => note(format_args!("{}: {}", gone.words, Chain(&error))),
         }
-        matches!(self.block(), Ok(None))
+        matches!(self.block().await, Ok(None))
     }
 
     /// Looks whether writes are refused, as long as the journal can be read.
-    fn look(&mut self) {
-        if let Ok(block) = self.block() {
+    async fn look(&mut self) {
+        if let Ok(block) = self.block().await {
             self.refused = block.is_some();
         }
     }
@@ -252,8 +252,8 @@ impl Watchdog {
         }
     }
 
-    fn block(&self) -> std::result::Result<Option<OpenWriteBlock>, StoreError> {
-        self.rescuer.write_block()
+    async fn block(&self) -> std::result::Result<Option<OpenWriteBlock>, StoreError> {
+        self.rescuer.write_block().await
     }
 }
 

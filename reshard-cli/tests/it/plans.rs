@@ -23,11 +23,11 @@ fn planned() -> (Sealed, SqliteStore) {
     (sealed, store)
 }
 
-fn begin(store: &SqliteStore, phase: &str, state: PhaseState) {
+async fn begin(store: &SqliteStore, phase: &str, state: PhaseState) {
     let began = "2026-01-31T12:00:00Z".parse().unwrap();
     let (began_reading, took_millis) = (None, None);
     let record = PhaseRecord { state, began, began_reading, ended: None, took_millis, attempts: 1 };
-    store.set_phase(phase, &record).unwrap();
+    store.set_phase(phase, &record).await.unwrap();
 }
 
 fn with_ring() -> (Sealed, SqliteStore) {
@@ -62,30 +62,30 @@ fn what_changes_something_asks_first() {
     }
 }
 
-#[test]
-fn an_abort_tells_what_it_takes_back_until_it_is_too_late() {
+#[tokio::test]
+async fn an_abort_tells_what_it_takes_back_until_it_is_too_late() {
     let (sealed, store) = planned();
     let line = "abort split.plan --dry-run -o json";
     assert_eq!(sealed.reshard(line).json(), json!({ "taken_back": [] }));
-    store.set_state(&PlanState::Running).unwrap();
+    store.set_state(&PlanState::Running).await.unwrap();
     for phase in ["preflight", "reserve-names", "freeze-source"] {
-        begin(&store, phase, PhaseState::Done);
+        begin(&store, phase, PhaseState::Done).await;
     }
-    begin(&store, "lock-dumps", PhaseState::Begun);
+    begin(&store, "lock-dumps", PhaseState::Begun).await;
     let names = sealed.reshard(line).json()["taken_back"].clone();
     assert_eq!(names, json!(["lock-dumps", "freeze-source", "reserve-names", "preflight"]));
-    begin(&store, "publish-ring", PhaseState::Begun);
+    begin(&store, "publish-ring", PhaseState::Begun).await;
     let why = |line: &str| sealed.reshard(line).failure()["error"].to_string();
     let error = why(line);
     assert!(error.contains("cannot be taken back: publish-ring has begun"), "{error}");
-    store.set_state(&PlanState::Done).unwrap();
+    store.set_state(&PlanState::Done).await.unwrap();
     assert!(why(line).contains("is over: it is done"));
 }
 
-#[test]
-fn the_status_tells_what_the_present_phase_does() {
+#[tokio::test]
+async fn the_status_tells_what_the_present_phase_does() {
     let (sealed, store) = planned();
-    store.set_state(&PlanState::Running).unwrap();
+    store.set_state(&PlanState::Running).await.unwrap();
     let activity = |phase: &str, what: &str| Activity {
         phase: phase.to_owned(),
         what: what.to_owned(),
@@ -97,15 +97,15 @@ fn the_status_tells_what_the_present_phase_does() {
         let shown = sealed.reshard("status split.plan").quiet();
         shown.lines().find_map(|line| line.strip_prefix("was at    ").map(str::to_owned))
     };
-    begin(&store, "stage-rings", PhaseState::Begun);
-    store.set_activity(Some(&activity("stage-rings", "put rings there"))).unwrap();
+    begin(&store, "stage-rings", PhaseState::Begun).await;
+    store.set_activity(Some(&activity("stage-rings", "put rings there"))).await.unwrap();
     assert!(now().unwrap().starts_with("stage-rings: put rings there, since "), "{:?}", now());
-    begin(&store, "stage-rings", PhaseState::Done);
+    begin(&store, "stage-rings", PhaseState::Done).await;
     assert_eq!(now(), None);
-    begin(&store, "recheck", PhaseState::Begun);
+    begin(&store, "recheck", PhaseState::Begun).await;
     let title = "recheck: check once more before writes are refused, since ";
     assert!(now().unwrap().starts_with(title), "{:?}", now());
-    begin(&store, "recheck", PhaseState::Undoing);
+    begin(&store, "recheck", PhaseState::Undoing).await;
     assert_eq!(now(), None);
 }
 
@@ -116,21 +116,21 @@ fn dead_process() -> u32 {
     child.id()
 }
 
-#[test]
-fn with_the_executor_dead_in_the_write_block_the_status_shouts() {
+#[tokio::test]
+async fn with_the_executor_dead_in_the_write_block_the_status_shouts() {
     let (sealed, store) = planned();
     let now = jiff::Timestamp::now();
     let began = now - jiff::SignedDuration::from_secs(20);
-    store.set_state(&PlanState::Running).unwrap();
-    begin(&store, "block-writes", PhaseState::Done);
-    begin(&store, "split-shard", PhaseState::Begun);
+    store.set_state(&PlanState::Running).await.unwrap();
+    begin(&store, "block-writes", PhaseState::Done).await;
+    begin(&store, "split-shard", PhaseState::Begun).await;
     let block = json!({"began": began, "ended": null, "moved": false});
-    store.set_fact("write-block", Some(&block)).unwrap();
+    store.set_fact("write-block", Some(&block)).await.unwrap();
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let pid = dead_process();
     let executor =
         Presence { token: 1, host, pid, session: 7, since: began, heartbeat: began, left: None };
-    store.claim(&executor).unwrap();
+    store.claim(&executor).await.unwrap();
     let shown = sealed.reshard("status split.plan").quiet();
     let first: Vec<&str> = shown.lines().take_while(|line| !line.is_empty()).collect();
     let words = first.join(" ");
@@ -149,28 +149,28 @@ fn with_the_executor_dead_in_the_write_block_the_status_shouts() {
     );
 }
 
-#[test]
-fn whoever_watches_in_a_pipe_gets_a_line_for_each_change_until_the_plan_stops() {
+#[tokio::test]
+async fn whoever_watches_in_a_pipe_gets_a_line_for_each_change_until_the_plan_stops() {
     let (sealed, store) = planned();
-    store.set_state(&PlanState::Running).unwrap();
-    begin(&store, "stage-rings", PhaseState::Begun);
+    store.set_state(&PlanState::Running).await.unwrap();
+    begin(&store, "stage-rings", PhaseState::Begun).await;
     let mut watching = sealed.command(env!("CARGO_BIN_EXE_reshard"));
     watching.args(["status", "split.plan", "--watch"]).stdout(std::process::Stdio::piped());
     let mut watching = watching.spawn().unwrap();
     let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
     let mut next = || lines.next().map(Result::unwrap);
     assert!(next().unwrap().contains("interrupted: stage-rings: "));
-    begin(&store, "stage-rings", PhaseState::Done);
-    begin(&store, "recheck", PhaseState::Begun);
+    begin(&store, "stage-rings", PhaseState::Done).await;
+    begin(&store, "recheck", PhaseState::Begun).await;
     assert!(next().unwrap().contains("interrupted: recheck: "));
-    store.set_state(&PlanState::Done).unwrap();
+    store.set_state(&PlanState::Done).await.unwrap();
     assert!(next().unwrap().ends_with(" done"));
     assert_eq!(next(), None);
     assert!(watching.wait().unwrap().success());
 }
 
-#[test]
-fn screens_fit_80_columns_and_those_who_want_it_otherwise_say_so() {
+#[tokio::test]
+async fn screens_fit_80_columns_and_those_who_want_it_otherwise_say_so() {
     let (sealed, store) = planned();
     let fits = |line: &str| {
         let shown = sealed.reshard(line).quiet();
@@ -181,14 +181,14 @@ fn screens_fit_80_columns_and_those_who_want_it_otherwise_say_so() {
         fits(line);
     }
     fits("status split.plan");
-    store.set_state(&PlanState::Running).unwrap();
-    begin(&store, "preflight", PhaseState::Done);
-    begin(&store, "reserve-names", PhaseState::Begun);
+    store.set_state(&PlanState::Running).await.unwrap();
+    begin(&store, "preflight", PhaseState::Done).await;
+    begin(&store, "reserve-names", PhaseState::Begun).await;
     let text =
         "somebody should look at what the new peers have, for it is not what they had ".repeat(3);
     for kind in [EntryKind::Trouble, EntryKind::Note, EntryKind::Hold] {
         let (at, phase) = (jiff::Timestamp::now(), "preflight".to_owned());
-        store.append(&Entry { at, phase, kind, text: text.clone() }, None).unwrap();
+        store.append(&Entry { at, phase, kind, text: text.clone() }, None).await.unwrap();
     }
     for line in ["status split.plan", "resume split.plan --dry-run", "report split.plan"] {
         fits(line);
@@ -212,25 +212,25 @@ fn screens_fit_80_columns_and_those_who_want_it_otherwise_say_so() {
     assert!(!with("TERM", "xterm").contains('\u{1b}'), "colour in a pipe");
 }
 
-#[test]
-fn what_is_left_to_do_is_shown_before_a_plan_goes_on() {
+#[tokio::test]
+async fn what_is_left_to_do_is_shown_before_a_plan_goes_on() {
     let (sealed, store) = planned();
     let all = sealed.reshard("resume split.plan --dry-run").quiet();
     assert!(all.contains("What is going to be done"), "{all}");
-    store.set_state(&PlanState::Paused).unwrap();
+    store.set_state(&PlanState::Paused).await.unwrap();
     for phase in ["preflight", "reserve-names", "plant-canaries", "freeze-source", "lock-dumps"] {
-        begin(&store, phase, PhaseState::Done);
+        begin(&store, phase, PhaseState::Done).await;
     }
-    begin(&store, "provision-peers", PhaseState::Begun);
+    begin(&store, "provision-peers", PhaseState::Begun).await;
     let rest = sealed.reshard("resume split.plan --dry-run").quiet();
     assert!(rest.starts_with("What is left to do"), "{rest}");
     assert!(rest.contains("provision-peers (begun): make postgres/3/0"), "{rest}");
     assert!(!rest.contains("freeze-source:") && rest.contains("* drain: "), "{rest}");
-    let blocked = store.plan().unwrap().prediction.write_block_seconds;
+    let blocked = store.plan().await.unwrap().prediction.write_block_seconds;
     let words = format!("Writes will be refused for about {}", quantity::seconds(blocked));
     assert!(rest.contains(&words), "{rest}");
     for phase in Mode::Rfd103.sequence().unwrap().blocked() {
-        begin(&store, phase.name(), PhaseState::Done);
+        begin(&store, phase.name(), PhaseState::Done).await;
     }
     let document = sealed.reshard("resume split.plan --dry-run -o json").json();
     assert_eq!(document["write_block_seconds"], json!(null));
@@ -239,18 +239,19 @@ fn what_is_left_to_do_is_shown_before_a_plan_goes_on() {
     assert!(rest.contains("Writes will not be refused any more"), "{rest}");
 }
 
-#[test]
-fn the_log_is_narrowed_and_followed_to_the_end_of_the_plan() {
+#[tokio::test]
+async fn the_log_is_narrowed_and_followed_to_the_end_of_the_plan() {
     let (sealed, store) = planned();
-    let log = |at: &str, phase: &str| {
+    let log = async |at: &str, phase: &str| {
         let (at, phase) = (at.parse().unwrap(), phase.to_owned());
         store
             .append(&Entry { at, phase, kind: EntryKind::Note, text: "seen".into() }, None)
+            .await
             .unwrap();
     };
-    log("2026-01-31T12:00:00Z", "preflight");
-    log("2026-01-31T12:10:00Z", "drain");
-    log("2026-01-31T12:20:00Z", "preflight");
+    log("2026-01-31T12:00:00Z", "preflight").await;
+    log("2026-01-31T12:10:00Z", "drain").await;
+    log("2026-01-31T12:20:00Z", "preflight").await;
     let lines = |line: &str| sealed.reshard(line).quiet().lines().count();
     assert_eq!(lines("log split.plan"), 3);
     assert_eq!(lines("log split.plan --phase preflight"), 2);
@@ -263,17 +264,17 @@ fn the_log_is_narrowed_and_followed_to_the_end_of_the_plan() {
     let mut following = following.stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
     assert!(lines.next().unwrap().unwrap().ends_with("12:10:00 drain: note: seen"));
-    log("2026-01-31T12:30:00Z", "drain");
+    log("2026-01-31T12:30:00Z", "drain").await;
     assert!(lines.next().unwrap().unwrap().ends_with("12:30:00 drain: note: seen"));
-    store.set_state(&PlanState::Aborted).unwrap();
+    store.set_state(&PlanState::Aborted).await.unwrap();
     assert!(lines.next().is_none());
     assert!(following.wait().unwrap().success());
 }
 
-#[test]
-fn rows_are_verified_only_after_they_moved() {
+#[tokio::test]
+async fn rows_are_verified_only_after_they_moved() {
     let (sealed, store) = planned();
-    begin(&store, "publish-ring", PhaseState::Begun);
+    begin(&store, "publish-ring", PhaseState::Begun).await;
     let stderr = sealed.reshard("rows verify split.plan").refused();
     assert!(stderr.contains("has not moved anything yet"), "{stderr}");
 }

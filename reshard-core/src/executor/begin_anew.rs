@@ -11,9 +11,9 @@ impl Executor {
     /// told of, or after somebody has edited it: what was done since is worth nothing then. It begins anew when the plan goes on.
     pub(super) async fn begin_anew_if_lifted(&self, context: &mut Context) -> Result<(), Trouble> {
         if let Some(lifted) = self.lifted(context).await? {
-            context.note(format!("{lifted}; the write block is taken back and begun anew"))?;
+            context.note(format!("{lifted}; the write block is taken back and begun anew")).await?;
             self.undo_write_block(context).await?;
-            self.store.do_without(false);
+            self.store.do_without(false).await;
         }
         self.undo_what_is_half_undone(context).await
     }
@@ -21,30 +21,30 @@ impl Executor {
     /// Says what is there in place of what refuses writes, if the journal says that writes are refused and they are not. The write
     /// block is open then, so that it is taken back.
     pub(super) async fn lifted(&self, context: &mut Context) -> Result<Option<String>, Trouble> {
-        let Some(first) = self.found_begun()? else { return Ok(None) };
+        let Some(first) = self.found_begun().await? else { return Ok(None) };
         context.phase = first.name();
         let lifted = match first.lifted(context).await {
             Err(trouble @ (Trouble::Passing { .. } | Trouble::Hold { .. })) => {
                 // Those who need it look themselves.
-                context.log(EntryKind::Trouble, &trouble.with_causes())?;
+                context.log(EntryKind::Trouble, &trouble.with_causes()).await?;
                 None
             }
             other => other?,
         };
         if lifted.is_some() {
-            self.begin_write_block()?;
-            self.store.keep_copy()?;
-            self.store.do_without(true);
+            self.begin_write_block().await?;
+            self.store.keep_copy().await?;
+            self.store.do_without(true).await;
         }
         Ok(lifted)
     }
 
     /// The phase that has begun a write block out of which there is a way back.
-    fn found_begun(&self) -> Result<Option<&Step>, StoreError> {
-        if no_way_back(&*self.store, &self.sequence)?.is_some() {
+    async fn found_begun(&self) -> Result<Option<&Step>, StoreError> {
+        if no_way_back(&*self.store, &self.sequence).await?.is_some() {
             return Ok(None);
         }
-        let records = self.store.phases()?;
+        let records = self.store.phases().await?;
         let is_done = |phase: &&Step| {
             let record = records.get(phase.name());
             record.is_some_and(|record| record.state == PhaseState::Done)
@@ -57,11 +57,11 @@ impl Executor {
         &self,
         context: &mut Context,
     ) -> Result<(), Trouble> {
-        if self.open_write_block()?.is_some() {
+        if self.open_write_block().await?.is_some() {
             return Ok(());
         }
         for phase in self.sequence.blocked().rev() {
-            let record = self.store.phases()?.get(phase.name()).cloned();
+            let record = self.store.phases().await?.get(phase.name()).cloned();
             if record.is_some_and(|record| record.state == PhaseState::Undoing) {
                 self.undo_phase(phase, context, None).await?;
             }

@@ -26,8 +26,8 @@ impl Context {
     /// # Errors
     ///
     /// [`Trouble::Hold`] with the seconds that are needed, [`Trouble::Journal`].
-    pub(crate) fn check_budget(&self) -> Result<(), Trouble> {
-        let allowed = budget(&self.plan, self.knobs()?.budget_seconds).as_secs();
+    pub(crate) async fn check_budget(&self) -> Result<(), Trouble> {
+        let allowed = budget(&self.plan, self.knobs().await?.budget_seconds).as_secs();
         let Err(error) = self.plan.check_budget(allowed) else { return Ok(()) };
         let needed = self.plan.prediction.least_budget().as_secs();
         Err(Trouble::hold(
@@ -39,13 +39,13 @@ impl Context {
 
 /// The part of the budget that is kept for the way back from a phase: as many rounds over the routers as undoing the phases
 /// takes that have begun, each as long as the one that blocked writes took, or as was predicted if that is longer.
-pub(super) fn kept_for_way_back(
+pub(super) async fn kept_for_way_back(
     store: &dyn Store,
     sequence: &Sequence,
     plan: &Plan,
     present: &str,
 ) -> Result<Duration, StoreError> {
-    let records = store.phases()?;
+    let records = store.phases().await?;
     let has_begun = |phase: &Step| {
         let record = records.get(phase.name());
         phase.name() == present || record.is_some_and(|record| record.state.may_have_effects())
@@ -61,13 +61,16 @@ pub(super) fn kept_for_way_back(
 
 impl Executor {
     /// The time left for the present phase to go forward, if writes are refused and there is a way back: until that has to begin.
-    pub(super) fn time_forward(&self, context: &Context) -> Result<Option<Duration>, StoreError> {
+    pub(super) async fn time_forward(
+        &self,
+        context: &Context,
+    ) -> Result<Option<Duration>, StoreError> {
         if !context.in_write_block || context.no_way_back {
             return Ok(None);
         }
-        let Some(block) = self.open_write_block()? else { return Ok(None) };
-        let allowed = budget(&context.plan, self.store.controls()?.knobs.budget_seconds);
-        let kept = self.kept_for_way_back(&context.plan, context.phase)?;
+        let Some(block) = self.open_write_block().await? else { return Ok(None) };
+        let allowed = budget(&context.plan, self.store.controls().await?.knobs.budget_seconds);
+        let kept = self.kept_for_way_back(&context.plan, context.phase).await?;
         let spent = block.lasts(&*self.clock);
         let left = allowed.saturating_sub(kept).saturating_sub(spent);
         if self.is_first_round(context.phase) {
@@ -79,12 +82,12 @@ impl Executor {
     }
 
     /// The part of the budget that is kept for the way back from a phase.
-    pub(super) fn kept_for_way_back(
+    pub(super) async fn kept_for_way_back(
         &self,
         plan: &Plan,
         present: &str,
     ) -> Result<Duration, StoreError> {
-        kept_for_way_back(&*self.store, &self.sequence, plan, present)
+        kept_for_way_back(&*self.store, &self.sequence, plan, present).await
     }
 
     fn is_first_round(&self, present: &str) -> bool {

@@ -121,8 +121,8 @@ impl Context {
     /// # Errors
     ///
     /// [`Trouble::Journal`]
-    pub fn round(&self) -> Result<u32, Trouble> {
-        Ok(self.fact(ROUND)?.unwrap_or(0))
+    pub async fn round(&self) -> Result<u32, Trouble> {
+        Ok(self.fact(ROUND).await?.unwrap_or(0))
     }
 
     /// The settings as they are now.
@@ -130,8 +130,8 @@ impl Context {
     /// # Errors
     ///
     /// [`Trouble::Journal`]
-    pub fn knobs(&self) -> Result<Knobs, Trouble> {
-        Ok(self.store.controls()?.knobs)
+    pub async fn knobs(&self) -> Result<Knobs, Trouble> {
+        Ok(self.store.controls().await?.knobs)
     }
 
     /// Something that was remembered.
@@ -139,8 +139,8 @@ impl Context {
     /// # Errors
     ///
     /// [`Trouble::Journal`], also if it was something else that was remembered under this key.
-    pub fn fact<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Trouble> {
-        Ok(self.store.remembered(key)?)
+    pub async fn fact<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Trouble> {
+        Ok(self.store.remembered(key).await?)
     }
 
     /// Remembers something for later phases, attempts and the report. Never a secret.
@@ -148,8 +148,8 @@ impl Context {
     /// # Errors
     ///
     /// [`Trouble::Journal`]
-    pub fn remember(&self, key: &str, value: &impl Serialize) -> Result<(), Trouble> {
-        Ok(self.store.remember(key, value)?)
+    pub async fn remember<T: Serialize + Sync>(&self, key: &str, value: &T) -> Result<(), Trouble> {
+        Ok(self.store.remember(key, value).await?)
     }
 
     /// Forgets something.
@@ -157,8 +157,8 @@ impl Context {
     /// # Errors
     ///
     /// [`Trouble::Journal`]
-    pub fn forget(&self, key: &str) -> Result<(), Trouble> {
-        Ok(self.store.set_fact(key, None)?)
+    pub async fn forget(&self, key: &str) -> Result<(), Trouble> {
+        Ok(self.store.set_fact(key, None).await?)
     }
 
     /// Returns what was remembered, or what `decide` says, which is then remembered: for what must not change between attempts.
@@ -168,14 +168,14 @@ impl Context {
     /// [`Trouble::Journal`], and the error of `decide`.
     pub async fn decided<T, F>(&self, key: &str, decide: impl FnOnce() -> F) -> Result<T, Trouble>
     where
-        T: Serialize + DeserializeOwned,
+        T: Serialize + DeserializeOwned + Sync,
         F: Future<Output = Result<T, Trouble>>,
     {
-        if let Some(decided) = self.fact(key)? {
+        if let Some(decided) = self.fact(key).await? {
             return Ok(decided);
         }
         let decided = decide().await?;
-        self.remember(key, &decided)?;
+        self.remember(key, &decided).await?;
         Ok(decided)
     }
 
@@ -190,13 +190,13 @@ impl Context {
         what: impl Display,
         doing: impl Future<Output = Result<T, Trouble>>,
     ) -> Result<T, Trouble> {
-        self.checkpoint()?;
+        self.checkpoint().await?;
         let what = what.to_string();
         let activity = self.activity(&what, self.now(), None, None);
-        self.log_showing(EntryKind::Intent, &what, Some(activity))?;
+        self.log_showing(EntryKind::Intent, &what, Some(activity)).await?;
         self.still_alone().await?;
         let done = doing.await?;
-        self.log(EntryKind::Outcome, &what)?;
+        self.log(EntryKind::Outcome, &what).await?;
         Ok(done)
     }
 
@@ -215,8 +215,8 @@ impl Context {
     /// # Errors
     ///
     /// [`Trouble::Journal`]
-    pub fn note(&self, text: impl Display) -> Result<(), Trouble> {
-        self.log(EntryKind::Note, &text.to_string())
+    pub async fn note(&self, text: impl Display) -> Result<(), Trouble> {
+        self.log(EntryKind::Note, &text.to_string()).await
     }
 
     /// Shows how far something is.
@@ -224,8 +224,8 @@ impl Context {
     /// # Errors
     ///
     /// [`Trouble::Journal`]
-    pub fn progress(&self, what: &str, progress: Progress) -> Result<(), Trouble> {
-        self.show(self.activity(what, self.now(), None, Some(progress)))
+    pub async fn progress(&self, what: &str, progress: Progress) -> Result<(), Trouble> {
+        self.show(self.activity(what, self.now(), None, Some(progress))).await
     }
 
     /// Looks again and again until something is there, at most for `limit`; shows the operator what is waited for.
@@ -246,7 +246,7 @@ impl Context {
         let (since, began) = (self.now(), self.monotonic());
         let mut shown = None;
         loop {
-            self.checkpoint()?;
+            self.checkpoint().await?;
             let (progress, said) = match look().await {
                 Ok(Seen::Ready(found)) => return Ok(found),
                 Ok(Seen::NotYet(progress, said)) => (progress, said),
@@ -267,7 +267,7 @@ impl Context {
             let now = Some((what.clone(), progress.clone()));
             if shown != now {
                 let you_can = Some(waiting.you_can.clone());
-                self.show(self.activity(&what, since, you_can, progress))?;
+                self.show(self.activity(&what, since, you_can, progress)).await?;
                 shown = now;
             }
             if self.since(began) >= limit {
@@ -286,11 +286,11 @@ impl Context {
     /// # Errors
     ///
     /// [`Trouble::Stopped`], [`Trouble::Journal`].
-    pub fn checkpoint(&self) -> Result<(), Trouble> {
+    pub async fn checkpoint(&self) -> Result<(), Trouble> {
         if self.undoing {
             return Ok(());
         }
-        let controls = self.store.controls()?;
+        let controls = self.store.controls().await?;
         let abort = controls.abort && !self.no_way_back;
         let pause = controls.pause || self.stop.is_asked();
         if abort || (pause && !self.in_write_block) {
@@ -314,12 +314,12 @@ impl Context {
         trouble
     }
 
-    pub(super) fn log(&self, kind: EntryKind, text: &str) -> Result<(), Trouble> {
-        self.log_showing(kind, text, None)
+    pub(super) async fn log(&self, kind: EntryKind, text: &str) -> Result<(), Trouble> {
+        self.log_showing(kind, text, None).await
     }
 
     /// Logs, and shows what is going on from now on: together, for every write to the journal waits for the disk.
-    fn log_showing(
+    async fn log_showing(
         &self,
         kind: EntryKind,
         text: &str,
@@ -327,7 +327,7 @@ impl Context {
     ) -> Result<(), Trouble> {
         let entry =
             Entry { at: self.now(), phase: self.phase.to_owned(), kind, text: printable(text) };
-        self.store.append(&entry, activity.as_ref())?;
+        self.store.append(&entry, activity.as_ref()).await?;
         self.tell(&Event::Logged(entry));
         if let Some(activity) = activity {
             self.tell(&Event::Activity(activity));
@@ -346,8 +346,8 @@ impl Context {
         Activity { phase, what, since, you_can, progress }
     }
 
-    fn show(&self, activity: Activity) -> Result<(), Trouble> {
-        self.store.set_activity(Some(&activity))?;
+    async fn show(&self, activity: Activity) -> Result<(), Trouble> {
+        self.store.set_activity(Some(&activity)).await?;
         self.tell(&Event::Activity(activity));
         Ok(())
     }

@@ -63,7 +63,7 @@ impl EpochNote {
             return Ok(());
         }
         let answers = self.asked.load(Ordering::SeqCst);
-        let data = self.now()?;
+        let data = self.now().await?;
         let failed = |source| EpochError::Lock { plan: self.plan.uuid, source };
         for _ in 0..ATTEMPTS {
             match self.lock.write_note(NOTE, &data, told.last.as_ref()).await {
@@ -91,13 +91,13 @@ impl EpochNote {
         self.overtaken.get().map(String::as_str)
     }
 
-    fn now(&self) -> Result<Vec<u8>, EpochError> {
-        let block: Option<WriteBlockRecord> = self.store.remembered(WRITE_BLOCK)?;
+    async fn now(&self) -> Result<Vec<u8>, EpochError> {
+        let block: Option<WriteBlockRecord> = self.store.remembered(WRITE_BLOCK).await?;
         let epoch = Epoch {
             token: self.lock.token(),
-            claimed: self.store.presence()?.map_or(0, |presence| presence.token),
-            entries: self.store.entries()?,
-            state: self.store.state()?,
+            claimed: self.store.presence().await?.map_or(0, |presence| presence.token),
+            entries: self.store.entries().await?,
+            state: self.store.state().await?,
             file: self.store.place(),
             host: host(),
             pid: std::process::id(),

@@ -34,9 +34,9 @@ impl Executor {
             remedy: "see why the watchdog does not start; then `reshard resume`".to_owned(),
             source: Some(source),
         };
-        if self.open_write_block()?.is_none() {
+        if self.open_write_block().await?.is_none() {
             return Err(trouble);
         }
-        context.log(EntryKind::Trouble, &trouble.with_causes())
+        context.log(EntryKind::Trouble, &trouble.with_causes()).await
     }
 }

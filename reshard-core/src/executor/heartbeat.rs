@@ -2,31 +2,52 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::journal::{HEARTBEAT, Store, StoreError};
 
-/// Says that the executor which claimed the store is alive, and that it leaves when this is dropped.
+/// Says that the executor which claimed the store is alive, and that it leaves: with [`Heartbeat::leave`], or a moment after this
+/// is dropped.
 pub(super) struct Heartbeat {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     task: JoinHandle<()>,
+    has_left: bool,
 }
 
 impl Heartbeat {
     pub(super) fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         let task = tokio::spawn(beat(store.clone(), clock.clone()));
-        Self { store, clock, task }
+        Self { store, clock, task, has_left: false }
+    }
+
+    /// Says that the executor leaves.
+    pub(super) async fn leave(mut self) {
+        self.has_left = true;
+        self.task.abort();
+        say_that_it_left(&*self.store, &*self.clock).await;
     }
 }
 
 impl Drop for Heartbeat {
     fn drop(&mut self) {
         self.task.abort();
-        if let Err(error) = self.store.beat(self.clock.now(), true) {
-            tracing::warn!(%error, "the plan file does not tell that its executor has left");
+        if self.has_left {
+            return;
         }
+        // Whoever executes was ended in the middle of it.
+        if let Ok(runtime) = Handle::try_current() {
+            let (store, clock) = (self.store.clone(), self.clock.clone());
+            runtime.spawn(async move { say_that_it_left(&*store, &*clock).await });
+        }
+    }
+}
+
+async fn say_that_it_left(store: &dyn Store, clock: &dyn Clock) {
+    if let Err(error) = store.beat(clock.now(), true).await {
+        tracing::warn!(%error, "the plan file does not tell that its executor has left");
     }
 }
 
@@ -35,13 +56,10 @@ async fn beat(store: Arc<dyn Store>, clock: Arc<dyn Clock>) {
     let mut missed = 0_u64;
     loop {
         clock.sleep(HEARTBEAT).await;
-        let (store, now) = (store.clone(), clock.now());
-        let written =
-            tokio::task::spawn_blocking(move || store.beat(now, false)).await;
-        match written {
-            Ok(Ok(())) => {}
-            Ok(Err(StoreError::Overtaken { .. })) | Err(_) => return,
-            Ok(Err(error)) => {
+        match store.beat(clock.now(), false).await {
+            Ok(()) => {}
+            Err(StoreError::Overtaken { .. }) => return,
+            Err(error) => {
                 missed += 1;
                 tracing::debug!(%error, missed, "a heartbeat was not written");
             }

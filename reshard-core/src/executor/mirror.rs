@@ -3,14 +3,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use crate::journal::{
-    Activity, Controls, Entry, PhaseRecord, PlanState, Presence, Store, StoreError,
+    Activity, Controls, ControlsChange, Entry, PhaseRecord, PlanState, Presence, Store, StoreError,
 };
 use crate::plan::Plan;
 
@@ -41,34 +43,80 @@ struct Kept {
 /// The longest that a call may wait for others that have the file: writes are refused meanwhile.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-type Write = Box<dyn Fn(&dyn Store) -> Result<(), StoreError> + Send>;
+/// A write to a journal.
+enum Write {
+    State(PlanState),
+    Phase(String, PhaseRecord),
+    Fact(String, Option<Value>),
+    Activity(Option<Activity>),
+    Claim(Presence),
+    Append(Entry, Option<Activity>),
+}
+
+impl Write {
+    /// Returns the number of an entry that is added, and 0 for anything else.
+    async fn to_file(&self, file: &dyn Store) -> Result<u64, StoreError> {
+        match self {
+            Self::State(state) => file.set_state(state).await?,
+            Self::Phase(name, record) => file.set_phase(name, record).await?,
+            Self::Fact(key, value) => file.set_fact(key, value.as_ref()).await?,
+            Self::Activity(activity) => file.set_activity(activity.as_ref()).await?,
+            Self::Claim(executor) => file.claim(executor).await?,
+            Self::Append(entry, activity) => return file.append(entry, activity.as_ref()).await,
+        }
+        Ok(0)
+    }
+
+    /// `answer` is the file's, if it took the write.
+    fn to_copy(&self, copy: &mut Kept, answer: Option<u64>) {
+        match self {
+            Self::State(state) => copy.state = state.clone(),
+            Self::Phase(name, record) => {
+                copy.phases.insert(name.clone(), record.clone());
+            }
+            Self::Fact(key, Some(value)) => {
+                copy.facts.insert(key.clone(), value.clone());
+            }
+            Self::Fact(key, None) => {
+                copy.facts.remove(key);
+            }
+            Self::Activity(activity) => copy.activity.clone_from(activity),
+            // A claim that the file could not take is not told of: whoever reads the file does not see it there.
+            Self::Claim(executor) => {
+                if answer.is_some() {
+                    copy.presence = Some(executor.clone());
+                }
+            }
+            Self::Append(_, activity) => {
+                copy.activity = activity.clone().or(copy.activity.take());
+                copy.last = answer.unwrap_or(copy.last);
+            }
+        }
+    }
+}
 
 impl Mirror {
     pub(super) fn of(file: Arc<dyn Store>) -> Self {
         Self { file, copy: Mutex::new(None) }
     }
 
-    fn copy(&self) -> MutexGuard<'_, Option<Kept>> {
-        self.copy.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Reads everything, so that it is there when the file is not. From now on what the file cannot tell the copy does.
-    pub(super) fn keep_copy(&self) -> Result<(), StoreError> {
-        let mut copy = self.copy();
+    pub(super) async fn keep_copy(&self) -> Result<(), StoreError> {
+        let mut copy = self.copy.lock().await;
         if copy.is_some() {
             return Ok(());
         }
         let file = &self.file;
         file.set_patience(Some(PATIENCE));
         *copy = Some(Kept {
-            plan: file.plan()?,
-            state: file.state()?,
-            phases: file.phases()?,
-            facts: file.facts()?,
-            controls: file.controls()?,
-            activity: file.activity()?,
-            last: file.entries()?,
-            presence: file.presence()?,
+            plan: file.plan().await?,
+            state: file.state().await?,
+            phases: file.phases().await?,
+            facts: file.facts().await?,
+            controls: file.controls().await?,
+            activity: file.activity().await?,
+            last: file.entries().await?,
+            presence: file.presence().await?,
             may_do_without: false,
             missing: VecDeque::new(),
         });
@@ -76,8 +124,8 @@ impl Mirror {
     }
 
     /// Has the copy go, if the file lacks nothing of it: writes are accepted.
-    pub(super) fn forget_copy(&self) {
-        let mut copy = self.copy();
+    pub(super) async fn forget_copy(&self) {
+        let mut copy = self.copy.lock().await;
         if copy.as_ref().is_some_and(|copy| copy.missing.is_empty()) {
             *copy = None;
             self.file.set_patience(None);
@@ -85,70 +133,71 @@ impl Mirror {
     }
 
     /// From now on what the file does not take is kept in the copy, if there is one.
-    pub(super) fn do_without(&self, may: bool) {
-        if let Some(copy) = &mut *self.copy() {
+    pub(super) async fn do_without(&self, may: bool) {
+        if let Some(copy) = &mut *self.copy.lock().await {
             copy.may_do_without = may;
         }
     }
 
     /// Tells whether there is a copy that can take the place of a store that fails in this way.
-    pub(super) fn can_do_without(&self, error: &StoreError) -> bool {
-        is_out_of_reach(error) && self.copy().is_some()
+    pub(super) async fn can_do_without(&self, error: &StoreError) -> bool {
+        is_out_of_reach(error) && self.copy.lock().await.is_some()
     }
 
     /// The number of writes that the file lacks.
-    pub(super) fn missing(&self) -> usize {
-        self.copy().as_ref().map_or(0, |copy| copy.missing.len())
+    pub(super) async fn missing(&self) -> usize {
+        self.copy.lock().await.as_ref().map_or(0, |copy| copy.missing.len())
     }
 
     /// Writes to the file what it lacks, in order, as far as it takes it.
-    pub(super) fn write_back(&self) -> Result<(), StoreError> {
-        let mut copy = self.copy();
+    pub(super) async fn write_back(&self) -> Result<(), StoreError> {
+        let mut copy = self.copy.lock().await;
         let Some(copy) = &mut *copy else { return Ok(()) };
         while let Some(write) = copy.missing.front() {
-            write(&*self.file)?;
+            write.to_file(&*self.file).await?;
             copy.missing.pop_front();
         }
         // What is told of the file while it is out of reach must not be less than what was told before.
-        copy.last = self.file.entries()?;
-        copy.presence = self.file.presence()?;
+        copy.last = self.file.entries().await?;
+        copy.presence = self.file.presence().await?;
         Ok(())
     }
 
-    /// Writes to the file and to the copy; to the copy alone if the file lacks something already, or if it may do without. The
-    /// copy is told what the file answered.
-    fn write<T>(
-        &self,
-        to_file: impl Fn(&dyn Store) -> Result<T, StoreError> + Send + 'static,
-        to_copy: impl FnOnce(&mut Kept, Option<T>) -> T,
-    ) -> Result<T, StoreError> {
-        let mut copy = self.copy();
-        let Some(copy) = &mut *copy else { return to_file(&*self.file) };
+    /// Writes to the file and to the copy; to the copy alone if the file lacks something already, or if it may do without.
+    /// Returns the number of an entry that is added; of one that the file could not take it is that of its last one: nobody
+    /// shall miss it there.
+    async fn write(&self, write: Write) -> Result<u64, StoreError> {
+        let mut copy = self.copy.lock().await;
+        let Some(copy) = &mut *copy else { return write.to_file(&*self.file).await };
         if copy.missing.is_empty() {
-            match to_file(&*self.file) {
-                Ok(answer) => return Ok(to_copy(copy, Some(answer))),
+            match write.to_file(&*self.file).await {
+                Ok(answer) => {
+                    write.to_copy(copy, Some(answer));
+                    return Ok(answer);
+                }
                 Err(error) if copy.may_do_without && is_out_of_reach(&error) => {
                     tracing::warn!(%error, "the journal is kept in memory");
                 }
                 Err(error) => return Err(error),
             }
         }
-        copy.missing.push_back(Box::new(move |file| to_file(file).map(drop)));
-        Ok(to_copy(copy, None))
+        write.to_copy(copy, None);
+        copy.missing.push_back(write);
+        Ok(copy.last)
     }
 
     /// Reads from the file, or from the copy if the file is out of reach or lacks something.
-    fn read<T>(
+    async fn read<T>(
         &self,
-        from_file: impl FnOnce(&dyn Store) -> Result<T, StoreError>,
+        from_file: impl Future<Output = Result<T, StoreError>>,
         from_copy: impl FnOnce(&Kept) -> T,
     ) -> Result<T, StoreError> {
-        let copy = self.copy();
-        let Some(copy) = &*copy else { return from_file(&*self.file) };
+        let copy = self.copy.lock().await;
+        let Some(copy) = &*copy else { return from_file.await };
         if !copy.missing.is_empty() {
             return Ok(from_copy(copy));
         }
-        match from_file(&*self.file) {
+        match from_file.await {
             Err(error) if is_out_of_reach(&error) => Ok(from_copy(copy)),
             read => read,
         }
@@ -160,9 +209,10 @@ fn is_out_of_reach(error: &StoreError) -> bool {
     matches!(error, StoreError::Database { .. } | StoreError::Locked { .. } | StoreError::Io { .. })
 }
 
+#[async_trait]
 impl Store for Mirror {
-    fn plan(&self) -> Result<Plan, StoreError> {
-        self.read(|file| file.plan(), |copy| copy.plan.clone())
+    async fn plan(&self) -> Result<Plan, StoreError> {
+        self.read(self.file.plan(), |copy| copy.plan.clone()).await
     }
 
     fn place(&self) -> String {
@@ -177,53 +227,45 @@ impl Store for Mirror {
         self.file.set_patience(patience);
     }
 
-    fn state(&self) -> Result<PlanState, StoreError> {
-        self.read(|file| file.state(), |copy| copy.state.clone())
+    async fn state(&self) -> Result<PlanState, StoreError> {
+        self.read(self.file.state(), |copy| copy.state.clone()).await
     }
 
-    fn set_state(&self, state: &PlanState) -> Result<(), StoreError> {
-        let (state, copied) = (state.clone(), state.clone());
-        self.write(move |file| file.set_state(&state), |copy, _| copy.state = copied)
+    async fn set_state(&self, state: &PlanState) -> Result<(), StoreError> {
+        self.write(Write::State(state.clone())).await.map(drop)
     }
 
-    fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, StoreError> {
-        self.read(|file| file.phases(), |copy| copy.phases.clone())
+    async fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, StoreError> {
+        self.read(self.file.phases(), |copy| copy.phases.clone()).await
     }
 
-    fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), StoreError> {
-        let (key, value) = (name.to_owned(), record.clone());
-        let to_file = move |file: &dyn Store| file.set_phase(&key, &value);
-        self.write(to_file, |copy, _| drop(copy.phases.insert(name.to_owned(), record.clone())))
+    async fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), StoreError> {
+        self.write(Write::Phase(name.to_owned(), record.clone())).await.map(drop)
     }
 
-    fn fact(&self, key: &str) -> Result<Option<Value>, StoreError> {
-        self.read(|file| file.fact(key), |copy| copy.facts.get(key).cloned())
+    async fn fact(&self, key: &str) -> Result<Option<Value>, StoreError> {
+        self.read(self.file.fact(key), |copy| copy.facts.get(key).cloned()).await
     }
 
-    fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), StoreError> {
-        let (name, kept) = (key.to_owned(), value.cloned());
-        let to_file = move |file: &dyn Store| file.set_fact(&name, kept.as_ref());
-        self.write(to_file, |copy, _| match value {
-            Some(value) => drop(copy.facts.insert(key.to_owned(), value.clone())),
-            None => drop(copy.facts.remove(key)),
-        })
+    async fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), StoreError> {
+        self.write(Write::Fact(key.to_owned(), value.cloned())).await.map(drop)
     }
 
-    fn facts(&self) -> Result<BTreeMap<String, Value>, StoreError> {
-        self.read(|file| file.facts(), |copy| copy.facts.clone())
+    async fn facts(&self) -> Result<BTreeMap<String, Value>, StoreError> {
+        self.read(self.file.facts(), |copy| copy.facts.clone()).await
     }
 
-    fn controls(&self) -> Result<Controls, StoreError> {
-        self.read(|file| file.controls(), |copy| copy.controls.clone())
+    async fn controls(&self) -> Result<Controls, StoreError> {
+        self.read(self.file.controls(), |copy| copy.controls.clone()).await
     }
 
-    fn update_controls(
+    async fn update_controls(
         &self,
-        change: &mut dyn FnMut(&mut Controls),
+        change: &mut ControlsChange<'_>,
     ) -> Result<Controls, StoreError> {
-        let mut copy = self.copy();
-        let Some(copy) = &mut *copy else { return self.file.update_controls(change) };
-        match self.file.update_controls(change) {
+        let mut copy = self.copy.lock().await;
+        let Some(copy) = &mut *copy else { return self.file.update_controls(change).await };
+        match self.file.update_controls(change).await {
             Ok(controls) => copy.controls = controls,
             // What an executor changes of them is that a wish is over: it is asked for again after this.
             Err(error) if copy.may_do_without && is_out_of_reach(&error) => {
@@ -234,54 +276,36 @@ impl Store for Mirror {
         Ok(copy.controls.clone())
     }
 
-    fn activity(&self) -> Result<Option<Activity>, StoreError> {
-        self.read(|file| file.activity(), |copy| copy.activity.clone())
+    async fn activity(&self) -> Result<Option<Activity>, StoreError> {
+        self.read(self.file.activity(), |copy| copy.activity.clone()).await
     }
 
-    fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError> {
-        let (value, copied) = (activity.cloned(), activity.cloned());
-        let to_file = move |file: &dyn Store| file.set_activity(value.as_ref());
-        self.write(to_file, |copy, _| copy.activity = copied)
+    async fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError> {
+        self.write(Write::Activity(activity.cloned())).await.map(drop)
     }
 
-    /// A claim that the file could not take is not told of: whoever reads the file does not see it there.
-    fn claim(&self, executor: &Presence) -> Result<(), StoreError> {
-        let (claim, copied) = (executor.clone(), executor.clone());
-        let to_file = move |file: &dyn Store| file.claim(&claim);
-        self.write(to_file, |copy, taken| {
-            if taken.is_some() {
-                copy.presence = Some(copied);
-            }
-        })
+    async fn claim(&self, executor: &Presence) -> Result<(), StoreError> {
+        self.write(Write::Claim(executor.clone())).await.map(drop)
     }
 
-    fn presence(&self) -> Result<Option<Presence>, StoreError> {
-        self.read(|file| file.presence(), |copy| copy.presence.clone())
+    async fn presence(&self) -> Result<Option<Presence>, StoreError> {
+        self.read(self.file.presence(), |copy| copy.presence.clone()).await
     }
 
-    fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError> {
-        self.file.beat(at, leaves)
+    async fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError> {
+        self.file.beat(at, leaves).await
     }
 
-    /// Of an entry that the file could not take the number is that of its last one: nobody shall miss it there.
-    fn append(&self, entry: &Entry, activity: Option<&Activity>) -> Result<u64, StoreError> {
-        let (entry, shown, copied) = (entry.clone(), activity.cloned(), activity.cloned());
-        self.write(
-            move |file| file.append(&entry, shown.as_ref()),
-            |copy, number| {
-                copy.activity = copied.or(copy.activity.take());
-                copy.last = number.unwrap_or(copy.last);
-                copy.last
-            },
-        )
+    async fn append(&self, entry: &Entry, activity: Option<&Activity>) -> Result<u64, StoreError> {
+        self.write(Write::Append(entry.clone(), activity.cloned())).await
     }
 
     /// Of entries that the file could not take nothing is told: the file would pass for an older copy of itself.
-    fn entries(&self) -> Result<u64, StoreError> {
-        self.read(|file| file.entries(), |copy| copy.last)
+    async fn entries(&self) -> Result<u64, StoreError> {
+        self.read(self.file.entries(), |copy| copy.last).await
     }
 
-    fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError> {
-        self.read(|file| file.log_after(number), |_| Vec::new())
+    async fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError> {
+        self.read(self.file.log_after(number), |_| Vec::new()).await
     }
 }

@@ -254,8 +254,8 @@ impl Executor {
     /// # Errors
     ///
     /// [`ExecutorError::Journal`] if the plan cannot be read.
-    pub fn new(store: Arc<dyn Store>, deployment: Deployment) -> Result<Self, ExecutorError> {
-        let sequence = store.plan()?.sequence().map_err(ExecutorError::Sequence)?;
+    pub async fn new(store: Arc<dyn Store>, deployment: Deployment) -> Result<Self, ExecutorError> {
+        let sequence = store.plan().await?.sequence().map_err(ExecutorError::Sequence)?;
         Ok(Self::with_sequence(store, deployment, sequence))
     }
 
@@ -300,8 +300,9 @@ impl Executor {
     /// # Errors
     ///
     /// [`StoreError`]
-    pub fn write_block(&self) -> Result<Option<OpenWriteBlock>, StoreError> {
-        OpenWriteBlock::of(&*self.store, &self.store.plan()?, &self.sequence, &*self.clock)
+    pub async fn write_block(&self) -> Result<Option<OpenWriteBlock>, StoreError> {
+        OpenWriteBlock::of(&*self.store, &self.store.plan().await?, &self.sequence, &*self.clock)
+            .await
     }
 
     /// The time that the way back takes, if the write block that lasts is taken back now.
@@ -309,8 +310,8 @@ impl Executor {
     /// # Errors
     ///
     /// [`StoreError`]
-    pub fn way_back(&self) -> Result<std::time::Duration, StoreError> {
-        self.kept_for_way_back(&self.store.plan()?, "")
+    pub async fn way_back(&self) -> Result<std::time::Duration, StoreError> {
+        self.kept_for_way_back(&self.store.plan().await?, "").await
     }
 
     /// Takes the time from another clock.

@@ -26,17 +26,17 @@ impl OpenWriteBlock {
     /// # Errors
     ///
     /// [`StoreError`]
-    pub fn of(
+    pub async fn of(
         store: &dyn Store,
         plan: &Plan,
         sequence: &Sequence,
         clock: &dyn Clock,
     ) -> Result<Option<Self>, StoreError> {
-        let last: Option<WriteBlockRecord> = store.remembered(WRITE_BLOCK)?;
+        let last: Option<WriteBlockRecord> = store.remembered(WRITE_BLOCK).await?;
         let Some(record) = last.filter(|record| record.ended.is_none()) else { return Ok(None) };
         let lasts = record.lasts(clock);
-        let allowed = budget(plan, store.controls()?.knobs.budget_seconds);
-        let is_final = no_way_back(store, sequence)?.is_some();
+        let allowed = budget(plan, store.controls().await?.knobs.budget_seconds);
+        let is_final = no_way_back(store, sequence).await?.is_some();
         Ok(Some(Self { lasts, left: (!is_final).then(|| allowed.saturating_sub(lasts)) }))
     }
 }

@@ -24,7 +24,7 @@ impl Executor {
     ///
     /// As for [`Executor::run`]; [`ExecutorError::Lock`] if another executor has the plan.
     pub async fn rescue(&self, gone: &Gone) -> Result<Option<Ended>, ExecutorError> {
-        if self.open_write_block()?.is_none() {
+        if self.open_write_block().await?.is_none() {
             return Ok(None);
         }
         self.through_sessions(Work::Rescue(gone)).await.map(Some)
@@ -35,25 +35,25 @@ impl Executor {
         alone: &Alone,
         gone: &Gone,
     ) -> Result<Ended, ExecutorError> {
-        let records = self.store.phases()?;
+        let records = self.store.phases().await?;
         let was_in = |phase: &&Step| {
             let record = records.get(phase.name());
             record.is_some_and(|record| record.state.may_have_effects())
         };
         let present = self.sequence.blocked().rev().find(was_in).map_or("", |phase| phase.name());
-        if self.open_write_block()?.is_none() {
+        if self.open_write_block().await?.is_none() {
             // Somebody was faster.
             return Ok(Ended::Paused { phase: present.to_owned() });
         }
         let mut context = self.context(alone);
         context.phase = present;
         let words = format!("{} with writes refused", gone.words);
-        if no_way_back(&*self.store, &self.sequence)?.is_some() {
+        if no_way_back(&*self.store, &self.sequence).await?.is_some() {
             let text = format!("{words}; there is no way back, so the plan goes on");
-            context.log(EntryKind::Note, &text).map_err(journal_only)?;
+            context.log(EntryKind::Note, &text).await.map_err(journal_only)?;
             return self.run_alone(alone).await;
         }
-        self.store.keep_copy()?;
+        self.store.keep_copy().await?;
         let remedy = "`reshard resume` tries again, `reshard abort` takes everything back";
         self.after_trouble(alone, &mut context, Trouble::hold(words, remedy)).await
     }

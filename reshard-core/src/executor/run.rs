@@ -30,23 +30,25 @@ impl Executor {
     }
 
     pub(super) async fn run_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
-        let too_late = no_way_back(&*self.store, &self.sequence)?;
-        let abort = self.store.controls()?.abort;
+        let too_late = no_way_back(&*self.store, &self.sequence).await?;
+        let abort = self.store.controls().await?.abort;
         if abort && too_late.is_none() {
             return self.abort_alone(alone).await;
         }
-        self.store.update_controls(&mut |controls| {
-            controls.pause = false;
-            controls.abort &= !abort;
-        })?;
-        self.store.set_state(&PlanState::Running)?;
+        self.store
+            .update_controls(&mut |controls| {
+                controls.pause = false;
+                controls.abort &= !abort;
+            })
+            .await?;
+        self.store.set_state(&PlanState::Running).await?;
         let mut context = self.context(alone);
         if let Some(phase) = too_late.filter(|_| abort) {
             // Perhaps while writes are refused: going on is what lets them flow again.
             let text = format!("the abort that was asked for came too late: {phase} has begun");
-            context.log(EntryKind::Note, &text).map_err(journal_only)?;
+            context.log(EntryKind::Note, &text).await.map_err(journal_only)?;
         }
-        let begun = match self.has_begun() {
+        let begun = match self.has_begun().await {
             Ok(()) => self.begin_anew_if_lifted(&mut context).await,
             failed => failed,
         };
@@ -54,17 +56,19 @@ impl Executor {
             return self.after_trouble(alone, &mut context, trouble).await;
         }
         if let Err(trouble) = self.undo_what_is_spoiled(&mut context).await {
-            return self.end_with(&context, trouble);
+            return self.end_with(&context, trouble).await;
         }
         for phase in &self.sequence {
-            let done = self.store.phases()?.get(phase.name()).map(|record| record.state);
-            if done == Some(PhaseState::Done) && !self.has_expired(phase)? {
+            let done = self.store.phases().await?.get(phase.name()).map(|record| record.state);
+            if done == Some(PhaseState::Done) && !self.has_expired(phase).await? {
                 continue;
             }
             context.phase = phase.name();
             let pause = done != Some(PhaseState::Begun);
-            match pause.then(|| self.is_to_pause_before(phase.name())).transpose() {
-                Ok(Some(true)) => return self.end_with(&context, Trouble::Stopped),
+            let wanted =
+                if pause { self.is_to_pause_before(phase.name()).await } else { Ok(false) };
+            match wanted {
+                Ok(true) => return self.end_with(&context, Trouble::Stopped).await,
                 Ok(_) => {}
                 // Perhaps while writes are refused.
                 Err(error) => {
@@ -76,44 +80,46 @@ impl Executor {
             }
         }
         context.phase = "";
-        self.finish(&context, &PlanState::Done, "the plan is done")?;
+        self.finish(&context, &PlanState::Done, "the plan is done").await?;
         Ok(Ended::Done)
     }
 
     /// Tells whether the operator wants a pause before this phase, and may have it now: a pause while writes are refused is put
     /// off until they flow again. The wish is over with that.
-    fn is_to_pause_before(&self, phase: &str) -> Result<bool, StoreError> {
-        if self.store.controls()?.pause_before.as_deref() != Some(phase) {
+    async fn is_to_pause_before(&self, phase: &str) -> Result<bool, StoreError> {
+        if self.store.controls().await?.pause_before.as_deref() != Some(phase) {
             return Ok(false);
         }
-        let blocked = self.open_write_block()?.is_some();
+        let blocked = self.open_write_block().await?.is_some();
         let mut wanted = false;
-        self.store.update_controls(&mut |controls| {
-            wanted = controls.pause_before.as_deref() == Some(phase);
-            if wanted {
-                controls.pause_before = None;
-                controls.pause |= blocked;
-            }
-        })?;
+        self.store
+            .update_controls(&mut |controls| {
+                wanted = controls.pause_before.as_deref() == Some(phase);
+                if wanted {
+                    controls.pause_before = None;
+                    controls.pause |= blocked;
+                }
+            })
+            .await?;
         Ok(wanted && !blocked)
     }
 
     /// Tells whether a phase that an earlier execution has done has to be done again.
-    fn has_expired(&self, phase: &Step) -> Result<bool, StoreError> {
-        let records = self.store.phases()?;
+    async fn has_expired(&self, phase: &Step) -> Result<bool, StoreError> {
+        let records = self.store.phases().await?;
         let blocks = self.sequence.block_begins().and_then(|phase| records.get(phase.name()));
         Ok(phase.expires() && !blocks.is_some_and(|record| record.state.may_have_effects()))
     }
 
     /// Undoes what a write block that was taken back has made unusable, so that it is made anew under other names.
     pub(super) async fn undo_what_is_spoiled(&self, context: &mut Context) -> Result<(), Trouble> {
-        let Some(back_to) = self.journal().remembered::<String>(UNDO_BACK_TO)? else {
+        let Some(back_to) = self.journal().remembered::<String>(UNDO_BACK_TO).await? else {
             return Ok(());
         };
         self.undo_back_to(context, &back_to).await?;
-        let round = context.round()?;
-        self.journal().remember(ROUND, &(round + 1))?;
-        Ok(self.store.set_fact(UNDO_BACK_TO, None)?)
+        let round = context.round().await?;
+        self.journal().remember(ROUND, &(round + 1)).await?;
+        Ok(self.store.set_fact(UNDO_BACK_TO, None).await?)
     }
 
     pub(super) async fn run_phase(
@@ -126,42 +132,42 @@ impl Executor {
         if block.touches() {
             self.stand_by(context).await?;
         }
-        context.no_way_back = no_way_back(&*self.store, &self.sequence)?.is_some();
+        context.no_way_back = no_way_back(&*self.store, &self.sequence).await?.is_some();
         if !context.in_write_block {
-            context.checkpoint()?;
+            context.checkpoint().await?;
         }
-        if block == WriteBlock::Begins && self.open_write_block()?.is_none() {
-            context.check_budget()?;
+        if block == WriteBlock::Begins && self.open_write_block().await?.is_none() {
+            context.check_budget().await?;
         }
         context.no_way_back |= phase.is_pivot();
-        let record = self.begin(phase, context)?;
-        if block == WriteBlock::Begins && self.begin_write_block()? {
-            let allowed = budget(&context.plan, context.knobs()?.budget_seconds);
+        let record = self.begin(phase, context).await?;
+        if block == WriteBlock::Begins && self.begin_write_block().await? {
+            let allowed = budget(&context.plan, context.knobs().await?.budget_seconds);
             context.tell(&Event::WriteBlockBegan { budget: allowed });
-            let kept = self.kept_for_way_back(&context.plan, context.phase)?;
+            let kept = self.kept_for_way_back(&context.plan, context.phase).await?;
             let text = format!(
                 "writes to the moving vnodes are refused from now on, for at most {}, of which {} are kept for the way back",
                 duration(allowed),
                 duration(kept)
             );
-            context.log(EntryKind::Stage, &text)?;
+            context.log(EntryKind::Stage, &text).await?;
         }
         self.repeat(phase, context).await?;
         if block == WriteBlock::Ends {
             // First, for a phase that is done is not run again, and then nobody would do this.
-            self.tell_write_block_ended(context, true)?;
+            self.tell_write_block_ended(context, true).await?;
         }
         let took = self.since_phase_began(&record);
         let (ended, took_millis) = (Some(self.clock.now()), Some(millis(took)));
         let done = PhaseRecord { state: PhaseState::Done, ended, took_millis, ..record };
-        self.store.set_phase(phase.name(), &done)?;
-        context.log(EntryKind::Stage, &format!("done after {}", duration(took)))?;
+        self.store.set_phase(phase.name(), &done).await?;
+        context.log(EntryKind::Stage, &format!("done after {}", duration(took))).await?;
         context.tell(&Event::PhaseDone { phase: phase.name(), took });
         Ok(())
     }
 
-    fn begin(&self, phase: &Step, context: &Context) -> Result<PhaseRecord, StoreError> {
-        let before = self.store.phases()?.get(phase.name()).cloned();
+    async fn begin(&self, phase: &Step, context: &Context) -> Result<PhaseRecord, StoreError> {
+        let before = self.store.phases().await?.get(phase.name()).cloned();
         let attempts = before.as_ref().map_or(0, |record| record.attempts) + 1;
         let record = match before {
             Some(record) if record.state == PhaseState::Begun => PhaseRecord { attempts, ..record },
@@ -174,8 +180,8 @@ impl Executor {
                 attempts,
             },
         };
-        self.store.set_phase(phase.name(), &record)?;
-        context.log(EntryKind::Stage, phase.about().title).map_err(journal_only)?;
+        self.store.set_phase(phase.name(), &record).await?;
+        context.log(EntryKind::Stage, phase.about().title).await.map_err(journal_only)?;
         context.tell(&Event::PhaseBegan { phase: phase.name(), attempt: attempts });
         Ok(record)
     }
@@ -198,9 +204,9 @@ impl Executor {
                 Err(Trouble::OverBudget { .. }) => return Err(Trouble::OverBudget { last }),
                 Err(other) => return Err(other),
             };
-            let patience = Duration::from_secs(context.knobs()?.patience_seconds);
+            let patience = Duration::from_secs(context.knobs().await?.patience_seconds);
             let text = trouble.with_causes();
-            context.log(EntryKind::Trouble, &text)?;
+            context.log(EntryKind::Trouble, &text).await?;
             if self.clock.since(began) >= patience {
                 return Err(Trouble::Hold {
                     what: format!("{text}; it did not pass in {} s", patience.as_secs()),
@@ -209,13 +215,13 @@ impl Executor {
                 });
             }
             last = Some(Box::new(trouble));
-            context.checkpoint()?;
+            context.checkpoint().await?;
             let longest = if context.in_write_block { FIRST_PAUSE } else { LONGEST_PAUSE };
             tokio::select! {
                 () = self.clock.sleep(pause.min(longest)) => {}
                 () = self.stop.asked(), if !self.stop.is_asked() => {}
             }
-            context.checkpoint()?;
+            context.checkpoint().await?;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -223,7 +229,7 @@ impl Executor {
     /// Runs the phase; inside the write block, and as long as there is a way back, only until that has to begin for writes to
     /// be refused no longer than the budget allows.
     async fn within_budget(&self, phase: &Step, context: &Context) -> Result<(), Trouble> {
-        let Some(left) = self.time_forward(context)? else { return phase.run(context).await };
+        let Some(left) = self.time_forward(context).await? else { return phase.run(context).await };
         let over = Err(Trouble::OverBudget { last: None });
         if left.is_zero() {
             return over;
@@ -234,28 +240,28 @@ impl Executor {
         }
     }
 
-    pub(super) fn tell_write_block_ended(
+    pub(super) async fn tell_write_block_ended(
         &self,
         context: &Context,
         moved: bool,
     ) -> Result<(), Trouble> {
-        if let Some(took) = self.end_write_block(moved)? {
+        if let Some(took) = self.end_write_block(moved).await? {
             let text = format!("writes flow again after {:.1} s", took.as_secs_f64());
-            context.log(EntryKind::Stage, &text)?;
+            context.log(EntryKind::Stage, &text).await?;
             context.tell(&Event::WriteBlockEnded { took, moved });
         }
         Ok(())
     }
 
-    pub(super) fn finish(
+    pub(super) async fn finish(
         &self,
         context: &Context,
         state: &PlanState,
         text: &str,
     ) -> Result<(), StoreError> {
-        self.store.set_state(state)?;
-        self.store.set_activity(None)?;
-        context.log(EntryKind::Stage, text).map_err(journal_only)
+        self.store.set_state(state).await?;
+        self.store.set_activity(None).await?;
+        context.log(EntryKind::Stage, text).await.map_err(journal_only)
     }
 }
 

@@ -8,23 +8,23 @@ const SEQUENCE: &str = "phase-sequence";
 
 impl Executor {
     /// Refuses to go on with other phases than those that the plan was begun with.
-    pub(super) fn refuse_other_phases(&self) -> Result<(), ExecutorError> {
-        let Some(recorded) = phase_sequence(&*self.store)? else { return Ok(()) };
-        let begun = self.store.phases()?;
+    pub(super) async fn refuse_other_phases(&self) -> Result<(), ExecutorError> {
+        let Some(recorded) = phase_sequence(&*self.store).await? else { return Ok(()) };
+        let begun = self.store.phases().await?;
         let own: Vec<&str> = self.sequence.names().collect();
         match misfit(&recorded, &own, |name| begun.contains_key(name)) {
             Some(misfit) => {
-                Err(ExecutorError::OtherPhases { plan: self.store.plan()?.uuid, misfit })
+                Err(ExecutorError::OtherPhases { plan: self.store.plan().await?.uuid, misfit })
             }
             None => Ok(()),
         }
     }
 
     /// Remembers this executor's phases as the plan's.
-    pub(super) fn remember_phases(&self) -> Result<(), ExecutorError> {
+    pub(super) async fn remember_phases(&self) -> Result<(), ExecutorError> {
         let own: Vec<&str> = self.sequence.names().collect();
-        if phase_sequence(&*self.store)?.is_none_or(|recorded| recorded != own) {
-            self.journal().remember(SEQUENCE, &own)?;
+        if phase_sequence(&*self.store).await?.is_none_or(|recorded| recorded != own) {
+            self.journal().remember(SEQUENCE, &own).await?;
         }
         Ok(())
     }
@@ -35,8 +35,8 @@ impl Executor {
 /// # Errors
 ///
 /// [`StoreError`]
-pub fn phase_sequence(store: &dyn Store) -> Result<Option<Vec<String>>, StoreError> {
-    store.remembered(SEQUENCE)
+pub async fn phase_sequence(store: &dyn Store) -> Result<Option<Vec<String>>, StoreError> {
+    store.remembered(SEQUENCE).await
 }
 
 /// The reason that an executor with its own phases cannot carry on a plan that was begun with the recorded ones.

@@ -54,7 +54,7 @@ impl Executor {
         loop {
             let alone = tokio::select! {
                 alone = self.begin_alone(region, work, &mut token) => alone,
-                () = self.asked_to_stop_with_nothing_open() => return self.ends_before_it_began(),
+                () = self.asked_to_stop_with_nothing_open() => return self.ends_before_it_began().await,
             };
             let alone = match alone {
                 Err(ExecutorError::Lock { .. } | ExecutorError::Epoch { .. })
@@ -64,7 +64,8 @@ impl Executor {
                 }
                 alone => alone?,
             };
-            heartbeat.get_or_insert_with(|| Heartbeat::start(self.store.clone(), self.clock.clone()));
+            heartbeat
+                .get_or_insert_with(|| Heartbeat::start(self.store.clone(), self.clock.clone()));
             let ended = match work {
                 Work::Run => self.run_alone(&alone).await,
                 Work::Step(at) => self.step_alone(&alone, at).await,
@@ -74,7 +75,10 @@ impl Executor {
             if !matches!(ended, Err(ExecutorError::SessionOver)) {
                 let written = self.write_back(&self.context(&alone)).await;
                 alone.end().await;
-                return written.map_err(|source| self.is_behind(source)).and(ended);
+                return match written {
+                    Ok(()) => ended,
+                    Err(source) => Err(self.is_behind(source).await),
+                };
             }
         }
     }
@@ -82,13 +86,13 @@ impl Executor {
     /// Returns when a stop is asked for, but not while writes are refused.
     async fn asked_to_stop_with_nothing_open(&self) {
         self.stop.asked().await;
-        if !matches!(self.open_write_block(), Ok(None)) {
+        if !matches!(self.open_write_block().await, Ok(None)) {
             std::future::pending::<()>().await;
         }
     }
 
-    fn ends_before_it_began(&self) -> Result<Ended, ExecutorError> {
-        let records = self.store.phases()?;
+    async fn ends_before_it_began(&self) -> Result<Ended, ExecutorError> {
+        let records = self.store.phases().await?;
         let is_left = |phase: &&Step| {
             records.get(phase.name()).is_none_or(|record| record.state != PhaseState::Done)
         };
@@ -109,15 +113,15 @@ impl Executor {
         work: Work<'_>,
         token: &mut Option<u64>,
     ) -> Result<Alone, ExecutorError> {
-        let plan = Arc::new(self.store.plan()?);
-        if let Err(over) = refuse_if_over(&*self.store) {
+        let plan = Arc::new(self.store.plan().await?);
+        if let Err(over) = refuse_if_over(&*self.store).await {
             if let Err(error) = self.tell_the_end(region, plan).await {
                 let error: &dyn std::error::Error = &error;
                 tracing::debug!(error, "ZooKeeper was not told that the plan is over");
             }
             return Err(over);
         }
-        self.take_over_write_block()?;
+        self.take_over_write_block().await?;
         let deployment = self.with_living_session(region).await?;
         if let Work::Rescue(Gone { session: Some(dead), .. }) = work {
             bury(&deployment, &plan, *dead).await;
@@ -170,7 +174,7 @@ impl Executor {
                 Epoch::to_string,
             )
         });
-        match (Standing::of(&*self.store, before.as_ref())?, before) {
+        match (Standing::of(&*self.store, before.as_ref()).await?, before) {
             (Standing::Latest, _) => {}
             (Standing::Older, Some(latest)) => {
                 return Err(ExecutorError::OlderCopy {
@@ -187,9 +191,9 @@ impl Executor {
         if let Some(by) = others {
             return Err(ExecutorError::Overtaken { by });
         }
-        self.refuse_other_phases()?;
-        self.claim(deployment, lock)?;
-        self.remember_phases()?;
+        self.refuse_other_phases().await?;
+        self.claim(deployment, lock).await?;
+        self.remember_phases().await?;
         epoch.tell().await.map_err(failed)?;
         Ok(epoch)
     }
@@ -208,7 +212,7 @@ impl Executor {
             let (store, clock) = (self.store.clone(), self.clock.clone());
             let (epoch, told) =
                 EpochNote::read(lock.clone(), store, plan, clock).await.map_err(failed)?;
-            let is_latest = Standing::of(&*self.store, told.as_ref())? == Standing::Latest;
+            let is_latest = Standing::of(&*self.store, told.as_ref()).await? == Standing::Latest;
             if is_latest && told.is_some_and(|told| !told.is_over()) {
                 epoch.tell().await.map_err(failed)?;
             }
@@ -219,9 +223,9 @@ impl Executor {
         told
     }
 
-    fn claim(&self, deployment: &Deployment, lock: &HeldLock) -> Result<(), ExecutorError> {
+    async fn claim(&self, deployment: &Deployment, lock: &HeldLock) -> Result<(), ExecutorError> {
         let now = self.clock.now();
-        Ok(self.store.claim(&Presence {
+        let presence = Presence {
             token: lock.token(),
             host: host(),
             pid: std::process::id(),
@@ -229,7 +233,8 @@ impl Executor {
             since: now,
             heartbeat: now,
             left: None,
-        })?)
+        };
+        Ok(self.store.claim(&presence).await?)
     }
 
     async fn take_lock(
@@ -258,14 +263,14 @@ impl Executor {
             None => false,
         };
         let began = self.clock.monotonic();
-        let blocked = self.open_write_block()?.is_some();
-        let patience = Duration::from_secs(self.store.controls()?.knobs.patience_seconds);
+        let blocked = self.open_write_block().await?.is_some();
+        let patience = Duration::from_secs(self.store.controls().await?.knobs.patience_seconds);
         if renews {
             let what = "waiting for a new session with ZooKeeper".to_owned();
             let (since, phase) = (self.clock.now(), String::new());
             let you_can = Some("see that ZooKeeper answers".to_owned());
             let activity = Activity { phase, what, since, you_can, progress: None };
-            self.store.set_activity(Some(&activity))?;
+            self.store.set_activity(Some(&activity)).await?;
             self.tell(&Event::Activity(activity));
         }
         let living = loop {
@@ -279,11 +284,11 @@ impl Executor {
             self.clock.sleep(PAUSE).await;
         };
         if renews {
-            self.store.set_activity(None)?;
+            self.store.set_activity(None).await?;
             let text = "the session with ZooKeeper was over; a new one goes on".to_owned();
             let (phase, kind) = (String::new(), EntryKind::Note);
             let entry = Entry { at: self.clock.now(), phase, kind, text };
-            self.store.append(&entry, None)?;
+            self.store.append(&entry, None).await?;
             self.tell(&Event::Logged(entry));
         }
         *region = Some(living.clone());

@@ -26,8 +26,8 @@ impl Executor {
         at: usize,
     ) -> Result<Ended, ExecutorError> {
         let mut context = self.context(alone);
-        self.store.update_controls(&mut |controls| controls.pause = false)?;
-        if let Err(trouble) = self.has_begun() {
+        self.store.update_controls(&mut |controls| controls.pause = false).await?;
+        if let Err(trouble) = self.has_begun().await {
             return self.after_trouble(alone, &mut context, trouble).await;
         }
         match self.lifted(&mut context).await {
@@ -41,12 +41,12 @@ impl Executor {
             Err(trouble) => return self.after_trouble(alone, &mut context, trouble).await,
         }
         if let Err(trouble) = self.undo_what_is_half_undone(&mut context).await {
-            return self.end_with(&context, trouble);
+            return self.end_with(&context, trouble).await;
         }
         if let Err(trouble) = self.undo_what_is_spoiled(&mut context).await {
-            return self.end_with(&context, trouble);
+            return self.end_with(&context, trouble).await;
         }
-        let records = self.store.phases()?;
+        let records = self.store.phases().await?;
         let is_done =
             |name: &str| records.get(name).is_some_and(|record| record.state == PhaseState::Done);
         let mut before = self.sequence.iter().take(at).map(|phase| phase.name());
@@ -58,21 +58,21 @@ impl Executor {
         }
         context.phase = phase.name();
         if !is_done(phase.name()) {
-            self.store.set_state(&PlanState::Running)?;
+            self.store.set_state(&PlanState::Running).await?;
             if let Err(trouble) = self.run_phase_anyhow(phase, &mut context).await {
                 return self.after_trouble(alone, &mut context, trouble).await;
             }
         }
         context.phase = "";
-        let records = self.store.phases()?;
+        let records = self.store.phases().await?;
         let is_left =
             |name: &str| records.get(name).is_none_or(|record| record.state != PhaseState::Done);
         let Some(next) = self.sequence.iter().find(|phase| is_left(phase.name())) else {
-            self.finish(&context, &PlanState::Done, "the plan is done")?;
+            self.finish(&context, &PlanState::Done, "the plan is done").await?;
             return Ok(Ended::Done);
         };
-        self.store.set_state(&PlanState::Paused)?;
-        self.store.set_activity(None)?;
+        self.store.set_state(&PlanState::Paused).await?;
+        self.store.set_activity(None).await?;
         Ok(Ended::Paused { phase: next.name().to_owned() })
     }
 }

@@ -100,10 +100,10 @@ impl TestPhase {
             Does::IsSignalled => self.world.lock().unwrap().stop.as_ref().unwrap().stop(),
             Does::Hangs => std::future::pending().await,
             Does::IsAborted => {
-                self.store.update_controls(&mut |controls| controls.abort = true)?;
+                self.store.update_controls(&mut |controls| controls.abort = true).await?;
             }
             Does::IsPaused => {
-                self.store.update_controls(&mut |controls| controls.pause = true)?;
+                self.store.update_controls(&mut |controls| controls.pause = true).await?;
             }
         }
         set();
@@ -221,12 +221,12 @@ impl Fixture {
     }
 
     /// Allows a budget in seconds.
-    fn allow(&self, seconds: u64) {
-        self.tune(&mut |knobs| knobs.budget_seconds = Some(seconds));
+    async fn allow(&self, seconds: u64) {
+        self.tune(&mut |knobs| knobs.budget_seconds = Some(seconds)).await;
     }
 
-    fn tune(&self, change: &mut dyn FnMut(&mut Knobs)) {
-        self.store.update_controls(&mut |controls| change(&mut controls.knobs)).unwrap();
+    async fn tune(&self, change: &mut (dyn FnMut(&mut Knobs) + Send)) {
+        self.store.update_controls(&mut |controls| change(&mut controls.knobs)).await.unwrap();
     }
 
     fn effects(&self) -> Vec<&'static str> {
@@ -234,8 +234,8 @@ impl Fixture {
         world.effects.iter().filter(|(_, there)| **there).map(|(name, _)| *name).collect()
     }
 
-    fn block(&self) -> Option<WriteBlockRecord> {
-        let fact = self.store.fact("write-block").unwrap()?;
+    async fn block(&self) -> Option<WriteBlockRecord> {
+        let fact = self.store.fact("write-block").await.unwrap()?;
         Some(serde_json::from_value(fact).unwrap())
     }
 }
@@ -296,7 +296,7 @@ async fn a_plain_run(deployment: &Deployment) {
     let fixture = Fixture::new(deployment, Vec::new());
     assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
     assert_eq!(fixture.effects().len(), PHASES.len());
-    assert!(fixture.block().unwrap().moved);
+    assert!(fixture.block().await.unwrap().moved);
     let over = fixture.executor().run().await;
     assert!(matches!(over, Err(ExecutorError::Over { .. })));
 }
@@ -318,22 +318,22 @@ async fn every_script_ends_well(
     let fixture = Fixture::new(deployment, script);
     for _ in 0..60 {
         let ended = fixture.run().await;
-        let blocked = fixture.block().is_some_and(|block| block.ended.is_none());
+        let blocked = fixture.block().await.is_some_and(|block| block.ended.is_none());
         match ended {
             Some(Ok(Ended::Done)) => {
                 prop_assert_eq!(fixture.effects().len(), PHASES.len());
                 prop_assert!(!blocked);
-                prop_assert!(fixture.block().unwrap().moved);
+                prop_assert!(fixture.block().await.unwrap().moved);
                 return Ok(());
             }
             Some(Ok(Ended::Aborted)) => {
                 prop_assert_eq!(fixture.effects(), Vec::<&str>::new());
                 prop_assert!(!blocked);
-                prop_assert_eq!(fixture.store.state().unwrap(), PlanState::Aborted);
+                prop_assert_eq!(fixture.store.state().await.unwrap(), PlanState::Aborted);
                 return Ok(());
             }
             Some(Ok(Ended::Held { phase, what, .. })) => {
-                let published = fixture.store.phases().unwrap().contains_key("publish");
+                let published = fixture.store.phases().await.unwrap().contains_key("publish");
                 let allowed = published || what.contains("STILL REFUSED") || phase == "block";
                 prop_assert!(
                     !blocked || allowed,

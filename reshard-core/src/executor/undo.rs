@@ -28,38 +28,42 @@ impl Executor {
     }
 
     pub(super) async fn abort_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
-        if let Some(phase) = no_way_back(&*self.store, &self.sequence)? {
-            self.store.update_controls(&mut |controls| controls.abort = false)?;
+        if let Some(phase) = no_way_back(&*self.store, &self.sequence).await? {
+            self.store.update_controls(&mut |controls| controls.abort = false).await?;
             return Err(ExecutorError::TooLate { plan: alone.plan.uuid, phase: phase.to_owned() });
         }
-        self.store.set_state(&PlanState::Aborting)?;
+        self.store.set_state(&PlanState::Aborting).await?;
         let mut context = self.context(alone);
         context.undoing = true;
-        if self.open_write_block()?.is_some() {
+        if self.open_write_block().await?.is_some() {
             // Nothing keeps writes refused that need not.
-            self.store.keep_copy()?;
-            self.store.do_without(true);
+            self.store.keep_copy().await?;
+            self.store.do_without(true).await;
             self.stand_by(&context).await.map_err(journal_only)?;
             // First, for what else cannot be undone must not keep them refused either.
             if let Err(worse) = self.undo_write_block(&mut context).await {
-                return self.end_with(&context, not_lifted("everything is taken back", worse));
+                return self
+                    .end_with(&context, not_lifted("everything is taken back", worse))
+                    .await;
             }
         }
         for phase in self.sequence.iter().rev() {
-            if self.open_write_block()?.is_none() {
-                self.write_back(&context).await.map_err(|error| self.is_behind(error))?;
-                self.store.forget_copy();
+            if self.open_write_block().await?.is_none() {
+                if let Err(error) = self.write_back(&context).await {
+                    return Err(self.is_behind(error).await);
+                }
+                self.store.forget_copy().await;
                 if self.stop.is_asked() {
-                    return self.end_with(&context, Trouble::Stopped);
+                    return self.end_with(&context, Trouble::Stopped).await;
                 }
             }
             if let Err(trouble) = self.undo_phase(phase, &mut context, None).await {
-                return self.end_with(&context, trouble);
+                return self.end_with(&context, trouble).await;
             }
         }
-        self.store.update_controls(&mut |controls| controls.abort = false)?;
+        self.store.update_controls(&mut |controls| controls.abort = false).await?;
         context.phase = "";
-        self.finish(&context, &PlanState::Aborted, "everything was taken back")?;
+        self.finish(&context, &PlanState::Aborted, "everything was taken back").await?;
         Ok(Ended::Aborted)
     }
 
@@ -71,39 +75,39 @@ impl Executor {
         context: &mut Context,
         trouble: Trouble,
     ) -> Result<Ended, ExecutorError> {
-        if matches!(trouble, Trouble::Stopped) && self.store.controls()?.abort {
+        if matches!(trouble, Trouble::Stopped) && self.store.controls().await?.abort {
             return self.abort_alone(alone).await;
         }
-        let blocked = self.open_write_block()?.is_some();
+        let blocked = self.open_write_block().await?.is_some();
         let is_the_end = match &trouble {
             Trouble::SessionOver | Trouble::Overtaken { .. } => true,
-            Trouble::Journal(error) => !self.store.can_do_without(error),
+            Trouble::Journal(error) => !self.store.can_do_without(error).await,
             Trouble::Passing { .. }
             | Trouble::Hold { .. }
             | Trouble::Stopped
             | Trouble::OverBudget { .. } => false,
         };
         if !blocked || is_the_end {
-            return self.end_with(context, trouble);
+            return self.end_with(context, trouble).await;
         }
-        if no_way_back(&*self.store, &self.sequence)?.is_some() {
+        if no_way_back(&*self.store, &self.sequence).await?.is_some() {
             let what = format!(
                 "{}; WRITES TO THE MOVING VNODES ARE STILL REFUSED, until the plan has got to the end of its write block",
                 trouble.with_causes()
             );
-            return self.end_with(context, Trouble::hold(what, trouble.remedy()));
+            return self.end_with(context, Trouble::hold(what, trouble.remedy())).await;
         }
         // Writes do not wait for a journal either.
-        self.store.keep_copy()?;
-        self.store.do_without(true);
+        self.store.keep_copy().await?;
+        self.store.do_without(true).await;
         let held_in = context.phase;
         let text = format!("{}; the original rings go back", trouble.with_causes());
-        context.log(EntryKind::Hold, &text).map_err(journal_only)?;
-        let where_it_went = self.where_the_time_went()?;
+        context.log(EntryKind::Hold, &text).await.map_err(journal_only)?;
+        let where_it_went = self.where_the_time_went().await?;
         let at_last =
-            self.store.activity()?.map(|activity| format!("; at last: {}", activity.what));
+            self.store.activity().await?.map(|activity| format!("; at last: {}", activity.what));
         if let Err(worse) = self.undo_write_block(context).await {
-            return self.end_with(context, not_lifted(&text, worse));
+            return self.end_with(context, not_lifted(&text, worse)).await;
         }
         context.phase = held_in;
         let mut what = format!("{}; writes flow again", trouble.with_causes());
@@ -125,7 +129,7 @@ impl Executor {
                 "`reshard resume` tries again, `reshard abort` takes everything back".to_owned()
             }
         };
-        self.end_with(context, Trouble::hold(what, remedy))
+        self.end_with(context, Trouble::hold(what, remedy)).await
     }
 
     /// Undoes the phases back to and including the one that began the write block.
@@ -148,7 +152,7 @@ impl Executor {
                         phase.name(),
                         trouble.with_causes()
                     );
-                    context.log(EntryKind::Trouble, &text)?;
+                    context.log(EntryKind::Trouble, &text).await?;
                 }
                 Err(trouble) => return Err(trouble),
             }
@@ -192,7 +196,9 @@ impl Executor {
         context: &mut Context,
         patience: Option<Duration>,
     ) -> Result<Option<Undone>, Trouble> {
-        let Some(record) = self.store.phases()?.get(phase.name()).cloned() else { return Ok(None) };
+        let Some(record) = self.store.phases().await?.get(phase.name()).cloned() else {
+            return Ok(None);
+        };
         if !record.state.may_have_effects() {
             return Ok(None);
         }
@@ -212,8 +218,8 @@ impl Executor {
     ) -> Result<Undone, Trouble> {
         let undoing =
             PhaseRecord { state: PhaseState::Undoing, ended: None, took_millis: None, ..record };
-        self.store.set_phase(phase.name(), &undoing)?;
-        context.log(EntryKind::Stage, &format!("taking back: {}", phase.about().title))?;
+        self.store.set_phase(phase.name(), &undoing).await?;
+        context.log(EntryKind::Stage, &format!("taking back: {}", phase.about().title)).await?;
         let began = self.clock.monotonic();
         let undone = loop {
             let undone = phase.undo(context).await;
@@ -222,8 +228,8 @@ impl Executor {
                 Err(trouble @ Trouble::Passing { .. }) => trouble,
                 Err(other) => return Err(other),
             };
-            context.log(EntryKind::Trouble, &trouble.with_causes())?;
-            let usual = Duration::from_secs(context.knobs()?.patience_seconds);
+            context.log(EntryKind::Trouble, &trouble.with_causes()).await?;
+            let usual = Duration::from_secs(context.knobs().await?.patience_seconds);
             if self.clock.since(began) >= patience.unwrap_or(usual) {
                 return Err(trouble);
             }
@@ -231,21 +237,21 @@ impl Executor {
         };
         if let (Undone::Rewind, Some(earlier)) = (undone, phase.rewinds_to()) {
             // First, for a phase that is undone is not undone again, and then nobody would know.
-            self.journal().remember(UNDO_BACK_TO, &earlier)?;
+            self.journal().remember(UNDO_BACK_TO, &earlier).await?;
         }
         if phase.write_block() == WriteBlock::Begins {
-            self.tell_write_block_ended(context, false)?;
+            self.tell_write_block_ended(context, false).await?;
         }
         let (ended, took) = (Some(self.clock.now()), self.since_phase_began(&undoing));
         let (state, took_millis) = (PhaseState::Undone, Some(millis(took)));
         let record = PhaseRecord { state, ended, took_millis, ..undoing };
-        self.store.set_phase(phase.name(), &record)?;
+        self.store.set_phase(phase.name(), &record).await?;
         context.tell(&Event::PhaseUndone { phase: phase.name() });
         Ok(undone)
     }
 
     /// Writes down why the execution ends here.
-    pub(super) fn end_with(
+    pub(super) async fn end_with(
         &self,
         context: &Context,
         trouble: Trouble,
@@ -257,24 +263,27 @@ impl Executor {
             Trouble::SessionOver => Err(ExecutorError::SessionOver),
             Trouble::Overtaken { by } => Err(ExecutorError::Overtaken { by: by.clone() }),
             Trouble::Stopped => {
-                self.finish(context, &PlanState::Paused, "stopped as asked")?;
+                self.finish(context, &PlanState::Paused, "stopped as asked").await?;
                 Ok(Ended::Paused { phase })
             }
             Trouble::Passing { .. } | Trouble::Hold { .. } | Trouble::OverBudget { .. } => {
                 let (what, remedy) = (trouble.with_causes(), trouble.remedy());
-                context.log(EntryKind::Hold, &format!("{what}. {remedy}")).map_err(journal_only)?;
+                context
+                    .log(EntryKind::Hold, &format!("{what}. {remedy}"))
+                    .await
+                    .map_err(journal_only)?;
                 let (held_in, why, do_this) = (phase.clone(), what.clone(), remedy.clone());
                 let state = PlanState::Held { phase: held_in, what: why, remedy: do_this };
-                self.store.set_state(&state)?;
-                self.store.set_activity(None)?;
+                self.store.set_state(&state).await?;
+                self.store.set_activity(None).await?;
                 Ok(Ended::Held { phase, what, remedy })
             }
         }
     }
 
     /// The phases of the write block and how long each has been going on.
-    fn where_the_time_went(&self) -> Result<String, StoreError> {
-        let records = self.store.phases()?;
+    async fn where_the_time_went(&self) -> Result<String, StoreError> {
+        let records = self.store.phases().await?;
         let parts: Vec<String> = self
             .sequence
             .blocked()

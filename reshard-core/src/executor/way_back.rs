@@ -10,15 +10,18 @@ use crate::phase::{Sequence, Step};
 ///
 /// [`ExecutorError::TooLate`] once the new ring may be in use, [`ExecutorError::Over`] if the plan is over, and
 /// [`ExecutorError::Journal`].
-pub fn taken_back_by_abort<'a>(
+pub async fn taken_back_by_abort<'a>(
     store: &dyn Store,
     sequence: &'a Sequence,
 ) -> Result<Vec<&'a Step>, ExecutorError> {
-    refuse_if_over(store)?;
-    if let Some(phase) = no_way_back(store, sequence)? {
-        return Err(ExecutorError::TooLate { plan: store.plan()?.uuid, phase: phase.to_owned() });
+    refuse_if_over(store).await?;
+    if let Some(phase) = no_way_back(store, sequence).await? {
+        return Err(ExecutorError::TooLate {
+            plan: store.plan().await?.uuid,
+            phase: phase.to_owned(),
+        });
     }
-    let records = store.phases()?;
+    let records = store.phases().await?;
     let begun = sequence.iter().rev().filter(|phase| {
         records.get(phase.name()).is_some_and(|record| record.state.may_have_effects())
     });
@@ -30,8 +33,8 @@ pub fn taken_back_by_abort<'a>(
 /// # Errors
 ///
 /// [`ExecutorError::Over`], [`ExecutorError::Journal`].
-pub fn refuse_if_over(store: &dyn Store) -> Result<(), ExecutorError> {
-    let how = match store.state()? {
+pub async fn refuse_if_over(store: &dyn Store) -> Result<(), ExecutorError> {
+    let how = match store.state().await? {
         PlanState::Done => "it is done",
         PlanState::Aborted => "it was taken back",
         PlanState::Planned
@@ -40,15 +43,15 @@ pub fn refuse_if_over(store: &dyn Store) -> Result<(), ExecutorError> {
         | PlanState::Held { .. }
         | PlanState::Aborting => return Ok(()),
     };
-    Err(ExecutorError::Over { plan: store.plan()?.uuid, how })
+    Err(ExecutorError::Over { plan: store.plan().await?.uuid, how })
 }
 
 /// The phase from which on there is no way back, if it has begun.
-pub(super) fn no_way_back(
+pub(super) async fn no_way_back(
     store: &dyn Store,
     sequence: &Sequence,
 ) -> Result<Option<&'static str>, StoreError> {
-    let records = store.phases()?;
+    let records = store.phases().await?;
     let begun = sequence.pivot().filter(|phase| {
         let record = records.get(phase.name());
         record.is_some_and(|record| record.state.may_have_effects())

@@ -17,19 +17,19 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 impl Executor {
     /// Has a journal that cannot be written not keep a write block open that lasts already when an executor begins.
-    pub(super) fn take_over_write_block(&self) -> Result<(), StoreError> {
-        if self.open_write_block()?.is_some() {
-            self.store.keep_copy()?;
-            self.store.do_without(true);
+    pub(super) async fn take_over_write_block(&self) -> Result<(), StoreError> {
+        if self.open_write_block().await?.is_some() {
+            self.store.keep_copy().await?;
+            self.store.do_without(true).await;
         }
         Ok(())
     }
 
     /// Ends that: if the journal could not take that this executor has begun, there is no going forward.
-    pub(super) fn has_begun(&self) -> Result<(), Trouble> {
-        self.store.do_without(false);
-        if no_way_back(&*self.store, &self.sequence)?.is_none() {
-            self.store.write_back()?;
+    pub(super) async fn has_begun(&self) -> Result<(), Trouble> {
+        self.store.do_without(false).await;
+        if no_way_back(&*self.store, &self.sequence).await?.is_none() {
+            self.store.write_back().await?;
         }
         Ok(())
     }
@@ -43,67 +43,69 @@ impl Executor {
     ) -> Result<(), Trouble> {
         if !phase.write_block().touches() {
             self.write_back(context).await?;
-            self.store.forget_copy();
+            self.store.forget_copy().await;
             return self.run_phase(phase, context).await;
         }
-        self.store.keep_copy()?;
+        self.store.keep_copy().await?;
         let began = self.clock.monotonic();
         loop {
             let error = match self.run_phase(phase, context).await {
-                Err(Trouble::Journal(error)) if self.store.can_do_without(&error) => error,
+                Err(Trouble::Journal(error)) if self.store.can_do_without(&error).await => error,
                 done => return done,
             };
-            let only_forward = no_way_back(&*self.store, &self.sequence)?.is_some();
+            let only_forward = no_way_back(&*self.store, &self.sequence).await?.is_some();
             context.no_way_back = only_forward;
-            let left = self.time_forward(context)?.unwrap_or(PATIENCE).min(PATIENCE);
+            let left = self.time_forward(context).await?.unwrap_or(PATIENCE).min(PATIENCE);
             if self.clock.since(began) < left {
                 self.tell_only(context, &Trouble::Journal(error).with_causes());
                 self.clock.sleep(PAUSE).await;
                 continue;
             }
-            self.store.do_without(true);
+            self.store.do_without(true).await;
             if !only_forward {
                 return Err(Trouble::Journal(error));
             }
             let text = "the plan goes on without its journal to the end of the write block";
-            context.log(
-                EntryKind::Trouble,
-                &format!("{}; {text}", Trouble::Journal(error).with_causes()),
-            )?;
+            context
+                .log(
+                    EntryKind::Trouble,
+                    &format!("{}; {text}", Trouble::Journal(error).with_causes()),
+                )
+                .await?;
         }
     }
 
     /// Writes to the journal what it lacks, for a while.
     pub(super) async fn write_back(&self, context: &Context) -> Result<(), StoreError> {
-        let missing = self.store.missing();
+        let missing = self.store.missing().await;
         if missing == 0 {
             return Ok(());
         }
         let began = self.clock.monotonic();
-        while let Err(error) = self.store.write_back() {
+        while let Err(error) = self.store.write_back().await {
             if self.clock.since(began) >= WRITING_BACK {
                 return Err(error);
             }
             self.clock.sleep(PAUSE).await;
         }
-        self.store.do_without(false);
+        self.store.do_without(false).await;
         let text = format!("the journal has {missing} entries now that it could not take before");
-        match context.log(EntryKind::Note, &text) {
+        match context.log(EntryKind::Note, &text).await {
             Err(Trouble::Journal(error)) => Err(error),
             _ => Ok(()),
         }
     }
 
     /// The error to report at the end if the journal still lacks something.
-    pub(super) fn is_behind(&self, source: StoreError) -> ExecutorError {
+    pub(super) async fn is_behind(&self, source: StoreError) -> ExecutorError {
         if matches!(source, StoreError::Overtaken { .. }) {
             return source.into();
         }
-        let writes = match self.open_write_block() {
+        let writes = match self.open_write_block().await {
             Ok(None) => "writes to the moving vnodes are accepted",
             Ok(Some(_)) | Err(_) => "WRITES TO THE MOVING VNODES ARE STILL REFUSED",
         };
-        ExecutorError::JournalBehind { missing: self.store.missing(), writes, source }
+        ExecutorError::JournalBehind { missing: self.store.missing().await, writes, source }
     }
 
     /// Tells the observers what the journal cannot be told.

@@ -46,20 +46,20 @@ impl WriteBlockRecord {
 }
 
 /// The write block that lasts, if writes are refused.
-pub(super) fn open(store: &dyn Store) -> Result<Option<WriteBlockRecord>, StoreError> {
-    let last: Option<WriteBlockRecord> = store.remembered(WRITE_BLOCK)?;
+pub(super) async fn open(store: &dyn Store) -> Result<Option<WriteBlockRecord>, StoreError> {
+    let last: Option<WriteBlockRecord> = store.remembered(WRITE_BLOCK).await?;
     Ok(last.filter(|record| record.ended.is_none()))
 }
 
 impl Executor {
     /// The write block that lasts, if writes are refused.
-    pub(super) fn open_write_block(&self) -> Result<Option<WriteBlockRecord>, StoreError> {
-        open(&*self.store)
+    pub(super) async fn open_write_block(&self) -> Result<Option<WriteBlockRecord>, StoreError> {
+        open(&*self.store).await
     }
 
     /// Notes that writes may be refused from now on, unless they are already.
-    pub(super) fn begin_write_block(&self) -> Result<bool, StoreError> {
-        if self.open_write_block()?.is_some() {
+    pub(super) async fn begin_write_block(&self) -> Result<bool, StoreError> {
+        if self.open_write_block().await?.is_some() {
             return Ok(false);
         }
         let record = WriteBlockRecord {
@@ -69,13 +69,16 @@ impl Executor {
             took_millis: None,
             moved: false,
         };
-        self.journal().remember(WRITE_BLOCK, &record)?;
+        self.journal().remember(WRITE_BLOCK, &record).await?;
         Ok(true)
     }
 
     /// Notes that writes flow again. Tells for how long they did not, if they did not.
-    pub(super) fn end_write_block(&self, moved: bool) -> Result<Option<Duration>, StoreError> {
-        let Some(mut record) = self.open_write_block()? else {
+    pub(super) async fn end_write_block(
+        &self,
+        moved: bool,
+    ) -> Result<Option<Duration>, StoreError> {
+        let Some(mut record) = self.open_write_block().await? else {
             return Ok(None);
         };
         record.ended = Some(self.clock.now());
@@ -83,10 +86,10 @@ impl Executor {
         record.moved = moved;
         let took = record.took();
         let mut all: Vec<WriteBlockRecord> =
-            self.journal().remembered(WRITE_BLOCKS)?.unwrap_or_default();
+            self.journal().remembered(WRITE_BLOCKS).await?.unwrap_or_default();
         all.push(record.clone());
-        self.journal().remember(WRITE_BLOCKS, &all)?;
-        self.journal().remember(WRITE_BLOCK, &record)?;
+        self.journal().remember(WRITE_BLOCKS, &all).await?;
+        self.journal().remember(WRITE_BLOCK, &record).await?;
         Ok(took)
     }
 }

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::ROUTER_CONCURRENCY;
 
+/// A change of the operator's wishes, made while nobody else changes them.
+pub type ControlsChange<'a> = dyn FnMut(&mut Controls) + Send + 'a;
+
 /// The operator's wishes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -10,12 +10,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::controls::{Controls, KNOBS, Knob, KnobError, Knobs};
+pub use self::controls::{Controls, ControlsChange, KNOBS, Knob, KnobError, Knobs};
 pub use self::error::StoreError;
 pub(crate) use self::presence::HEARTBEAT;
 pub use self::presence::{Liveness, Presence};
@@ -33,9 +34,10 @@ use crate::plan::Plan;
 ///
 /// Every call fails with [`StoreError`] where the store cannot be read or written, or has something else in it.
 #[expect(clippy::missing_errors_doc, reason = "all fail in the same way, which the trait tells")]
+#[async_trait]
 pub trait Store: Send + Sync {
     /// The plan.
-    fn plan(&self) -> Result<Plan, StoreError>;
+    async fn plan(&self) -> Result<Plan, StoreError>;
 
     /// Its place, for people: the file's whole path.
     fn place(&self) -> String;
@@ -48,35 +50,35 @@ pub trait Store: Send + Sync {
     fn set_patience(&self, _: Option<Duration>) {}
 
     /// The state of the plan.
-    fn state(&self) -> Result<PlanState, StoreError>;
+    async fn state(&self) -> Result<PlanState, StoreError>;
     /// Writes what became of the plan.
-    fn set_state(&self, state: &PlanState) -> Result<(), StoreError>;
+    async fn set_state(&self, state: &PlanState) -> Result<(), StoreError>;
 
     /// Every phase that was ever begun, by name.
-    fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, StoreError>;
+    async fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, StoreError>;
     /// Writes a phase.
-    fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), StoreError>;
+    async fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), StoreError>;
 
     /// Something that was found out or decided.
-    fn fact(&self, key: &str) -> Result<Option<Value>, StoreError>;
+    async fn fact(&self, key: &str) -> Result<Option<Value>, StoreError>;
     /// Writes or forgets it.
-    fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), StoreError>;
+    async fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), StoreError>;
     /// All of them.
-    fn facts(&self) -> Result<BTreeMap<String, Value>, StoreError>;
+    async fn facts(&self) -> Result<BTreeMap<String, Value>, StoreError>;
 
     /// The operator's wishes.
-    fn controls(&self) -> Result<Controls, StoreError>;
+    async fn controls(&self) -> Result<Controls, StoreError>;
     /// Changes what the operator wants, and returns what that is then. Reading, changing and writing are one transaction: what
     /// others change at the same time is not lost. The change may be asked for again if it was not written.
-    fn update_controls(
+    async fn update_controls(
         &self,
-        change: &mut dyn FnMut(&mut Controls),
+        change: &mut ControlsChange<'_>,
     ) -> Result<Controls, StoreError>;
 
     /// The activity of this moment, replaced by the next.
-    fn activity(&self) -> Result<Option<Activity>, StoreError>;
+    async fn activity(&self) -> Result<Option<Activity>, StoreError>;
     /// Writes what is going on this moment.
-    fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError>;
+    async fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError>;
 
     /// Makes an executor the only one that writes: from then on all that others write through stores on which they claimed it
     /// with a lower token is refused. Fails itself if somebody claimed it with as high a token, other than in the same session.
@@ -84,18 +86,18 @@ pub trait Store: Send + Sync {
     /// # Errors
     ///
     /// [`StoreError::Overtaken`], here and from whatever writes.
-    fn claim(&self, executor: &Presence) -> Result<(), StoreError>;
+    async fn claim(&self, executor: &Presence) -> Result<(), StoreError>;
     /// The executor that claimed it last.
-    fn presence(&self) -> Result<Option<Presence>, StoreError>;
+    async fn presence(&self) -> Result<Option<Presence>, StoreError>;
     /// Writes that the executor which claimed this store is alive, or, with `leaves`, that it leaves in order.
-    fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError>;
+    async fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError>;
 
     /// Adds to the log; its number counts up from 1. Together with it goes what is going on from now on, if that is told.
-    fn append(&self, entry: &Entry, activity: Option<&Activity>) -> Result<u64, StoreError>;
+    async fn append(&self, entry: &Entry, activity: Option<&Activity>) -> Result<u64, StoreError>;
     /// The number of entries that the log has on the disk: as many as it knows after a crash.
-    fn entries(&self) -> Result<u64, StoreError>;
+    async fn entries(&self) -> Result<u64, StoreError>;
     /// The log after the entry of this number; 0 for all of it.
-    fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError>;
+    async fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError>;
 }
 
 impl dyn Store + '_ {
@@ -104,8 +106,11 @@ impl dyn Store + '_ {
     /// # Errors
     ///
     /// [`StoreError::Damaged`] if it is something else, and as for [`Store::fact`].
-    pub fn remembered<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreError> {
-        let Some(value) = self.fact(key)? else { return Ok(None) };
+    pub async fn remembered<T: DeserializeOwned>(
+        &self,
+        key: &str,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(value) = self.fact(key).await? else { return Ok(None) };
         serde_json::from_value(value).map(Some).map_err(|source| damaged(key, source))
     }
 
@@ -114,9 +119,13 @@ impl dyn Store + '_ {
     /// # Errors
     ///
     /// [`StoreError::Damaged`] if it cannot be written as JSON, and as for [`Store::set_fact`].
-    pub fn remember(&self, key: &str, value: &impl Serialize) -> Result<(), StoreError> {
+    pub async fn remember<T: Serialize + Sync>(
+        &self,
+        key: &str,
+        value: &T,
+    ) -> Result<(), StoreError> {
         let value = serde_json::to_value(value).map_err(|source| damaged(key, source))?;
-        self.set_fact(key, Some(&value))
+        self.set_fact(key, Some(&value)).await
     }
 }
 

@@ -69,8 +69,8 @@ impl Liveness {
     /// # Errors
     ///
     /// [`StoreError`]
-    pub fn of(store: &dyn Store, now: Timestamp) -> Result<Self, StoreError> {
-        Ok(judge(store.presence()?, now, &host(), process_exists))
+    pub async fn of(store: &dyn Store, now: Timestamp) -> Result<Self, StoreError> {
+        Ok(judge(store.presence().await?, now, &host(), process_exists))
     }
 
     /// Tells whether what is said to the executor may be heard.

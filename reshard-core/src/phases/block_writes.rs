@@ -45,23 +45,23 @@ impl Phase for BlockWrites {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
-        let rings = Rings::of(context)?;
-        if context.fact::<bool>(TOUCHED)?.is_none() {
-            context.remember(TOUCHED, &false)?;
+        let rings = Rings::of(context).await?;
+        if context.fact::<bool>(TOUCHED).await?.is_none() {
+            context.remember(TOUCHED, &false).await?;
         }
         keep_reserved(context).await?;
         base_is_named(context, &rings).await?;
-        context.remember(TOUCHED, &true)?;
+        context.remember(TOUCHED, &true).await?;
         let flip = Flip::forth(rings.read_only, vec![rings.base], rings.base, Vec::new());
         let what = format!("put the read-only ring {} in place", rings.read_only);
         put_in_place(context, &what, &rings, &flip).await.map(drop)
     }
 
     async fn lifted(&self, context: &Context) -> Result<Option<String>, Trouble> {
-        let Some(rings) = Rings::if_built(context)? else { return Ok(None) };
+        let Some(rings) = Rings::if_built(context).await? else { return Ok(None) };
         let deployment = context.deployment();
         let refusing = [Some(rings.read_only), Some(rings.handover)];
-        for router in remembered_routers(context)? {
+        for router in remembered_routers(context).await? {
             // One that does not answer takes no writes, or is looked at again by the phases that need it.
             let probed = probe_router(deployment, &router.place, &router.ip, context.clock()).await;
             let Ok(probe) = probed else { continue };
@@ -79,12 +79,12 @@ impl Phase for BlockWrites {
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
-        let Some(rings) = Rings::if_built(context)? else { return Ok(Undone::Completely) };
-        if context.fact(TOUCHED)? != Some(false) {
+        let Some(rings) = Rings::if_built(context).await? else { return Ok(Undone::Completely) };
+        if context.fact(TOUCHED).await? != Some(false) {
             let put_back = put_back(context, &rings, rings.base);
             context.act("put the original rings back", put_back).await?;
         }
-        context.forget(TOUCHED)?;
+        context.forget(TOUCHED).await?;
         Ok(Undone::Completely)
     }
 }

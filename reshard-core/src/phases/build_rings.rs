@@ -22,8 +22,8 @@ use crate::rings::{self, NewRingImage, delete_ring_image, ensure_ring_image};
 pub struct BuildRings;
 
 /// The names of the images in the plan: read-only, handover, target.
-fn images(context: &Context) -> Result<[ImageUuid; 3], Trouble> {
-    let round = context.round()?;
+async fn images(context: &Context) -> Result<[ImageUuid; 3], Trouble> {
+    let round = context.round().await?;
     let image = |role| context.plan().image_uuid(role, round);
     Ok([image("ring/read-only"), image("ring/handover"), image("ring/target")])
 }
@@ -51,7 +51,7 @@ impl Phase for BuildRings {
         let plan = context.plan();
         let imgapi = rings::ring_imgapi(context.deployment()).await?;
         let directory = context.work_directory();
-        let Base { image: base, sha1, .. } = Base::of(context)?;
+        let Base { image: base, sha1, .. } = Base::of(context).await?;
         let fetched = rings::fetch_ring(&imgapi, base, &directory).await?;
         if fetched.sha1.as_str() != sha1 {
             return Err(Trouble::hold(
@@ -62,12 +62,14 @@ impl Phase for BuildRings {
         let made = plan.rings(&fetched.ring)?;
         let left_over = fetched.ring.vnodes_with_data().count();
         if left_over > 0 {
-            context.note(format!(
-                "{left_over} vnodes that do not move have data in the present ring, and keep it"
-            ))?;
+            context
+                .note(format!(
+                    "{left_over} vnodes that do not move have data in the present ring, and keep it"
+                ))
+                .await?;
         }
-        let [read_only, handover, target] = images(context)?;
-        let date_key = format!("ring-date/{}", context.round()?);
+        let [read_only, handover, target] = images(context).await?;
+        let date_key = format!("ring-date/{}", context.round().await?);
         let date: Timestamp = context.decided(&date_key, async || Ok(context.now())).await?;
         let owner = plan.inventory.poseidon;
         let mut sha1s = Vec::new();
@@ -81,10 +83,12 @@ impl Phase for BuildRings {
             let what = format!("upload the {transition} ring as the image {image}");
             sha1s.push(context.act(what, ensure).await?);
         }
-        context.note(format!(
-            "{} vnodes move; the rings were read back and differ from {base} in nothing else",
-            plan.moving().len()
-        ))?;
+        context
+            .note(format!(
+                "{} vnodes move; the rings were read back and differ from {base} in nothing else",
+                plan.moving().len()
+            ))
+            .await?;
         let [read_only_sha1, handover_sha1, target_sha1] =
             sha1s.try_into().map_err(|_| Trouble::passing("not all rings were uploaded"))?;
         let rings = Rings {
@@ -95,19 +99,19 @@ impl Phase for BuildRings {
             base_is_stamped: fetched.stamp.is_some(),
             sha1s: [fetched.sha1, read_only_sha1, handover_sha1, target_sha1],
         };
-        context.remember(RINGS, &rings)
+        context.remember(RINGS, &rings).await
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
         let imgapi = rings::ring_imgapi(context.deployment()).await?;
         let plan = context.plan().uuid;
-        images_unneeded(context, &images(context)?).await?;
-        for image in images(context)? {
+        images_unneeded(context, &images(context).await?).await?;
+        for image in images(context).await? {
             let delete = async { Ok(delete_ring_image(&imgapi, image, plan).await?) };
             context.act(format!("delete the image {image} if it is there"), delete).await?;
         }
         rings::remove_work(&context.work_directory())?;
-        context.forget(RINGS)?;
+        context.forget(RINGS).await?;
         Ok(Undone::Completely)
     }
 }

@@ -146,7 +146,7 @@ pub(super) async fn write(
 
 /// Removes whatever canaries there are, and forgets them.
 pub(super) async fn remove_all(context: &Context) -> Result<(), Trouble> {
-    let canaries: Vec<Planted> = context.fact(CANARIES)?.unwrap_or_default();
+    let canaries: Vec<Planted> = context.fact(CANARIES).await?.unwrap_or_default();
     let tag = tag(context.plan());
     let routers = routers(context)?;
     let Some(router) = routers.first() else { return Ok(()) };
@@ -159,5 +159,5 @@ pub(super) async fn remove_all(context: &Context) -> Result<(), Trouble> {
         };
         context.act(format!("remove the canary {key}"), removing).await?;
     }
-    context.forget(CANARIES)
+    context.forget(CANARIES).await
 }

@@ -55,7 +55,7 @@ impl Phase for CatchUp {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
-        let zones = new_peer_zones(context)?;
+        let zones = new_peer_zones(context).await?;
         let seen = Mutex::new(LastSeen {
             changed: context.monotonic(),
             answered: context.monotonic(),
@@ -67,7 +67,7 @@ impl Phase for CatchUp {
                 "look at svcs -xv and the sitter's log in the zone of one that does not get on"
                     .to_owned(),
         };
-        let patience = Duration::from_secs(context.knobs()?.wait_seconds);
+        let patience = Duration::from_secs(context.knobs().await?.wait_seconds);
         let peers = context.wait(waiting, patience, || look(context, &zones, &seen)).await?;
         together(peers.iter().map(|peer| checkpoint(context, peer))).await?;
         Ok(())
@@ -87,9 +87,12 @@ struct LastSeen {
 }
 
 /// The zones of the new peers.
-pub(super) fn new_peer_zones(context: &Context) -> Result<Vec<InstanceUuid>, Trouble> {
-    let peers = wanted(context.plan(), Kind::Peer);
-    peers.iter().map(|one| one.made(context).map(|made| made.place.zone)).collect()
+pub(super) async fn new_peer_zones(context: &Context) -> Result<Vec<InstanceUuid>, Trouble> {
+    let mut zones = Vec::new();
+    for one in wanted(context.plan(), Kind::Peer) {
+        zones.push(one.made(context).await?.place.zone);
+    }
+    Ok(zones)
 }
 
 async fn look(
@@ -187,6 +190,6 @@ async fn checkpoint(context: &Context, peer: &Peer) -> Result<(), Trouble> {
     };
     match done {
         Ok(()) => Ok(()),
-        Err(error) => context.note(format!("{error}; the peer will restart more slowly")),
+        Err(error) => context.note(format!("{error}; the peer will restart more slowly")).await,
     }
 }

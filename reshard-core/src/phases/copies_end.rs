@@ -17,8 +17,8 @@ use crate::rows::{connect_primary, end_of_copying};
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The fact with the ends, by new shard. Shards that are made anew have another.
-fn key(context: &Context) -> Result<String, Trouble> {
-    Ok(format!("copies-end/{}", context.round()?))
+async fn key(context: &Context) -> Result<String, Trouble> {
+    Ok(format!("copies-end/{}", context.round().await?))
 }
 
 /// Asks every new shard, once.
@@ -27,12 +27,14 @@ pub(super) async fn remember(context: &Context) -> Result<(), Trouble> {
         let ends = together(context.plan().targets.iter().map(|target| end(context, &target.name)));
         Ok(ends.await?.into_iter().collect::<BTreeMap<ShardName, u64>>())
     };
-    context.decided(&key(context)?, ask).await.map(drop)
+    context.decided(&key(context).await?, ask).await.map(drop)
 }
 
 /// The ends, as they were remembered.
-pub(super) fn remembered(context: &Context) -> Result<Option<BTreeMap<ShardName, u64>>, Trouble> {
-    context.fact(&key(context)?)
+pub(super) async fn remembered(
+    context: &Context,
+) -> Result<Option<BTreeMap<ShardName, u64>>, Trouble> {
+    context.fact(&key(context).await?).await
 }
 
 async fn end(context: &Context, shard: &ShardName) -> Result<(ShardName, u64), Trouble> {

@@ -66,7 +66,7 @@ impl Phase for DeleteGhosts {
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         let split = Split::of(context.plan());
-        let points = proof_points(context)?;
+        let points = proof_points(context).await?;
         let mut databases = BTreeMap::new();
         for shard in split.shards() {
             let primary = connect_primary(context.deployment(), shard, STATEMENT_TIMEOUT).await;
@@ -93,13 +93,15 @@ impl Phase for DeleteGhosts {
             let tables = tables_of(&keepers, holder).await?;
             let names = tables.unsharded.iter().map(|unsharded| unsharded.table.to_string());
             let left_alone = tables.left_alone.iter().map(LeftAlone::to_string);
-            context.note(format!(
-                "{holder} keeps its tables that are not sharded as they are: {}",
-                names.chain(left_alone).collect::<Vec<_>>().join(", ")
-            ))?;
+            context
+                .note(format!(
+                    "{holder} keeps its tables that are not sharded as they are: {}",
+                    names.chain(left_alone).collect::<Vec<_>>().join(", ")
+                ))
+                .await?;
             unsharded.insert(holder, tables.unsharded);
         }
-        context.remember(UNSHARDED, &unsharded)
+        context.remember(UNSHARDED, &unsharded).await
     }
 
     async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
@@ -128,7 +130,9 @@ async fn sweep_until_clean(context: &Context, sweepers: &[Sweeper<'_>]) -> Resul
         if left.is_empty() {
             return Ok(());
         }
-        context.note(format!("ghost rows came, or were changed meanwhile: {}", left.join(", ")))?;
+        context
+            .note(format!("ghost rows came, or were changed meanwhile: {}", left.join(", ")))
+            .await?;
     }
     Err(Trouble::hold(
         format!("ghost rows keep coming: {}", left.join(", ")),
@@ -136,7 +140,7 @@ async fn sweep_until_clean(context: &Context, sweepers: &[Sweeper<'_>]) -> Resul
     ))
 }
 
-fn proof_points(context: &Context) -> Result<ProofPoints, Trouble> {
+async fn proof_points(context: &Context) -> Result<ProofPoints, Trouble> {
     let missing = |fact: &str, phase: &str| {
         Trouble::hold(
             format!("the fact {fact} is missing, without which nothing can be deleted safely"),
@@ -144,14 +148,14 @@ fn proof_points(context: &Context) -> Result<ProofPoints, Trouble> {
         )
     };
     let point: SplitPoint =
-        context.fact(SPLIT_POINT)?.ok_or_else(|| missing(SPLIT_POINT, "drain"))?;
+        context.fact(SPLIT_POINT).await?.ok_or_else(|| missing(SPLIT_POINT, "drain"))?;
     let snapshot: Snapshot = point.snapshot.parse().map_err(|error: InvalidSnapshot| {
         Trouble::hold(
             format!("the fact {SPLIT_POINT} cannot be used: {error}"),
             "nothing can be deleted safely; see how it came into the journal",
         )
     })?;
-    let ends = copies_end::remembered(context)?;
+    let ends = copies_end::remembered(context).await?;
     let ends = ends.ok_or_else(|| missing("copies-end", "split-shard"))?;
     Ok(ProofPoints { split: snapshot.xmin, ends })
 }

@@ -54,13 +54,13 @@ impl Phase for Drain {
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         let (state, peers) = frozen_tail(context).await?;
         let point = split_point(context, &state).await?;
-        context.note(format!("the split point is {} of {}", point.lsn, point.source))?;
+        context.note(format!("the split point is {} of {}", point.lsn, point.source)).await?;
         replayed(context, &state, &peers, &point).await?;
-        context.remember(SPLIT_POINT, &point)
+        context.remember(SPLIT_POINT, &point).await
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
-        context.forget(SPLIT_POINT)?;
+        context.forget(SPLIT_POINT).await?;
         Ok(Undone::Completely)
     }
 }

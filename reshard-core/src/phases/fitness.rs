@@ -15,7 +15,7 @@ pub(super) struct Fitness {
 
 /// Makes the checks and compares the inventory; holds if anything is in the way, and notes what is worth knowing.
 pub(super) async fn judge(context: &Context, fitness: Fitness) -> Result<(), Trouble> {
-    context.checkpoint()?;
+    context.checkpoint().await?;
     let (plan, deployment) = (context.plan(), context.deployment());
     let cache = context.work_directory();
     let report = check(deployment, &fitness.subject, &cache, context.clock()).await;
@@ -27,7 +27,7 @@ pub(super) async fn judge(context: &Context, fitness: Fitness) -> Result<(), Tro
                 remedies.push(format!("{}: {}", check.name, check.remedy));
             }
             Verdict::Warning => {
-                context.note(format!("{}: {} ({})", check.name, check.found, check.remedy))?;
+                context.note(format!("{}: {} ({})", check.name, check.found, check.remedy)).await?;
             }
             Verdict::Ok | Verdict::Skipped => {}
         }
@@ -45,7 +45,9 @@ pub(super) async fn judge(context: &Context, fitness: Fitness) -> Result<(), Tro
     for drift in drift(&plan.inventory, &now, &fitness.expected) {
         match drift.severity {
             DriftSeverity::Refuse => moved.push(drift.to_string()),
-            DriftSeverity::Mention => context.note(format!("since the plan was made: {drift}"))?,
+            DriftSeverity::Mention => {
+                context.note(format!("since the plan was made: {drift}")).await?
+            }
         }
     }
     if !moved.is_empty() {
@@ -55,5 +57,5 @@ pub(super) async fn judge(context: &Context, fitness: Fitness) -> Result<(), Tro
         ));
     }
     let ok = report.checks.iter().filter(|check| check.verdict == Verdict::Ok).count();
-    context.note(format!("{ok} of {} checks are well", report.checks.len()))
+    context.note(format!("{ok} of {} checks are well", report.checks.len())).await
 }

@@ -49,7 +49,7 @@ impl Phase for FreezeSource {
             })
             .await?;
         if frozen == Frozen::Already {
-            context.note("the plan had frozen it before")?;
+            context.note("the plan had frozen it before").await?;
         }
         Ok(())
     }
@@ -67,9 +67,9 @@ impl Phase for FreezeSource {
             })
             .await?;
         if unfrozen == Unfrozen::Already {
-            context.note("it was not frozen")?;
+            context.note("it was not frozen").await?;
         }
-        context.forget(UNFROZEN)?;
+        context.forget(UNFROZEN).await?;
         Ok(Undone::Completely)
     }
 }

@@ -44,7 +44,8 @@ pub(super) async fn tables_to_sweep(
     }
     for table in &found.gone {
         context
-            .note(format!("{holder} has no table {table} any more: nothing is left to delete"))?;
+            .note(format!("{holder} has no table {table} any more: nothing is left to delete"))
+            .await?;
     }
     for table in &found.new {
         new_table(context, split, keepers, holder, table).await?;
@@ -65,9 +66,9 @@ async fn new_table(
     let database = keepers.database(holder, holder).or_trouble(doing())?;
     let counted = count_rows(database, table, split, |_, _| ready(Ok::<_, RowsError>(()))).await;
     let ghosts = counted.or_trouble(doing())?.ghosts_at(holder);
-    let mut told: BTreeSet<String> = context.fact(TOLD)?.unwrap_or_default();
+    let mut told: BTreeSet<String> = context.fact(TOLD).await?.unwrap_or_default();
     if ghosts > 0 && told.insert(format!("{holder}/{table}")) {
-        context.remember(TOLD, &told)?;
+        context.remember(TOLD, &told).await?;
         return Err(Trouble::hold(
             format!(
                 "{holder} has the bucket {table}, which the plan does not name: {ghosts} of its rows belong to other shards, and \
@@ -80,7 +81,7 @@ async fn new_table(
     }
     context.note(format!(
         "{holder} has the bucket {table}, which the plan does not name: it is left as it is, with {ghosts} rows of other shards"
-    ))
+    )).await
 }
 
 /// The plan's tables beside those that a shard has.

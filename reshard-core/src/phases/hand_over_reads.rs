@@ -43,7 +43,7 @@ impl Phase for HandOverReads {
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         keep_reserved(context).await?;
-        let rings = Rings::of(context)?;
+        let rings = Rings::of(context).await?;
         let shards = context.plan().target_names();
         // Whoever has the original ring took writes after the new shards had left the source: they would be lost.
         let flip = Flip::forth(rings.handover, vec![rings.read_only], rings.base, shards);
@@ -52,7 +52,7 @@ impl Phase for HandOverReads {
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
-        let Some(rings) = Rings::if_built(context)? else { return Ok(Undone::Completely) };
+        let Some(rings) = Rings::if_built(context).await? else { return Ok(Undone::Completely) };
         let put_back = put_back(context, &rings, rings.read_only);
         context.act("let everybody read by the ring before", put_back).await?;
         Ok(Undone::Completely)

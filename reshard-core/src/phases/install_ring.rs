@@ -41,12 +41,12 @@ impl Phase for InstallRing {
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         reserve_again(context).await?;
-        let rings = Rings::of(context)?;
+        let rings = Rings::of(context).await?;
         // The original ring has no business being there, but to leave it would be worse.
         let from = vec![rings.handover, rings.base];
         let flip = Flip::forth(rings.target, from, rings.handover, context.plan().target_names());
         let what = format!("put the new ring {} in place", rings.target);
-        note_strays(context, &rings, &put_in_place(context, &what, &rings, &flip).await?)
+        note_strays(context, &rings, &put_in_place(context, &what, &rings, &flip).await?).await
     }
 
     async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
@@ -55,7 +55,7 @@ impl Phase for InstallRing {
 }
 
 /// Writes down which processes had the original ring while writes were blocked.
-fn note_strays(
+async fn note_strays(
     context: &Context,
     rings: &Rings,
     flipped: &[(Router, Vec<Flipped>)],
@@ -67,13 +67,13 @@ fn note_strays(
         .map(|(router, one)| format!("{} in {}", one.instance, router.alias))
         .collect();
     if !strays.is_empty() {
-        context.remember(STRAYS, &strays)?;
+        context.remember(STRAYS, &strays).await?;
         context.note(format!(
                 "{} had the original ring while writes were blocked, as after a reprovisioning: what was written through \
                  it to the moving vnodes then is at the old owner only. Rows that the new owner does not have are not \
                  deleted",
                 strays.join(", ")
-            ))?;
+            )).await?;
     }
     Ok(())
 }

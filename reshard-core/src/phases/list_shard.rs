@@ -42,10 +42,10 @@ impl Phase for ListShard {
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         keep_reserved(context).await?;
-        let rings = Rings::of(context)?;
+        let rings = Rings::of(context).await?;
         let (plan, deployment) = (context.plan(), context.deployment());
         let shards = plan.target_names();
-        let before = Base::of(context)?.index_shards;
+        let before = Base::of(context).await?.index_shards;
         let list = async { Ok(rings::list_shards(deployment, &before, &shards).await?) };
         context.act(format!("list {} in INDEX_MORAY_SHARDS", shards.join(", ")), list).await?;
         let routers = find_routers(context).await?;
@@ -67,12 +67,12 @@ impl Phase for ListShard {
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
-        let shards = &newly_listed(context)?;
+        let shards = &newly_listed(context).await?;
         let names = shards.join(", ");
         new_shards_unused(context, &format!("{names} stays in INDEX_MORAY_SHARDS")).await?;
         let unlist = async { Ok(rings::unlist_shards(context.deployment(), shards).await?) };
         context.act(format!("take {names} out of INDEX_MORAY_SHARDS"), unlist).await?;
-        let Some(rings) = &Rings::if_built(context)? else { return Ok(Undone::Completely) };
+        let Some(rings) = &Rings::if_built(context).await? else { return Ok(Undone::Completely) };
         let what = "have every electric-moray's configuration written without them";
         let elsewhere = "its configuration is left as it is";
         let unlist = where_running(context, elsewhere, |routers| async move {
@@ -92,7 +92,7 @@ async fn render(
     shards: &[String],
     listed: bool,
 ) -> Result<Vec<(Router, Vec<InstanceState>)>, Trouble> {
-    let (deployment, command) = (context.deployment(), &rings.command(context)?);
+    let (deployment, command) = (context.deployment(), &rings.command(context).await?);
     let work = |router: Router| async move {
         let states = routers::render_shards(deployment, &router, command, shards, listed).await?;
         Ok((router, states))

@@ -60,7 +60,7 @@ impl Phase for LockDumps {
                 )
             })
             .await?;
-        let patience = Duration::from_secs(context.knobs()?.wait_seconds);
+        let patience = Duration::from_secs(context.knobs().await?.wait_seconds);
         let waiting = Waiting {
             what: "running dumps to end".to_owned(),
             you_can: format!(
@@ -74,8 +74,8 @@ impl Phase for LockDumps {
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
         new_shards_gone(context, "dumps stay locked out").await?;
         release(context).await?;
-        context.forget(LOCKED_SINCE)?;
-        context.forget(UNLOCKED)?;
+        context.forget(LOCKED_SINCE).await?;
+        context.forget(UNLOCKED).await?;
         Ok(Undone::Completely)
     }
 }
@@ -86,15 +86,15 @@ pub(super) async fn still_locked(context: &Context) -> Result<(), Trouble> {
     if held != DumpLockState::Free {
         return Ok(());
     }
-    if !context.fact(UNLOCKED)?.unwrap_or(false) {
-        context.remember(UNLOCKED, &true)?;
+    if !context.fact(UNLOCKED).await?.unwrap_or(false) {
+        context.remember(UNLOCKED, &true).await?;
         return Err(Trouble::hold(
             "dumps are not locked out any more: somebody has removed /pg_dump_lock",
             "find out who, and why; then `reshard resume` locks them out again, or `reshard abort` takes everything back",
         ));
     }
     LockDumps.run(context).await?;
-    context.forget(UNLOCKED)
+    context.forget(UNLOCKED).await
 }
 
 fn lock(context: &Context) -> DumpLock {
@@ -116,7 +116,11 @@ pub(super) async fn release(context: &Context) -> Result<(), Trouble> {
 
 async fn no_dump_runs(context: &Context) -> Result<Seen<()>, Trouble> {
     let state = source_state(context).await?;
-    let running = running_dumps(context.deployment(), &state, |peer| place_of(context, peer)).await;
+    let places = places(context).await;
+    let place_of = |peer: &Peer| {
+        places.iter().find(|place| place.zone.to_string() == peer.zone_id.as_str()).cloned()
+    };
+    let running = running_dumps(context.deployment(), &state, place_of).await;
     let running = running.or_trouble("whether a dump runs cannot be seen")?;
     if running.is_empty() {
         return Ok(Seen::Ready(()));
@@ -126,11 +130,13 @@ async fn no_dump_runs(context: &Context) -> Result<Seen<()>, Trouble> {
     Ok(Seen::NotYet(None, told.join(", ")))
 }
 
-/// The place of a peer's zone: one of those that were there when the plan was made, or one that the plan made.
-fn place_of(context: &Context, peer: &Peer) -> Option<ZonePlace> {
+/// The places of the peers' zones: of those that were there when the plan was made, and of those that the plan made.
+async fn places(context: &Context) -> Vec<ZonePlace> {
     let plan = context.plan();
     let old = plan.inventory.source.peers.iter().map(|peer| peer.zone.place.clone());
-    let new = wanted(plan, Kind::Peer).into_iter();
-    let new = new.filter_map(|one| one.made(context).ok()).map(|made| made.place);
-    old.chain(new).find(|place| place.zone.to_string() == peer.zone_id.as_str())
+    let mut places: Vec<ZonePlace> = old.collect();
+    for one in wanted(plan, Kind::Peer) {
+        places.extend(one.made(context).await.ok().map(|made| made.place));
+    }
+    places
 }

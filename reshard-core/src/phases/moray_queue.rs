@@ -46,20 +46,22 @@ pub(super) async fn find_processes(context: &Context) -> Result<Vec<MorayProcess
             Ok(found) => processes.extend(found),
             // Its queue is waited for by the clock.
             Err(error) => {
-                context.note(format!("{} does not tell of its processes: {error}", zone.alias))?;
+                context
+                    .note(format!("{} does not tell of its processes: {error}", zone.alias))
+                    .await?;
                 let (zone, instance) = (zone.place.zone, "moray".to_owned());
                 processes.push(MorayProcess { zone, instance, kang: None });
             }
         }
     }
-    context.remember(PROCESSES, &processes)?;
+    context.remember(PROCESSES, &processes).await?;
     Ok(processes)
 }
 
 /// Waits until no request that was sent before now can begin a transaction at the source any more.
 pub(super) async fn is_over(context: &Context) -> Result<(), Trouble> {
     let began = context.monotonic();
-    let processes = match context.fact(PROCESSES)? {
+    let processes = match context.fact(PROCESSES).await? {
         Some(processes) => processes,
         None => find_processes(context).await?,
     };
@@ -106,7 +108,7 @@ pub(super) async fn is_over(context: &Context) -> Result<(), Trouble> {
         context.note(format!(
             "waited {waited} s, the longest that a request waits in Moray, for what does not tell its requests: {}",
             silent.join("; ")
-        ))?;
+        )).await?;
     }
     Ok(())
 }

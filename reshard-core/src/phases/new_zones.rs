@@ -61,26 +61,30 @@ impl Wanted<'_> {
     }
 
     /// The UUID of the n-th attempt to make it: a UUID whose zone failed cannot be used again.
-    fn uuid(&self, context: &Context, attempt: u32) -> Result<InstanceUuid, Trouble> {
+    async fn uuid(&self, context: &Context, attempt: u32) -> Result<InstanceUuid, Trouble> {
         let role = match attempt {
             0 => self.zone.role.clone(),
             attempt => format!("{}/{attempt}", self.zone.role),
         };
-        Ok(context.plan().instance_uuid(&role, context.round()?))
+        Ok(context.plan().instance_uuid(&role, context.round().await?))
     }
 
-    fn attempt(&self, context: &Context) -> Result<u32, Trouble> {
-        Ok(context.fact(&self.attempts_key(context.round()?))?.unwrap_or(0))
+    async fn attempt(&self, context: &Context) -> Result<u32, Trouble> {
+        Ok(context.fact(&self.attempts_key(context.round().await?)).await?.unwrap_or(0))
     }
 
     /// All UUIDs that it was tried to be made under.
-    pub(super) fn uuids(&self, context: &Context) -> Result<Vec<InstanceUuid>, Trouble> {
-        (0..=self.attempt(context)?).map(|attempt| self.uuid(context, attempt)).collect()
+    pub(super) async fn uuids(&self, context: &Context) -> Result<Vec<InstanceUuid>, Trouble> {
+        let mut uuids = Vec::new();
+        for attempt in 0..=self.attempt(context).await? {
+            uuids.push(self.uuid(context, attempt).await?);
+        }
+        Ok(uuids)
     }
 
     /// The zone, once it was made.
-    pub(super) fn made(&self, context: &Context) -> Result<MadeZone, Trouble> {
-        context.fact(&self.made_key(context.round()?))?.ok_or_else(|| {
+    pub(super) async fn made(&self, context: &Context) -> Result<MadeZone, Trouble> {
+        context.fact(&self.made_key(context.round().await?)).await?.ok_or_else(|| {
             Trouble::hold(
                 format!("the journal does not know the zone {} of the plan", self.zone.role),
                 "`reshard abort` takes everything back",
@@ -131,21 +135,21 @@ pub(super) async fn bring_up(
 }
 
 async fn bring_up_one(context: &Context, wanted: Wanted<'_>) -> Result<MadeZone, Trouble> {
-    let round = context.round()?;
-    let mut attempt = wanted.attempt(context)?;
-    let mut uuid = wanted.uuid(context, attempt)?;
+    let round = context.round().await?;
+    let mut attempt = wanted.attempt(context).await?;
+    let mut uuid = wanted.uuid(context, attempt).await?;
     let mut order = wanted.order(context, uuid).await?;
     let mut sight = settled(context, &order).await?;
     if sight == ZoneSight::Spent {
         // The operator was told, and wants to go on: another zone in its place.
-        if !context.fact(&failed_key(uuid))?.unwrap_or(false) {
+        if !context.fact(&failed_key(uuid)).await?.unwrap_or(false) {
             return Err(spent(context, &order, None).await?);
         }
         zones_unneeded(context, &[wanted]).await?;
         destroy(context, &order).await?;
         attempt += 1;
-        context.remember(&wanted.attempts_key(round), &attempt)?;
-        uuid = wanted.uuid(context, attempt)?;
+        context.remember(&wanted.attempts_key(round), &attempt).await?;
+        uuid = wanted.uuid(context, attempt).await?;
         order = wanted.order(context, uuid).await?;
         sight = settled(context, &order).await?;
     }
@@ -172,7 +176,7 @@ async fn bring_up_one(context: &Context, wanted: Wanted<'_>) -> Result<MadeZone,
     let place =
         ZonePlace { zone: uuid, server: order.server, datacenter: order.datacenter.clone() };
     let made = MadeZone { place, address };
-    context.remember(&wanted.made_key(round), &made)?;
+    context.remember(&wanted.made_key(round), &made).await?;
     Ok(made)
 }
 
@@ -248,7 +252,7 @@ async fn spent(
     {
         why = format!(": {error}");
     }
-    context.remember(&failed_key(order.uuid), &true)?;
+    context.remember(&failed_key(order.uuid), &true).await?;
     Ok(Trouble::hold(
         format!(
             "the zone {} ({}) on the server {} could not be made, or was destroyed by somebody{why}",
@@ -278,8 +282,8 @@ pub(super) async fn take_down(context: &Context, wanted: &[Wanted<'_>]) -> Resul
 }
 
 async fn take_down_one(context: &Context, wanted: Wanted<'_>) -> Result<(), Trouble> {
-    let round = context.round()?;
-    for uuid in wanted.uuids(context)? {
+    let round = context.round().await?;
+    for uuid in wanted.uuids(context).await? {
         let there = zones::look(context.deployment(), &wanted.zone.datacenter, uuid).await;
         let there = there.or_trouble(format!("the zone {uuid} cannot be looked at"))?;
         if there != ZoneSight::Absent {
@@ -289,6 +293,6 @@ async fn take_down_one(context: &Context, wanted: Wanted<'_>) -> Result<(), Trou
             destroy(context, &order).await?;
         }
     }
-    context.forget(&wanted.made_key(round))?;
+    context.forget(&wanted.made_key(round)).await?;
     Ok(())
 }

@@ -35,7 +35,7 @@ impl Phase for Preflight {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
-        context.check_budget()?;
+        context.check_budget().await?;
         let subject = Subject::plan(context.plan());
         judge(context, Fitness { subject, expected: crate::inventory::Expected::default() }).await
     }

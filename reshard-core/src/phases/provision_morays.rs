@@ -64,7 +64,7 @@ impl Phase for ProvisionMorays {
                 Ok(if removed || over { Seen::Ready(removed) } else { yet })
             };
             if !context.wait(waiting, LEAVE * 2, look).await? {
-                context.note(format!("{path} is left: others are registered below it"))?;
+                context.note(format!("{path} is left: others are registered below it")).await?;
             }
         }
         Ok(Undone::Completely)

@@ -74,7 +74,7 @@ impl Phase for ProvisionPeers {
         take_down(context, &peers).await?;
         let mut zones = Vec::new();
         for peer in &peers {
-            zones.extend(peer.uuids(context)?);
+            zones.extend(peer.uuids(context).await?);
         }
         let waiting = Waiting {
             what: "the destroyed peers to leave the chain".to_owned(),
@@ -130,7 +130,7 @@ async fn left(context: &Context, zones: &[InstanceUuid]) -> Result<Seen<()>, Tro
     // lifted: whoever takes over then takes them off.
     let primary_lives = candidates.iter().any(|one| one.id == state.primary.id);
     if announced == 0 && !primary_lives {
-        context.note("the source's primary is dead: its chain lists the destroyed peers until another takes over")?;
+        context.note("the source's primary is dead: its chain lists the destroyed peers until another takes over").await?;
         return Ok(Seen::Ready(()));
     }
     Ok(Seen::NotYet(None, format!("{listed} are in the chain, {announced} are announced")))

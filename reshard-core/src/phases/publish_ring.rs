@@ -36,7 +36,7 @@ impl Phase for PublishRing {
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         keep_reserved(context).await?;
-        let Rings { base, target, .. } = Rings::of(context)?;
+        let Rings { base, target, .. } = Rings::of(context).await?;
         let publish = async { Ok(rings::publish_ring(context.deployment(), base, target).await?) };
         context.act(format!("set HASH_RING_IMAGE to {target}"), publish).await.map(drop)
     }

@@ -32,7 +32,7 @@ pub struct Recheck;
 async fn settled(context: &Context, state: &ClusterState) -> Result<(), Trouble> {
     let primary = Primary::connect(context, state).await?;
     let old = primary.told("its time", server_time(&primary.database, OLD_TRANSACTION).await)?;
-    let patience = Duration::from_secs(context.knobs()?.wait_seconds).min(TRANSACTIONS);
+    let patience = Duration::from_secs(context.knobs().await?.wait_seconds).min(TRANSACTIONS);
     primary.ended_before(context, &old, "old transactions at the source", patience).await
 }
 
@@ -59,16 +59,16 @@ impl Phase for Recheck {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
-        context.check_budget()?;
+        context.check_budget().await?;
         let state = frozen_source(context).await?;
         still_locked(context).await?;
         settled(context, &state).await?;
         moray_queue::find_processes(context).await?;
-        let (plan, round) = (context.plan(), context.round()?);
+        let (plan, round) = (context.plan(), context.round().await?);
         let subject = Subject::prepared_plan(plan, round);
         let expected = Expected {
             zones: own_zones(plan, round),
-            ring: Some(Base::of(context)?.image),
+            ring: Some(Base::of(context).await?.image),
             shards: plan.targets.iter().map(|target| target.name.to_string()).collect(),
         };
         judge(context, Fitness { subject, expected }).await

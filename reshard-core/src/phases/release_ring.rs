@@ -42,11 +42,11 @@ impl Phase for ReleaseRing {
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         reserve_again(context).await?;
-        let rings = Rings::of(context)?;
+        let rings = Rings::of(context).await?;
         images_unneeded(context, &[rings.read_only, rings.handover]).await?;
         let (plan, deployment) = (context.plan().uuid, context.deployment());
         let routers = find_routers(context).await?;
-        let command = rings.command(context)?;
+        let command = rings.command(context).await?;
         let what = "remove the rings that were put aside";
         let clear = async {
             let (command, keep) = (&command, rings.target);

@@ -47,14 +47,14 @@ pub(super) struct Base {
 
 impl Base {
     /// The base that was decided on when the ring was reserved.
-    pub(super) fn of(context: &Context) -> Result<Self, Trouble> {
-        Self::if_reserved(context)?.ok_or_else(|| {
+    pub(super) async fn of(context: &Context) -> Result<Self, Trouble> {
+        Self::if_reserved(context).await?.ok_or_else(|| {
             Trouble::hold("the ring is not reserved", "run the phase reserve-ring before this one")
         })
     }
 
-    pub(super) fn if_reserved(context: &Context) -> Result<Option<Self>, Trouble> {
-        context.fact(BASE)
+    pub(super) async fn if_reserved(context: &Context) -> Result<Option<Self>, Trouble> {
+        context.fact(BASE).await
     }
 }
 
@@ -84,23 +84,23 @@ impl Phase for ReserveRing {
         let image = manta.hash_ring_image().map_err(RingError::from)?;
         let ring =
             ring.or_hold(format!("the ring is the image {image}, which cannot be read"), CHANGED)?;
-        fits(context, &ring)?;
+        fits(context, &ring).await?;
         let index_shards = manta.index_shards().map_err(RingError::from)?.to_value();
-        context.remember(BASE, &Base { image: ring.image, sha1: ring.sha1, index_shards })
+        context.remember(BASE, &Base { image: ring.image, sha1: ring.sha1, index_shards }).await
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
         new_shards_unused(context, "the ring stays reserved").await?;
         let release = give_back(context, Reservation::Ring);
         context.act("give the lock on the ring back", release).await?;
-        context.forget(BASE)?;
+        context.forget(BASE).await?;
         Ok(Undone::Completely)
     }
 }
 
 /// Takes the lock, when no other plan has it any more.
 async fn reserve(context: &Context) -> Result<(), Trouble> {
-    let patience = Duration::from_secs(context.knobs()?.wait_seconds);
+    let patience = Duration::from_secs(context.knobs().await?.wait_seconds);
     let waiting = Waiting {
         what: "the ring, which another plan has reserved".to_owned(),
         you_can: "bring that plan to its end, or abort it, where its journal is".to_owned(),
@@ -131,7 +131,7 @@ pub(super) async fn give_back(
 }
 
 /// Checks that the plan can be carried out on this ring.
-fn fits(context: &Context, ring: &RingFacts) -> Result<(), Trouble> {
+async fn fits(context: &Context, ring: &RingFacts) -> Result<(), Trouble> {
     let (plan, planned) = (context.plan(), &context.plan().inventory.ring);
     let changed = |what: String| Err(Trouble::hold(what, CHANGED));
     let source = &plan.request.source;
@@ -159,5 +159,5 @@ fn fits(context: &Context, ring: &RingFacts) -> Result<(), Trouble> {
     context.note(format!(
         "the ring is {} now, and was {} when the plan was made: {source} has the same vnodes in both",
         ring.image, planned.image
-    ))
+    )).await
 }

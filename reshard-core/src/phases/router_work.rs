@@ -45,14 +45,14 @@ pub(super) struct Rings {
 
 impl Rings {
     /// The rings that [`super::BuildRings`] made.
-    pub(super) fn of(context: &Context) -> Result<Self, Trouble> {
-        Self::if_built(context)?.ok_or_else(|| {
+    pub(super) async fn of(context: &Context) -> Result<Self, Trouble> {
+        Self::if_built(context).await?.ok_or_else(|| {
             Trouble::hold("no rings were built", "run the phase build-rings before this one")
         })
     }
 
-    pub(super) fn if_built(context: &Context) -> Result<Option<Self>, Trouble> {
-        context.fact(RINGS)
+    pub(super) async fn if_built(context: &Context) -> Result<Option<Self>, Trouble> {
+        context.fact(RINGS).await
     }
 
     /// The image that a ring without a stamp came from.
@@ -80,9 +80,9 @@ impl Rings {
     }
 
     /// The next command to the routers.
-    pub(super) fn command(&self, context: &Context) -> Result<Command, Trouble> {
-        let number = context.fact::<u64>(COMMANDS)?.unwrap_or(0) + 1;
-        context.remember(COMMANDS, &number)?;
+    pub(super) async fn command(&self, context: &Context) -> Result<Command, Trouble> {
+        let number = context.fact::<u64>(COMMANDS).await?.unwrap_or(0) + 1;
+        context.remember(COMMANDS, &number).await?;
         Ok(Command { plan: context.plan().uuid, number, unstamped: self.unstamped() })
     }
 }
@@ -123,16 +123,16 @@ pub(super) async fn find_routers(context: &Context) -> Result<Vec<Router>, Troub
             ));
         }
     }
-    let mut known: Vec<Router> = remembered_routers(context)?;
+    let mut known: Vec<Router> = remembered_routers(context).await?;
     known.retain(|known| found.iter().all(|router| router.place.zone != known.place.zone));
     known.extend(found.iter().cloned());
-    context.remember(ROUTERS, &known)?;
+    context.remember(ROUTERS, &known).await?;
     Ok(found)
 }
 
 /// The routers that the plan may have touched.
-pub(super) fn remembered_routers(context: &Context) -> Result<Vec<Router>, Trouble> {
-    Ok(context.fact(ROUTERS)?.unwrap_or_default())
+pub(super) async fn remembered_routers(context: &Context) -> Result<Vec<Router>, Trouble> {
+    Ok(context.fact(ROUTERS).await?.unwrap_or_default())
 }
 
 /// Does something in every router's zone, as many at a time as the operator wants, and shows how far it is.
@@ -145,14 +145,16 @@ pub(super) async fn in_each<T, F>(
 where
     F: Future<Output = Result<T, RouterError>>,
 {
-    let concurrency = context.knobs()?.router_concurrency;
+    let concurrency = context.knobs().await?.router_concurrency;
     let total = routers.len() as u64;
     let mut ended = 0;
     let show = || {
         ended += 1;
         let progress = Progress { done: ended, total, unit: "routers".to_owned() };
-        // A journal that cannot be written is noticed with the next change.
-        context.progress(what, progress).ok();
+        async move {
+            // A journal that cannot be written is noticed with the next change.
+            context.progress(what, progress).await.ok();
+        }
     };
     Ok(for_each_router(routers.to_vec(), concurrency, show, work).await?)
 }
@@ -184,7 +186,11 @@ async fn flip_all(
     let deployment = context.deployment();
     let flipping = Flipping {
         deployment,
-        commands: [rings.command(context)?, rings.command(context)?, rings.command(context)?],
+        commands: [
+            rings.command(context).await?,
+            rings.command(context).await?,
+            rings.command(context).await?,
+        ],
         staged: rings.staged(flip.want),
         flip,
     };
@@ -197,7 +203,7 @@ async fn flip_all(
     let restarted: usize =
         flipped.iter().flat_map(|(_, all)| all).filter(|one| one.has_restarted()).count();
     let took = context.since(began);
-    context.note(format!("{what}: {}", summary(routers.len(), restarted, took)))?;
+    context.note(format!("{what}: {}", summary(routers.len(), restarted, took))).await?;
     Ok(flipped)
 }
 
@@ -270,7 +276,7 @@ pub(super) async fn put_back(
     from.retain(|image| *image != want);
     let is_original = want == rings.base;
     // By the original ring nobody needs the new shards, and SAPI lists them no more.
-    let strange = if is_original { newly_listed(context)? } else { Vec::new() };
+    let strange = if is_original { newly_listed(context).await? } else { Vec::new() };
     let flip = Flip { want, from, proper: want, back: true, shards: Vec::new(), strange };
     let which = if is_original { "original" } else { "read-only" };
     let what = &format!("put the {which} ring {want} back");
@@ -291,16 +297,18 @@ pub(super) async fn where_running<F>(
 where
     F: Future<Output = Result<(), Trouble>>,
 {
-    let mut routers = remembered_routers(context)?;
+    let mut routers = remembered_routers(context).await?;
     loop {
         let Err(failed) = work(routers.clone()).await else { return Ok(routers) };
         let mut down = Vec::new();
         for router in &routers {
             if routers::is_running(context.deployment(), router).await? != Some(true) {
-                context.note(format!(
-                    "the zone {} ({}) does not run: it takes no writes, and {elsewhere}",
-                    router.place.zone, router.alias
-                ))?;
+                context
+                    .note(format!(
+                        "the zone {} ({}) does not run: it takes no writes, and {elsewhere}",
+                        router.place.zone, router.alias
+                    ))
+                    .await?;
                 down.push(router.place.zone);
             }
         }
@@ -312,8 +320,9 @@ where
 }
 
 /// The new shards that SAPI did not list before the plan.
-pub(super) fn newly_listed(context: &Context) -> Result<Vec<String>, Trouble> {
-    let before = ShardList::parse(&Base::of(context)?.index_shards).map_err(RingError::from)?;
+pub(super) async fn newly_listed(context: &Context) -> Result<Vec<String>, Trouble> {
+    let before =
+        ShardList::parse(&Base::of(context).await?.index_shards).map_err(RingError::from)?;
     let mut shards = context.plan().target_names();
     shards.retain(|host| before.get(host).is_none());
     Ok(shards)

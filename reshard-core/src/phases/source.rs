@@ -59,8 +59,8 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Tro
         let found = format!("it is frozen for another reason: {}", freeze.shown().1);
         return Err(Trouble::hold(foreign(&found), remedy));
     }
-    if !context.fact(UNFROZEN)?.unwrap_or(false) {
-        context.remember(UNFROZEN, &true)?;
+    if !context.fact(UNFROZEN).await?.unwrap_or(false) {
+        context.remember(UNFROZEN, &true).await?;
         return Err(Trouble::hold(
             foreign("it is not frozen"),
             "find out who, and why; then `reshard resume` freezes it again, or `reshard abort` takes everything back",
@@ -72,7 +72,7 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Tro
         frozen.or_trouble(format!("the shard {name} cannot be frozen again"))
     };
     context.act(format!("freeze the shard {name} again"), freezing).await?;
-    context.forget(UNFROZEN)?;
+    context.forget(UNFROZEN).await?;
     // Roles may have changed meanwhile: what is read from now on is what counts.
     source_state(context).await
 }
@@ -80,7 +80,8 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Tro
 /// The source's state, frozen by the plan, and the new peers, which have to be the end of its chain, in its order.
 pub(super) async fn frozen_tail(context: &Context) -> Result<(ClusterState, Vec<Peer>), Trouble> {
     let state = frozen_source(context).await?;
-    let peers = tail_of(&state, &new_peer_zones(context)?).map_err(|error| not_the_tail(&error))?;
+    let peers =
+        tail_of(&state, &new_peer_zones(context).await?).map_err(|error| not_the_tail(&error))?;
     Ok((state, peers))
 }
 

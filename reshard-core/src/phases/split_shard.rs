@@ -78,7 +78,8 @@ impl Phase for SplitShard {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
-        let shards: Vec<NewShard> = context.decided(&key(context)?, || decide(context)).await?;
+        let shards: Vec<NewShard> =
+            context.decided(&key(context).await?, || decide(context)).await?;
         let mut steps = Steps::begin(context);
         // The states come first: a sitter that is restarted too early finds its role.
         together(shards.iter().map(|new| write_state(context, new))).await?;
@@ -110,23 +111,23 @@ impl Phase for SplitShard {
         // Before anything can be written there.
         copies_end::remember(context).await?;
         let morays = wanted(context.plan(), Kind::Moray);
-        let answered = morays
-            .iter()
-            .map(async |one| answers(context, &one.target.name, &one.made(context)?.address).await);
+        let answered = morays.iter().map(async |one| {
+            answers(context, &one.target.name, &one.made(context).await?.address).await
+        });
         together(answered).await?;
         steps.done("Morays answer");
-        steps.tell(context)
+        steps.tell(context).await
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
-        let key = key(context)?;
-        let Some(shards) = context.fact::<Vec<NewShard>>(&key)? else {
+        let key = key(context).await?;
+        let Some(shards) = context.fact::<Vec<NewShard>>(&key).await? else {
             return Ok(Undone::Completely);
         };
         // Writes wait for this, and a sitter that runs on does no harm: where it cannot be seen that no router leads to the new
         // shards, none is stopped.
         if let Err(trouble) = new_shards_unused(context, "no sitter is stopped").await {
-            context.note(trouble.with_causes())?;
+            context.note(trouble.with_causes()).await?;
             return Ok(Undone::Rewind);
         }
         let stopped = together(peers_of(&shards).map(async |(_, peer)| {
@@ -135,9 +136,9 @@ impl Phase for SplitShard {
             match tokio::time::timeout(GIVE_UP, stopping).await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => {
-                    context.note(format!("the sitter of {zone} was not stopped: {error}"))
+                    context.note(format!("the sitter of {zone} was not stopped: {error}")).await
                 }
-                Err(_) => context.note(format!("the sitter of {zone} did not stop in time")),
+                Err(_) => context.note(format!("the sitter of {zone} did not stop in time")).await,
             }
         }));
         stopped.await?;
@@ -146,13 +147,13 @@ impl Phase for SplitShard {
 }
 
 /// The fact with the new shards.
-fn key(context: &Context) -> Result<String, Trouble> {
-    Ok(format!("new-shards/{}", context.round()?))
+async fn key(context: &Context) -> Result<String, Trouble> {
+    Ok(format!("new-shards/{}", context.round().await?))
 }
 
 /// The first states of the new shards, as far as the phase has written them or is about to.
-pub(super) fn written(context: &Context) -> Result<Vec<(ShardName, ClusterState)>, Trouble> {
-    let shards = context.fact::<Vec<NewShard>>(&key(context)?)?.unwrap_or_default();
+pub(super) async fn written(context: &Context) -> Result<Vec<(ShardName, ClusterState)>, Trouble> {
+    let shards = context.fact::<Vec<NewShard>>(&key(context).await?).await?.unwrap_or_default();
     Ok(shards.into_iter().map(|new| (new.name, new.state)).collect())
 }
 
@@ -167,7 +168,7 @@ fn peers_of(shards: &[NewShard]) -> impl Iterator<Item = (bool, &MovingPeer)> {
 /// than the one before it, so the first of them is the primary.
 async fn decide(context: &Context) -> Result<Vec<NewShard>, Trouble> {
     let plan = context.plan();
-    let point: SplitPoint = context.fact(SPLIT_POINT)?.ok_or_else(|| {
+    let point: SplitPoint = context.fact(SPLIT_POINT).await?.ok_or_else(|| {
         Trouble::hold("the journal has no split point", "`reshard abort` takes everything back")
     })?;
     let (_, tail) = frozen_tail(context).await?;
@@ -178,7 +179,7 @@ async fn decide(context: &Context) -> Result<Vec<NewShard>, Trouble> {
     for target in &plan.targets {
         let mut places = Vec::new();
         for one in peers.iter().filter(|one| one.target.number == target.number) {
-            places.push(one.made(context)?.place);
+            places.push(one.made(context).await?.place);
         }
         let moving = |peer: &Peer| {
             let mut places = places.iter();
@@ -276,10 +277,10 @@ impl<'a> Steps<'a> {
         self.last = now;
     }
 
-    fn tell(self, context: &Context) -> Result<(), Trouble> {
+    async fn tell(self, context: &Context) -> Result<(), Trouble> {
         let told: Vec<String> =
             self.took.iter().map(|(step, took)| format!("{step} {took:.2} s")).collect();
-        context.remember("split-steps", &self.took)?;
-        context.note(told.join(", "))
+        context.remember("split-steps", &self.took).await?;
+        context.note(told.join(", ")).await
     }
 }

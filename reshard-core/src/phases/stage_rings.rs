@@ -39,11 +39,11 @@ impl Phase for StageRings {
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         keep_reserved(context).await?;
-        let rings = Rings::of(context)?;
+        let rings = Rings::of(context).await?;
         let routers = find_routers(context).await?;
         let imgapi = rings::ring_imgapi(context.deployment()).await?.client().base().to_string();
         let images = rings.new_ones().map(|image| rings.staged(image));
-        let command = rings.command(context)?;
+        let command = rings.command(context).await?;
         let what = format!("stage the new rings in {} electric-moray zones", routers.len());
         let stage = async {
             let (deployment, command) = (context.deployment(), &command);
@@ -61,14 +61,14 @@ impl Phase for StageRings {
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
-        let Some(rings) = Rings::if_built(context)? else { return Ok(Undone::Completely) };
-        if remembered_routers(context)?.is_empty() {
+        let Some(rings) = Rings::if_built(context).await? else { return Ok(Undone::Completely) };
+        if remembered_routers(context).await?.is_empty() {
             return Ok(Undone::Completely);
         }
         let undo = async {
             // Where writes were blocked the original rings are back by now, except in zones that did not run then.
             let routers = put_back(context, &rings, rings.base).await?;
-            let (deployment, command) = (context.deployment(), &rings.command(context)?);
+            let (deployment, command) = (context.deployment(), &rings.command(context).await?);
             let (keep, images) = (rings.base, &rings.new_ones());
             let work = |router: Router| async move {
                 routers::clear(deployment, &router, command, keep, images).await
@@ -77,7 +77,7 @@ impl Phase for StageRings {
             Ok(routers)
         };
         let cleared = context.act("remove the staged rings", undo).await?;
-        for router in remembered_routers(context)? {
+        for router in remembered_routers(context).await? {
             if cleared.contains(&router) {
                 continue;
             }

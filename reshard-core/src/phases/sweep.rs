@@ -53,7 +53,7 @@ pub(super) struct Sweeper<'a> {
 impl Sweeper<'_> {
     /// Deletes ghost rows, unless the table was swept to its end already. After a crash or a hold it goes on where it was.
     pub(super) async fn run(&self) -> Result<(), Trouble> {
-        if self.swept()?.is_done {
+        if self.swept().await?.is_done {
             return Ok(());
         }
         let what = format!("delete the ghost rows of {} at {}", self.table, self.holder);
@@ -63,7 +63,7 @@ impl Sweeper<'_> {
     /// Deletes from the page that was reached to the last.
     async fn sweep(&self) -> Result<(), Trouble> {
         let (context, table) = (self.context, self.table);
-        let mut swept = self.swept()?;
+        let mut swept = self.swept().await?;
         let sweep = GhostSweep::begin(self.keepers, self.holder, self.table, swept.page).await;
         let mut sweep = sweep.or_trouble(self.failing())?;
         let mut looked_at_lag = None;
@@ -71,8 +71,8 @@ impl Sweeper<'_> {
         while let Some(ghosts) = sweep.next().await.or_trouble(self.failing())? {
             let mut ghosts: &[Ghost] = &ghosts;
             while !ghosts.is_empty() {
-                context.checkpoint()?;
-                let knobs = context.knobs()?;
+                context.checkpoint().await?;
+                let knobs = context.knobs().await?;
                 let now = context.monotonic();
                 if looked_at_lag.is_none_or(|then| now.saturating_sub(then) >= LAG_INTERVAL) {
                     self.wait_for_sync(knobs.wait_seconds).await?;
@@ -89,22 +89,22 @@ impl Sweeper<'_> {
                 swept.deleted += deleted.or_trouble(self.failing())?;
                 let without = batch.iter().filter(|ghost| ghost.vnode.is_none()).count();
                 swept.without_vnode += u64::try_from(without).unwrap_or(0);
-                self.remember(&swept)?;
+                self.remember(&swept).await?;
                 ghosts = rest;
                 context.sleep(Duration::from_millis(knobs.delete_pause_ms)).await;
             }
             let (done, total) = sweep.place();
             swept.page = done;
-            self.remember(&swept)?;
+            self.remember(&swept).await?;
             let what = format!(
                 "deleting ghost rows of {table} at {}: {} deleted",
                 self.holder, swept.deleted
             );
-            context.progress(&what, Progress { done, total, unit: "pages".to_owned() })?;
-            context.checkpoint()?;
+            context.progress(&what, Progress { done, total, unit: "pages".to_owned() }).await?;
+            context.checkpoint().await?;
         }
         swept.is_done = true;
-        self.remember(&swept)
+        self.remember(&swept).await
     }
 
     /// Reads the whole table again and tells how many ghosts there are. If there are any, it has to be swept again.
@@ -114,8 +114,11 @@ impl Sweeper<'_> {
         let what = format!("verifying that {holder} has no ghost rows in {table}");
         let progress = |done, total| {
             let progress = Progress { done, total, unit: "pages".to_owned() };
-            let shown = context.checkpoint().and_then(|()| context.progress(&what, progress));
-            ready(shown.map_err(Stop::Trouble))
+            let what = &what;
+            async move {
+                context.checkpoint().await.map_err(Stop::Trouble)?;
+                context.progress(what, progress).await.map_err(Stop::Trouble)
+            }
         };
         let counted = count_rows(database, self.table, self.split, progress).await;
         let counted = counted.map_err(|stop| match stop {
@@ -123,17 +126,17 @@ impl Sweeper<'_> {
             Stop::Rows(error) => Trouble::because(self.failing(), error.remedy(), error),
         })?;
         let ghosts = counted.ghosts_at(holder);
-        let mut swept = self.swept()?;
+        let mut swept = self.swept().await?;
         if ghosts > 0 {
             (swept.page, swept.is_done) = (0, false);
         }
         swept.verified = (ghosts == 0).then(|| counted.kept_at(holder));
-        self.remember(&swept)?;
+        self.remember(&swept).await?;
         if counted.without_key > 0 {
             context.note(format!(
                 "{} rows of {table} at {holder} have no _key: nobody can find them, and they stay where they are",
                 counted.without_key
-            ))?;
+            )).await?;
         }
         if ghosts == 0 {
             context.note(format!(
@@ -142,7 +145,7 @@ impl Sweeper<'_> {
                 swept.deleted,
                 swept.without_vnode,
                 counted.kept_at(holder)
-            ))?;
+            )).await?;
         }
         Ok(ghosts)
     }
@@ -158,7 +161,7 @@ impl Sweeper<'_> {
         let look = async || {
             let lag = sync_lag(context.deployment(), holder).await;
             let lag = lag.or_trouble(format!("the sync of {holder} cannot be looked at"))?;
-            let most = context.knobs()?.delete_max_lag_bytes;
+            let most = context.knobs().await?.delete_max_lag_bytes;
             Ok(match lag {
                 Some(u64::MAX) => Seen::NotYet(None, "it is away".to_owned()),
                 Some(lag) if lag > most => Seen::NotYet(None, format!("{} behind", bytes(lag))),
@@ -172,18 +175,18 @@ impl Sweeper<'_> {
         format!("ghost rows of {} cannot be deleted at {}", self.table, self.holder)
     }
 
-    fn swept(&self) -> Result<Swept, Trouble> {
-        Ok(self.all()?.remove(&self.key()).unwrap_or_default())
+    async fn swept(&self) -> Result<Swept, Trouble> {
+        Ok(self.all().await?.remove(&self.key()).unwrap_or_default())
     }
 
-    fn remember(&self, swept: &Swept) -> Result<(), Trouble> {
-        let mut all = self.all()?;
+    async fn remember(&self, swept: &Swept) -> Result<(), Trouble> {
+        let mut all = self.all().await?;
         all.insert(self.key(), swept.clone());
-        self.context.remember(GHOSTS, &all)
+        self.context.remember(GHOSTS, &all).await
     }
 
-    fn all(&self) -> Result<BTreeMap<String, Swept>, Trouble> {
-        Ok(self.context.fact(GHOSTS)?.unwrap_or_default())
+    async fn all(&self) -> Result<BTreeMap<String, Swept>, Trouble> {
+        Ok(self.context.fact(GHOSTS).await?.unwrap_or_default())
     }
 
     fn key(&self) -> String {

@@ -50,7 +50,7 @@ impl Phase for TidyMetadata {
 }
 
 async fn tidy(context: &Context, one: Wanted<'_>) -> Result<(), Trouble> {
-    let (deployment, place) = (context.deployment(), one.made(context)?.place);
+    let (deployment, place) = (context.deployment(), one.made(context).await?.place);
     let (source, target) = (&context.plan().request.source, &one.target.name);
     let old = alias("postgres", source, place.zone);
     let new = alias("postgres", target, place.zone);
@@ -73,7 +73,7 @@ async fn tidy(context: &Context, one: Wanted<'_>) -> Result<(), Trouble> {
 }
 
 async fn untag(context: &Context, one: Wanted<'_>) -> Result<(), Trouble> {
-    let place = one.made(context)?.place;
+    let place = one.made(context).await?.place;
     context
         .act(format!("take the plan's tag off {}", place.zone), async {
             drop_plan_tag(context.deployment(), &place)

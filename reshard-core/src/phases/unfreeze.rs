@@ -60,7 +60,7 @@ async fn unfreeze_target(context: &Context, target: &Target) -> Result<(), Troub
     let stored = shard.read_existing().await;
     let stored = stored.or_trouble(format!("the state of {} cannot be read", target.name))?;
     if stored.state.one_node_write_mode {
-        return context.note(format!("{} stays frozen: it is one peer alone", target.name));
+        return context.note(format!("{} stays frozen: it is one peer alone", target.name)).await;
     }
     takes_writes(context, &target.name, &stored.state, READY).await?;
     unfreeze(context, &shard).await

@@ -43,17 +43,17 @@ impl Phase for UnlockDumps {
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         release(context).await?;
-        let Some(since) = context.fact::<Timestamp>(LOCKED_SINCE)? else { return Ok(()) };
+        let Some(since) = context.fact::<Timestamp>(LOCKED_SINCE).await? else { return Ok(()) };
         let schedules = schedules(context).await?;
         let shards = Shard::list(context.deployment().session()).await;
         let shards = shards.or_trouble("the shards cannot be listed")?;
         let missed = missed_dumps(&shards, &schedules, since, context.now());
-        context.remember(MISSED, &missed)?;
+        context.remember(MISSED, &missed).await?;
         if missed.is_empty() {
-            return context.note("no dump was missed");
+            return context.note("no dump was missed").await;
         }
         for dump in &missed {
-            context.note(format!("the dump of {} at {} was missed", dump.shard, dump.at))?;
+            context.note(format!("the dump of {} at {} was missed", dump.shard, dump.at)).await?;
         }
         Ok(())
     }
@@ -69,11 +69,13 @@ async fn schedules(context: &Context) -> Result<Vec<Schedule>, Trouble> {
     let places: Vec<ZonePlace> = peers.iter().map(|peer| peer.zone.place.clone()).collect();
     let found = find_schedules(context.deployment(), &places).await;
     for (zone, why) in &found.silent {
-        context.note(format!("the zone {zone} does not tell its times of dumps: {why}"))?;
+        context.note(format!("the zone {zone} does not tell its times of dumps: {why}")).await?;
     }
     if found.assumed {
         let nightly = Schedule::nightly();
-        context.note(format!("no zone tells when it dumps: taken to be {nightly}, Manta's own"))?;
+        context
+            .note(format!("no zone tells when it dumps: taken to be {nightly}, Manta's own"))
+            .await?;
     }
     Ok(found.schedules)
 }

@@ -34,12 +34,12 @@ pub(super) async fn zones_unneeded(context: &Context, zones: &[Wanted<'_>]) -> R
     if zones.is_empty() {
         return Ok(());
     }
-    let (serving, states) = (look(context).await?, written(context)?);
+    let (serving, states) = (look(context).await?, written(context).await?);
     let own = OwnWork { states: &states };
     for one in zones {
         let shard = &one.target.name;
         let mut needs = serving.needs_shard(shard, own);
-        for uuid in one.uuids(context)? {
+        for uuid in one.uuids(context).await? {
             needs.extend(serving.needs_zone(uuid, own));
         }
         StillNeeded::check(format!("no zone of {shard} is destroyed"), needs)?;
@@ -80,7 +80,7 @@ pub(super) async fn images_unneeded(
 pub(super) async fn new_shards_unused(context: &Context, what: &str) -> Result<(), Trouble> {
     let named = rings::current_ring(context.deployment()).await?;
     // What was looked at when the ring was reserved.
-    if Base::if_reserved(context)?.is_some_and(|base| base.image == named) {
+    if Base::if_reserved(context).await?.is_some_and(|base| base.image == named) {
         return Ok(());
     }
     let ring = named_ring(context.deployment(), Some(&context.plan().inventory.ring)).await;
@@ -117,7 +117,7 @@ pub(super) async fn may_go_back(context: &Context, rings: &Rings) -> Result<(), 
         Ok(Err(error)) => crate::causes::with_causes(&error),
         Err(_) => "SAPI does not answer in time".to_owned(),
     };
-    context.note(format!("the original ring goes back, whatever ring SAPI names: {why}"))
+    context.note(format!("the original ring goes back, whatever ring SAPI names: {why}")).await
 }
 
 /// Holds unless SAPI still names the ring that the plan's rings were made of: no router is touched then.

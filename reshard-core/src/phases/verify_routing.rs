@@ -56,7 +56,7 @@ impl Phase for VerifyRouting {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
-        let canaries: Vec<Planted> = context.fact(CANARIES)?.unwrap_or_default();
+        let canaries: Vec<Planted> = context.fact(CANARIES).await?.unwrap_or_default();
         for planted in &canaries {
             rewrite(context, planted).await?;
         }
@@ -64,20 +64,22 @@ impl Phase for VerifyRouting {
         let addresses = router_addresses(&context.plan().inventory.routers);
         let mut audits: Vec<RouterAudit> = Vec::new();
         for address in &addresses {
-            context.checkpoint()?;
+            context.checkpoint().await?;
             let done = u64::try_from(audits.len()).unwrap_or(u64::MAX);
             let total = u64::try_from(addresses.len()).unwrap_or(u64::MAX);
             let progress = Progress { done, total, unit: "routers".to_owned() };
-            context.progress("asking every router for the owners of keys", progress)?;
+            context.progress("asking every router for the owners of keys", progress).await?;
             audits.push(audit(context, address, &canaries, &keys).await?);
         }
         let right: u64 = audits.iter().map(|audit| audit.right).sum();
-        context.note(format!(
-            "{} routers named the owners of {} canaries and {right} times that of a key",
-            audits.len(),
-            canaries.len()
-        ))?;
-        context.remember(AUDIT, &audits)
+        context
+            .note(format!(
+                "{} routers named the owners of {} canaries and {right} times that of a key",
+                audits.len(),
+                canaries.len()
+            ))
+            .await?;
+        context.remember(AUDIT, &audits).await
     }
 
     async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {

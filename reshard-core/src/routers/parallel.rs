@@ -12,21 +12,22 @@ use crate::may_pass::MayPass;
 /// # Errors
 ///
 /// The error that was met; if there are several, rather one that does not pass by itself.
-pub async fn for_each_router<T, F>(
+pub async fn for_each_router<T, F, D>(
     routers: Vec<Router>,
     concurrency: u32,
-    mut done: impl FnMut(),
+    mut done: impl FnMut() -> D,
     work: impl Fn(Router) -> F,
 ) -> Result<Vec<T>, RouterError>
 where
     F: Future<Output = Result<T, RouterError>>,
+    D: Future<Output = ()>,
 {
     let concurrency = usize::try_from(concurrency).unwrap_or(usize::MAX).max(1);
     let mut running = stream::iter(routers).map(work).buffer_unordered(concurrency);
     let mut results = Vec::new();
     let mut failed: Option<RouterError> = None;
     while let Some(result) = running.next().await {
-        done();
+        done().await;
         match result {
             Ok(result) => results.push(result),
             Err(error) => {

@@ -167,9 +167,9 @@ async fn sh(line: &str) {
     assert!(status.success(), "{line}");
 }
 
-fn pause_before_the_block(store: &SqliteStore) {
+async fn pause_before_the_block(store: &SqliteStore) {
     let wish = Some("block-writes".to_owned());
-    store.update_controls(&mut |controls| controls.pause_before.clone_from(&wish)).unwrap();
+    store.update_controls(&mut |controls| controls.pause_before.clone_from(&wish)).await.unwrap();
 }
 
 /// Also where the plan had looked before it paused: the transaction came afterwards.
@@ -179,7 +179,7 @@ async fn an_old_transaction_holds_the_plan_before_the_block(
     executor: &Executor,
 ) {
     let source = half(region).source;
-    pause_before_the_block(store);
+    pause_before_the_block(store).await;
     let paused = Ended::Paused { phase: "block-writes".to_owned() };
     assert_eq!(executor.run().await.unwrap(), paused);
     let transaction = Psql::begin(region, &source, "BEGIN; SELECT pg_sleep(6);").await;
@@ -191,15 +191,15 @@ async fn an_old_transaction_holds_the_plan_before_the_block(
         })
         .await;
     // It holds soon.
-    store.update_controls(&mut |controls| controls.knobs.wait_seconds = 3).unwrap();
+    store.update_controls(&mut |controls| controls.knobs.wait_seconds = 3).await.unwrap();
     let ended = executor.run().await.unwrap();
     let Ended::Held { phase, what, remedy } = ended else { panic!("{ended:?}") };
     assert_eq!(phase, "recheck");
     assert!(what.contains("old transactions at the source to end: process "), "{what}");
-    assert!(store.fact("write-block").unwrap().is_none(), "writes were refused");
+    assert!(store.fact("write-block").await.unwrap().is_none(), "writes were refused");
     sh(remedy.split('`').nth(1).unwrap()).await;
     transaction.end().await;
-    pause_before_the_block(store);
+    pause_before_the_block(store).await;
     assert_eq!(executor.run().await.unwrap(), paused);
 }
 
@@ -247,8 +247,8 @@ async fn requests_that_moray_had_before_the_block_are_part_of_the_split(
     .unwrap();
 
     let point: SplitPoint =
-        serde_json::from_value(store.fact("split-point").unwrap().unwrap()).unwrap();
-    let moving: Vec<String> = store.plan().unwrap().targets[0]
+        serde_json::from_value(store.fact("split-point").await.unwrap().unwrap()).unwrap();
+    let moving: Vec<String> = store.plan().await.unwrap().targets[0]
         .vnodes
         .iter()
         .map(|vnode| vnode.number().to_string())

@@ -49,7 +49,7 @@ async fn rows_that_nobody_may_delete() {
     assert!(output.status.success() && text.contains("public.manta_before_upgrade (not"), "{text}");
 
     let store = region.plan("rows.plan", request).await;
-    let plan = store.plan().unwrap();
+    let plan = store.plan().await.unwrap();
     let measured = plan.inventory.measurement.as_ref().unwrap();
     assert_eq!(measured.tables.len(), 3, "{:?}", plan.risks);
     let [target] = plan.targets.as_slice() else { panic!("one target") };
@@ -68,7 +68,7 @@ async fn rows_that_nobody_may_delete() {
     held(&executor, "preflight", "the table public.early: was not there").await;
     region.psql(&source, &drop_bucket("early")).await;
     let ghosts = Some("delete-ghosts".to_owned());
-    store.update_controls(&mut |controls| controls.pause_before.clone_from(&ghosts)).unwrap();
+    store.update_controls(&mut |controls| controls.pause_before.clone_from(&ghosts)).await.unwrap();
     let paused = Ended::Paused { phase: "delete-ghosts".to_owned() };
     assert_eq!(executor.run().await.unwrap(), paused);
 

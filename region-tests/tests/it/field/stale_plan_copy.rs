@@ -35,7 +35,7 @@ async fn old_copies_of_a_plan_that_is_done_destroy_nothing() {
     let region = Region::start(small(), 50.0).await;
     let store = region.plan("split.plan", half(&region)).await;
     let executor = region.executor(&store).await;
-    let mut epoch = Epoch::of(&region, &store.plan().unwrap()).await;
+    let mut epoch = Epoch::of(&region, &store.plan().await.unwrap()).await;
     for phase in &phases() {
         if phase.name() == "delete-ghosts" {
             rows_of_an_owner_stay(&region, &executor).await;
@@ -50,8 +50,8 @@ async fn old_copies_of_a_plan_that_is_done_destroy_nothing() {
             copy(&region, &resumed(phase.name()));
         }
     }
-    assert_eq!(store.state().unwrap(), PlanState::Done);
-    let plan = store.plan().unwrap();
+    assert_eq!(store.state().await.unwrap(), PlanState::Done);
+    let plan = store.plan().await.unwrap();
     let target = &plan.targets[0];
     let (before, processes) = (seen(&region).await, processes(&region).await);
     let ring = before["SAPI's applications"].to_string();
@@ -127,7 +127,7 @@ async fn rows_of_an_owner_stay(region: &Region, executor: &Executor) {
         let change = MantaApplication::set_hash_ring_image(image);
         sapi.change_application(manta.uuid(), change).await.unwrap();
     };
-    let before = SqliteStore::open(&region.file("split.plan")).unwrap().plan().unwrap();
+    let before = SqliteStore::open(&region.file("split.plan")).unwrap().plan().await.unwrap();
     name(before.inventory.ring.image).await;
     let count = format!("select count(*) from manta where {}", moved(&before));
     let rows = region.psql(&source, &count).await;
@@ -152,7 +152,7 @@ fn moved(plan: &Plan) -> String {
 async fn what_a_lost_plan_keeps_is_freed(region: &Region) {
     let store = region.plan("lost.plan", half(region)).await;
     let executor = region.executor(&store).await;
-    let plan = store.plan().unwrap().uuid;
+    let plan = store.plan().await.unwrap().uuid;
     for phase in &phases() {
         let ended = executor.step(phase.name()).await.unwrap();
         assert!(matches!(ended, Ended::Paused { .. }), "{}: {ended:?}", phase.name());

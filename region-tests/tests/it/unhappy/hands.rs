@@ -41,7 +41,7 @@ impl World {
                 self.run(self.routers(), &script).await;
             }
             Trouble::RingDamaged => {
-                let handover = self.ring("handover");
+                let handover = self.ring("handover").await;
                 let script = format!(
                     ": >$(svcprop -p electric-moray/ring-location electric-moray-2022).reshard-{handover}/CURRENT"
                 );
@@ -62,7 +62,8 @@ impl World {
             Trouble::Unfrozen | Trouble::FrozenByOther => self.adm("manatee-adm unfreeze").await,
             Trouble::NameReserved => self.reserve_name(cause).await,
             Trouble::DumpLockByHand if cause => {
-                let verb = if self.fact("dump-lock-since").is_some() { "set" } else { "create" };
+                let verb =
+                    if self.fact("dump-lock-since").await.is_some() { "set" } else { "create" };
                 self.zookeeper(&[verb, "/pg_dump_lock", "me"]).await;
             }
             Trouble::DumpLockByHand | Trouble::DumpLockGone => {
@@ -75,7 +76,7 @@ impl World {
 
     /// Reserves the new shard's name for another plan, or takes that away.
     async fn reserve_name(&self, cause: bool) {
-        let name = self.store.plan().unwrap().targets[0].name.clone();
+        let name = self.store.plan().await.unwrap().targets[0].name.clone();
         if !cause {
             return self.zookeeper(&["deleteall", &format!("/manta_reshard/shards/{name}")]).await;
         }
@@ -117,7 +118,7 @@ impl World {
     }
 
     async fn edit_ring(&self, cause: bool) {
-        let before = self.store.plan().unwrap().inventory.ring.image;
+        let before = self.store.plan().await.unwrap().inventory.ring.image;
         let image = if cause { ANOTHER.parse().unwrap() } else { before };
         let sapi = self.deployment.sapi().unwrap();
         let manta = sapi.find_manta().await.unwrap();
@@ -155,12 +156,12 @@ impl World {
     async fn edit_peer(&self, cause: bool) {
         let number = self.source.as_str().split('.').next().unwrap();
         let metadata = Attributes::new().with("SHARD", if cause { "7" } else { number });
-        let (sapi, zone) = (self.deployment.sapi().unwrap(), self.new_peer().zone);
+        let (sapi, zone) = (self.deployment.sapi().unwrap(), self.new_peer().await.zone);
         sapi.change_instance(zone, &Change::update().metadata(metadata)).await.unwrap();
     }
 
     async fn rename_peer(&self, cause: bool) {
-        let place = self.new_peer();
+        let place = self.new_peer().await;
         let (usual, other) = (alias("postgres", &self.source, place.zone), "mine".to_owned());
         let (old, new) = if cause { (usual, other) } else { (other, usual) };
         rename(&self.deployment, &place, &old, &new).await.unwrap();
@@ -168,7 +169,7 @@ impl World {
 
     /// Writes a row at the source as something does that bypasses the routers, or deletes it.
     async fn plant_row(&self, cause: bool) {
-        let moved: Vec<String> = self.store.plan().unwrap().targets[0]
+        let moved: Vec<String> = self.store.plan().await.unwrap().targets[0]
             .vnodes
             .iter()
             .map(|vnode| vnode.number().to_string())

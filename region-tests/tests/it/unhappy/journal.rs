@@ -19,5 +19,5 @@ pub(super) async fn is_full(world: &World) {
     println!("a full disk: {said}");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(said.contains("unhappy.plan") && said.contains("disk"), "{said}");
-    assert_eq!(world.store.state().unwrap(), PlanState::Planned);
+    assert_eq!(world.store.state().await.unwrap(), PlanState::Planned);
 }

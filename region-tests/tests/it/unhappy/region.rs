@@ -79,9 +79,9 @@ impl World {
     }
 
     async fn done(&self, phases: impl Iterator<Item = &Step>) {
-        self.be_patient(true, &Trouble::ZooKeeperRestarted);
+        self.be_patient(true, &Trouble::ZooKeeperRestarted).await;
         for phase in phases {
-            if self.store.state().unwrap() == PlanState::Done {
+            if self.store.state().await.unwrap() == PlanState::Done {
                 return;
             }
             let ended = self.executor.step(phase.name()).await.unwrap();
@@ -91,7 +91,7 @@ impl World {
     }
 
     /// Gives troubles much time to pass, or little so that the plan holds soon.
-    pub(super) fn be_patient(&self, patient: bool, trouble: &Trouble) {
+    pub(super) async fn be_patient(&self, patient: bool, trouble: &Trouble) {
         let mut tune = |controls: &mut Controls| {
             let knobs = &mut controls.knobs;
             (knobs.patience_seconds, knobs.wait_seconds) =
@@ -101,7 +101,7 @@ impl World {
                 _ => None,
             };
         };
-        self.store.update_controls(&mut tune).unwrap();
+        self.store.update_controls(&mut tune).await.unwrap();
     }
 
     pub(super) async fn eventually(&self, what: &str, is: impl AsyncFn() -> bool) {
@@ -119,19 +119,19 @@ impl World {
     }
 
     /// The zone that the plan has made for a role.
-    fn made(&self, role: &str) -> ZonePlace {
-        let round = self.fact("round").unwrap_or(json!(0));
-        let made: MadeZone =
-            serde_json::from_value(self.fact(&format!("zone/{role}/{round}")).unwrap()).unwrap();
+    async fn made(&self, role: &str) -> ZonePlace {
+        let round = self.fact("round").await.unwrap_or(json!(0));
+        let made = self.fact(&format!("zone/{role}/{round}")).await.unwrap();
+        let made: MadeZone = serde_json::from_value(made).unwrap();
         made.place
     }
 
-    pub(super) fn fact(&self, key: &str) -> Option<Value> {
-        self.store.fact(key).unwrap()
+    pub(super) async fn fact(&self, key: &str) -> Option<Value> {
+        self.store.fact(key).await.unwrap()
     }
 
-    pub(super) fn new_peer(&self) -> ZonePlace {
-        self.made(&self.store.plan().unwrap().targets[0].peers[0].role)
+    pub(super) async fn new_peer(&self) -> ZonePlace {
+        self.made(&self.store.plan().await.unwrap().targets[0].peers[0].role).await
     }
 
     async fn state(&self) -> ClusterState {
@@ -143,14 +143,14 @@ impl World {
     pub(super) async fn zone(&self, zone: Zone) -> Uuid {
         match zone {
             Zone::Routers => self.routers(),
-            Zone::NewPeer => self.new_peer().zone.to_string().parse().unwrap(),
+            Zone::NewPeer => self.new_peer().await.zone.to_string().parse().unwrap(),
             Zone::Primary => self.state().await.primary.zone_id.as_str().parse().unwrap(),
         }
     }
 
     /// Tells whether the first new peer replays, as its PostgreSQL says.
     async fn replay_of_the_new_peer(&self) -> Result<String, DatabaseError> {
-        let (zone, state) = (self.new_peer().zone.to_string(), self.state().await);
+        let (zone, state) = (self.new_peer().await.zone.to_string(), self.state().await);
         let (_, peer) = state.peers().find(|(_, peer)| peer.zone_id.as_str() == zone).unwrap();
         let limit = Duration::from_secs(5);
         let database = Database::connect(&peer.endpoint().unwrap(), limit).await?;
@@ -162,8 +162,8 @@ impl World {
     }
 
     /// The image of one of the plan's rings.
-    pub(super) fn ring(&self, which: &str) -> Uuid {
-        self.fact("rings").unwrap()[which].as_str().unwrap().parse().unwrap()
+    pub(super) async fn ring(&self, which: &str) -> Uuid {
+        self.fact("rings").await.unwrap()[which].as_str().unwrap().parse().unwrap()
     }
 
     /// Breaks something.

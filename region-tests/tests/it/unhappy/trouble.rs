@@ -103,7 +103,7 @@ impl Trouble {
             Self::Kill(zone) => Fault::Kill { zone: world.zone(*zone).await },
             Self::DiskFull(zone) => Fault::DiskFull { zone: world.zone(*zone).await },
             Self::Budget(_) => Fault::Lag { zone: world.zone(Zone::NewPeer).await },
-            Self::Image => Fault::Image { image: world.ring("read_only") },
+            Self::Image => Fault::Image { image: world.ring("read_only").await },
             _ => return None,
         })
     }

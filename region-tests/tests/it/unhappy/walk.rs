@@ -27,7 +27,7 @@ pub(super) async fn walk(rows: &[Row]) {
         }
         world.done_up_to(phase.name()).await;
     }
-    assert_eq!(world.store.state().unwrap(), PlanState::Done);
+    assert_eq!(world.store.state().await.unwrap(), PlanState::Done);
     world.end().await;
 }
 
@@ -36,7 +36,7 @@ async fn meet(world: &World, row: &Row) {
     println!("{}: {:?}", row.phase, row.trouble);
     let began = std::time::Instant::now();
     let holds = matches!(row.then, Then::Holds(..));
-    world.be_patient(!holds, &row.trouble);
+    world.be_patient(!holds, &row.trouble).await;
     world.said.lock().unwrap().clear();
     let mut cure = world.cause(&row.trouble).await;
     let step = tokio::time::timeout(DEADLINE, world.executor.step(row.phase));

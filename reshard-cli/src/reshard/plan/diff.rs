@@ -30,9 +30,9 @@ pub(super) struct DiffArgs {
 }
 
 impl DiffArgs {
-    pub(super) fn run(self, out: &mut Output) -> Result<u8> {
-        let first = SqliteStore::open_read_only(&self.first)?.plan()?;
-        let second = SqliteStore::open_read_only(&self.second)?.plan()?;
+    pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
+        let first = SqliteStore::open_read_only(&self.first)?.plan().await?;
+        let second = SqliteStore::open_read_only(&self.second)?.plan().await?;
         let differences = first.differences(&second);
         if self.output.is_json() {
             out.json(&differences)?;

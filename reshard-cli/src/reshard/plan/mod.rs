@@ -34,8 +34,8 @@ impl PlanArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
         match self.command {
             PlanCommand::New(args) => args.run(out).await?,
-            PlanCommand::Show(args) => args.run(out)?,
-            PlanCommand::Diff(args) => return args.run(out),
+            PlanCommand::Show(args) => args.run(out).await?,
+            PlanCommand::Diff(args) => return args.run(out).await,
         }
         Ok(exit::SUCCESS)
     }

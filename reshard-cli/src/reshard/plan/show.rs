@@ -26,8 +26,8 @@ pub(super) struct ShowArgs {
 }
 
 impl ShowArgs {
-    pub(super) fn run(self, out: &mut Output) -> Result<()> {
-        let plan = self.file.look()?.plan()?;
+    pub(super) async fn run(self, out: &mut Output) -> Result<()> {
+        let plan = self.file.look()?.plan().await?;
         if self.output.is_json() {
             return Ok(out.json(&plan)?);
         }

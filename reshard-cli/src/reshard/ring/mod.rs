@@ -31,7 +31,7 @@ impl RingCommand {
             Self::Audit(args) => return args.run(out).await,
             Self::Step(step) => return by_hand::run(step, out).await,
             Self::Fetch(args) => args.run(out).await,
-            Self::Remap(args) => args.run(out),
+            Self::Remap(args) => args.run(out).await,
             Self::Pack(args) => args.run(out).await,
             Self::Upload(args) => args.run(out).await,
         };

@@ -44,8 +44,8 @@ pub(in crate::reshard) struct RemapArgs {
 }
 
 impl RemapArgs {
-    pub(super) fn run(self, out: &mut Output) -> Result<()> {
-        let plan = self.file.look()?.plan()?;
+    pub(super) async fn run(self, out: &mut Output) -> Result<()> {
+        let plan = self.file.look()?.plan().await?;
         let what = format!("making {}", self.out.display());
         let (base, made) = while_working(what, || self.make(&plan))?;
         let diff = base.diff(&made);

@@ -61,7 +61,7 @@ impl<'a> Asking<'a> {
             Some(Err(why)) => return Ok(FileCopy::NotAsked { why: why.clone() }),
             None => None,
         };
-        Ok(match (Standing::of(store, epoch)?, epoch) {
+        Ok(match (Standing::of(store, epoch).await?, epoch) {
             (Standing::Older, Some(by)) => FileCopy::Overtaken { by: Box::new(by.clone()) },
             (Standing::Latest | Standing::Older, _) => FileCopy::Latest,
             (Standing::Unknown, _) => FileCopy::Unknown,

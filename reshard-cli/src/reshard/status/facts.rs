@@ -45,7 +45,7 @@ pub(super) struct Step {
 
 impl Facts {
     /// Reads the journal.
-    pub(super) fn of(
+    pub(super) async fn of(
         store: &dyn Store,
         plan: &Plan,
         phases: &Sequence,
@@ -53,24 +53,24 @@ impl Facts {
         runnable: &Runnable,
     ) -> Result<Self, StoreError> {
         let now = Timestamp::now();
-        let report = Report::of(store, phases)?;
+        let report = Report::of(store, phases).await?;
         let begun = |phase: &&reshard_core::Step| {
             let of = report.phases.iter().find(|report| report.name == phase.name());
             of.is_some_and(|report| report.state.may_have_effects())
         };
         let no_way_back = phases.pivot().filter(begun);
-        let log = store.log_after(0)?;
+        let log = store.log_after(0).await?;
         let is_trouble = |entry: &Entry| matches!(entry.kind, EntryKind::Trouble | EntryKind::Hold);
         Ok(Self {
             now,
             no_way_back: no_way_back.map(|phase| phase.name().to_owned()),
             phases: phases.iter().map(|phase| Step::of(&**phase, plan)).collect(),
-            block: OpenWriteBlock::of(store, plan, phases, &SystemClock)?,
-            executor: Liveness::of(store, now)?,
+            block: OpenWriteBlock::of(store, plan, phases, &SystemClock).await?,
+            executor: Liveness::of(store, now).await?,
             watchdog: watchdog::stands_by(&store.work_directory()),
-            activity: store.activity()?,
+            activity: store.activity().await?,
             trouble: log.into_iter().map(|(_, entry)| entry).rfind(is_trouble),
-            controls: store.controls()?,
+            controls: store.controls().await?,
             copy,
             report,
             runnable: runnable.clone(),

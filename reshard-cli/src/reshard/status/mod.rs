@@ -57,14 +57,14 @@ pub(super) struct StatusArgs {
 impl StatusArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
         let store = self.file.look()?;
-        let plan = store.plan()?;
+        let plan = store.plan().await?;
         let phases = plan.sequence()?;
         let runnable = Runnable::new(self.file.path(), self.config.said());
         let mut redraw = Redraw::new(self.output, self.watch);
         let mut asking = Asking::new(&self.config);
         loop {
             let copy = asking.ask(&store, &plan).await?;
-            let facts = Facts::of(&store, &plan, &phases, copy, &runnable)?;
+            let facts = Facts::of(&store, &plan, &phases, copy, &runnable).await?;
             let view = View::of(&facts);
             redraw.show(&view, facts.now, out)?;
             if !self.watch || view.has_stopped() {

@@ -62,9 +62,9 @@ impl Fixture {
     }
 
     async fn standing(&self) -> Standing {
-        let uuid = self.store.plan().unwrap().uuid;
+        let uuid = self.store.plan().await.unwrap().uuid;
         let epoch = epoch_of(&self.deployment, uuid).await.unwrap();
-        Standing::of(&*self.store, epoch.as_ref()).unwrap()
+        Standing::of(&*self.store, epoch.as_ref()).await.unwrap()
     }
 }
 
@@ -74,6 +74,7 @@ async fn paused_before_the_block(deployment: &Deployment) -> Fixture {
     fixture
         .store
         .update_controls(&mut |controls| controls.pause_before.clone_from(&block))
+        .await
         .unwrap();
     let ended = fixture.executor().run().await.unwrap();
     assert_eq!(ended, Ended::Paused { phase: "block".to_owned() });
@@ -97,12 +98,12 @@ async fn an_old_copy_of_a_plan_that_is_done_takes_nothing_back(deployment: &Depl
         (Standing::Latest, Standing::Older)
     );
 
-    let log = copy.store.log_after(0).unwrap();
+    let log = copy.store.log_after(0).await.unwrap();
     for ended in [copy.executor().abort().await, copy.executor().run().await] {
         let (latest, text) = refused(ended);
         assert_eq!(
             (latest.state, latest.entries),
-            (PlanState::Done, fixture.store.entries().unwrap())
+            (PlanState::Done, fixture.store.entries().await.unwrap())
         );
         assert_eq!((latest.file, latest.pid), (fixture.store.place(), std::process::id()));
         assert!(text.contains("older copy") && text.contains("it was done at"), "{text}");
@@ -110,7 +111,7 @@ async fn an_old_copy_of_a_plan_that_is_done_takes_nothing_back(deployment: &Depl
     let ended = copy.executor().step("block").await;
     refused(ended);
     assert_eq!(fixture.effects().len(), PHASES.len());
-    assert_eq!(copy.store.log_after(0).unwrap(), log, "something was begun");
+    assert_eq!(copy.store.log_after(0).await.unwrap(), log, "something was begun");
 }
 
 async fn an_old_copy_of_a_plan_that_goes_on_changes_nothing(deployment: &Deployment) {
@@ -128,7 +129,7 @@ async fn an_old_copy_of_a_plan_that_goes_on_changes_nothing(deployment: &Deploym
     assert_eq!(fixture.effects(), effects);
     assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
     let known = known_plans(deployment).await.unwrap();
-    let uuid = fixture.store.plan().unwrap().uuid;
+    let uuid = fixture.store.plan().await.unwrap().uuid;
     let known = known.into_iter().find(|known| known.plan == uuid).unwrap();
     let epoch = known.epoch.unwrap().unwrap();
     assert_eq!((epoch.state, epoch.writes_refused_since), (PlanState::Done, None));
@@ -138,7 +139,7 @@ async fn a_plain_copy_after_a_crash_is_the_plan(deployment: &Deployment) {
     let script = vec![Does::Crashes, Does::Well, Does::Well, Does::Well];
     let fixture = Fixture::new(deployment, script);
     assert!(fixture.run().await.is_none(), "it did not crash");
-    assert!(fixture.block().is_some_and(|block| block.ended.is_none()));
+    assert!(fixture.block().await.is_some_and(|block| block.ended.is_none()));
     let moved = fixture.copy("moved");
     assert_eq!(moved.executor().abort().await.unwrap(), Ended::Aborted);
     assert_eq!(fixture.effects(), Vec::<&str>::new());
@@ -162,24 +163,30 @@ async fn a_plan_of_another_region_is_refused(deployment: &Deployment) {
 async fn whoever_looks_sees_who_executes(deployment: &Deployment) {
     let fixture = Fixture::new(deployment, vec![Does::Crashes]);
     let file = SqliteStore::open_read_only(fixture.store.path()).unwrap();
-    let liveness = || Liveness::of(&file, SystemClock.now()).unwrap();
-    assert_eq!(liveness(), Liveness::Nobody);
+    let liveness = async || Liveness::of(&file, fixture.clock.now()).await.unwrap();
+    assert_eq!(liveness().await, Liveness::Nobody);
     let executor = fixture.executor();
     let running = tokio::spawn(async move { executor.run().await });
     while fixture.effects().is_empty() {
         tokio::task::yield_now().await;
     }
-    let Liveness::Alive(presence) = liveness() else { panic!("{:?}", liveness()) };
+    let found = liveness().await;
+    let Liveness::Alive(presence) = found else { panic!("{found:?}") };
     assert_eq!((presence.pid, presence.host), (std::process::id(), crate::clock::host()));
     let beat = async {
-        while file.presence().unwrap().unwrap().heartbeat == presence.heartbeat {
+        while file.presence().await.unwrap().unwrap().heartbeat == presence.heartbeat {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(30), beat).await.unwrap();
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
-    assert_eq!(liveness(), Liveness::Nobody);
+    let left = async {
+        while liveness().await != Liveness::Nobody {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), left).await.unwrap();
 }
 
 async fn nobody_goes_on_without_one_of_the_phases(deployment: &Deployment) {
@@ -211,7 +218,7 @@ async fn the_session_ends_with_the_execution(
     let mut sessions = Vec::new();
     for _ in 0..2 {
         executor.step("first").await.unwrap();
-        let session = fixture.store.presence().unwrap().unwrap().session;
+        let session = fixture.store.presence().await.unwrap().unwrap().session;
         assert!(!sessions.contains(&session) && session != deployment.session().id());
         assert_eq!(zookeeper.sessions(), [deployment.session().id()]);
         sessions.push(session);
@@ -221,7 +228,7 @@ async fn the_session_ends_with_the_execution(
 /// The executor died between the journal and ZooKeeper.
 async fn an_end_that_zookeeper_missed_is_told_later(deployment: &Deployment) {
     let fixture = paused_before_the_block(deployment).await;
-    let uuid = fixture.store.plan().unwrap().uuid;
+    let uuid = fixture.store.plan().await.unwrap().uuid;
     let epoch = async || epoch_of(deployment, uuid).await.unwrap().unwrap();
     let before = serde_json::to_vec(&epoch().await).unwrap();
     assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
@@ -285,8 +292,8 @@ fn only(phase: &Arc<Sleeps>) -> Sequence {
 }
 
 /// The session of the executor that runs now.
-fn session_of(fixture: &Fixture) -> i64 {
-    fixture.store.presence().unwrap().unwrap().session
+async fn session_of(fixture: &Fixture) -> i64 {
+    fixture.store.presence().await.unwrap().unwrap().session
 }
 
 async fn a_sleeper_leaves_the_plan_to_the_one_that_took_it(
@@ -296,10 +303,11 @@ async fn a_sleeper_leaves_the_plan_to_the_one_that_took_it(
 ) {
     let fixture = Fixture::new(deployment, Vec::new());
     let phase = sleeps();
-    let executor = Executor::with_sequence(fixture.store.clone(), deployment.clone(), only(&phase));
+    let executor = Executor::with_sequence(fixture.store.clone(), deployment.clone(), only(&phase))
+        .with_clock(fixture.clock.clone());
     let sleeping = tokio::spawn(async move { executor.run().await });
     phase.begun.notified().await;
-    let session = session_of(&fixture);
+    let session = session_of(&fixture).await;
     let file = fixture.store.path();
     let other = if same_file { fixture.with_file(file) } else { fixture.copy("copy") };
 
@@ -308,9 +316,10 @@ async fn a_sleeper_leaves_the_plan_to_the_one_that_took_it(
     zookeeper.expire(session);
     let awake = sleeps();
     awake.wakes.notify_one();
-    let second = Executor::with_sequence(other.store.clone(), deployment.clone(), only(&awake));
+    let second = Executor::with_sequence(other.store.clone(), deployment.clone(), only(&awake))
+        .with_clock(fixture.clock.clone());
     assert_eq!(second.run().await.unwrap(), Ended::Done);
-    let log = other.store.log_after(0).unwrap();
+    let log = other.store.log_after(0).await.unwrap();
 
     zookeeper.mend(session);
     phase.wakes.notify_one();
@@ -326,22 +335,23 @@ async fn a_sleeper_leaves_the_plan_to_the_one_that_took_it(
     let told = told.expect(&text);
     assert!(told.starts_with(&format!("process {} on ", std::process::id())), "{told}");
     assert_eq!(phase.changed.load(Ordering::SeqCst), 0);
-    assert_eq!(other.store.state().unwrap(), PlanState::Done);
-    assert_eq!(other.store.log_after(0).unwrap(), log);
+    assert_eq!(other.store.state().await.unwrap(), PlanState::Done);
+    assert_eq!(other.store.log_after(0).await.unwrap(), log);
 }
 
 /// Somebody had the lock meanwhile, and nothing else tells of it.
 async fn a_token_that_jumped_is_the_end(deployment: &Deployment, zookeeper: &MemoryCoordination) {
     let fixture = Fixture::new(deployment, Vec::new());
     let phase = sleeps();
-    let executor = Executor::with_sequence(fixture.store.clone(), deployment.clone(), only(&phase));
+    let executor = Executor::with_sequence(fixture.store.clone(), deployment.clone(), only(&phase))
+        .with_clock(fixture.clock.clone());
     let sleeping = tokio::spawn(async move { executor.run().await });
     phase.begun.notified().await;
 
-    let session = session_of(&fixture);
+    let session = session_of(&fixture).await;
     zookeeper.cut(session);
     zookeeper.expire(session);
-    let held = lock_of(deployment, fixture.store.plan().unwrap().uuid).await;
+    let held = lock_of(deployment, fixture.store.plan().await.unwrap().uuid).await;
     held.release().await.unwrap();
 
     zookeeper.mend(session);

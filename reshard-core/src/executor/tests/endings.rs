@@ -22,7 +22,7 @@ async fn a_signal_stops_it_where_that_is_safe(deployment: &Deployment) {
     let ended = fixture.executor().run().await.unwrap();
     assert_eq!(ended, Ended::Paused { phase: "make".to_owned() });
     // The file does not say so: the next one goes on.
-    assert!(!fixture.store.controls().unwrap().pause);
+    assert!(!fixture.store.controls().await.unwrap().pause);
     assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
 }
 
@@ -31,13 +31,13 @@ async fn a_signal_while_writes_are_refused_lets_the_block_end(deployment: &Deplo
     let fixture = Fixture::new(deployment, script);
     let ended = fixture.executor().run().await.unwrap();
     assert_eq!(ended, Ended::Paused { phase: "last".to_owned() });
-    assert!(fixture.block().unwrap().moved);
+    assert!(fixture.block().await.unwrap().moved);
     // It may go back as well, and holds then.
     let script = vec![Does::Holds, Does::IsSignalled, Does::Well, Does::Well];
     let fixture = Fixture::new(deployment, script);
     let ended = fixture.executor().run().await.unwrap();
     assert!(matches!(ended, Ended::Held { .. }), "{ended:?}");
-    assert!(fixture.block().unwrap().ended.is_some());
+    assert!(fixture.block().await.unwrap().ended.is_some());
 }
 
 async fn an_abort_keeps_no_writes_refused_for_what_cannot_be_undone(deployment: &Deployment) {
@@ -48,7 +48,7 @@ async fn an_abort_keeps_no_writes_refused_for_what_cannot_be_undone(deployment: 
     let fixture = Fixture::new(deployment, script);
     let ended = fixture.executor().run().await.unwrap();
     assert!(matches!(&ended, Ended::Held { phase, .. } if phase == "split"), "{ended:?}");
-    assert!(fixture.block().unwrap().ended.is_some(), "writes are refused");
+    assert!(fixture.block().await.unwrap().ended.is_some(), "writes are refused");
     assert_eq!(fixture.executor().abort().await.unwrap(), Ended::Aborted);
     assert!(fixture.effects().is_empty(), "{:?}", fixture.effects());
 }
@@ -73,7 +73,7 @@ async fn whatever_an_executor_dies_in_writes_are_accepted_again(deployment: &Dep
         let fixture = Fixture::new(deployment, script);
         assert!(fixture.run().await.is_none(), "it dies in {phase}");
         let rescued = fixture.executor().rescue(&gone).await.unwrap();
-        let open = fixture.block().is_some_and(|block| block.ended.is_none());
+        let open = fixture.block().await.is_some_and(|block| block.ended.is_none());
         assert!(!open, "{phase}: {rescued:?}");
         match rescued {
             None => assert!(["first", "make", "last"].contains(&phase), "{phase}"),
@@ -87,7 +87,7 @@ async fn whatever_an_executor_dies_in_writes_are_accepted_again(deployment: &Dep
             Some(Ended::Done) => assert!(["publish", "unblock"].contains(&phase), "{phase}"),
             Some(other) => panic!("{phase}: {other:?}"),
         }
-        if fixture.store.state().unwrap() != PlanState::Done {
+        if fixture.store.state().await.unwrap() != PlanState::Done {
             assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done, "{phase}");
         }
     }
@@ -109,5 +109,5 @@ async fn no_block_without_a_guard(deployment: &Deployment) {
     assert_eq!(phase, "block");
     assert!(what.contains("it sleeps"), "{what}");
     assert_eq!(fixture.effects(), ["first", "make"]);
-    assert!(fixture.block().is_none());
+    assert!(fixture.block().await.is_none());
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::Connection;
 use rusqlite::ffi::{Error, SQLITE_FULL};
@@ -12,8 +13,8 @@ use serde_json::Value;
 
 use super::{Deployment, Does, Ended, ExecutorError, Fixture, PHASES, World};
 use crate::journal::{
-    Activity, Controls, Entry, PhaseRecord, PhaseState, PlanState, Presence, SqliteStore, Store,
-    StoreError,
+    Activity, Controls, ControlsChange, Entry, PhaseRecord, PhaseState, PlanState, Presence,
+    SqliteStore, Store, StoreError,
 };
 use crate::plan::Plan;
 
@@ -38,9 +39,10 @@ impl OnDisk {
     }
 }
 
+#[async_trait]
 impl Store for OnDisk {
-    fn plan(&self) -> Result<Plan, StoreError> {
-        self.0.plan()
+    async fn plan(&self) -> Result<Plan, StoreError> {
+        self.0.plan().await
     }
 
     fn place(&self) -> String {
@@ -51,75 +53,75 @@ impl Store for OnDisk {
         self.0.work_directory()
     }
 
-    fn state(&self) -> Result<PlanState, StoreError> {
-        self.0.state()
+    async fn state(&self) -> Result<PlanState, StoreError> {
+        self.0.state().await
     }
 
-    fn set_state(&self, state: &PlanState) -> Result<(), StoreError> {
-        self.file()?.set_state(state)
+    async fn set_state(&self, state: &PlanState) -> Result<(), StoreError> {
+        self.file()?.set_state(state).await
     }
 
-    fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, StoreError> {
-        self.0.phases()
+    async fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, StoreError> {
+        self.0.phases().await
     }
 
-    fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), StoreError> {
-        self.file()?.set_phase(name, record)
+    async fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), StoreError> {
+        self.file()?.set_phase(name, record).await
     }
 
-    fn fact(&self, key: &str) -> Result<Option<Value>, StoreError> {
-        self.0.fact(key)
+    async fn fact(&self, key: &str) -> Result<Option<Value>, StoreError> {
+        self.0.fact(key).await
     }
 
-    fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), StoreError> {
-        self.file()?.set_fact(key, value)
+    async fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), StoreError> {
+        self.file()?.set_fact(key, value).await
     }
 
-    fn facts(&self) -> Result<BTreeMap<String, Value>, StoreError> {
-        self.0.facts()
+    async fn facts(&self) -> Result<BTreeMap<String, Value>, StoreError> {
+        self.0.facts().await
     }
 
-    fn controls(&self) -> Result<Controls, StoreError> {
-        self.0.controls()
+    async fn controls(&self) -> Result<Controls, StoreError> {
+        self.0.controls().await
     }
 
-    fn update_controls(
+    async fn update_controls(
         &self,
-        change: &mut dyn FnMut(&mut Controls),
+        change: &mut ControlsChange<'_>,
     ) -> Result<Controls, StoreError> {
-        self.file()?.update_controls(change)
+        self.file()?.update_controls(change).await
     }
 
-    fn activity(&self) -> Result<Option<Activity>, StoreError> {
-        self.0.activity()
+    async fn activity(&self) -> Result<Option<Activity>, StoreError> {
+        self.0.activity().await
     }
 
-    fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError> {
-        self.file()?.set_activity(activity)
+    async fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError> {
+        self.file()?.set_activity(activity).await
     }
 
-    fn claim(&self, executor: &Presence) -> Result<(), StoreError> {
-        self.file()?.claim(executor)
+    async fn claim(&self, executor: &Presence) -> Result<(), StoreError> {
+        self.file()?.claim(executor).await
     }
 
-    fn presence(&self) -> Result<Option<Presence>, StoreError> {
-        self.0.presence()
+    async fn presence(&self) -> Result<Option<Presence>, StoreError> {
+        self.0.presence().await
     }
 
-    fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError> {
-        self.file()?.beat(at, leaves)
+    async fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError> {
+        self.file()?.beat(at, leaves).await
     }
 
-    fn append(&self, entry: &Entry, activity: Option<&Activity>) -> Result<u64, StoreError> {
-        self.file()?.append(entry, activity)
+    async fn append(&self, entry: &Entry, activity: Option<&Activity>) -> Result<u64, StoreError> {
+        self.file()?.append(entry, activity).await
     }
 
-    fn entries(&self) -> Result<u64, StoreError> {
-        self.0.entries()
+    async fn entries(&self) -> Result<u64, StoreError> {
+        self.0.entries().await
     }
 
-    fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError> {
-        self.0.log_after(number)
+    async fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError> {
+        self.0.log_after(number).await
     }
 }
 
@@ -141,11 +143,11 @@ async fn writes_do_not_wait_for_a_journal_on_a_full_disk(deployment: &Deployment
     assert!(error.to_string().starts_with("writes to the moving vnodes are accepted"), "{error}");
     assert_eq!(fixture.effects(), ["first", "make"]);
     // The file says still that writes are refused, and that the split was begun.
-    assert!(fixture.block().unwrap().ended.is_none());
+    assert!(fixture.block().await.unwrap().ended.is_none());
     fixture.free_the_disk();
     assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
     assert_eq!(fixture.effects().len(), PHASES.len());
-    assert_eq!(fixture.store.fact("round").unwrap(), Some(1.into()), "it is split anew");
+    assert_eq!(fixture.store.fact("round").await.unwrap(), Some(1.into()), "it is split anew");
 }
 
 async fn after_publication_the_block_is_ended_without_a_journal(deployment: &Deployment) {
@@ -194,7 +196,7 @@ async fn a_journal_that_somebody_locks_is_tried_again(deployment: &Deployment) {
     let ended = ended.unwrap();
     assert!(matches!(ended, Ended::Held { .. }), "{ended:?}");
     assert_eq!(fixture.effects(), ["first", "make"]);
-    assert!(fixture.block().unwrap().ended.is_some(), "the file has it all in the end");
+    assert!(fixture.block().await.unwrap().ended.is_some(), "the file has it all in the end");
     assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
 }
 
@@ -203,12 +205,13 @@ async fn a_block_that_is_there_only_in_the_journal_is_begun_anew(deployment: &De
     fixture
         .store
         .update_controls(&mut |controls| controls.pause_before = Some("block".into()))
+        .await
         .unwrap();
     let ended = fixture.executor().run().await.unwrap();
     assert_eq!(ended, Ended::Paused { phase: "block".to_owned() });
-    let record = fixture.store.phases().unwrap()["make"].clone();
+    let record = fixture.store.phases().await.unwrap()["make"].clone();
     assert_eq!(record.state, PhaseState::Done);
-    fixture.store.set_phase("block", &record).unwrap();
+    fixture.store.set_phase("block", &record).await.unwrap();
     assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
     assert_eq!(fixture.effects().len(), PHASES.len());
 }

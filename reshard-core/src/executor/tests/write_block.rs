@@ -24,15 +24,15 @@ async fn a_hold_in_the_write_block_ends_it(deployment: &Deployment) {
     assert_eq!((phase.as_str(), remedy.as_str()), ("split", "mend it"));
     assert!(what.contains("writes flow again"), "{what}");
     assert_eq!(fixture.effects(), ["first", "make"]);
-    let block = fixture.block().unwrap();
+    let block = fixture.block().await.unwrap();
     assert!(block.ended.is_some() && !block.moved);
     // Undoing the split spoiled what was made: it is made anew, and only then the plan goes on.
     assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
-    let log = fixture.store.log_after(0).unwrap();
+    let log = fixture.store.log_after(0).await.unwrap();
     let made =
         log.iter().filter(|(_, entry)| entry.phase == "make" && entry.text == "make").count();
     assert_eq!(made, 2);
-    assert_eq!(fixture.store.fact("round").unwrap(), Some(1.into()));
+    assert_eq!(fixture.store.fact("round").await.unwrap(), Some(1.into()));
 }
 
 async fn a_budget_ends_the_write_block(deployment: &Deployment) {
@@ -49,7 +49,7 @@ async fn a_clock_that_is_set_counts_for_nothing(deployment: &Deployment) {
         let fixture = Fixture::new(deployment, script);
         let executor = fixture.executor();
         assert_eq!(executor.run().await.unwrap(), Ended::Done, "{hours} h");
-        let report = Report::of(&*fixture.store, executor.sequence()).unwrap();
+        let report = Report::of(&*fixture.store, executor.sequence()).await.unwrap();
         assert_eq!(report.write_block.measured_seconds, Some(5.0), "{hours} h");
         let split = report.phases.iter().find(|phase| phase.name == "split").unwrap();
         assert_eq!(split.seconds, Some(5.0), "{hours} h");
@@ -61,32 +61,32 @@ async fn the_way_back_is_part_of_the_budget(deployment: &Deployment) {
     // Refusing writes takes 20 s, and so does taking that back; what comes between does not end.
     let hangs = [Does::Takes(20), Does::Well, Does::Hangs, Does::Takes(20), Does::Well, Does::Well];
     let fixture = Fixture::new(deployment, hangs.into());
-    fixture.allow(200);
+    fixture.allow(200).await;
     let ended = fixture.executor().run().await.unwrap();
     let Ended::Held { what, .. } = ended else { panic!("{ended:?}") };
     assert!(what.contains("used up its budget"), "{what}");
-    let took = fixture.block().unwrap().took().unwrap();
+    let took = fixture.block().await.unwrap().took().unwrap();
     assert!(took <= Duration::from_secs(200) && took > Duration::from_secs(190), "{took:?}");
     // The round itself does not end: going back takes as long as it lasted.
     let fixture = Fixture::new(deployment, vec![Does::Hangs, Does::Well, Does::Well]);
-    fixture.allow(200);
+    fixture.allow(200).await;
     let ended = fixture.executor().run().await.unwrap();
     assert!(matches!(&ended, Ended::Held { phase, .. } if phase == "block"), "{ended:?}");
-    let took = fixture.block().unwrap().took().unwrap();
+    let took = fixture.block().await.unwrap().took().unwrap();
     assert!(took < Duration::from_secs(100), "{took:?}");
 }
 
 async fn a_budget_that_is_too_small_is_refused_before_the_block(deployment: &Deployment) {
     let fixture = Fixture::new(deployment, Vec::new());
-    fixture.allow(8);
+    fixture.allow(8).await;
     let ended = fixture.executor().run().await.unwrap();
     let Ended::Held { phase, what, remedy } = ended else { panic!("{ended:?}") };
     assert_eq!(phase, "block");
     assert!(what.contains("at most 8 s, which is too short"), "{what}");
-    assert!(fixture.block().is_none());
-    let needed = fixture.store.plan().unwrap().prediction.least_budget().as_secs();
+    assert!(fixture.block().await.is_none());
+    let needed = fixture.store.plan().await.unwrap().prediction.least_budget().as_secs();
     assert!(remedy.contains(&format!("budget_seconds={needed}")), "{remedy}");
-    fixture.allow(needed);
+    fixture.allow(needed).await;
     assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
 }
 
@@ -95,8 +95,8 @@ async fn what_was_met_last_is_told_when_the_budget_is_over(deployment: &Deployme
     let script = [vec![Does::PassesAfter(20); 10], vec![Does::Passes; 70], vec![Does::Well; 3]];
     let script = script.concat();
     let fixture = Fixture::new(deployment, script);
-    fixture.allow(120);
-    fixture.tune(&mut |knobs| knobs.patience_seconds = 1000);
+    fixture.allow(120).await;
+    fixture.tune(&mut |knobs| knobs.patience_seconds = 1000).await;
     let ended = fixture.executor().run().await.unwrap();
     let Ended::Held { what, .. } = ended else { panic!("{ended:?}") };
     assert!(what.contains("used up its budget: it may pass"), "{what}");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use serde_json::Value;
 use super::SqliteStore;
 use super::open::{BUSY, beside};
 use crate::journal::{
-    Activity, Controls, Entry, PhaseRecord, PlanState, Presence, Store, StoreError,
+    Activity, Controls, ControlsChange, Entry, PhaseRecord, PlanState, Presence, Store, StoreError,
 };
 use crate::plan::{PLAN_VERSION, Plan};
 
@@ -22,8 +23,9 @@ struct Version {
     version: u32,
 }
 
+#[async_trait]
 impl Store for SqliteStore {
-    fn plan(&self) -> Result<Plan, StoreError> {
+    async fn plan(&self) -> Result<Plan, StoreError> {
         let problem =
             |problem: &str| StoreError::Plan { path: self.shown(), problem: problem.to_owned() };
         let Version { version } =
@@ -54,41 +56,41 @@ impl Store for SqliteStore {
         self.lock().busy_timeout(patience.unwrap_or(BUSY)).ok();
     }
 
-    fn state(&self) -> Result<PlanState, StoreError> {
+    async fn state(&self) -> Result<PlanState, StoreError> {
         Ok(self.get("document", "state")?.unwrap_or(PlanState::Planned))
     }
 
-    fn set_state(&self, state: &PlanState) -> Result<(), StoreError> {
+    async fn set_state(&self, state: &PlanState) -> Result<(), StoreError> {
         self.set("document", "state", Some(state))
     }
 
-    fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, StoreError> {
+    async fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, StoreError> {
         self.all("phase")
     }
 
-    fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), StoreError> {
+    async fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), StoreError> {
         self.set("phase", name, Some(record))
     }
 
-    fn fact(&self, key: &str) -> Result<Option<Value>, StoreError> {
+    async fn fact(&self, key: &str) -> Result<Option<Value>, StoreError> {
         self.get("fact", key)
     }
 
-    fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), StoreError> {
+    async fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), StoreError> {
         self.set("fact", key, value)
     }
 
-    fn facts(&self) -> Result<BTreeMap<String, Value>, StoreError> {
+    async fn facts(&self) -> Result<BTreeMap<String, Value>, StoreError> {
         self.all("fact")
     }
 
-    fn controls(&self) -> Result<Controls, StoreError> {
+    async fn controls(&self) -> Result<Controls, StoreError> {
         Ok(self.get("document", "controls")?.unwrap_or_default())
     }
 
-    fn update_controls(
+    async fn update_controls(
         &self,
-        change: &mut dyn FnMut(&mut Controls),
+        change: &mut ControlsChange<'_>,
     ) -> Result<Controls, StoreError> {
         self.write(|transaction| {
             let mut controls =
@@ -99,15 +101,15 @@ impl Store for SqliteStore {
         })
     }
 
-    fn activity(&self) -> Result<Option<Activity>, StoreError> {
+    async fn activity(&self) -> Result<Option<Activity>, StoreError> {
         self.get("document", "activity")
     }
 
-    fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError> {
+    async fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError> {
         self.set("document", "activity", activity)
     }
 
-    fn claim(&self, executor: &Presence) -> Result<(), StoreError> {
+    async fn claim(&self, executor: &Presence) -> Result<(), StoreError> {
         self.write(|transaction| {
             let last = self.refuse_below(transaction, executor.token)?;
             let is_other =
@@ -121,11 +123,11 @@ impl Store for SqliteStore {
         Ok(())
     }
 
-    fn presence(&self) -> Result<Option<Presence>, StoreError> {
+    async fn presence(&self) -> Result<Option<Presence>, StoreError> {
         self.get("document", "executor")
     }
 
-    fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError> {
+    async fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError> {
         let token = self.token.load(Ordering::SeqCst);
         let connection = self.lock();
         let usual = connection.pragma_query_value(None, "busy_timeout", |row| row.get(0));
@@ -146,7 +148,7 @@ impl Store for SqliteStore {
         written
     }
 
-    fn entries(&self) -> Result<u64, StoreError> {
+    async fn entries(&self) -> Result<u64, StoreError> {
         let number: i64 = self.run(|connection| {
             let sql = "select coalesce(max(number), 0) from log";
             connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
@@ -154,7 +156,7 @@ impl Store for SqliteStore {
         Ok(u64::try_from(number).unwrap_or_default())
     }
 
-    fn append(&self, entry: &Entry, activity: Option<&Activity>) -> Result<u64, StoreError> {
+    async fn append(&self, entry: &Entry, activity: Option<&Activity>) -> Result<u64, StoreError> {
         let json = self.written("log", entry)?;
         let number = self.write(|transaction| {
             if let Some(activity) = activity {
@@ -168,7 +170,7 @@ impl Store for SqliteStore {
         Ok(u64::try_from(number).unwrap_or_default())
     }
 
-    fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError> {
+    async fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError> {
         let after = i64::try_from(number).unwrap_or(i64::MAX);
         let rows: Vec<(i64, String)> = self.run(|connection| {
             let sql = "select number, json from log where number > ?1 order by number";

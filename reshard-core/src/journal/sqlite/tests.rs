@@ -14,8 +14,8 @@ fn planned() -> (TempDir, PathBuf) {
 }
 
 /// As `reshard pause` and two of `reshard tune` do, each in a process of its own.
-#[test]
-fn what_several_want_at_once_is_not_lost() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn what_several_want_at_once_is_not_lost() {
     const TIMES: u32 = 40;
     let (_directory, path) = planned();
     SqliteStore::open(&path)
@@ -23,24 +23,25 @@ fn what_several_want_at_once_is_not_lost() {
         .update_controls(&mut |controls| {
             (controls.knobs.router_concurrency, controls.knobs.delete_batch) = (0, 0);
         })
+        .await
         .unwrap();
     let many = |change: fn(&mut Controls)| {
         let store = SqliteStore::open(&path).unwrap();
-        std::thread::spawn(move || {
+        tokio::spawn(async move {
             for _ in 0..TIMES {
-                store.update_controls(&mut |controls| change(controls)).unwrap();
+                store.update_controls(&mut |controls| change(controls)).await.unwrap();
             }
         })
     };
-    let threads = [
+    let all = [
         many(|controls| controls.knobs.router_concurrency += 1),
         many(|controls| controls.knobs.delete_batch += 1),
         many(|controls| controls.pause = true),
     ];
-    for thread in threads {
-        thread.join().unwrap();
+    for one in all {
+        one.await.unwrap();
     }
-    let controls = SqliteStore::open(&path).unwrap().controls().unwrap();
+    let controls = SqliteStore::open(&path).unwrap().controls().await.unwrap();
     assert!(controls.pause);
     assert_eq!((controls.knobs.router_concurrency, controls.knobs.delete_batch), (TIMES, TIMES));
 }
@@ -61,8 +62,8 @@ fn is_overtaken<T>(written: Result<T, StoreError>) -> bool {
     matches!(written, Err(StoreError::Overtaken { by, .. }) if by.token == 6)
 }
 
-#[test]
-fn an_executor_writes_nothing_once_another_has_claimed_the_plan() {
+#[tokio::test]
+async fn an_executor_writes_nothing_once_another_has_claimed_the_plan() {
     let (_directory, path) = planned();
     let open = || SqliteStore::open(&path).unwrap();
     let (first, second, operator) = (open(), open(), open());
@@ -77,48 +78,48 @@ fn an_executor_writes_nothing_once_another_has_claimed_the_plan() {
         took_millis: None,
         attempts: 1,
     };
-    first.claim(&executor(5)).unwrap();
-    first.set_state(&PlanState::Running).unwrap();
-    second.claim(&executor(6)).unwrap();
+    first.claim(&executor(5)).await.unwrap();
+    first.set_state(&PlanState::Running).await.unwrap();
+    second.claim(&executor(6)).await.unwrap();
 
-    assert!(is_overtaken(first.set_state(&PlanState::Done)));
-    assert!(is_overtaken(first.set_phase("drain", &record)));
-    assert!(is_overtaken(first.set_fact("round", Some(&1.into()))));
-    assert!(is_overtaken(first.set_fact("round", None)));
-    assert!(is_overtaken(first.set_activity(None)));
-    assert!(is_overtaken(first.append(&entry, None)));
-    assert!(is_overtaken(first.update_controls(&mut |controls| controls.pause = false)));
-    assert!(is_overtaken(first.beat(now, false)));
+    assert!(is_overtaken(first.set_state(&PlanState::Done).await));
+    assert!(is_overtaken(first.set_phase("drain", &record).await));
+    assert!(is_overtaken(first.set_fact("round", Some(&1.into())).await));
+    assert!(is_overtaken(first.set_fact("round", None).await));
+    assert!(is_overtaken(first.set_activity(None).await));
+    assert!(is_overtaken(first.append(&entry, None).await));
+    assert!(is_overtaken(first.update_controls(&mut |controls| controls.pause = false).await));
+    assert!(is_overtaken(first.beat(now, false).await));
     // Not even with the lock of before, and not with a lock that ZooKeeper began to count anew.
     for token in [1, 5, 6] {
         let late = Presence { session: 2, ..executor(token) };
-        assert!(is_overtaken(first.claim(&late)), "{token}");
-        assert!(is_overtaken(operator.claim(&late)), "{token}");
+        assert!(is_overtaken(first.claim(&late).await), "{token}");
+        assert!(is_overtaken(operator.claim(&late).await), "{token}");
     }
-    second.claim(&executor(6)).unwrap();
-    assert_eq!(second.state().unwrap(), PlanState::Running);
-    assert!(second.log_after(0).unwrap().is_empty());
+    second.claim(&executor(6)).await.unwrap();
+    assert_eq!(second.state().await.unwrap(), PlanState::Running);
+    assert!(second.log_after(0).await.unwrap().is_empty());
 
     // Operators claim nothing, and may always say what they want.
-    operator.update_controls(&mut |controls| controls.pause = true).unwrap();
-    second.append(&entry, None).unwrap();
+    operator.update_controls(&mut |controls| controls.pause = true).await.unwrap();
+    second.append(&entry, None).await.unwrap();
 }
 
-#[test]
-fn a_plan_file_tells_who_executes_it() {
+#[tokio::test]
+async fn a_plan_file_tells_who_executes_it() {
     let (_directory, path) = planned();
     let (store, other) = (SqliteStore::open(&path).unwrap(), SqliteStore::open(&path).unwrap());
-    assert_eq!(other.presence().unwrap(), None);
-    store.claim(&executor(1)).unwrap();
-    assert_eq!(other.presence().unwrap(), Some(executor(1)));
+    assert_eq!(other.presence().await.unwrap(), None);
+    store.claim(&executor(1)).await.unwrap();
+    assert_eq!(other.presence().await.unwrap(), Some(executor(1)));
     let later = Timestamp::from_second(60).unwrap();
-    store.beat(later, false).unwrap();
-    assert_eq!(other.presence().unwrap().unwrap().heartbeat, later);
+    store.beat(later, false).await.unwrap();
+    assert_eq!(other.presence().await.unwrap().unwrap().heartbeat, later);
     // Nobody writes of others that they left.
-    other.beat(later, true).unwrap();
-    assert_eq!(other.presence().unwrap().unwrap().left, None);
-    store.beat(later, true).unwrap();
-    assert_eq!(other.presence().unwrap().unwrap().left, Some(later));
+    other.beat(later, true).await.unwrap();
+    assert_eq!(other.presence().await.unwrap().unwrap().left, None);
+    store.beat(later, true).await.unwrap();
+    assert_eq!(other.presence().await.unwrap().unwrap().left, Some(later));
 }
 
 fn files(directory: &TempDir) -> Vec<String> {
@@ -130,20 +131,20 @@ fn files(directory: &TempDir) -> Vec<String> {
 }
 
 /// As `cp split.plan copy.plan` does after the executor was killed.
-#[test]
-fn the_file_alone_is_the_plan() {
+#[tokio::test]
+async fn the_file_alone_is_the_plan() {
     let (directory, path) = planned();
     let store = SqliteStore::open(&path).unwrap();
-    store.set_state(&PlanState::Running).unwrap();
-    store.set_fact("round", Some(&1.into())).unwrap();
+    store.set_state(&PlanState::Running).await.unwrap();
+    store.set_fact("round", Some(&1.into())).await.unwrap();
     assert_eq!(files(&directory), ["split.plan"]);
     let copy = directory.path().join("copy.plan");
     std::fs::copy(&path, &copy).unwrap();
     let copy = SqliteStore::open_read_only(&copy).unwrap();
-    assert_eq!(copy.state().unwrap(), PlanState::Running);
-    assert_eq!(copy.fact("round").unwrap(), Some(1.into()));
+    assert_eq!(copy.state().await.unwrap(), PlanState::Running);
+    assert_eq!(copy.fact("round").await.unwrap(), Some(1.into()));
     assert_eq!(files(&directory), ["copy.plan", "split.plan"]);
-    assert!(matches!(copy.set_state(&PlanState::Done), Err(StoreError::Database { .. })));
+    assert!(matches!(copy.set_state(&PlanState::Done).await, Err(StoreError::Database { .. })));
 }
 
 /// The disk as it is when an executor is killed in the middle of a write.
@@ -165,43 +166,43 @@ fn killed_while_writing(directory: &TempDir, path: &Path) -> PathBuf {
     killed
 }
 
-#[test]
-fn a_write_that_was_broken_off_is_not_there() {
+#[tokio::test]
+async fn a_write_that_was_broken_off_is_not_there() {
     let (directory, path) = planned();
     let killed = killed_while_writing(&directory, &path);
     let all = files(&directory);
     // Whoever only looks changes nothing.
     let seen = SqliteStore::open_read_only(&killed).unwrap();
-    assert_eq!(seen.facts().unwrap(), BTreeMap::new());
-    assert_eq!(seen.state().unwrap(), PlanState::Planned);
-    assert!(matches!(seen.set_state(&PlanState::Done), Err(StoreError::Database { .. })));
+    assert_eq!(seen.facts().await.unwrap(), BTreeMap::new());
+    assert_eq!(seen.state().await.unwrap(), PlanState::Planned);
+    assert!(matches!(seen.set_state(&PlanState::Done).await, Err(StoreError::Database { .. })));
     assert_eq!(files(&directory), all);
     let store = SqliteStore::open(&killed).unwrap();
-    assert_eq!(store.facts().unwrap(), BTreeMap::new());
-    store.set_state(&PlanState::Done).unwrap();
+    assert_eq!(store.facts().await.unwrap(), BTreeMap::new());
+    store.set_state(&PlanState::Done).await.unwrap();
     assert_eq!(files(&directory), ["killed.plan", "split.plan"]);
 }
 
 /// A copy that was made in the middle of a write has what the file had before, or is refused.
-#[test]
-fn a_copy_without_the_journal_beside_it_is_no_mixture() {
+#[tokio::test]
+async fn a_copy_without_the_journal_beside_it_is_no_mixture() {
     let (directory, path) = planned();
     let killed = killed_while_writing(&directory, &path);
     std::fs::remove_file(open::beside(&killed, "-journal")).unwrap();
     for opened in [SqliteStore::open_read_only(&killed), SqliteStore::open(&killed)] {
         match opened {
-            Ok(store) => assert_eq!(store.facts().unwrap(), BTreeMap::new()),
+            Ok(store) => assert_eq!(store.facts().await.unwrap(), BTreeMap::new()),
             Err(error) => assert!(matches!(error, StoreError::Torn { .. }), "{error:?}"),
         }
     }
 }
 
-#[test]
-fn a_file_that_is_not_whole_is_refused() {
+#[tokio::test]
+async fn a_file_that_is_not_whole_is_refused() {
     let (_directory, path) = planned();
     let store = SqliteStore::open(&path).unwrap();
     for number in 0..50 {
-        store.set_fact(&format!("fact-{number}"), Some(&"x".repeat(1000).into())).unwrap();
+        store.set_fact(&format!("fact-{number}"), Some(&"x".repeat(1000).into())).await.unwrap();
     }
     drop(store);
     let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
@@ -214,12 +215,12 @@ fn a_file_that_is_not_whole_is_refused() {
 }
 
 /// A plan of the version before does not name its tables, among others.
-#[test]
-fn a_plan_of_another_version_is_refused_by_its_number() {
+#[tokio::test]
+async fn a_plan_of_another_version_is_refused_by_its_number() {
     let (_directory, path) = planned();
     let connection = Connection::open(&path).unwrap();
     let older = r#"UPDATE document SET json = '{"version": 1}' WHERE name = 'plan'"#;
     assert_eq!(connection.execute(older, []).unwrap(), 1);
-    let error = SqliteStore::open(&path).unwrap().plan().unwrap_err();
+    let error = SqliteStore::open(&path).unwrap().plan().await.unwrap_err();
     assert!(error.to_string().contains("it is of version 1"), "{error}");
 }
