@@ -117,7 +117,7 @@ impl Tree {
         let ends = path.match_indices('/').map(|(end, _)| end).skip(1).chain([path.len()]);
         for directory in ends.filter_map(|end| path.get(..end)) {
             if !self.0.contains_key(directory) {
-                changes.push(self.create(directory, directory, &[], 0, now)?);
+                changes.push(self.create(path, directory, &[], 0, now)?);
             }
         }
         Ok(changes)
