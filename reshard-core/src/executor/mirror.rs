@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::journal::{
     Activity, Controls, Entry, PhaseRecord, PlanState, Presence, Store, StoreError,
 };
-use crate::plan::Plan;
+use crate::plan::ValidPlan;
 
 /// A store over another one. As long as it has no copy it only passes on what it is asked.
 pub(super) struct Mirror {
@@ -22,7 +22,7 @@ pub(super) struct Mirror {
 
 /// The contents that the file has, or should have.
 struct Kept {
-    plan: Plan,
+    plan: ValidPlan,
     state: PlanState,
     phases: BTreeMap<String, PhaseRecord>,
     facts: BTreeMap<String, Value>,
@@ -161,7 +161,7 @@ fn is_out_of_reach(error: &StoreError) -> bool {
 }
 
 impl Store for Mirror {
-    fn plan(&self) -> Result<Plan, StoreError> {
+    fn plan(&self) -> Result<ValidPlan, StoreError> {
         self.read(|file| file.plan(), |copy| copy.plan.clone())
     }
 

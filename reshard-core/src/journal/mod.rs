@@ -21,7 +21,7 @@ pub(crate) use self::presence::HEARTBEAT;
 pub use self::presence::{Liveness, Presence};
 pub use self::sqlite::SqliteStore;
 use crate::clock::{Reading, elapsed};
-use crate::plan::Plan;
+use crate::plan::ValidPlan;
 
 /// The store of one plan's journal. Every write is durable when it returns.
 ///
@@ -34,8 +34,8 @@ use crate::plan::Plan;
 /// Every call fails with [`StoreError`] where the store cannot be read or written, or has something else in it.
 #[expect(clippy::missing_errors_doc, reason = "all fail in the same way, which the trait tells")]
 pub trait Store: Send + Sync {
-    /// The plan.
-    fn plan(&self) -> Result<Plan, StoreError>;
+    /// The plan, checked.
+    fn plan(&self) -> Result<ValidPlan, StoreError>;
 
     /// Its place, for people: the file's whole path.
     fn place(&self) -> String;

@@ -65,7 +65,7 @@ impl Phase for LockDumps {
             what: "running dumps to end".to_owned(),
             you_can: format!(
                 "look at them with `reshard dumps {}`; a dump that hangs can be killed in its zone",
-                context.plan().request.source
+                context.plan().source()
             ),
         };
         context.wait(waiting, patience, || no_dump_runs(context)).await
@@ -129,7 +129,7 @@ async fn no_dump_runs(context: &Context) -> Result<Seen<()>, Trouble> {
 /// The place of a peer's zone: one of those that were there when the plan was made, or one that the plan made.
 fn place_of(context: &Context, peer: &Peer) -> Option<ZonePlace> {
     let plan = context.plan();
-    let old = plan.inventory.source.peers.iter().map(|peer| peer.zone.place.clone());
+    let old = plan.source_facts().peers.iter().map(|peer| peer.zone.place.clone());
     let new = wanted(plan, Kind::Peer).into_iter();
     let new = new.filter_map(|one| one.made(context).ok()).map(|made| made.place);
     old.chain(new).find(|place| place.zone.to_string() == peer.zone_id.as_str())

@@ -131,7 +131,7 @@ impl World {
     }
 
     pub(super) fn new_peer(&self) -> ZonePlace {
-        self.made(&self.store.plan().unwrap().targets[0].peers[0].role)
+        self.made(&self.store.plan().unwrap().targets()[0].peers[0].role)
     }
 
     async fn state(&self) -> ClusterState {

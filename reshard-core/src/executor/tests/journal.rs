@@ -15,7 +15,7 @@ use crate::journal::{
     Activity, Controls, Entry, PhaseRecord, PhaseState, PlanState, Presence, SqliteStore, Store,
     StoreError,
 };
-use crate::plan::Plan;
+use crate::plan::ValidPlan;
 
 pub(super) async fn all(deployment: &Deployment) {
     writes_do_not_wait_for_a_journal_on_a_full_disk(deployment).await;
@@ -39,7 +39,7 @@ impl OnDisk {
 }
 
 impl Store for OnDisk {
-    fn plan(&self) -> Result<Plan, StoreError> {
+    fn plan(&self) -> Result<ValidPlan, StoreError> {
         self.0.plan()
     }
 

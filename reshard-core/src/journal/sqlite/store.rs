@@ -14,7 +14,7 @@ use super::open::{BUSY, beside};
 use crate::journal::{
     Activity, Controls, Entry, PhaseRecord, PlanState, Presence, Store, StoreError,
 };
-use crate::plan::{PLAN_VERSION, Plan};
+use crate::plan::{PLAN_VERSION, Plan, ValidPlan};
 
 /// The part that plans of all versions have.
 #[derive(Deserialize)]
@@ -23,7 +23,7 @@ struct Version {
 }
 
 impl Store for SqliteStore {
-    fn plan(&self) -> Result<Plan, StoreError> {
+    fn plan(&self) -> Result<ValidPlan, StoreError> {
         let problem =
             |problem: &str| StoreError::Plan { path: self.shown(), problem: problem.to_owned() };
         let Version { version } =
@@ -37,7 +37,8 @@ impl Store for SqliteStore {
         if !plan.hash_is_right() {
             return Err(problem("its hash does not fit: it was changed by hand"));
         }
-        Ok(plan)
+        ValidPlan::new(plan)
+            .map_err(|source| StoreError::InvalidPlan { path: self.shown(), source })
     }
 
     fn place(&self) -> String {
