@@ -74,8 +74,9 @@ pub use phase::{
     SequenceError, Step, Trouble, Undone, WriteBlock,
 };
 pub use plan::{
-    Action, Balance, Costs, InvalidPlanUuid, Layout, Mode, NewZone, PLAN_VERSION, Plan,
-    PlanDifference, PlanError, PlanUuid, Prediction, Request, Selection, Target,
+    Action, Balance, Costs, InvalidPlan, InvalidPlanUuid, Layout, Mode, Move, NewShard, NewZone,
+    PLAN_VERSION, Plan, PlanDifference, PlanError, PlanUuid, Prediction, Request, Selection,
+    Target, ValidPlan,
 };
 pub use private::create_private_directory;
 pub use report::{PhaseReport, Report, WriteBlockReport};

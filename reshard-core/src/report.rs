@@ -127,21 +127,21 @@ impl Report {
             |kind| log.iter().filter(|entry| entry.kind == kind).cloned().collect::<Vec<_>>();
         Ok(Self {
             plan: plan.uuid,
-            hash: plan.hash,
+            hash: plan.hash.clone(),
             state: store.state().await?,
-            source: plan.request.source.to_string(),
+            source: plan.source().to_string(),
             targets: plan
-                .targets
+                .targets()
                 .iter()
                 .map(|target| (target.name.to_string(), target.vnodes.len() as u64))
                 .collect(),
             began: reports.iter().map(|report| report.began).min(),
             ended: reports.iter().filter_map(|report| report.ended).max(),
             total_seconds: in_all(&records).map(|took| took.as_secs_f64()),
-            balance: plan.balance,
+            balance: plan.balance.clone(),
             write_block: WriteBlockReport {
                 predicted_seconds: plan.prediction.write_block_seconds,
-                predicted_parts: plan.prediction.write_block_parts,
+                predicted_parts: plan.prediction.write_block_parts.clone(),
                 measured_seconds: moved.map(|took| took.as_secs_f64()),
                 measured_parts,
                 all,

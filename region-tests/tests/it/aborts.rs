@@ -43,8 +43,9 @@ pub(super) async fn seen(region: &Region) -> BTreeMap<&'static str, Value> {
     let inventory = gather(&deployment, &source, &file, &Hasty, &|_| {}).await.unwrap();
     let mut inventory = json!(inventory);
     inventory["taken"].take();
-    inventory["source"]["database_bytes"].take();
-    inventory["source"]["wal_bytes_per_second"].take();
+    let facts = &mut inventory["shards"][source.as_str()];
+    facts["database_bytes"].take();
+    facts["wal_bytes_per_second"].take();
     for server in inventory["servers"].as_array_mut().unwrap() {
         server["free_bytes"].take();
     }

@@ -22,7 +22,7 @@ async fn two_plans_prepare_at_once_and_change_the_ring_in_turn() {
     let mut request = half(&region).with_storage_shard_allowed();
     request.source = source;
     let second = region.plan("second.plan", request).await;
-    let names = |plan: &reshard_core::Plan| plan.target_names();
+    let names = |plan: &reshard_core::ValidPlan| plan.target_names();
     let (one, other) = (first.plan().await.unwrap(), second.plan().await.unwrap());
     assert!(names(&one)[0].starts_with("3.") && names(&other)[0].starts_with("4."));
     assert_eq!(one.inventory.ring.image, other.inventory.ring.image);
@@ -43,7 +43,7 @@ async fn two_plans_prepare_at_once_and_change_the_ring_in_turn() {
 
     assert_eq!(of_first.run().await.unwrap(), Ended::Done);
     assert_eq!(second_runs.await.unwrap().unwrap(), Ended::Done);
-    for target in one.targets.iter().chain(&other.targets) {
+    for target in one.targets().iter().chain(other.targets()) {
         let rows = region.psql(&target.name, "select count(*) > 0 from manta").await;
         assert_eq!(rows, "t", "{} has rows", target.name);
     }

@@ -10,7 +10,7 @@ async fn split(region: &Region, request: Request) {
     let executor = region.executor(&store).await;
     assert_eq!(executor.run().await.unwrap(), Ended::Done);
     println!("{}", Report::of(&*store, &phases()).await.unwrap().to_markdown());
-    for target in &store.plan().await.unwrap().targets {
+    for target in store.plan().await.unwrap().targets() {
         let rows = region.psql(&target.name, "select count(*) > 0 from manta").await;
         assert_eq!(rows, "t", "{} has rows", target.name);
     }

@@ -155,7 +155,7 @@ pub(super) async fn run(verb: impl Verb, out: &mut Output) -> Result<u8> {
         return Err(Unknown::new("phase", name, list.names()).into());
     };
     if on.dry_run {
-        return preview(&store.plan().await?, phase, on.output, out).map(|()| exit::SUCCESS);
+        return preview(&*store.plan().await?, phase, on.output, out).map(|()| exit::SUCCESS);
     }
     let records = store.phases().await?;
     if records.get(name).is_some_and(|record| record.state == PhaseState::Done) {

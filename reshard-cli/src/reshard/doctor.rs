@@ -48,9 +48,9 @@ impl DoctorArgs {
             None => None,
         };
         if let (Some(shard), Some(plan)) = (&self.shard, &plan)
-            && !shard.may_be(&plan.request.source)
+            && !shard.may_be(plan.source())
         {
-            let (written, from) = (shard.written().to_string(), plan.request.source.clone());
+            let (written, from) = (shard.written().to_string(), plan.source().clone());
             return Err(Error::OtherShard { written, from });
         }
         let cache = self.cache.open()?;

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
+use manatee_client::ShardName;
 use reshard_core::quantity::{bytes, count};
 use reshard_core::rows::measuring_peer;
 use reshard_core::{
@@ -57,7 +58,7 @@ impl MeasureArgs {
         let deployment = self.region.connect().await?;
         let shard = self.shard.resolve(&deployment).await?;
         let inventory = gather(&deployment, &shard, cache.path(), &SystemClock, &|_| {}).await?;
-        let measurement = measured(&deployment, &inventory, self.sample).await?;
+        let measurement = measured(&deployment, &shard, &inventory, self.sample).await?;
         if self.output.is_json() {
             return Ok(out.json(&measurement)?);
         }
@@ -65,13 +66,13 @@ impl MeasureArgs {
     }
 }
 
-/// Measures the shard of an inventory, with progress on standard error.
+/// Measures a shard of the ring in an inventory, with progress on standard error.
 pub(super) async fn measured(
     deployment: &Deployment,
+    shard: &ShardName,
     inventory: &Inventory,
     sample: Option<f64>,
 ) -> Result<Measurement> {
-    let shard = &inventory.source.name;
     let peer = measuring_peer(deployment, shard).await?;
     let database = Database::connect(&peer, STATEMENT).await?;
     let options = MeasureOptions {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 use reshard_core::quantity::seconds;
-use reshard_core::{Plan, PlanState, Store, taken_back_by_abort};
+use reshard_core::{Plan, PlanState, Store, ValidPlan, taken_back_by_abort};
 use serde_json::json;
 
 use super::complete;
@@ -62,12 +62,12 @@ async fn preview(store: &dyn Store, plan: &Plan, format: Format, out: &mut Outpu
     if format.is_json() { Ok(out.json(&rest)?) } else { rest.show(out) }
 }
 
-fn question(plan: &Plan) -> String {
-    let moved: usize = plan.targets.iter().map(|target| target.vnodes.len()).sum();
+fn question(plan: &ValidPlan) -> String {
     format!(
-        "{moved} vnodes of {} move to {} new shards; writes to them are refused for about {}",
-        plan.request.source,
-        plan.targets.len(),
+        "{} vnodes of {} move to {} new shards; writes to them are refused for about {}",
+        plan.moving().len(),
+        plan.source(),
+        plan.targets().len(),
         seconds(plan.prediction.write_block_seconds)
     )
 }

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::deployment::Deployment;
 use crate::journal::{Activity, Entry, EntryKind, Knobs, Progress, Store};
 use crate::phase::Trouble;
-use crate::plan::Plan;
+use crate::plan::ValidPlan;
 
 /// The fact that counts how often the plan began anew after it had taken everything back.
 pub(super) const ROUND: &str = "round";
@@ -29,7 +29,7 @@ const POLL_IN_BLOCK: Duration = Duration::from_millis(100);
 
 /// The context in which a phase works: the plan, the region, the journal, and the operator's wishes.
 pub struct Context {
-    pub(super) plan: Arc<Plan>,
+    pub(super) plan: Arc<ValidPlan>,
     pub(super) deployment: Deployment,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) store: Arc<dyn Store>,
@@ -67,7 +67,7 @@ pub enum Seen<T> {
 
 impl Context {
     /// The plan.
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &ValidPlan {
         &self.plan
     }
 

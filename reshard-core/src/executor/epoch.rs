@@ -10,7 +10,7 @@ use super::write_block::{WRITE_BLOCK, WriteBlockRecord};
 use crate::clock::{Clock, host};
 use crate::epoch::{Epoch, EpochError, NOTE, node};
 use crate::journal::Store;
-use crate::plan::Plan;
+use crate::plan::ValidPlan;
 
 /// The number of tries to read the note anew when this executor had written it last, in an attempt whose answer was lost.
 const ATTEMPTS: u32 = 5;
@@ -23,7 +23,7 @@ const ATTEMPTS: u32 = 5;
 pub(super) struct EpochNote {
     lock: HeldLock,
     store: Arc<dyn Store>,
-    plan: Arc<Plan>,
+    plan: Arc<ValidPlan>,
     clock: Arc<dyn Clock>,
     /// The number of times that it was asked for.
     asked: AtomicU64,
@@ -43,7 +43,7 @@ impl EpochNote {
     pub(super) async fn read(
         lock: HeldLock,
         store: Arc<dyn Store>,
-        plan: Arc<Plan>,
+        plan: Arc<ValidPlan>,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Option<Epoch>), EpochError> {
         let last = lock.note(NOTE).await;
@@ -101,8 +101,8 @@ impl EpochNote {
             file: self.store.place(),
             host: host(),
             pid: std::process::id(),
-            source: self.plan.request.source.to_string(),
-            targets: self.plan.targets.iter().map(|target| target.name.to_string()).collect(),
+            source: self.plan.source().to_string(),
+            targets: self.plan.target_names(),
             told: self.clock.now(),
             writes_refused_since: block
                 .filter(|block| block.ended.is_none())

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use crate::journal::{
     Activity, Controls, ControlsChange, Entry, PhaseRecord, PlanState, Presence, Store, StoreError,
 };
-use crate::plan::Plan;
+use crate::plan::ValidPlan;
 
 /// A store over another one. As long as it has no copy it only passes on what it is asked.
 pub(super) struct Mirror {
@@ -24,7 +24,7 @@ pub(super) struct Mirror {
 
 /// The contents that the file has, or should have.
 struct Kept {
-    plan: Plan,
+    plan: ValidPlan,
     state: PlanState,
     phases: BTreeMap<String, PhaseRecord>,
     facts: BTreeMap<String, Value>,
@@ -211,7 +211,7 @@ fn is_out_of_reach(error: &StoreError) -> bool {
 
 #[async_trait]
 impl Store for Mirror {
-    async fn plan(&self) -> Result<Plan, StoreError> {
+    async fn plan(&self) -> Result<ValidPlan, StoreError> {
         self.read(self.file.plan(), |copy| copy.plan.clone()).await
     }
 

@@ -44,7 +44,7 @@ use crate::deployment::{Deployment, DeploymentError};
 use crate::epoch::{Epoch, EpochError, PLAN_LOCKS};
 use crate::journal::{PlanState, Store, StoreError};
 use crate::phase::{Sequence, SequenceError};
-use crate::plan::{Plan, PlanUuid};
+use crate::plan::{PlanUuid, ValidPlan};
 
 /// Carries out one plan.
 ///
@@ -301,7 +301,7 @@ impl Executor {
     ///
     /// [`StoreError`]
     pub async fn write_block(&self) -> Result<Option<OpenWriteBlock>, StoreError> {
-        OpenWriteBlock::of(&*self.store, &self.store.plan().await?, &self.sequence, &*self.clock)
+        OpenWriteBlock::of(&*self.store, &*self.store.plan().await?, &self.sequence, &*self.clock)
             .await
     }
 
@@ -311,7 +311,7 @@ impl Executor {
     ///
     /// [`StoreError`]
     pub async fn way_back(&self) -> Result<std::time::Duration, StoreError> {
-        self.kept_for_way_back(&self.store.plan().await?, "").await
+        self.kept_for_way_back(&*self.store.plan().await?, "").await
     }
 
     /// Takes the time from another clock.
@@ -351,7 +351,7 @@ impl Executor {
 
 /// The plan, the region, and the lock that makes this the plan's only executor.
 struct Alone {
-    plan: Arc<Plan>,
+    plan: Arc<ValidPlan>,
     deployment: Deployment,
     lock: HeldLock,
     /// The note of what ZooKeeper knows of the plan.

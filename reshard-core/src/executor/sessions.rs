@@ -17,7 +17,7 @@ use crate::deployment::Deployment;
 use crate::epoch::{Epoch, EpochError, Standing};
 use crate::journal::{Activity, Entry, EntryKind, PhaseState, Presence, Store};
 use crate::phase::Step;
-use crate::plan::Plan;
+use crate::plan::{Plan, ValidPlan};
 
 /// The pause between attempts to get a new session.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -147,7 +147,7 @@ impl Executor {
     /// may have acted, whatever can be read of that now.
     async fn take_over(
         &self,
-        plan: &Arc<Plan>,
+        plan: &Arc<ValidPlan>,
         deployment: &Deployment,
         lock: &HeldLock,
         token: Option<u64>,
@@ -202,7 +202,7 @@ impl Executor {
     async fn tell_the_end(
         &self,
         region: &mut Option<Deployment>,
-        plan: Arc<Plan>,
+        plan: Arc<ValidPlan>,
     ) -> Result<(), ExecutorError> {
         let deployment = self.with_living_session(region).await?;
         let lock = self.take_lock(&deployment, &plan).await?;

@@ -62,7 +62,7 @@ pub fn drift(was: &Inventory, is: &Inventory, expected: &Expected) -> Vec<Drift>
     drifts.region(was, is);
     drifts.ring(was, is, expected);
     drifts.shards(was, is, expected);
-    drifts.source(&was.source, &is.source, expected);
+    drifts.inventoried(was, is, expected);
     drifts.routers(&was.routers, &is.routers);
     drifts.servers(was, is);
     drifts.0.sort_by_key(|drift| std::cmp::Reverse(drift.severity));
@@ -111,9 +111,9 @@ impl Drifts {
         self.compare(REFUSE, "SAPI's service moray", &before.moray, &now.moray);
     }
 
-    /// Changes that others make to the ring do not matter, as long as they leave the source alone.
+    /// Changes that others make to the ring do not matter, as long as they leave the inventory's shards alone.
     fn ring(&mut self, was: &Inventory, is: &Inventory, expected: &Expected) {
-        let source = was.source.name.as_str();
+        let shards = &was.shards;
         let host = |name: &str| {
             let mut pnodes = was.ring.pnodes.iter().chain(&is.ring.pnodes);
             pnodes.find(|pnode| pnode.pnode == name).and_then(PnodeFacts::host)
@@ -136,7 +136,8 @@ impl Drifts {
         };
         let (before, now) = (owners(was), owners(is));
         for name in before.keys().chain(now.keys()).collect::<BTreeSet<_>>() {
-            let severity = if host(name) == Some(source) { REFUSE } else { MENTION };
+            let matters = host(name).is_some_and(|host| is_among(shards, host));
+            let severity = if matters { REFUSE } else { MENTION };
             let count = |of: Option<&crate::VnodeSet>| {
                 of.map_or("none".to_owned(), |vnodes| vnodes.len().to_string())
             };
@@ -188,15 +189,25 @@ impl Drifts {
                     Value::Object(shard.members().as_map().clone()).to_string()
                 })
             };
-            let severity = if host == was.source.name.as_str() { REFUSE } else { MENTION };
+            let severity = if is_among(&was.shards, host) { REFUSE } else { MENTION };
             let what = format!("{host} in INDEX_MORAY_SHARDS");
             self.compare(severity, what, &show(&before), &show(&now));
         }
     }
 
-    fn source(&mut self, was: &ShardFacts, is: &ShardFacts, expected: &Expected) {
-        let name = &was.name;
-        self.compare(REFUSE, "the source", name, &is.name);
+    /// The shards that the plan was made from. More of them now do not matter to it.
+    fn inventoried(&mut self, was: &Inventory, is: &Inventory, expected: &Expected) {
+        for (name, before) in &was.shards {
+            match is.shards.get(name) {
+                Some(now) => self.shard(name, before, now, expected),
+                None => {
+                    self.add(REFUSE, format!("the shard {name}"), "inventoried", "not inventoried");
+                }
+            }
+        }
+    }
+
+    fn shard(&mut self, name: &ShardName, was: &ShardFacts, is: &ShardFacts, expected: &Expected) {
         self.compare(MENTION, format!("the generation of {name}"), &was.generation, &is.generation);
         self.compare(
             REFUSE,
@@ -293,6 +304,10 @@ impl Drifts {
             self.compare(MENTION, what, &before, &now);
         }
     }
+}
+
+fn is_among(shards: &BTreeMap<ShardName, ShardFacts>, host: &str) -> bool {
+    shards.keys().any(|name| name.as_str() == host)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Reading the inventory. Nothing is changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use manatee_client::{Shard, ShardName};
@@ -36,7 +36,9 @@ pub async fn gather(
         Box::pin(read(deployment, source, cache, clock, on_progress)),
         shard::wal_growth(deployment, source, clock),
     )?;
-    inventory.source.wal_bytes_per_second = growth;
+    if let Some(facts) = inventory.shards.get_mut(source) {
+        facts.wal_bytes_per_second = growth;
+    }
     Ok(inventory)
 }
 
@@ -79,7 +81,7 @@ async fn read(
         storage_shard: manta.storage_moray_shard()?.to_owned(),
         marlin_shard: metadata(&manta).text("MARLIN_MORAY_SHARD").map(str::to_owned),
         shard_names,
-        source: shard,
+        shards: BTreeMap::from([(source.clone(), shard)]),
         routers,
         servers,
         measurement: None,

@@ -23,6 +23,8 @@ pub use self::routers::{
 pub(crate) use self::servers::free_bytes;
 pub(crate) use self::shard::{shard_state, zone_facts, zones_of};
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use manatee_client::{Peer, Role, ShardName};
 use sapi_client::{AccountUuid, ApplicationUuid, ImageUuid, InstanceUuid, ServerUuid, ServiceUuid};
@@ -59,8 +61,8 @@ pub struct Inventory {
     pub marlin_shard: Option<String>,
     /// The names of all shards that SAPI, ZooKeeper or the ring know, so that a new one is new.
     pub shard_names: Vec<ShardName>,
-    /// The shard that is to be split.
-    pub source: ShardFacts,
+    /// The shards that vnodes move from, by name.
+    pub shards: BTreeMap<ShardName, ShardFacts>,
     /// The electric-moray zones.
     pub routers: Vec<RouterFacts>,
     /// The servers that zones may be put on.
@@ -113,11 +115,9 @@ impl PnodeFacts {
     }
 }
 
-/// A shard.
+/// A shard, whose name is the key of [`Inventory::shards`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ShardFacts {
-    /// Its name.
-    pub name: ShardName,
     /// Manatee's generation.
     pub generation: u32,
     /// Its peers in the order of the chain.

@@ -70,7 +70,6 @@ pub(super) async fn gather(
     let overrides = metadata_of(postgres, &state.primary, "PG_CONFIG_OVERRIDES");
     let (database_bytes, tables) = database_facts(name, &state).await?;
     Ok(ShardFacts {
-        name: name.clone(),
         generation,
         peers: peers(name, &state, postgres)?,
         morays: moray.iter().map(zone_facts).collect::<Result<_, _>>()?,

@@ -3,6 +3,7 @@
 use rusqlite::ErrorCode;
 
 use super::Presence;
+use crate::plan::InvalidPlan;
 use crate::plan_uuid::PlanUuid;
 
 impl StoreError {
@@ -99,6 +100,14 @@ pub enum StoreError {
         path: String,
         /// The problem.
         problem: String,
+    },
+    /// The parts of the plan do not fit each other.
+    #[error("the plan in {path} cannot be carried out; `reshard plan new` makes another")]
+    InvalidPlan {
+        /// The file.
+        path: String,
+        /// The part that does not fit.
+        source: InvalidPlan,
     },
     /// Another executor has taken the plan over, so this one may not write any more.
     #[error(

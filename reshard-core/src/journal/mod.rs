@@ -22,7 +22,7 @@ pub(crate) use self::presence::HEARTBEAT;
 pub use self::presence::{Liveness, Presence};
 pub use self::sqlite::SqliteStore;
 use crate::clock::{Reading, elapsed};
-use crate::plan::Plan;
+use crate::plan::ValidPlan;
 
 /// The store of one plan's journal. Every write is durable when it returns.
 ///
@@ -37,7 +37,7 @@ use crate::plan::Plan;
 #[async_trait]
 pub trait Store: Send + Sync {
     /// The plan.
-    async fn plan(&self) -> Result<Plan, StoreError>;
+    async fn plan(&self) -> Result<ValidPlan, StoreError>;
 
     /// Its place, for people: the file's whole path.
     fn place(&self) -> String;

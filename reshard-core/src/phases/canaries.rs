@@ -11,7 +11,7 @@ use crate::canary::{
 use crate::executor::Context;
 use crate::inventory::pnode_name;
 use crate::phase::{OrTrouble, Trouble};
-use crate::plan::Plan;
+use crate::plan::ValidPlan;
 
 /// The fact with the canaries, a list of [`Planted`].
 pub(super) const CANARIES: &str = "canaries";
@@ -59,17 +59,17 @@ impl Planted {
 }
 
 /// The tag that the plan's canaries carry.
-pub(super) fn tag(plan: &Plan) -> String {
+pub(super) fn tag(plan: &ValidPlan) -> String {
     format!("reshard-canary-{}", plan.uuid)
 }
 
 /// Two canaries, a directory and an object in it, for each new shard and for what the source keeps.
-pub(super) fn choose(plan: &Plan) -> Result<Vec<Planted>, Trouble> {
+pub(super) fn choose(plan: &ValidPlan) -> Result<Vec<Planted>, Trouble> {
     let ring = &plan.inventory.ring;
     let hash = &ring.hashing;
-    let source = &plan.request.source;
+    let source = plan.source();
     let mut sets: Vec<(&ShardName, VnodeSet)> =
-        plan.targets.iter().map(|target| (&target.name, target.vnodes.clone())).collect();
+        plan.targets().iter().map(|target| (&target.name, target.vnodes.clone())).collect();
     sets.push((source, staying(plan)));
     let mut planted = Vec::new();
     for (shard, vnodes) in sets.iter().filter(|(_, vnodes)| !vnodes.is_empty()) {
@@ -85,7 +85,7 @@ pub(super) fn choose(plan: &Plan) -> Result<Vec<Planted>, Trouble> {
         planted.extend(canaries.map(|canary| {
             let has = |set: &VnodeSet| set.contains(fash::Vnode::new(canary.vnode));
             let before = ring.vnodes_of(source).is_some_and(has).then(|| pnode_name(source));
-            let target = plan.targets.iter().find(|target| has(&target.vnodes));
+            let target = plan.targets().iter().find(|target| has(&target.vnodes));
             let after = target.map_or_else(|| before.clone(), |it| Some(pnode_name(&it.name)));
             Planted { canary, before, after }
         }));
@@ -94,8 +94,8 @@ pub(super) fn choose(plan: &Plan) -> Result<Vec<Planted>, Trouble> {
 }
 
 /// The vnodes that the source keeps.
-pub(super) fn staying(plan: &Plan) -> VnodeSet {
-    let owned = plan.inventory.ring.vnodes_of(&plan.request.source);
+pub(super) fn staying(plan: &ValidPlan) -> VnodeSet {
+    let owned = plan.inventory.ring.vnodes_of(plan.source());
     owned.map(|vnodes| vnodes.minus(&plan.moving())).unwrap_or_default()
 }
 

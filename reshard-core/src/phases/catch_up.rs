@@ -123,7 +123,7 @@ async fn position(
     state: &ClusterState,
     seen: &Mutex<LastSeen>,
 ) -> Result<Lsn, Trouble> {
-    let name = &context.plan().request.source;
+    let name = context.plan().source();
     let what = format!("the primary of {name} does not tell its position");
     let endpoint = state.primary.endpoint().map_err(|error| {
         Trouble::hold(format!("{what}: {error}"), primary_is_silent(state, name))

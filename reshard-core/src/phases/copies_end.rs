@@ -24,7 +24,8 @@ async fn key(context: &Context) -> Result<String, Trouble> {
 /// Asks every new shard, once.
 pub(super) async fn remember(context: &Context) -> Result<(), Trouble> {
     let ask = async || {
-        let ends = together(context.plan().targets.iter().map(|target| end(context, &target.name)));
+        let ends =
+            together(context.plan().targets().iter().map(|target| end(context, &target.name)));
         Ok(ends.await?.into_iter().collect::<BTreeMap<ShardName, u64>>())
     };
     context.decided(&key(context).await?, ask).await.map(drop)

@@ -28,7 +28,6 @@ use super::sweep::Sweeper;
 use super::unneeded::{OwnersWatch, tables_unneeded};
 use crate::executor::Context;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
-use crate::plan::copies_to_drop;
 use crate::rows::{
     InvalidSnapshot, Keepers, LeftAlone, ProofPoints, Snapshot, Split, Table, UnshardedTable,
     connect_primary, drop_copy,
@@ -166,7 +165,7 @@ async fn drop_copies(
     split: &Split,
     keepers: &Keepers<'_>,
 ) -> Result<(), Trouble> {
-    let listed = copies_to_drop(&context.plan().request, &context.plan().inventory);
+    let listed = context.plan().copies_to_drop();
     let targets = split.shards().get(1..).unwrap_or_default();
     if !listed.is_empty() {
         tables_unneeded(context, targets).await?;

@@ -77,7 +77,7 @@ async fn split_point(context: &Context, state: &ClusterState) -> Result<SplitPoi
     let snapshot = primary.told("its snapshot", snapshot(database).await)?;
     let lsn = context.deployment().postgres(primary.endpoint.clone()).current_position().await;
     let lsn = primary.told("its position", lsn)?;
-    let source = context.plan().request.source.clone();
+    let source = context.plan().source().clone();
     Ok(SplitPoint { source, lsn, snapshot, at: context.now() })
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn judge(context: &Context, fitness: Fitness) -> Result<(), Tro
             format!("{}; then `reshard resume`", remedies.join("; ")),
         ));
     }
-    let source = &plan.request.source;
+    let source = plan.source();
     let now = gather(deployment, source, &cache, context.clock(), &|_| ()).await;
     let now = now.or_trouble("the inventory cannot be read")?;
     let mut moved = Vec::new();

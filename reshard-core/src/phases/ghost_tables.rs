@@ -29,7 +29,7 @@ pub(super) async fn tables_to_sweep(
     keepers: &Keepers<'_>,
     holder: &ShardName,
 ) -> Result<Vec<Table>, Trouble> {
-    let planned = &context.plan().inventory.source.tables.sharded;
+    let planned = &context.plan().source_facts().tables.sharded;
     let found = compare(planned, &tables_of(keepers, holder).await?);
     if let Some(spoiled) = found.spoiled.first() {
         return Err(Trouble::hold(

@@ -65,7 +65,7 @@ impl Phase for LockDumps {
             what: "running dumps to end".to_owned(),
             you_can: format!(
                 "look at them with `reshard dumps {}`; a dump that hangs can be killed in its zone",
-                context.plan().request.source
+                context.plan().source()
             ),
         };
         context.wait(waiting, patience, || no_dump_runs(context)).await
@@ -133,7 +133,7 @@ async fn no_dump_runs(context: &Context) -> Result<Seen<()>, Trouble> {
 /// The places of the peers' zones: of those that were there when the plan was made, and of those that the plan made.
 async fn places(context: &Context) -> Vec<ZonePlace> {
     let plan = context.plan();
-    let old = plan.inventory.source.peers.iter().map(|peer| peer.zone.place.clone());
+    let old = plan.source_facts().peers.iter().map(|peer| peer.zone.place.clone());
     let mut places: Vec<ZonePlace> = old.collect();
     for one in wanted(plan, Kind::Peer) {
         places.extend(one.made(context).await.ok().map(|made| made.place));

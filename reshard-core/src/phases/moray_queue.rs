@@ -34,7 +34,7 @@ enum Queue {
 
 /// Finds the source's Moray processes, so that nothing need be looked for while writes are refused.
 pub(super) async fn find_processes(context: &Context) -> Result<Vec<MorayProcess>, Trouble> {
-    let (deployment, source) = (context.deployment(), &context.plan().request.source);
+    let (deployment, source) = (context.deployment(), context.plan().source());
     let what = || format!("the Moray zones of {source} cannot be found");
     let sapi = deployment.sapi().or_trouble(what())?;
     let manta = sapi.find_manta().await.map_err(InventoryError::from).or_trouble(what())?;

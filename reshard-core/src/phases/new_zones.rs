@@ -10,7 +10,7 @@ use crate::deployment::ZonePlace;
 use crate::executor::{Context, Seen, Waiting};
 use crate::morays::moray_metadata;
 use crate::phase::{OrTrouble, Trouble};
-use crate::plan::{NewZone, Plan, Target};
+use crate::plan::{NewZone, Target, ValidPlan};
 use crate::shards::alias;
 use crate::shards::peer_metadata;
 use crate::zones::{self, MadeZone, ZoneOrder, ZoneSight};
@@ -38,8 +38,8 @@ pub(super) struct Wanted<'a> {
 }
 
 /// All zones of a kind, the first target's first.
-pub(super) fn wanted(plan: &Plan, kind: Kind) -> Vec<Wanted<'_>> {
-    plan.targets
+pub(super) fn wanted(plan: &ValidPlan, kind: Kind) -> Vec<Wanted<'_>> {
+    plan.targets()
         .iter()
         .flat_map(|target| {
             let all = match kind {
@@ -94,7 +94,7 @@ impl Wanted<'_> {
 
     async fn order(&self, context: &Context, uuid: InstanceUuid) -> Result<ZoneOrder, Trouble> {
         let plan = context.plan();
-        let (deployment, source) = (context.deployment(), &plan.request.source);
+        let (deployment, source) = (context.deployment(), plan.source());
         let (services, datacenter) = (plan.inventory.services, &self.zone.datacenter);
         let (service, role, shard, metadata) = match self.kind {
             Kind::Peer => {

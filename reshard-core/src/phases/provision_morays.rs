@@ -47,7 +47,7 @@ impl Phase for ProvisionMorays {
 
     async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
         take_down(context, &wanted(context.plan(), Kind::Moray)).await?;
-        for target in &context.plan().targets {
+        for target in context.plan().targets() {
             let path = registration_path(&target.name);
             let began = context.monotonic();
             let waiting = Waiting {

@@ -54,7 +54,7 @@ impl Phase for ProvisionPeers {
             return Err(Trouble::hold(
                 format!(
                     "the shard {} is one peer in one-node-write mode: its sitter lets no other peer replicate from it",
-                    plan.request.source
+                    plan.source()
                 ),
                 "give it a sync first (manatee-adm set-onwm, a second peer); then plan anew",
             ));
@@ -85,7 +85,7 @@ impl Phase for ProvisionPeers {
         context.wait(waiting, LEAVE, || left(context, &zones)).await?;
         // The chain may have taken its time.
         zones_unneeded(context, &peers).await?;
-        for target in &context.plan().targets {
+        for target in context.plan().targets() {
             remove_shard(context, target, &zones).await?;
         }
         Ok(Undone::Completely)

@@ -69,7 +69,7 @@ impl Phase for Recheck {
         let expected = Expected {
             zones: own_zones(plan, round),
             ring: Some(Base::of(context).await?.image),
-            shards: plan.targets.iter().map(|target| target.name.to_string()).collect(),
+            shards: plan.target_names().into_iter().collect(),
         };
         judge(context, Fitness { subject, expected }).await
     }

@@ -36,7 +36,7 @@ impl Phase for ReserveNames {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
-        for target in &context.plan().targets {
+        for target in context.plan().targets() {
             let name = &target.name;
             let reserve = async {
                 let (plan, now) = (context.plan().uuid, context.now());
@@ -60,7 +60,7 @@ impl Phase for ReserveNames {
 
 /// Gives the names back that the plan has reserved.
 pub(super) async fn release_names(context: &Context) -> Result<(), Trouble> {
-    for target in &context.plan().targets {
+    for target in context.plan().targets() {
         let name = &target.name;
         let release = give_back(context, Reservation::Name(name));
         context.act(format!("give the reservation of {name} back"), release).await?;

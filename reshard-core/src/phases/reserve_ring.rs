@@ -134,7 +134,7 @@ pub(super) async fn give_back(
 async fn fits(context: &Context, ring: &RingFacts) -> Result<(), Trouble> {
     let (plan, planned) = (context.plan(), &context.plan().inventory.ring);
     let changed = |what: String| Err(Trouble::hold(what, CHANGED));
-    let source = &plan.request.source;
+    let source = plan.source();
     if ring.image == planned.image {
         if ring.sha1 != planned.sha1 {
             return changed(format!(

@@ -22,7 +22,7 @@ pub(super) fn shard(context: &Context, name: &ShardName) -> Shard {
 
 /// The source, whose writes only this executor may make.
 pub(super) fn source(context: &Context) -> Shard {
-    shard(context, &context.plan().request.source)
+    shard(context, context.plan().source())
 }
 
 /// The source's state.
@@ -38,7 +38,7 @@ pub(super) async fn source_state(context: &Context) -> Result<ClusterState, Trou
 /// set again once the operator was told and wants to go on.
 pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Trouble> {
     let state = source_state(context).await?;
-    let (plan, name) = (context.plan().uuid, &context.plan().request.source);
+    let (plan, name) = (context.plan().uuid, context.plan().source());
     if frozen_for_plan(&state, plan) {
         return Ok(state);
     }

@@ -176,9 +176,9 @@ async fn decide(context: &Context) -> Result<Vec<NewShard>, Trouble> {
     let alone = plan.request.layout == Layout::OnePeer;
     let peers = wanted(plan, Kind::Peer);
     let mut shards = Vec::new();
-    for target in &plan.targets {
+    for target in plan.targets() {
         let mut places = Vec::new();
-        for one in peers.iter().filter(|one| one.target.number == target.number) {
+        for one in peers.iter().filter(|one| one.target.name == target.name) {
             places.push(one.made(context).await?.place);
         }
         let moving = |peer: &Peer| {
@@ -196,7 +196,7 @@ async fn decide(context: &Context) -> Result<Vec<NewShard>, Trouble> {
         shards.push(NewShard { name: target.name.clone(), state, peers });
     }
     // Better now than when the first sitters have stopped.
-    let source = &plan.request.source;
+    let source = plan.source();
     together(peers_of(&shards).map(async |(_, peer)| {
         let found =
             check_instance(sapi_of(context, peer)?, peer.place.zone, source, &peer.to, alone);
@@ -234,7 +234,7 @@ async fn write_state(context: &Context, new: &NewShard) -> Result<(), Trouble> {
 
 async fn tell_sapi(context: &Context, peer: &MovingPeer) -> Result<(), Trouble> {
     let (sapi, zone) = (sapi_of(context, peer)?, peer.place.zone);
-    let source = &context.plan().request.source;
+    let source = context.plan().source();
     context
         .act(format!("make {zone} belong to {} in SAPI", peer.to), async {
             let moved = move_instance(sapi, zone, source, &peer.to, peer.alone).await;

@@ -51,7 +51,7 @@ impl Phase for TidyMetadata {
 
 async fn tidy(context: &Context, one: Wanted<'_>) -> Result<(), Trouble> {
     let (deployment, place) = (context.deployment(), one.made(context).await?.place);
-    let (source, target) = (&context.plan().request.source, &one.target.name);
+    let (source, target) = (context.plan().source(), &one.target.name);
     let old = alias("postgres", source, place.zone);
     let new = alias("postgres", target, place.zone);
     context

@@ -28,7 +28,7 @@ pub(super) struct Primary {
 impl Primary {
     /// Connects to the primary that the source's state names.
     pub(super) async fn connect(context: &Context, state: &ClusterState) -> Result<Self, Trouble> {
-        let name = &context.plan().request.source;
+        let name = context.plan().source();
         let silent = || primary_is_silent(state, name);
         let endpoint = state.primary.endpoint().map_err(|error| {
             Trouble::hold(format!("the primary of {name} cannot be asked: {error}"), silent())

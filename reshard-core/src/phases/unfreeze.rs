@@ -43,7 +43,7 @@ impl Phase for Unfreeze {
     }
 
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
-        for target in &context.plan().targets {
+        for target in context.plan().targets() {
             unfreeze_target(context, target).await?;
         }
         unfreeze(context, &source(context)).await

@@ -65,7 +65,7 @@ impl Phase for UnlockDumps {
 
 /// The times at which dumps begin: as a zone of the source tells, or every night, as Manta's images have it.
 async fn schedules(context: &Context) -> Result<Vec<Schedule>, Trouble> {
-    let peers = &context.plan().inventory.source.peers;
+    let peers = &context.plan().source_facts().peers;
     let places: Vec<ZonePlace> = peers.iter().map(|peer| peer.zone.place.clone()).collect();
     let found = find_schedules(context.deployment(), &places).await;
     for (zone, why) in &found.silent {

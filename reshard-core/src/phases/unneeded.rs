@@ -52,7 +52,7 @@ pub(super) async fn zones_unneeded(context: &Context, zones: &[Wanted<'_>]) -> R
 pub(super) async fn new_shards_gone(context: &Context, what: &str) -> Result<(), Trouble> {
     let (plan, serving) = (context.plan(), look(context).await?);
     let mut needs: Vec<Need> = plan
-        .targets
+        .targets()
         .iter()
         .flat_map(|target| serving.needs_shard(&target.name, OwnWork::default()))
         .collect();
@@ -88,7 +88,7 @@ pub(super) async fn new_shards_unused(context: &Context, what: &str) -> Result<(
 }
 
 fn leads_there(context: &Context, ring: &NamedRing) -> Vec<Need> {
-    let targets = &context.plan().targets;
+    let targets = context.plan().targets();
     targets.iter().filter_map(|target| ring.needs_shard(&target.name)).collect()
 }
 

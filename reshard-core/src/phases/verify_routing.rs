@@ -107,8 +107,8 @@ async fn sample(context: &Context) -> Result<Vec<Expected>, Trouble> {
     let plan = context.plan();
     let hash = &plan.inventory.ring.hashing;
     let mut sets: Vec<_> =
-        plan.targets.iter().map(|target| (&target.name, target.vnodes.clone())).collect();
-    sets.push((&plan.request.source, staying(plan)));
+        plan.targets().iter().map(|target| (&target.name, target.vnodes.clone())).collect();
+    sets.push((plan.source(), staying(plan)));
     let mut expected = Vec::new();
     for (shard, vnodes) in sets {
         let primary = connect_primary(context.deployment(), shard, STATEMENT_TIMEOUT).await;

@@ -2,10 +2,15 @@
 
 use super::copies::copies_to_drop;
 use super::{Action, Request, Target};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, ShardFacts};
 use crate::rows::Table;
 
-pub(super) fn actions(request: &Request, inventory: &Inventory, targets: &[Target]) -> Vec<Action> {
+pub(super) fn actions(
+    request: &Request,
+    inventory: &Inventory,
+    facts: &ShardFacts,
+    targets: &[Target],
+) -> Vec<Action> {
     let source = &request.source;
     let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
     let new_shards = names.join(", ");
@@ -13,8 +18,8 @@ pub(super) fn actions(request: &Request, inventory: &Inventory, targets: &[Targe
     let processes: usize = inventory.routers.iter().map(|router| router.instances.len()).sum();
     let routers =
         format!("{processes} electric-moray processes in {} zones", inventory.routers.len());
-    let copies = copies_to_drop(request, inventory);
-    let tables = inventory.source.tables.sharded.iter().map(Table::to_string);
+    let copies = copies_to_drop(request, inventory, facts);
+    let tables = facts.tables.sharded.iter().map(Table::to_string);
     let tables = tables.collect::<Vec<_>>().join(", ");
     let mut list = Actions(Vec::new());
     list.add("preflight", "check that everything is healthy and as it was planned for".to_owned());

@@ -8,7 +8,7 @@ use super::Plan;
 /// A difference between two plans: a member of the document, and what it is in each.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlanDifference {
-    /// The place in the document, such as `targets.0.vnodes`.
+    /// The place in the document, such as `moves.0.vnodes`.
     pub path: String,
     /// In the first plan.
     pub first: Option<Value>,

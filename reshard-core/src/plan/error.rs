@@ -11,10 +11,13 @@ use crate::quantity::bytes;
 #[non_exhaustive]
 pub enum PlanError {
     /// The inventory is another shard's.
-    #[error("the inventory is of the shard {inventory}, and the plan is for {source_shard}")]
+    #[error(
+        "the inventory is of the shard {}, and the plan is for {source_shard}",
+        listed(inventory)
+    )]
     OtherSource {
-        /// The shard of the inventory.
-        inventory: ShardName,
+        /// The shards of the inventory.
+        inventory: Vec<ShardName>,
         /// The shard of the request.
         source_shard: ShardName,
     },
@@ -152,4 +155,8 @@ pub enum PlanError {
         /// The bytes that are needed.
         needed: u64,
     },
+}
+
+fn listed(shards: &[ShardName]) -> String {
+    shards.iter().map(ShardName::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use manatee_client::ShardName;
 
 use super::select::{Weight, select, weights};
+use super::target::taken_apart;
 use super::{
-    Balance, Costs, NewZone, PLAN_VERSION, Plan, PlanError, PlanUuid, Request, Target, actions,
-    place, predict, risks,
+    Balance, Costs, PLAN_VERSION, Plan, PlanError, PlanUuid, Request, Target, actions, place,
+    predict, risks,
 };
 use crate::VnodeSet;
-use crate::inventory::{Inventory, pnode_name};
+use crate::inventory::{Inventory, ShardFacts, pnode_name};
 
 /// New shards of one plan.
 const MOST_SHARDS: u32 = 16;
@@ -30,22 +31,23 @@ impl Plan {
         inventory: Inventory,
         costs: &Costs,
     ) -> Result<Self, PlanError> {
-        check_source(&request, &inventory)?;
+        let source = source_facts(&request, &inventory)?;
         let numbers = numbers(&request, &inventory)?;
-        let source = source_vnodes(&request, &inventory)?;
-        let sets = select(&request.selection, source, &numbers, inventory.measurement.as_ref())?;
-        let mut placing = place::Placing::new(&request, &inventory)?;
+        let vnodes = source_vnodes(&request, &inventory)?;
+        let sets = select(&request.selection, vnodes, &numbers, inventory.measurement.as_ref())?;
+        let mut placing = place::Placing::new(&request, &inventory, source)?;
         let mut targets = Vec::new();
         for (number, vnodes) in numbers.into_iter().zip(sets) {
             let name = shard_name(number, &inventory)?;
             let (peers, morays) = placing.zones_of(number, &request)?;
             targets.push(Target { name, number, vnodes, peers, morays });
         }
-        let prediction = predict::predict(&inventory, &targets, costs);
+        let prediction = predict::predict(&inventory, source, &targets, costs);
         place::check_room(&inventory, &prediction)?;
-        let balance = balance(&request, &inventory, source, &targets);
-        let risks = risks::risks(&request, &inventory, &targets, created);
-        let actions = actions::actions(&request, &inventory, &targets);
+        let balance = balance(&request, &inventory, vnodes, &targets);
+        let risks = risks::risks(&request, &inventory, source, &targets, created);
+        let actions = actions::actions(&request, &inventory, source, &targets);
+        let (moves, new_shards) = taken_apart(&request.source, targets);
         let mut plan = Self {
             version: PLAN_VERSION,
             uuid,
@@ -53,7 +55,8 @@ impl Plan {
             created,
             request,
             inventory,
-            targets,
+            moves,
+            new_shards,
             actions,
             prediction,
             balance,
@@ -73,17 +76,20 @@ fn shard_name(number: u32, inventory: &Inventory) -> Result<ShardName, PlanError
     name.parse().map_err(|_| PlanError::BadName { name })
 }
 
-fn check_source(request: &Request, inventory: &Inventory) -> Result<(), PlanError> {
-    let source = &inventory.source;
-    if source.name != request.source {
-        let (inventory, source_shard) = (source.name.clone(), request.source.clone());
-        return Err(PlanError::OtherSource { inventory, source_shard });
-    }
+/// The facts about the source, if it can be split.
+fn source_facts<'a>(
+    request: &Request,
+    inventory: &'a Inventory,
+) -> Result<&'a ShardFacts, PlanError> {
+    let shard = request.source.clone();
+    let Some(source) = inventory.shards.get(&shard) else {
+        let inventory = inventory.shards.keys().cloned().collect();
+        return Err(PlanError::OtherSource { inventory, source_shard: shard });
+    };
     if source.peers.len() < 2 {
         return Err(PlanError::OneNodeWrite);
     }
     if !request.allow_storage_shard {
-        let shard = source.name.clone();
         if inventory.storage_shard == shard.as_str() {
             return Err(PlanError::StorageShard { shard, what: "storage" });
         }
@@ -91,7 +97,7 @@ fn check_source(request: &Request, inventory: &Inventory) -> Result<(), PlanErro
             return Err(PlanError::StorageShard { shard, what: "Marlin" });
         }
     }
-    Ok(())
+    Ok(source)
 }
 
 /// The numbers of the new shards, ascending: those that were asked for, or those after the highest that there is. A gap
@@ -162,11 +168,4 @@ fn balance(
         bytes: sum(&bytes, &target.vnodes).map(|bytes| (0, bytes)),
     }));
     balance
-}
-
-impl Target {
-    /// All its zones.
-    pub fn zones(&self) -> impl Iterator<Item = &NewZone> {
-        self.peers.iter().chain(&self.morays)
-    }
 }

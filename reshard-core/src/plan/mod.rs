@@ -7,8 +7,12 @@ mod diff;
 mod error;
 mod hash;
 mod ids;
+mod invalid;
 mod make;
 mod mode;
+mod moves;
+mod new_shard;
+mod new_zone;
 mod parts;
 mod place;
 mod pnodes;
@@ -17,32 +21,40 @@ mod request;
 mod risks;
 mod select;
 mod split;
+mod target;
 #[cfg(test)]
 pub(crate) mod tests;
+mod valid;
 mod way_back;
 
-pub(crate) use self::copies::copies_to_drop;
 pub use self::costs::Costs;
 pub(crate) use self::costs::ROUTER_CONCURRENCY;
 pub use self::diff::PlanDifference;
 pub use self::error::PlanError;
+pub use self::invalid::InvalidPlan;
 pub use self::mode::Mode;
+pub use self::moves::Move;
+pub use self::new_shard::NewShard;
+pub use self::new_zone::NewZone;
 #[cfg(test)]
 pub(crate) use self::predict::predict;
 pub(crate) use self::predict::{longest_zone, router_rounds};
 pub use self::request::{Layout, Request, Selection};
+pub use self::target::Target;
 #[cfg(test)]
 pub(crate) use self::tests::example;
+pub use self::valid::ValidPlan;
 #[cfg(test)]
 pub(crate) use self::way_back::MOST_ROUNDS_BACK;
 pub(crate) use self::way_back::{BESIDES, SLOWER, way_back};
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use manatee_client::ShardName;
-use sapi_client::{ImageUuid, ServerUuid};
+use sapi_client::ServerUuid;
 use serde::{Deserialize, Serialize};
 
-use crate::VnodeSet;
 use crate::inventory::Inventory;
 pub use crate::plan_uuid::{InvalidPlanUuid, PlanUuid};
 
@@ -50,6 +62,8 @@ pub use crate::plan_uuid::{InvalidPlanUuid, PlanUuid};
 pub const PLAN_VERSION: u32 = 2;
 
 /// A plan: which vnodes move where, everything that is going to be done for it, and what it will cost.
+///
+/// This is the document. Whatever carries it out takes a [`ValidPlan`], whose parts fit each other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
@@ -65,48 +79,20 @@ pub struct Plan {
     pub request: Request,
     /// The inventory at the time when it was made.
     pub inventory: Inventory,
-    /// The new shards, each with the vnodes that it gets.
-    pub targets: Vec<Target>,
+    /// The moves of vnodes from shard to shard, in order.
+    pub moves: Vec<Move>,
+    /// The shards that the plan creates. Their order is that of their names as text; that of the moves is the plan's.
+    pub new_shards: BTreeMap<ShardName, NewShard>,
     /// The actions that are going to be done, in order, in words.
     pub actions: Vec<Action>,
     /// Its predicted cost.
     pub prediction: Prediction,
-    /// The source and the targets before and after.
+    /// The source and the new shards before and after.
     pub balance: Vec<Balance>,
     /// The risks that the operator should know before starting.
     pub risks: Vec<String>,
     /// SHA-256 of the document without this member, in hexadecimal digits.
     pub hash: String,
-}
-
-/// A new shard.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Target {
-    /// Its name, such as `3.moray.coal.joyent.us`.
-    pub name: ShardName,
-    /// Its number, the name's first part.
-    pub number: u32,
-    /// The vnodes that move to it from the source.
-    pub vnodes: VnodeSet,
-    /// Its peers in the order of the chain: primary, sync, asyncs.
-    pub peers: Vec<NewZone>,
-    /// Its Moray zones.
-    pub morays: Vec<NewZone>,
-}
-
-/// A zone that is created.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewZone {
-    /// Its purpose within the plan, such as `postgres/3/0`: [`Plan::instance_uuid`] makes its UUID of it.
-    pub role: String,
-    /// The server that it is put on.
-    pub server: ServerUuid,
-    /// The server's datacenter.
-    pub datacenter: String,
-    /// The image that it is made from.
-    pub image: ImageUuid,
 }
 
 /// One line of what is going to be done.

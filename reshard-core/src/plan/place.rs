@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use sapi_client::{ImageUuid, ServerUuid};
 
 use super::{NewZone, PlanError, Prediction, Request};
-use crate::inventory::{Inventory, ServerFacts};
+use crate::inventory::{Inventory, ServerFacts, ShardFacts};
 
 /// Puts zones on servers, so that a shard's peers share none as long as there are enough, and the plan's zones are
 /// spread evenly.
@@ -18,8 +18,11 @@ pub(super) struct Placing<'a> {
 }
 
 impl<'a> Placing<'a> {
-    pub(super) fn new(request: &Request, inventory: &'a Inventory) -> Result<Self, PlanError> {
-        let source = &inventory.source;
+    pub(super) fn new(
+        request: &Request,
+        inventory: &'a Inventory,
+        source: &ShardFacts,
+    ) -> Result<Self, PlanError> {
         let of_peer = source.peers.first().map(|peer| peer.zone.image);
         let of_moray = source.morays.first().map(|zone| zone.image);
         let postgres_image =
@@ -27,7 +30,7 @@ impl<'a> Placing<'a> {
         let moray_image =
             request.moray_image.or(of_moray).ok_or(PlanError::NoImage { what: "Moray zone" })?;
         let servers = if request.servers.is_empty() {
-            chosen_servers(inventory)
+            chosen_servers(inventory, source)
         } else {
             asked_servers(request, inventory)?
         };
@@ -79,9 +82,9 @@ impl<'a> Placing<'a> {
 }
 
 /// Usable servers in the source's datacenters; those without a peer of the source first.
-fn chosen_servers(inventory: &Inventory) -> Vec<&ServerFacts> {
+fn chosen_servers<'a>(inventory: &'a Inventory, source: &ShardFacts) -> Vec<&'a ServerFacts> {
     let near: Vec<&str> =
-        inventory.source.peers.iter().map(|peer| peer.zone.place.datacenter.as_str()).collect();
+        source.peers.iter().map(|peer| peer.zone.place.datacenter.as_str()).collect();
     let usable = inventory.servers.iter();
     let usable =
         usable.filter(|server| server.usable && near.contains(&server.datacenter.as_str()));

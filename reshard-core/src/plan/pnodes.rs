@@ -3,8 +3,7 @@
 use fash::{EmptyPnode, Move, Pnode};
 use manatee_client::ShardName;
 
-use super::{Plan, Target};
-use crate::VnodeSet;
+use super::{Target, ValidPlan};
 use crate::inventory::pnode_name;
 
 fn pnode_of(shard: &ShardName) -> Result<Pnode, EmptyPnode> {
@@ -22,14 +21,14 @@ impl Target {
     }
 }
 
-impl Plan {
+impl ValidPlan {
     /// The source's name in the ring.
     ///
     /// # Errors
     ///
     /// None in practice: no shard's name is empty.
     pub fn source_pnode(&self) -> Result<Pnode, EmptyPnode> {
-        pnode_of(&self.request.source)
+        pnode_of(self.source())
     }
 
     /// The vnodes that move in the ring.
@@ -37,20 +36,10 @@ impl Plan {
     /// # Errors
     ///
     /// None in practice: no shard's name is empty.
-    pub fn moves(&self) -> Result<Vec<Move>, EmptyPnode> {
+    pub fn ring_moves(&self) -> Result<Vec<Move>, EmptyPnode> {
         let one = |target: &Target| {
             Ok(Move { vnodes: target.vnodes.as_slice().to_vec(), to: target.pnode()? })
         };
-        self.targets.iter().map(one).collect()
-    }
-
-    /// All vnodes that move.
-    pub fn moving(&self) -> VnodeSet {
-        self.targets.iter().flat_map(|target| target.vnodes.iter()).collect()
-    }
-
-    /// The names of the new shards.
-    pub fn target_names(&self) -> Vec<String> {
-        self.targets.iter().map(|target| target.name.to_string()).collect()
+        self.targets().iter().map(one).collect()
     }
 }

@@ -9,10 +9,15 @@ use super::parts::{
     RESTORE, STAGE, START,
 };
 use super::{Costs, Prediction, Target};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, ShardFacts};
 
 #[expect(clippy::cast_precision_loss, reason = "predictions are not that precise")]
-pub(crate) fn predict(inventory: &Inventory, targets: &[Target], costs: &Costs) -> Prediction {
+pub(crate) fn predict(
+    inventory: &Inventory,
+    source: &ShardFacts,
+    targets: &[Target],
+    costs: &Costs,
+) -> Prediction {
     let rounds = router_rounds(inventory, costs.router_concurrency) as f64;
     let flips = rounds * longest_zone(inventory) as f64 * costs.router_flip;
     let write_block_parts = parts(&[
@@ -27,7 +32,7 @@ pub(crate) fn predict(inventory: &Inventory, targets: &[Target], costs: &Costs) 
     let write_block_seconds = sum(&write_block_parts);
     let peers: usize = targets.iter().map(|target| target.peers.len()).sum();
     let morays: usize = targets.iter().map(|target| target.morays.len()).sum();
-    let database = inventory.source.database_bytes as f64;
+    let database = source.database_bytes as f64;
     let ghost_rows = ghost_rows(inventory, targets);
     let ring_build = costs.ring_build * f64::from(inventory.ring.vnode_count) / 1e6;
     let total_parts = parts(&[
@@ -45,7 +50,7 @@ pub(crate) fn predict(inventory: &Inventory, targets: &[Target], costs: &Costs) 
         router_round_seconds: Some(flips),
         total_seconds: sum(&total_parts),
         total_parts,
-        disk: disk(inventory, targets),
+        disk: disk(source, targets),
         ghost_rows,
     }
 }
@@ -69,8 +74,8 @@ fn sum(parts: &[(String, f64)]) -> f64 {
 }
 
 /// Every peer is a copy of the whole database, and a tenth more for what is written meanwhile.
-fn disk(inventory: &Inventory, targets: &[Target]) -> Vec<(ServerUuid, u64)> {
-    let each = inventory.source.database_bytes.saturating_add(inventory.source.database_bytes / 10);
+fn disk(source: &ShardFacts, targets: &[Target]) -> Vec<(ServerUuid, u64)> {
+    let each = source.database_bytes.saturating_add(source.database_bytes / 10);
     let mut needed: BTreeMap<ServerUuid, u64> = BTreeMap::new();
     for peer in targets.iter().flat_map(|target| &target.peers) {
         let sum = needed.entry(peer.server).or_default();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Layout, Request, Target};
 use crate::clock::elapsed;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, ShardFacts};
 use crate::rows::LeftAlone;
 
 /// A measurement that is older than this says little about today, in seconds.
@@ -15,6 +15,7 @@ const OLD: u64 = 7 * 24 * 3600;
 pub(super) fn risks(
     request: &Request,
     inventory: &Inventory,
+    source: &ShardFacts,
     targets: &[Target],
     created: Timestamp,
 ) -> Vec<String> {
@@ -39,7 +40,7 @@ pub(super) fn risks(
             request.source
         ));
     }
-    let left_alone = &inventory.source.tables.left_alone;
+    let left_alone = &source.tables.left_alone;
     if !left_alone.is_empty() {
         let names: Vec<String> = left_alone.iter().map(LeftAlone::to_string).collect();
         risks.push(format!(

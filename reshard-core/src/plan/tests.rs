@@ -58,6 +58,16 @@ pub(crate) fn inventory(shards: u32, vnodes: u32) -> Inventory {
         let id = manatee_client::ZoneId::from(zone.place.zone.to_string().as_str());
         PeerFacts { peer: manatee_client::Peer::new(id, &zone.ip, 5432, 12345), zone, role }
     });
+    let facts = ShardFacts {
+        generation: 1,
+        peers: peers.into(),
+        morays: vec![zone(9)],
+        postgres: "15.18".to_owned(),
+        database_bytes: 1 << 30,
+        wal_bytes_per_second: 1000,
+        pg_config_overrides: None,
+        tables: tables(),
+    };
     let servers = (0..3).map(|number| ServerFacts {
         uuid: id(1000 + number),
         hostname: format!("server-{number}"),
@@ -93,24 +103,19 @@ pub(crate) fn inventory(shards: u32, vnodes: u32) -> Inventory {
         storage_shard: "1.moray.lab.example.net".to_owned(),
         marlin_shard: None,
         shard_names: (1..=shards).map(name).collect(),
-        source: ShardFacts {
-            name: name(2),
-            generation: 1,
-            peers: peers.into(),
-            morays: vec![zone(9)],
-            postgres: "15.18".to_owned(),
-            database_bytes: 1 << 30,
-            wal_bytes_per_second: 1000,
-            pg_config_overrides: None,
-            tables: tables(),
-        },
+        shards: BTreeMap::from([(name(2), facts)]),
         routers: vec![RouterFacts { zone: zone(10), instances: instances.collect() }],
         servers: servers.collect(),
         measurement: None,
     }
 }
 
-fn request() -> Request {
+/// The facts about the shard to be split.
+pub(crate) fn source(inventory: &mut Inventory) -> &mut ShardFacts {
+    inventory.shards.values_mut().next().unwrap()
+}
+
+pub(crate) fn request() -> Request {
     Request::new("2.moray.lab.example.net".parse().unwrap())
 }
 
@@ -120,7 +125,7 @@ pub(crate) fn example(uuid: PlanUuid) -> Plan {
     Plan::make(uuid, Timestamp::UNIX_EPOCH, request(), inventory, &Costs::default()).unwrap()
 }
 
-fn make(request: Request, inventory: Inventory) -> Result<Plan, PlanError> {
+pub(crate) fn make(request: Request, inventory: Inventory) -> Result<Plan, PlanError> {
     let uuid = "3d0e5c1a-7b1f-4b6e-9a41-6f3d7f0e2b55".parse().unwrap();
     Plan::make(uuid, Timestamp::UNIX_EPOCH, request, inventory, &Costs::default())
 }
@@ -138,7 +143,7 @@ fn measured(inventory: &mut Inventory, rows: impl Fn(u32) -> u64) {
         without_mtime: 0,
     };
     inventory.measurement = Some(Measurement {
-        shard: inventory.source.name.clone(),
+        shard: request().source,
         taken: Timestamp::UNIX_EPOCH,
         method: Method::Exact,
         tables: vec![table],
@@ -148,11 +153,13 @@ fn measured(inventory: &mut Inventory, rows: impl Fn(u32) -> u64) {
 #[test]
 fn a_shard_in_two() {
     let plan = make(request(), inventory(2, 1000)).unwrap();
-    let [target] = plan.targets.as_slice() else { panic!("one target") };
-    assert_eq!(target.name.as_str(), "3.moray.lab.example.net");
-    assert_eq!(target.vnodes.len(), 250);
+    let [one] = plan.moves.as_slice() else { panic!("one move") };
+    assert_eq!(one.from, plan.request.source);
+    assert_eq!(one.to.as_str(), "3.moray.lab.example.net");
+    assert_eq!(one.vnodes.len(), 250);
     // A peer on each server.
-    let mut servers: Vec<_> = target.peers.iter().map(|peer| peer.server).collect();
+    let mut servers: Vec<_> =
+        plan.new_shards[&one.to].peers.iter().map(|peer| peer.server).collect();
     servers.sort_unstable();
     servers.dedup();
     assert_eq!(servers.len(), 3);
@@ -167,11 +174,11 @@ fn what_was_previewed_is_what_runs() {
     let mut read: Plan = serde_json::from_str(&json).unwrap();
     assert_eq!(read, plan);
     assert!(read.hash_is_right());
-    read.targets[0].vnodes = "1".parse().unwrap();
+    read.moves[0].vnodes = "1".parse().unwrap();
     assert!(!read.hash_is_right());
     assert!(plan.differences(&plan).is_empty());
     let paths: Vec<_> = plan.differences(&read).into_iter().map(|found| found.path).collect();
-    assert_eq!(paths, ["targets.0.vnodes"]);
+    assert_eq!(paths, ["moves.0.vnodes"]);
 }
 
 #[test]
@@ -179,7 +186,9 @@ fn names_are_free_ones() {
     let mut busy = inventory(2, 1000);
     busy.shard_names.push("7.moray.lab.example.net".parse().unwrap());
     let four = Request { new_shards: 3, ..request() };
-    let numbers = |plan: &Plan| plan.targets.iter().map(|target| target.number).collect::<Vec<_>>();
+    let numbers = |plan: &Plan| {
+        plan.moves.iter().map(|one| plan.new_shards[&one.to].number).collect::<Vec<_>>()
+    };
     assert_eq!(numbers(&make(four.clone(), busy.clone()).unwrap()), [8, 9, 10]);
     let asked = Request { numbers: vec![5, 3, 4], ..four.clone() };
     assert_eq!(numbers(&make(asked, busy.clone()).unwrap()), [3, 4, 5]);
@@ -206,8 +215,15 @@ fn what_cannot_be_done_is_refused() {
         inventory.marlin_shard = Some("2.moray.lab.example.net".to_owned());
     };
     assert!(matches!(of(&marlin), PlanError::StorageShard { what: "Marlin", .. }));
-    let single = |_: &mut Request, inventory: &mut Inventory| inventory.source.peers.truncate(1);
+    let single = |_: &mut Request, inventory: &mut Inventory| source(inventory).peers.truncate(1);
     assert!(matches!(of(&single), PlanError::OneNodeWrite));
+    let other = |request: &mut Request, _: &mut Inventory| {
+        request.source = "1.moray.lab.example.net".parse().unwrap();
+    };
+    assert_eq!(
+        of(&other).to_string(),
+        "the inventory is of the shard 2.moray.lab.example.net, and the plan is for 1.moray.lab.example.net"
+    );
     let full = |_: &mut Request, inventory: &mut Inventory| {
         inventory.servers[0].free_bytes = Some(1 << 20);
     };
@@ -237,7 +253,7 @@ fn by_rows_the_heaviest_half_stays() {
 #[test]
 fn a_plan_names_its_tables_and_what_it_leaves_alone() {
     let mut inventory = inventory(2, 1000);
-    inventory.source.tables.left_alone.push(LeftAlone {
+    source(&mut inventory).tables.left_alone.push(LeftAlone {
         schema: "public".to_owned(),
         name: "manta_before_upgrade".to_owned(),
         is_bucket: false,
@@ -269,9 +285,9 @@ proptest! {
         let inventory = inventory(shards, vnodes);
         let source = inventory.ring.pnodes[1].vnodes.clone();
         let plan = make(Request { new_shards: new, ..request() }, inventory).unwrap();
-        let moved: crate::VnodeSet =
-            plan.targets.iter().flat_map(|target| target.vnodes.iter()).collect();
-        prop_assert_eq!(plan.targets.iter().map(|t| t.vnodes.len()).sum::<usize>(), moved.len());
+        let plan = ValidPlan::new(plan).unwrap();
+        let moved = plan.moving();
+        prop_assert_eq!(plan.moves.iter().map(|one| one.vnodes.len()).sum::<usize>(), moved.len());
         prop_assert_eq!(source.minus(&moved).len() + moved.len(), source.len());
         prop_assert_eq!(plan.balance[0].vnodes.1, (source.len() - moved.len()) as u64);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use manatee_client::ShardName;
 use sapi_client::{ImageUuid, InstanceUuid, ServerUuid};
 
-use crate::plan::{Plan, Request, Target};
+use crate::plan::{Request, Target, ValidPlan};
 
 /// The subject of the checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,10 +70,10 @@ impl Subject {
     }
 
     /// A plan that has not begun.
-    pub fn plan(plan: &Plan) -> Self {
-        let zones = || plan.targets.iter().flat_map(Target::zones);
+    pub fn plan(plan: &ValidPlan) -> Self {
+        let zones = || plan.targets().iter().flat_map(Target::zones);
         Self {
-            targets: plan.targets.iter().map(|target| target.name.clone()).collect(),
+            targets: plan.targets().iter().map(|target| target.name.clone()).collect(),
             images: zones().map(|zone| zone.image).collect(),
             servers: zones().map(|zone| zone.server).collect(),
             disk: plan.prediction.disk.clone(),
@@ -84,7 +84,7 @@ impl Subject {
 
     /// A plan that is prepared and about to block writes. `round` is that of [`crate::Context::round`].
     #[must_use]
-    pub fn prepared_plan(plan: &Plan, round: u32) -> Self {
+    pub fn prepared_plan(plan: &ValidPlan, round: u32) -> Self {
         let stage = Stage::Prepared { zones: own_zones(plan, round) };
         // Its peers have their disk already.
         Self { stage, disk: Vec::new(), ..Self::plan(plan) }
@@ -112,8 +112,8 @@ impl Subject {
 const ATTEMPTS: u32 = 32;
 
 /// The zones that a plan creates, also those of further attempts.
-pub(crate) fn own_zones(plan: &Plan, round: u32) -> BTreeSet<InstanceUuid> {
-    let zones = plan.targets.iter().flat_map(Target::zones);
+pub(crate) fn own_zones(plan: &ValidPlan, round: u32) -> BTreeSet<InstanceUuid> {
+    let zones = plan.targets().iter().flat_map(Target::zones);
     zones
         .flat_map(|zone| {
             let further = (1..ATTEMPTS).map(|attempt| format!("{}/{attempt}", zone.role));

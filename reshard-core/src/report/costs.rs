@@ -2,7 +2,7 @@
 
 use super::Report;
 use crate::journal::PhaseState;
-use crate::plan::{Costs, Plan, longest_zone, router_rounds};
+use crate::plan::{Costs, ValidPlan, longest_zone, router_rounds};
 
 /// A phase that took less than this, in seconds, tells nothing of how fast bytes and rows go.
 const TOO_SHORT: f64 = 1.0;
@@ -11,7 +11,7 @@ impl Costs {
     /// The costs of the steps as a plan was carried out, to predict the next one of the same region by. What was not done, was
     /// interrupted, or was too short to tell anything has its default.
     #[expect(clippy::cast_precision_loss, reason = "predictions are not that precise")]
-    pub fn observed(plan: &Plan, report: &Report) -> Self {
+    pub fn observed(plan: &ValidPlan, report: &Report) -> Self {
         let mut costs = Self::default();
         let took = |name: &str| {
             let phase = report.phases.iter().find(|phase| phase.name == name)?;
@@ -21,8 +21,8 @@ impl Costs {
         let rounds = router_rounds(&plan.inventory, costs.router_concurrency).max(1) as f64;
         let processes = longest_zone(&plan.inventory).max(1) as f64;
         let peers =
-            plan.targets.iter().map(|target| target.peers.len()).sum::<usize>().max(1) as f64;
-        let database = plan.inventory.source.database_bytes as f64;
+            plan.targets().iter().map(|target| target.peers.len()).sum::<usize>().max(1) as f64;
+        let database = plan.source_facts().database_bytes as f64;
         let flips = ["block-writes", "hand-over-reads", "install-ring"].map(took);
         if let [Some(block), Some(hand_over), Some(install)] = flips {
             costs.router_flip = (block + hand_over + install) / 3.0 / rounds / processes;
@@ -68,7 +68,7 @@ mod tests {
     use crate::report::{PhaseReport, WriteBlockReport};
 
     /// A report of a plan whose phases took so many seconds.
-    fn report(plan: &Plan, took: &[(&str, f64, u32)]) -> Report {
+    fn report(plan: &ValidPlan, took: &[(&str, f64, u32)]) -> Report {
         let phases = took.iter().map(|&(name, seconds, attempts)| PhaseReport {
             name: name.to_owned(),
             title: String::new(),
@@ -82,7 +82,7 @@ mod tests {
             plan: plan.uuid,
             hash: plan.hash.clone(),
             state: PlanState::Done,
-            source: plan.request.source.to_string(),
+            source: plan.source().to_string(),
             targets: Vec::new(),
             began: None,
             ended: None,
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn what_was_observed_is_what_is_predicted_for_the_same_plan() {
-        let plan = example(PlanUuid::random());
+        let plan = ValidPlan::new(example(PlanUuid::random())).unwrap();
         let took = [
             ("block-writes", 2.0, 1),
             ("drain", 0.5, 1),
@@ -116,14 +116,15 @@ mod tests {
             ("install-ring", 2.0, 1),
         ];
         let costs = Costs::observed(&plan, &report(&plan, &took));
-        let again = crate::plan::predict(&plan.inventory, &plan.targets, &costs);
+        let again =
+            crate::plan::predict(&plan.inventory, plan.source_facts(), plan.targets(), &costs);
         let measured: f64 = took.iter().map(|(_, seconds, _)| seconds).sum();
         assert!((again.write_block_seconds - measured).abs() < 1e-9, "{again:?}");
     }
 
     #[test]
     fn what_was_interrupted_tells_nothing() {
-        let plan = example(PlanUuid::random());
+        let plan = ValidPlan::new(example(PlanUuid::random())).unwrap();
         let costs = Costs::observed(&plan, &report(&plan, &[("drain", 900.0, 2)]));
         assert_eq!(costs, Costs::default());
     }

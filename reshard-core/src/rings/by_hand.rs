@@ -15,7 +15,7 @@ use crate::VnodeSet;
 use crate::deployment::AnyTransport;
 use crate::inventory::{RingFacts, pnode_name};
 use crate::keys::KeyHash;
-use crate::plan::Plan;
+use crate::plan::ValidPlan;
 
 /// Fetches a ring into a directory that must not be there yet, or be empty: downloads the image, checks it against its manifest,
 /// and unpacks it. The directory appears when all of this is done, and is a LevelDB ring that `fash` reads.
@@ -60,7 +60,7 @@ pub fn read_directory(directory: &Path) -> Result<(Ring, Option<Stamp>), RingErr
     Ok((ring, Stamp::read(directory)?))
 }
 
-impl Plan {
+impl ValidPlan {
     /// The rings that the plan needs, made of the ring that it was made from, or of one in which other plans have changed other
     /// shards since.
     ///
@@ -68,10 +68,10 @@ impl Plan {
     ///
     /// [`RingError::OtherRing`] if the source is another in `base`; [`RingError::Mismatch`]
     pub fn rings(&self, base: &Ring) -> Result<PlanRings, RingError> {
-        if let Some(difference) = difference(&self.inventory.ring, &self.request.source, base) {
+        if let Some(difference) = difference(&self.inventory.ring, self.source(), base) {
             return Err(RingError::OtherRing { plan: self.uuid, difference });
         }
-        Ok(PlanRings::build(base, &self.source_pnode()?, &self.moves()?)?)
+        Ok(PlanRings::build(base, &self.source_pnode()?, &self.ring_moves()?)?)
     }
 }
 

@@ -248,7 +248,7 @@ async fn requests_that_moray_had_before_the_block_are_part_of_the_split(
 
     let point: SplitPoint =
         serde_json::from_value(store.fact("split-point").await.unwrap().unwrap()).unwrap();
-    let moving: Vec<String> = store.plan().await.unwrap().targets[0]
+    let moving: Vec<String> = store.plan().await.unwrap().targets()[0]
         .vnodes
         .iter()
         .map(|vnode| vnode.number().to_string())

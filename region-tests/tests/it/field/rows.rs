@@ -52,7 +52,7 @@ async fn rows_that_nobody_may_delete() {
     let plan = store.plan().await.unwrap();
     let measured = plan.inventory.measurement.as_ref().unwrap();
     assert_eq!(measured.tables.len(), 3, "{:?}", plan.risks);
-    let [target] = plan.targets.as_slice() else { panic!("one target") };
+    let [target] = plan.targets() else { panic!("one target") };
     // The load does not change what was there before it.
     let vnodes: Vec<String> =
         target.vnodes.iter().map(|vnode| vnode.number().to_string()).collect();

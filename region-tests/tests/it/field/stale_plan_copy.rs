@@ -8,6 +8,7 @@ use std::sync::Arc;
 use reshard_core::zones::{self, ZoneError, ZoneOrder};
 use reshard_core::{
     Configuration, Ended, Executor, ExecutorError, Plan, PlanState, PlanUuid, SqliteStore, Store,
+    ValidPlan,
 };
 use sapi_client::manta::MantaApplication;
 use sapi_client::{Attributes, ImageUuid};
@@ -52,7 +53,7 @@ async fn old_copies_of_a_plan_that_is_done_destroy_nothing() {
     }
     assert_eq!(store.state().await.unwrap(), PlanState::Done);
     let plan = store.plan().await.unwrap();
-    let target = &plan.targets[0];
+    let target = &plan.targets()[0];
     let (before, processes) = (seen(&region).await, processes(&region).await);
     let ring = before["SAPI's applications"].to_string();
 
@@ -142,9 +143,9 @@ async fn rows_of_an_owner_stay(region: &Region, executor: &Executor) {
 }
 
 /// The condition for rows of the vnodes that a plan moves.
-fn moved(plan: &Plan) -> String {
+fn moved(plan: &ValidPlan) -> String {
     let vnodes: Vec<String> =
-        plan.targets[0].vnodes.iter().map(|vnode| vnode.number().to_string()).collect();
+        plan.targets()[0].vnodes.iter().map(|vnode| vnode.number().to_string()).collect();
     format!("_vnode in ({})", vnodes.join(", "))
 }
 

@@ -76,7 +76,7 @@ impl World {
 
     /// Reserves the new shard's name for another plan, or takes that away.
     async fn reserve_name(&self, cause: bool) {
-        let name = self.store.plan().await.unwrap().targets[0].name.clone();
+        let name = self.store.plan().await.unwrap().targets()[0].name.clone();
         if !cause {
             return self.zookeeper(&["deleteall", &format!("/manta_reshard/shards/{name}")]).await;
         }
@@ -169,7 +169,7 @@ impl World {
 
     /// Writes a row at the source as something does that bypasses the routers, or deletes it.
     async fn plant_row(&self, cause: bool) {
-        let moved: Vec<String> = self.store.plan().await.unwrap().targets[0]
+        let moved: Vec<String> = self.store.plan().await.unwrap().targets()[0]
             .vnodes
             .iter()
             .map(|vnode| vnode.number().to_string())

@@ -131,7 +131,7 @@ impl World {
     }
 
     pub(super) async fn new_peer(&self) -> ZonePlace {
-        self.made(&self.store.plan().await.unwrap().targets[0].peers[0].role).await
+        self.made(&self.store.plan().await.unwrap().targets()[0].peers[0].role).await
     }
 
     async fn state(&self) -> ClusterState {

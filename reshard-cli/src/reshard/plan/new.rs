@@ -122,7 +122,8 @@ impl NewArgs {
         spinner.finish_and_clear();
         let mut inventory = inventory?;
         if self.measure || request.selection.needs_measurement() {
-            inventory.measurement = Some(measured(&deployment, &inventory, self.sample).await?);
+            inventory.measurement =
+                Some(measured(&deployment, &request.source, &inventory, self.sample).await?);
         }
         let costs = self.costs()?;
         let plan = Plan::make(PlanUuid::random(), Timestamp::now(), request, inventory, &costs)?;

@@ -29,7 +29,7 @@ impl ShowArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
         let plan = self.file.look()?.plan().await?;
         if self.output.is_json() {
-            return Ok(out.json(&plan)?);
+            return Ok(out.json(&*plan)?);
         }
         summary(&plan, out)
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use fash::{Ring, create_ring};
 use reshard_core::rings::{RingError, read_directory};
-use reshard_core::{Plan, Store};
+use reshard_core::{Store, ValidPlan};
 use serde_json::json;
 
 use crate::output::Output;
@@ -64,7 +64,7 @@ impl RemapArgs {
         Ok(())
     }
 
-    fn make(&self, plan: &Plan) -> Result<(Ring, Ring)> {
+    fn make(&self, plan: &ValidPlan) -> Result<(Ring, Ring)> {
         let (base, _) = read_directory(&self.ring)?;
         let rings = plan.rings(&base)?;
         let made = match (self.read_only, self.handover) {

@@ -16,7 +16,7 @@ use crate::journal::{
     Activity, Controls, ControlsChange, Entry, PhaseRecord, PhaseState, PlanState, Presence,
     SqliteStore, Store, StoreError,
 };
-use crate::plan::Plan;
+use crate::plan::ValidPlan;
 
 pub(super) async fn all(deployment: &Deployment) {
     writes_do_not_wait_for_a_journal_on_a_full_disk(deployment).await;
@@ -41,7 +41,7 @@ impl OnDisk {
 
 #[async_trait]
 impl Store for OnDisk {
-    async fn plan(&self) -> Result<Plan, StoreError> {
+    async fn plan(&self) -> Result<ValidPlan, StoreError> {
         self.0.plan().await
     }
 

@@ -4,7 +4,7 @@ use manatee_client::Role;
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::tests::inventory;
+use crate::plan::tests::{inventory, source};
 use crate::rows::{Flaw, LeftAlone, UnshardedTable};
 
 fn drifted(change: impl FnOnce(&mut Inventory)) -> Vec<(DriftSeverity, String)> {
@@ -38,54 +38,55 @@ fn what_a_plan_depends_on_must_not_change() {
         }
     };
     refused(swap, "of them others");
-    refused(|is| is.source.postgres = "9.6.3".to_owned(), "PostgreSQL's version");
-    refused(|is| drop(is.source.peers.pop()), "was there, is gone");
+    refused(|is| source(is).postgres = "9.6.3".to_owned(), "PostgreSQL's version");
+    refused(|is| drop(source(is).peers.pop()), "was there, is gone");
     let image = |is: &mut Inventory| {
-        for peer in &mut is.source.peers {
+        for peer in &mut source(is).peers {
             peer.zone.image = uuid::Uuid::from_u128(78).into();
         }
     };
     refused(image, "the image of the peer");
+    refused(|is| is.shards.clear(), "the shard 2.moray.lab.example.net: was inventoried");
     refused(|is| drop(is.routers.pop()), "the router");
     refused(|is| drop(is.routers[0].instances.pop()), "what runs in");
     refused(|is| is.index_shards = Value::Null, "INDEX_MORAY_SHARDS");
     let overrides = |is: &mut Inventory| {
-        is.source.pg_config_overrides = Some(serde_json::json!({"max_connections": 500}));
+        source(is).pg_config_overrides = Some(serde_json::json!({"max_connections": 500}));
     };
     refused(overrides, "PG_CONFIG_OVERRIDES");
 }
 
 #[test]
 fn the_tables_that_a_plan_moves_must_not_change() {
-    refused(|is| drop(is.source.tables.sharded.pop()), "public.manta_uploads: was there, is gone");
-    let column = |is: &mut Inventory| is.source.tables.sharded[1].columns.push("_rver int".into());
+    refused(|is| drop(source(is).tables.sharded.pop()), "public.manta_uploads: was there, is gone");
+    let column = |is: &mut Inventory| source(is).tables.sharded[1].columns.push("_rver int".into());
     refused(column, "the columns of the table public.manta: was without more, is _rver int");
-    let renamed = |is: &mut Inventory| is.source.tables.sharded[0].schema = "other".to_owned();
+    let renamed = |is: &mut Inventory| source(is).tables.sharded[0].schema = "other".to_owned();
     refused(renamed, "other.manta_directory_counts: was not there");
     let new = |is: &mut Inventory| {
-        let mut table = is.source.tables.sharded[0].clone();
+        let mut table = source(is).tables.sharded[0].clone();
         table.name = "mine".to_owned();
-        is.source.tables.sharded.push(table);
+        source(is).tables.sharded.push(table);
     };
     refused(new, "the table public.mine: was not there");
     let turned = |is: &mut Inventory| {
-        let table = is.source.tables.unsharded[0].table.clone();
-        is.source.tables.sharded.push(table);
+        let table = source(is).tables.unsharded[0].table.clone();
+        source(is).tables.sharded.push(table);
     };
     refused(turned, "public.manta_delete_log: was a bucket without vnodes");
     let unlogged = |is: &mut Inventory| {
-        let table = is.source.tables.sharded.pop().unwrap();
-        is.source.tables.left_alone.push(left_alone(&table.name, Flaw::Unlogged));
+        let table = source(is).tables.sharded.pop().unwrap();
+        source(is).tables.left_alone.push(left_alone(&table.name, Flaw::Unlogged));
     };
     refused(unlogged, "public.manta_uploads: was a bucket, is unlogged");
     // A bucket whose last row with a vnode was deleted is the same; a copy that somebody makes is no business of the plan.
     let emptied = |is: &mut Inventory| {
-        let table = is.source.tables.sharded.pop().unwrap();
-        is.source.tables.unsharded.push(UnshardedTable { table, every_shard_has_one: false });
+        let table = source(is).tables.sharded.pop().unwrap();
+        source(is).tables.unsharded.push(UnshardedTable { table, every_shard_has_one: false });
     };
     assert_eq!(drifted(emptied), []);
     let copied = |is: &mut Inventory| {
-        is.source.tables.left_alone.push(left_alone("manta_copy", Flaw::NoBucket));
+        source(is).tables.left_alone.push(left_alone("manta_copy", Flaw::NoBucket));
     };
     mentioned(copied, "public.manta_copy");
 }
@@ -98,11 +99,11 @@ fn left_alone(name: &str, why: Flaw) -> LeftAlone {
 fn what_changes_all_the_time_may() {
     assert_eq!(drifted(|_| ()), []);
     assert_eq!(drifted(|is| is.taken += std::time::Duration::from_mins(1)), []);
-    assert_eq!(drifted(|is| is.source.wal_bytes_per_second += 1), []);
-    assert_eq!(drifted(|is| is.source.database_bytes += 1), []);
-    mentioned(|is| is.source.database_bytes += 1 << 45, "the size of");
-    mentioned(|is| is.source.generation += 1, "generation");
-    mentioned(|is| is.source.peers[1].role = Role::Async, "the role of");
+    assert_eq!(drifted(|is| source(is).wal_bytes_per_second += 1), []);
+    assert_eq!(drifted(|is| source(is).database_bytes += 1), []);
+    mentioned(|is| source(is).database_bytes += 1 << 45, "the size of");
+    mentioned(|is| source(is).generation += 1, "generation");
+    mentioned(|is| source(is).peers[1].role = Role::Async, "the role of");
     mentioned(|is| is.servers[0].usable = false, "not usable");
     mentioned(|is| is.ring.image = uuid::Uuid::from_u128(77).into(), "the image of the ring");
     mentioned(|is| is.shard_names.push("99.moray.x".parse().unwrap()), "99.moray.x");
@@ -112,14 +113,14 @@ fn what_changes_all_the_time_may() {
 fn what_the_plan_did_itself_is_no_drift() {
     let was = inventory(2, 64);
     let mut is = was.clone();
-    let mut peer = is.source.peers[2].clone();
+    let mut peer = source(&mut is).peers[2].clone();
     peer.zone.place.zone = uuid::Uuid::from_u128(79).into();
     let expected = Expected {
         zones: [peer.zone.place.zone].into(),
         shards: ["3.moray.x".to_owned()].into(),
         ring: None,
     };
-    is.source.peers.push(peer);
+    source(&mut is).peers.push(peer);
     is.shard_names.push("3.moray.x".parse().unwrap());
     assert_eq!(drift(&was, &is, &expected), []);
     let foreign = drift(&was, &is, &Expected::default());

@@ -15,7 +15,7 @@ use super::open::{BUSY, beside};
 use crate::journal::{
     Activity, Controls, ControlsChange, Entry, PhaseRecord, PlanState, Presence, Store, StoreError,
 };
-use crate::plan::{PLAN_VERSION, Plan};
+use crate::plan::{PLAN_VERSION, Plan, ValidPlan};
 
 /// The part that plans of all versions have.
 #[derive(Deserialize)]
@@ -25,7 +25,7 @@ struct Version {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn plan(&self) -> Result<Plan, StoreError> {
+    async fn plan(&self) -> Result<ValidPlan, StoreError> {
         let problem =
             |problem: &str| StoreError::Plan { path: self.shown(), problem: problem.to_owned() };
         let Version { version } =
@@ -39,7 +39,8 @@ impl Store for SqliteStore {
         if !plan.hash_is_right() {
             return Err(problem("its hash does not fit: it was changed by hand"));
         }
-        Ok(plan)
+        ValidPlan::new(plan)
+            .map_err(|source| StoreError::InvalidPlan { path: self.shown(), source })
     }
 
     fn place(&self) -> String {

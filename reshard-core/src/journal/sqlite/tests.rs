@@ -214,13 +214,27 @@ async fn a_file_that_is_not_whole_is_refused() {
     }
 }
 
-/// A plan of the version before does not name its tables, among others.
+/// A plan of the version before names neither its tables nor its moves, among others.
 #[tokio::test]
 async fn a_plan_of_another_version_is_refused_by_its_number() {
     let (_directory, path) = planned();
     let connection = Connection::open(&path).unwrap();
     let older = r#"UPDATE document SET json = '{"version": 1}' WHERE name = 'plan'"#;
     assert_eq!(connection.execute(older, []).unwrap(), 1);
-    let error = SqliteStore::open(&path).unwrap().plan().await.unwrap_err();
-    assert!(error.to_string().contains("it is of version 1"), "{error}");
+    let error = SqliteStore::open(&path).unwrap().plan().await.unwrap_err().to_string();
+    assert!(error.contains("it is of version 1"), "{error}");
+    assert!(error.contains("`reshard plan new` makes one"), "{error}");
+}
+
+#[tokio::test]
+async fn a_plan_whose_parts_do_not_fit_is_refused_by_its_member() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("split.plan");
+    let mut plan = crate::plan::example(PlanUuid::random());
+    plan.new_shards.clear();
+    plan.hash = plan.computed_hash();
+    let store = SqliteStore::create(&path, &plan).unwrap();
+    let text = crate::causes::with_causes(&store.plan().await.unwrap_err());
+    assert!(text.contains("split.plan cannot be carried out"), "{text}");
+    assert!(text.contains("moves.0.to: new_shards does not have 3.moray"), "{text}");
 }
