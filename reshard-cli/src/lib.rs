@@ -1,6 +1,5 @@
 //! The commands of this project. Each binary is a few lines over a module here.
 
-mod chain;
 pub mod exit;
 pub mod fash;
 mod inspect;
@@ -10,5 +9,3 @@ mod progress;
 pub mod reshard;
 mod screen;
 mod table;
-
-pub use chain::Chain;

@@ -37,7 +37,7 @@ pub mod tidy;
 mod vnode_set;
 pub mod zones;
 
-pub use causes::printable;
+pub use causes::{Chain, printable};
 pub use clock::{Clock, Reading, SystemClock};
 pub use configuration::{Configuration, ConfigurationError, DatacenterUrls};
 pub use deployment::{

@@ -35,9 +35,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{ColorChoice, Parser, Subcommand};
+use reshard_core::Chain;
 
 use self::error::{Error, Result};
-use crate::chain::Chain;
 use crate::exit;
 use crate::output::{Output, say};
 

@@ -3,11 +3,11 @@
 use std::ffi::OsString;
 
 use clap::ArgMatches;
+use reshard_core::Chain;
 use serde::Serialize;
 
 use super::error::Error;
 use super::format::Format;
-use crate::chain::Chain;
 use crate::output::{Output, say_in};
 use crate::screen::Mood;
 

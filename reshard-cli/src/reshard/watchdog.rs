@@ -17,7 +17,7 @@ use clap::Args;
 use jiff::Timestamp;
 use manatee_client::LockError;
 use reshard_core::{
-    Event, Executor, ExecutorError, Gone, OpenWriteBlock, Store, StoreError,
+    Chain, Event, Executor, ExecutorError, Gone, OpenWriteBlock, Store, StoreError,
     create_private_directory,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -26,7 +26,6 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 use super::entry::line;
 use super::error::Result;
 use super::place::{PlanFile, Region};
-use crate::chain::Chain;
 use crate::output::{Output, say};
 
 /// The word that it says when it stands by.

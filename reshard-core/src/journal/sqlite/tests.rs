@@ -208,7 +208,7 @@ fn a_file_that_is_not_whole_is_refused() {
     file.set_len(file.metadata().unwrap().len() / 2).unwrap();
     for opened in [SqliteStore::open(&path), SqliteStore::open_read_only(&path)] {
         let Err(error) = opened else { panic!("it was opened") };
-        let text = crate::causes::with_causes(&error);
+        let text = crate::causes::Chain(&error).to_string();
         assert!(text.contains("damaged") || text.contains("malformed"), "{text}");
     }
 }
