@@ -4,8 +4,7 @@ pub mod exit;
 pub mod fash;
 mod inspect;
 mod manual;
-mod output;
 mod progress;
 pub mod reshard;
-mod screen;
-mod table;
+
+use command_line::{output, screen, table};
