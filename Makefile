@@ -12,7 +12,7 @@ ifneq ($(RING_2014),)
 export FASH_PRODUCTION_RING ?= $(RING_2014)
 endif
 
-.PHONY: help demo ring-demo test test-versions versions bench fuzz setup setup-demo check
+.PHONY: help demo ring-demo test test-versions versions bench fuzz setup setup-demo check publish-check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test-versions: versions ## what meets a server, on PostgreSQL 10, 12 and 17 and 
 
 check: ## formatting, lints, licences: the quick part of `make test`
 	@scripts/test.sh check
+
+publish-check: ## all that publishing does but the upload, and but building; it asks the registry
+	cargo publish --dry-run --workspace --no-verify --allow-dirty --locked
 
 bench: setup ## the benchmarks, and the table of goals beside node-fash
 	cargo bench --locked --package benches

@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 max_packages=380
 max_lines=400
 # A doc begins with the noun that it defines, or with a verb. These are help pages; the number only goes down.
-max_questions=55
+max_questions=54
 failed=0
 
 packages=$(grep -c '^\[\[package\]\]' Cargo.lock)

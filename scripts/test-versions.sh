@@ -20,7 +20,7 @@ on() {
     local postgresql=${1%/*} zookeeper=${1#*/} start=$SECONDS variables=()
     [[ $postgresql == debian ]] || variables+=("RESHARD_POSTGRESQL=$versions/postgresql/$postgresql")
     [[ $zookeeper == debian ]] || variables+=("RESHARD_ZOOKEEPER=$versions/zookeeper/$zookeeper")
-    env "${variables[@]}" cargo nextest run --workspace --locked --profile "${NEXTEST_PROFILE:-ci}" -E 'package(manatee-client)'
+    env "${variables[@]}" cargo nextest run --workspace --locked --profile "${NEXTEST_PROFILE:-ci}" -E 'package(triton-manatee)'
     env "${variables[@]}" scripts/demo.sh
     echo "ok     PostgreSQL $postgresql and ZooKeeper $zookeeper ($((SECONDS - start)) s)"
 }

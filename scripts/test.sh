@@ -51,7 +51,7 @@ export RESHARD=$built/reshard
 
 step "formatting" cargo fmt --all --check
 # With TLS, of which no other step but its tests sees the code.
-step "lints" cargo clippy "${all[@]}" --all-targets --features sapi-client/rustls --quiet -- -D warnings
+step "lints" cargo clippy "${all[@]}" --all-targets --features triton-sapi/rustls --quiet -- -D warnings
 step "licences, sources and banned packages" cargo deny --locked --log-level error check bans licenses sources
 step "limits" scripts/check-limits.sh
 step "reshard without the lab" without_the_lab
@@ -60,11 +60,11 @@ step "lock file of the fuzz targets" cargo tree --locked --quiet --manifest-path
 [[ ${1:-} == check ]] && exit 0
 
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc "${all[@]}" --no-deps --quiet
-step "fash without LevelDB" cargo check --package fash --no-default-features --locked --quiet
-step "sapi-client without its transport" cargo check --package sapi-client --no-default-features --locked --quiet
+step "fash without LevelDB" cargo check --package triton-fash --no-default-features --locked --quiet
+step "sapi-client without its transport" cargo check --package triton-sapi --no-default-features --locked --quiet
 step "build" cargo build "${all[@]}" --bins --examples --tests --quiet
 step "tests" cargo nextest run "${all[@]}" --profile "${NEXTEST_PROFILE:-ci}"
-step "tests of sapi-client with TLS" cargo nextest run --package sapi-client --features rustls --locked \
+step "tests of sapi-client with TLS" cargo nextest run --package triton-sapi --features rustls --locked \
     --profile "${NEXTEST_PROFILE:-ci}"
 step "doctests" cargo test "${all[@]}" --doc --quiet
 step "examples" run_examples
@@ -73,5 +73,5 @@ step "the rehearsal" scripts/rehearsal.sh
 step "the demo" scripts/demo.sh
 step "older versions of the servers" scripts/test-versions.sh 12/3.4.6
 step "fuzzing, shortly" scripts/fuzz.sh 10
-step "the packages" cargo publish --dry-run --package fash --package manatee-client --package moray-client \
-    --package sapi-client --allow-dirty --locked --quiet
+# As `make publish-check`, and built from what is packed.
+step "the packages" cargo publish --dry-run --workspace --allow-dirty --locked --quiet

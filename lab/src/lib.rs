@@ -4,6 +4,7 @@
 //! the port numbers of production. It runs on Linux only.
 
 mod address;
+mod causes;
 pub mod checker;
 pub mod command;
 mod config_agent;

@@ -1,6 +1,6 @@
 //! Tells whether sitters survive a cluster state.
 //!
-//!     cargo run -p manatee-client --example check_state -- FILE
+//!     cargo run -p triton-manatee --example check_state -- FILE
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

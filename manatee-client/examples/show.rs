@@ -1,6 +1,6 @@
 //! Shows a shard as `manatee-adm show -v` does.
 //!
-//!     cargo run -p manatee-client --example show -- ZOOKEEPER SHARD
+//!     cargo run -p triton-manatee --example show -- ZOOKEEPER SHARD
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

@@ -1,6 +1,6 @@
 //! Tells every change of a shard's state and of the peers that are there, until the session is over.
 //!
-//!     cargo run -p manatee-client --example watch -- ZOOKEEPER SHARD
+//!     cargo run -p triton-manatee --example watch -- ZOOKEEPER SHARD
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -22,6 +23,11 @@ const SESSION_TIMEOUT_MS: i32 = 6_000;
 const XID: i32 = 1;
 /// A server that has not opened a session by then is passed over.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(2);
+/// The pauses between rounds in which no server opened a session. They double.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(20))
+    .with_max_delay(Duration::from_secs(1))
+    .without_max_times();
 
 /// Operations of which all happen, or none. Nodes that it makes are persistent, and anybody may change them.
 ///
@@ -148,14 +154,12 @@ async fn connect(
     first: &AtomicUsize,
     deadline: Instant,
 ) -> Result<TcpStream, ZooKeeperError> {
-    let failed = |source| ZooKeeperError::Connect { servers: servers.to_string(), source };
     let count = servers.hosts.len();
     // A server that is silent, because its machine is down, must not use up the time for the others.
     let share = (deadline - Instant::now()) / u32::try_from(count + 1).unwrap_or(u32::MAX);
     let share = share.min(LONGEST_ATTEMPT);
-    let mut pause = Duration::from_millis(20);
-    loop {
-        let mut last = String::new();
+    let mut last = String::new();
+    for pause in PAUSES.build() {
         let start = first.load(Ordering::Relaxed) % count.max(1);
         let from_start = servers.hosts.iter().enumerate().cycle().skip(start).take(count);
         for (index, (host, port)) in from_start {
@@ -170,11 +174,11 @@ async fn connect(
             }
         }
         if Instant::now() + pause >= deadline {
-            return Err(failed(last.into()));
+            break;
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(1));
     }
+    Err(ZooKeeperError::Connect { servers: servers.to_string(), source: last.into() })
 }
 
 async fn open(host: &str, port: u16) -> std::io::Result<TcpStream> {

@@ -1,6 +1,6 @@
 //! Writes, reads and removes an object through electric-moray, and tells which shard it went to.
 //!
-//!     cargo run -p moray-client --example canary [ADDRESS [BUCKET [KEY]]]
+//!     cargo run -p triton-moray --example canary [ADDRESS [BUCKET [KEY]]]
 //!
 //! Without an address it starts a small server of its own.
 

@@ -1,6 +1,6 @@
 //! Many puts at once over a few connections, with their latencies.
 //!
-//!     cargo run --release -p moray-client --example load [ADDRESS [REQUESTS [AT_ONCE]]]
+//!     cargo run --release -p triton-moray --example load [ADDRESS [REQUESTS [AT_ONCE]]]
 //!
 //! Without an address it starts a small server of its own.
 

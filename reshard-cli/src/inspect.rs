@@ -5,11 +5,19 @@
 //! (Node 0.10 and 4 did not) and prints `[Object]` for what is nested deeper than three levels; we print everything.
 
 use std::fmt;
+use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
+use crate::output::Output;
+
 /// Entries are put on one line while their lengths, each plus one, add up to no more than this.
 const LINE_WIDTH: usize = 60;
+
+/// Prints a value on a line of its own, or as JSON.
+pub(crate) fn print(value: &Value, json: bool, out: &mut Output) -> io::Result<()> {
+    if json { out.json(value) } else { writeln!(out, "{}", Inspect(value)) }
+}
 
 /// Displays a JSON value as `util.inspect` does.
 pub(crate) struct Inspect<'a>(pub(crate) &'a Value);

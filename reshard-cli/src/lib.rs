@@ -1,14 +1,10 @@
 //! The commands of this project. Each binary is a few lines over a module here.
 
-mod chain;
 pub mod exit;
 pub mod fash;
 mod inspect;
 mod manual;
-mod output;
 mod progress;
 pub mod reshard;
-mod screen;
-mod table;
 
-pub use chain::Chain;
+use command_line::{output, screen, table};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub(crate) use command_line::spinner::spinner;
 use fash::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -20,16 +21,6 @@ pub(crate) fn with_bar<T>(what: String, work: impl FnOnce(&mut dyn FnMut(Progres
             bar.set_position(progress.done);
         })
     })
-}
-
-/// A spinner on standard error, silent unless that is a terminal; its message tells what is being done.
-pub(crate) fn spinner() -> ProgressBar {
-    let spinner = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
-        spinner.set_style(style);
-    }
-    spinner.enable_steady_tick(Duration::from_millis(200));
-    spinner
 }
 
 fn show<T>(bar: &ProgressBar, template: &str, work: impl FnOnce() -> T) -> T {

@@ -37,7 +37,7 @@ pub mod tidy;
 mod vnode_set;
 pub mod zones;
 
-pub use causes::printable;
+pub use causes::{Chain, printable};
 #[cfg(feature = "sim")]
 pub use clock::VirtualClock;
 pub use clock::{Clock, Reading, SystemClock};

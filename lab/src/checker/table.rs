@@ -1,50 +1,31 @@
-//! A report as a table.
+//! A report as tables.
 
 use std::fmt::{self, Formatter};
 
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use textwrap::{Options, WordSplitter};
+
 use super::{Outages, Report, ViolationKind, WriteBlock};
+
+/// The columns of a line.
+const WIDTH: u16 = 80;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let c = &self.checked;
         let verdict = if self.is_green() {
             "every acknowledged write is where it must be"
         } else {
             "VIOLATIONS"
         };
-        writeln!(f, "{verdict}")?;
-        writeln!(f)?;
-        line(f, "objects checked", &with(c.objects, &[(c.in_transit, "between two owners")]))?;
-        let rows = [(c.null_vnodes, "without vnode"), (c.strangers, "of others")];
-        line(f, "rows read", &with(c.rows, &rows))?;
-        let writes = [(c.acknowledged, "acknowledged"), (c.refused, "refused")];
-        line(f, "writes", &with(c.writes, &writes))?;
-        if c.unknown + c.open > 0 {
-            line(f, "", &format!("{} of unknown outcome, {} under way", c.unknown, c.open))?;
-        }
-        line(f, "  latency", &self.write_latency.to_string())?;
-        line(
-            f,
-            "reads",
-            &with(c.reads, &[(self.reads.failed, "failed"), (c.wrong_reads, "wrong")]),
-        )?;
-        line(f, "  latency", &self.read_latency.to_string())?;
-        let ghosts: u64 = self.ghosts.values().sum();
-        let of_moved = with(ghosts, &[(c.ghosts_of_moved, "of moved vnodes")]);
-        line(f, "ghost rows", &format!("{of_moved} of {} vnodes", self.ghosts.len()))?;
-        outages(f, "moved vnodes: writes", &self.moved_writes)?;
-        block(f, &self.write_block)?;
-        outages(f, "other vnodes: writes", &self.untouched_writes)?;
-        outages(f, "all vnodes: reads", &self.reads)?;
-        writeln!(f)?;
-        for kind in ViolationKind::ALL {
-            let count = self.count(kind);
-            let mark = if count == 0 { "ok" } else { "BAD" };
-            writeln!(f, "{mark:>4}  {kind:<44}{count:>12}")?;
-        }
+        writeln!(f, "{verdict}\n\n{}\n\n{}", facts(self), kinds(self))?;
+        // Keys and values stay whole, for they are copied.
+        let options = Options::new(WIDTH.into())
+            .subsequent_indent("    ")
+            .break_words(false)
+            .word_splitter(WordSplitter::NoHyphenation);
         for violation in &self.listed {
-            writeln!(f)?;
-            wrapped(f, &violation.to_string())?;
+            writeln!(f, "\n{}", textwrap::fill(&violation.to_string(), &options))?;
         }
         let total: u64 = self.violations.values().sum();
         let left = total.saturating_sub(self.listed.len() as u64);
@@ -55,8 +36,63 @@ impl fmt::Display for Report {
     }
 }
 
-fn line(f: &mut Formatter<'_>, name: &str, text: &str) -> fmt::Result {
-    writeln!(f, "{name:<22}{text}")
+/// The numbers of all that was looked at, each with its name.
+fn facts(report: &Report) -> String {
+    let c = &report.checked;
+    let mut table = Table::new();
+    let mut fact = |name: &str, text: String| {
+        table.add_row([name, &text]);
+    };
+    fact("objects checked", with(c.objects, &[(c.in_transit, "between two owners")]));
+    fact(
+        "rows read",
+        with(c.rows, &[(c.null_vnodes, "without vnode"), (c.strangers, "of others")]),
+    );
+    fact("writes", with(c.writes, &[(c.acknowledged, "acknowledged"), (c.refused, "refused")]));
+    if c.unknown + c.open > 0 {
+        fact("", format!("{} of unknown outcome, {} under way", c.unknown, c.open));
+    }
+    fact("  latency", report.write_latency.to_string());
+    fact("reads", with(c.reads, &[(report.reads.failed, "failed"), (c.wrong_reads, "wrong")]));
+    fact("  latency", report.read_latency.to_string());
+    let ghosts = with(report.ghosts.values().sum(), &[(c.ghosts_of_moved, "of moved vnodes")]);
+    fact("ghost rows", format!("{ghosts} of {} vnodes", report.ghosts.len()));
+    fact("moved vnodes: writes", outages(&report.moved_writes));
+    let WriteBlock { handovers, blocked, longest, median, .. } = report.write_block;
+    if handovers > 0 {
+        let text = format!("{handovers} seen by writes, {blocked} with writes that failed");
+        fact("  handovers", text);
+    }
+    if blocked > 0 {
+        let text = format!("longest {}, median {}", seconds(longest), seconds(median));
+        fact("  write block", text);
+    }
+    fact("other vnodes: writes", outages(&report.untouched_writes));
+    fact("all vnodes: reads", outages(&report.reads));
+    laid_out(table, 0)
+}
+
+/// The number of violations of each kind.
+fn kinds(report: &Report) -> String {
+    let mut table = Table::new();
+    for kind in ViolationKind::ALL {
+        let count = report.count(kind);
+        let mark = if count == 0 { "ok" } else { "BAD" };
+        table.add_row([mark, &kind.to_string(), &count.to_string()]);
+    }
+    if let Some(counts) = table.column_mut(2) {
+        counts.set_cell_alignment(CellAlignment::Right);
+    }
+    laid_out(table, 2)
+}
+
+/// A table as text, with this many spaces before its first column.
+fn laid_out(mut table: Table, before: u16) -> String {
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    if let Some(first) = table.column_mut(0) {
+        first.set_padding((before, 1));
+    }
+    table.trim_fmt()
 }
 
 fn with(count: u64, parts: &[(u64, &str)]) -> String {
@@ -65,35 +101,18 @@ fn with(count: u64, parts: &[(u64, &str)]) -> String {
     if parts.is_empty() { count.to_string() } else { format!("{count} ({})", parts.join(", ")) }
 }
 
-fn outages(f: &mut Formatter<'_>, name: &str, outages: &Outages) -> fmt::Result {
-    if outages.count == 0 {
-        return line(f, name, "never failed");
+fn outages(outages: &Outages) -> String {
+    let Outages { count, failed, longest, longest_union, union, vnodes, .. } = outages;
+    if *count == 0 {
+        return "never failed".to_owned();
     }
-    let Outages { failed, longest, longest_union, union, vnodes, .. } = outages;
-    let text = format!("{failed} failed on {} vnodes", vnodes.len());
-    line(f, name, &text)?;
-    let text = format!(
-        "longest {} on one vnode; on any: {} in all, {} at a stretch",
+    format!(
+        "{failed} failed on {} vnodes\nlongest {} on one vnode; on any: {} in all, {} at a stretch",
+        vnodes.len(),
         seconds(*longest),
         seconds(*union),
         seconds(*longest_union)
-    );
-    // Too long to stand beside a name.
-    writeln!(f, "    {text}")
-}
-
-fn block(f: &mut Formatter<'_>, block: &WriteBlock) -> fmt::Result {
-    let WriteBlock { handovers, blocked, longest, median, .. } = block;
-    if *handovers == 0 {
-        return Ok(());
-    }
-    let text = format!("{handovers} seen by writes, {blocked} with writes that failed");
-    line(f, "  handovers", &text)?;
-    if *blocked == 0 {
-        return Ok(());
-    }
-    let text = format!("longest {}, median {}", seconds(*longest), seconds(*median));
-    line(f, "  write block", &text)
+    )
 }
 
 fn seconds(micros: u64) -> String {
@@ -102,20 +121,32 @@ fn seconds(micros: u64) -> String {
     format!("{seconds:.3} s")
 }
 
-/// In lines of 80 columns. Words that are longer stay whole.
-fn wrapped(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
-    let mut column = 0;
-    for word in text.split(' ') {
-        let width = word.chars().count();
-        if column > 0 && column + 1 + width > 80 {
-            write!(f, "\n    ")?;
-            column = 4;
-        } else if column > 0 {
-            f.write_str(" ")?;
-            column += 1;
+#[cfg(test)]
+mod tests {
+    use super::super::Checked;
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_are_in_columns() {
+        let checked = Checked { objects: 30_209, in_transit: 2, ..Checked::default() };
+        let moved_writes =
+            Outages { count: 1, failed: 776, longest: 10_946_000, ..Outages::default() };
+        let violations = [(ViolationKind::Lost, 12)].into();
+        let text = Report { checked, violations, moved_writes, ..Report::default() }.to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "VIOLATIONS");
+        for line in [
+            "objects checked       30209 (2 between two owners)",
+            "  latency             p50 0.0 ms, p95 0.0 ms, p99 0.0 ms, max 0.0 ms",
+            "moved vnodes: writes  776 failed on 0 vnodes",
+            "                      longest 10.946 s on one vnode; on any: 0.000 s in all,",
+            "                      0.000 s at a stretch",
+            "other vnodes: writes  never failed",
+            "  BAD  lost objects                           12",
+            "  ok   ghost rows where none may be            0",
+        ] {
+            assert!(lines.contains(&line), "{line}\n{text}");
         }
-        f.write_str(word)?;
-        column += width;
+        assert_eq!(lines.last(), Some(&"and 12 more"));
     }
-    writeln!(f)
 }

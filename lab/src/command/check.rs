@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use crate::LabDirectory;
 use crate::checker::{CheckOptions, Ghosts};
 use clap::Args;
+use command_line::format::Format;
+use command_line::output::Output;
 
 use super::error::Result;
 use super::exit;
-use super::output::Format;
-use super::output::Output;
 use super::running::Running;
 
 /// Prove from the logs of loads what became of every write

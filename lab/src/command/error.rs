@@ -2,9 +2,11 @@
 
 use std::io;
 
+use command_line::run::CommandError;
+use command_line::unknown::Unknown;
 use thiserror::Error;
 
-use super::unknown::Unknown;
+use crate::causes::Chain;
 use crate::control::ControlClientError;
 use crate::load::LoadError;
 use crate::{LabError, ProofError};
@@ -59,9 +61,12 @@ pub(super) enum Error {
     },
 }
 
-impl Error {
-    /// Tells that the reader of the output has read enough.
-    pub(super) fn is_closed_pipe(&self) -> bool {
+impl CommandError for Error {
+    fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    fn line(&self) -> String {
+        Chain(self).to_string().replace(char::is_control, " ")
     }
 }

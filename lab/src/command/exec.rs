@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::control::ExecRequest;
 use clap::Args;
+use command_line::output::Output;
 
 use super::complete;
 use super::error::Result;
-use super::output::Output;
 use super::psql::exit_code;
 use super::running::{Running, zone_named};
 

@@ -5,11 +5,11 @@ use std::io::Write;
 use crate::control::ControlClient;
 use crate::{ApiFault, ApiName, Fault, FaultKind, JobFault, JobTask};
 use clap::{Args, Subcommand, ValueEnum};
+use command_line::output::Output;
 use uuid::Uuid;
 
 use super::complete;
 use super::error::Result;
-use super::output::Output;
 use super::running::{Running, zone_named};
 
 /// Break something on purpose

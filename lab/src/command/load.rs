@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::Role;
 use crate::load::{Load, LoadOptions};
 use clap::Args;
+use command_line::format::Format;
+use command_line::output::Output;
 use indicatif::ProgressBar;
 
 use super::error::Result;
-use super::output::Format;
-use super::output::Output;
 use super::running::Running;
 use super::up::Interrupted;
 

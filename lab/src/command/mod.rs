@@ -6,26 +6,23 @@ mod down;
 mod error;
 mod exec;
 mod exit;
-mod failure;
 mod fault;
 mod load;
-mod output;
 mod psql;
 mod running;
 mod status;
-mod unknown;
 mod up;
 mod zk;
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use command_line::output::Output;
+use command_line::run::run;
 
 use self::error::Result;
-use self::output::Output;
 
 /// A whole region on loopback: real PostgreSQL and ZooKeeper, emulated Triton services
 ///
@@ -77,39 +74,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if crate::service::is_meant(&args) {
         return crate::service::main(args);
     }
-    if let Some(code) = complete::answer(&args) {
-        return ExitCode::from(code);
+    if let Some(code) = complete::COMPLETION.answer(Cli::command, &args) {
+        return code;
     }
-    let mut out = Output::new();
-    let parsed = Cli::command().try_get_matches_from(&args).and_then(|matches| {
-        let as_json = failure::wants_json(&matches);
-        Cli::from_arg_matches(&matches).map(|cli| (cli, as_json))
-    });
-    let (status, as_json) = match parsed {
-        Ok((cli, as_json)) => (cli.command.run(&mut out), as_json),
-        Err(error) => {
-            let shown = error.print();
-            let code = if error.use_stderr() {
-                failure::tell_usage(&error, failure::seems_to_want_json(&args), &mut out);
-                exit::FAILURE
-            } else {
-                exit::SUCCESS
-            };
-            (shown.map(|()| code).map_err(error::Error::from), false)
-        }
-    };
-    // What was printed before a failure is printed all the same.
-    let flushed = out.flush().map_err(error::Error::from);
-    let status = status.and_then(|status| flushed.map(|()| status));
-    ExitCode::from(status.unwrap_or_else(|error| {
-        // Whoever reads our output has read enough, as `head` does.
-        if error.is_closed_pipe() {
-            return exit::SUCCESS;
-        }
-        failure::tell(&error, as_json, &mut out);
-        out.flush().ok();
-        exit::FAILURE
-    }))
+    run(Cli::command(), &args, |cli: Cli, out| cli.command.run(out))
 }
 
 impl Command {
@@ -126,7 +94,7 @@ impl Command {
                 Self::Heal(args) => args.run(out).await,
                 Self::Load(args) => args.run(out).await,
                 Self::Check(args) => return args.run(out).await,
-                Self::Completions { shell } => Ok(complete::script(shell, out)?),
+                Self::Completions { shell } => Ok(complete::COMPLETION.script(shell, out)?),
             };
             done.map(|()| exit::SUCCESS)
         })

@@ -3,9 +3,9 @@
 use crate::AddressBlock;
 use crate::control::{ControlClient, ZoneStatus};
 use clap::Args;
+use command_line::unknown::Unknown;
 
 use super::error::{Error, Result};
-use super::unknown::Unknown;
 
 /// Which lab a command is about.
 #[derive(Args, Debug)]
@@ -64,7 +64,7 @@ pub(super) fn zone_named<'a>(zones: &'a [ZoneStatus], name: &str) -> Result<&'a 
         (Some(zone), None) => Ok(zone),
         (None, _) => {
             let aliases = zones.iter().map(|zone| zone.spec.alias.as_str());
-            Err(Unknown::new(name, aliases).into())
+            Err(Unknown::new("zone", name, aliases).into())
         }
         (Some(one), Some(other)) => Err(Error::SeveralZones {
             name: name.to_owned(),

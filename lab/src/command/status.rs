@@ -3,11 +3,13 @@
 use crate::ActiveFault;
 use crate::control::{ServiceState, ZoneStatus};
 use clap::Args;
+use command_line::format::Format;
+use command_line::output::Output;
+use command_line::screen::Mood;
+use command_line::table::Table;
 use serde::Serialize;
 
 use super::error::Result;
-use super::output::Format;
-use super::output::Output;
 use super::running::Running;
 
 /// Show what runs in the lab, and what is broken
@@ -36,18 +38,19 @@ impl StatusArgs {
             out.json(&status)?;
             return Ok(());
         }
-        let rows = status.zones.iter().map(|zone| {
+        let mut table = Table::new(["ZONE", "ALIAS", "ADDRESS", "STATE", "SERVICES"]);
+        for zone in &status.zones {
             let uuid = zone.spec.uuid.to_string();
             let short = uuid.split('-').next().unwrap_or_default().to_owned();
             let address = zone.spec.address.to_string();
             let state = format!("{:?}", zone.state).to_lowercase();
-            [short, zone.spec.alias.clone(), address, state, services(zone)]
-        });
-        out.table(["ZONE", "ALIAS", "ADDRESS", "STATE", "SERVICES"], rows)?;
+            table.row([short, zone.spec.alias.clone(), address, state, services(zone)]);
+        }
+        out.table(table)?;
         for fault in &status.faults {
             let ActiveFault { since, fault, id } = fault;
             let heal = format_args!("reshard lab heal {id}");
-            out.alarm(format_args!("broken since {since:.0}: {fault} ({heal})"))?;
+            out.lines(Mood::Bad, &[format!("broken since {since:.0}: {fault} ({heal})")])?;
         }
         Ok(())
     }

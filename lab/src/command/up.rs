@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use crate::{AddressBlock, Lab, Options, Programs};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use command_line::format::Format;
+use command_line::output::{Output, say};
+use command_line::spinner::spinner;
 
 use super::error::Result;
-use super::output::Format;
-use super::output::{Output, say};
 
 /// Start a lab, print where everything is, and stay until ^C or `reshard-lab down`
 ///
@@ -155,16 +155,6 @@ impl UpArgs {
         }
         Ok(())
     }
-}
-
-/// A sign of life on standard error, silent unless that is a terminal.
-fn spinner() -> ProgressBar {
-    let spinner = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
-        spinner.set_style(style);
-    }
-    spinner.enable_steady_tick(Duration::from_millis(200));
-    spinner
 }
 
 /// ^C, or the polite signal to end.

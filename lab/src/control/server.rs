@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::ControlError;
+use crate::causes::Chain;
 use crate::fault::{ActiveFault, Fault};
 use crate::triton::ApiServer;
 use crate::triton::http::{Answer, Api, ApiRequest, BODY_LIMIT, FaultPoint, Profile, RouteEntry};
@@ -51,10 +52,7 @@ impl From<ZoneError> for Refusal {
             | ZoneError::Unsettled { .. }
             | ZoneError::Setup { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        let error = &error as &dyn std::error::Error;
-        let causes = std::iter::successors(error.source(), |cause| cause.source());
-        let message = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
-        Self { status, message }
+        Self { status, message: Chain(&error).to_string() }
     }
 }
 

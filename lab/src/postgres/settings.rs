@@ -161,6 +161,7 @@ impl Replication {
     }
 }
 
+/// A value of a configuration file. These are not quoted as in SQL: a backslash always begins an escape.
 fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"))
 }

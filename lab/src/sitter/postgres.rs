@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use postgres_protocol::escape::escape_literal;
 use serde_json::json;
 use thiserror::Error;
 use tokio::sync::mpsc::UnboundedSender;
@@ -235,9 +236,9 @@ impl Postgres {
 /// Waits until a standby has flushed all that it was sent. `false`: it makes no progress. One that does not come at all is
 /// waited for until the cluster state names another: only that ends this then, as in production.
 async fn caught_up(endpoint: Endpoint, name: &str) -> bool {
-    let name = name.replace('\'', "''");
+    let name = escape_literal(name);
     let sql = format!(
-        "SELECT sent_lsn, flush_lsn, sync_state FROM pg_stat_replication WHERE application_name = '{name}'"
+        "SELECT sent_lsn, flush_lsn, sync_state FROM pg_stat_replication WHERE application_name = {name}"
     );
     let mut last: Option<(Lsn, Instant)> = None;
     loop {

@@ -7,6 +7,7 @@ use std::io::{IsTerminal, Read, Write};
 use uuid::Uuid;
 
 use super::control::Control;
+use crate::causes::Chain;
 
 /// The reason for which a tool ends early.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,23 +26,8 @@ impl Failure {
 
     /// Exit code 1 after what was attempted, and why it failed.
     pub(super) fn because(what: impl AsRef<str>, error: &(dyn Error + 'static)) -> Self {
-        Self::Exit(1, format!("{}: {}", what.as_ref(), with_causes(error)))
+        Self::Exit(1, format!("{}: {}", what.as_ref(), Chain(error)))
     }
-}
-
-/// An error and its causes on a line.
-pub(super) fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.ends_with(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        next = cause.source();
-    }
-    text
 }
 
 /// The end of a tool.

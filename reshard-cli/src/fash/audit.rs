@@ -1,11 +1,11 @@
 use std::io::Write;
 
 use fash::{Audit, DatabaseError, Finding, RingReader, Severity, StoreError};
+use reshard_core::Chain;
 use serde::Serialize;
 
 use super::error::{Error, Result};
 use super::source::{StoreArgs, noticing};
-use crate::chain::Chain;
 use crate::exit;
 use crate::output::{Output, say};
 use crate::progress::with_bar;

@@ -6,8 +6,9 @@ use fash::{Algorithm, Pnode, Ring};
 use super::edit::{print_ring, warn_if_node_fash_cannot_read, warn_of_lookalikes};
 use super::error::{Error, Result};
 use super::js_number::VnodeCount;
+use super::notice::notice;
 use super::source::{self, Backend};
-use crate::output::{Output, notice};
+use crate::output::Output;
 use crate::progress::with_bar;
 
 /// node-fash reports each time it has written so many vnodes.

@@ -8,8 +8,9 @@ use fash::{Algorithm, Pnode, Ring, RingEditor, Vnode, lookalike};
 use serde_json::Value;
 
 use super::error::Result;
+use super::notice::notice;
 use super::source::{self, Backend};
-use crate::output::{Output, notice};
+use crate::output::Output;
 
 /// The options that name a ring to change, and say what to print afterwards.
 #[derive(clap::Args, Debug)]

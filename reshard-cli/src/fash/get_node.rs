@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::error::Result;
 use super::source::RingArgs;
+use crate::inspect;
 use crate::output::Output;
 
 /// Hash a key to its place in the ring
@@ -46,6 +47,6 @@ impl GetNodeArgs {
         let (pnode, vnode, data) = self.ring.open()?.lookup(&encoding.encode(&self.key))?;
         let node =
             json!({ "pnode": pnode.as_str(), "vnode": vnode.number(), "data": data.to_json() });
-        Ok(out.value(&node, self.json)?)
+        Ok(inspect::print(&node, self.json, out)?)
     }
 }

@@ -3,6 +3,7 @@ use fash::Pnode;
 use super::error::Result;
 use super::ignored::IgnoredArgs;
 use super::source::RingArgs;
+use crate::inspect;
 use crate::output::Output;
 
 /// List the pnodes of a ring
@@ -25,6 +26,6 @@ impl GetPnodesArgs {
     pub(crate) fn run(self, out: &mut Output) -> Result<()> {
         self.ignored.say();
         let pnodes = self.ring.open()?.pnodes()?;
-        Ok(out.value(&pnodes.iter().map(Pnode::as_str).collect(), self.json)?)
+        Ok(inspect::print(&pnodes.iter().map(Pnode::as_str).collect(), self.json, out)?)
     }
 }

@@ -8,6 +8,7 @@ use super::error::Result;
 use super::ignored::IgnoredArgs;
 use super::source::{StoreArgs, noticing};
 use super::vnode_list::VnodeArgs;
+use crate::inspect;
 use crate::output::Output;
 
 /// Show the pnode and the data of vnodes of a LevelDB ring
@@ -37,7 +38,7 @@ impl GetVnodePnodeAndDataArgs {
         if !self.json {
             out.write_all(b"vnodes:  ")?;
         }
-        Ok(out.value(&nodes, self.json)?)
+        Ok(inspect::print(&nodes, self.json, out)?)
     }
 }
 

@@ -3,6 +3,7 @@ use fash::Pnode;
 use super::edit::numbers;
 use super::error::Result;
 use super::source::RingArgs;
+use crate::inspect;
 use crate::output::Output;
 
 /// List the vnodes of a pnode
@@ -28,6 +29,6 @@ pub(crate) struct GetVnodesArgs {
 impl GetVnodesArgs {
     pub(crate) fn run(self, out: &mut Output) -> Result<()> {
         let vnodes = self.ring.open()?.vnodes_of(&self.pnode)?;
-        Ok(out.value(&numbers(&vnodes), self.json)?)
+        Ok(inspect::print(&numbers(&vnodes), self.json, out)?)
     }
 }

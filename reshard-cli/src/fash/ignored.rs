@@ -1,6 +1,6 @@
 //! Arguments that a command has no use for.
 
-use crate::output::notice;
+use super::notice::notice;
 
 /// Some of node-fash's commands take any number of arguments and do not look at them; scripts may rely on it.
 #[derive(clap::Args, Debug)]

@@ -18,6 +18,7 @@ mod help;
 mod ignored;
 mod js_number;
 mod man;
+mod notice;
 pub(crate) mod pack;
 mod print_hash;
 mod remap_vnode;
@@ -35,9 +36,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{ColorChoice, Parser, Subcommand};
+use reshard_core::Chain;
 
 use self::error::{Error, Result};
-use crate::chain::Chain;
 use crate::exit;
 use crate::output::{Output, say};
 
@@ -88,7 +89,7 @@ enum Command {
 
 /// Runs `fash` with these arguments, the first being the command's name.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let mut out = Output::new();
+    let mut out = Output::stdout();
     let status = match Cli::try_parse_from(args) {
         Ok(cli) => cli.command.run(&mut out),
         Err(error) => explain(&error, &mut out),

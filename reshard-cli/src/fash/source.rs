@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use fash::{Pnode, Ring, RingReader, Vnode, VnodeData};
 
 use super::error::{Error, Result};
-use crate::output::notice;
+use super::notice::notice;
 
 /// Where a ring is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

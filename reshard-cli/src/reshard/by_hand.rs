@@ -3,13 +3,13 @@
 use std::io::Write;
 
 use clap::{Args, Subcommand};
+use command_line::unknown::Unknown;
 use reshard_core::{PhaseState, Plan, Step, Store};
 use serde_json::json;
 
 use super::error::Result;
 use super::execute::{ExecuteArgs, Work};
 use super::format::Format;
-use super::named::Unknown;
 use crate::exit;
 use crate::output::{Output, say};
 

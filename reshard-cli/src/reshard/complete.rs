@@ -1,53 +1,26 @@
 //! The words that can be typed next, for the shells: besides commands and options the region's shards, phases, settings, and
-//! plan files. The script that `reshard completions` prints runs this program again with [`VARIABLE`] set.
+//! plan files.
 //!
 //! Whoever presses the tab key wants no message and does not wait: what is not known at once is not offered.
 
 use std::env;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::CommandFactory;
-use clap_complete::env::Shells;
-use clap_complete::{
-    ArgValueCandidates, ArgValueCompleter, CompleteEnv, CompletionCandidate, PathCompleter, Shell,
-};
+use clap_complete::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter};
+use command_line::completion::Completion;
 use reshard_core::shards::known_shards;
 use reshard_core::{Configuration, Deployment, Knobs, Mode, Sequence};
 
-use super::Cli;
-use crate::exit;
-
-/// The environment variable by which a shell's function asks, and that holds the shell's name.
-const VARIABLE: &str = "RESHARD_COMPLETE";
+pub(super) const COMPLETION: Completion =
+    Completion { program: "reshard", variable: "RESHARD_COMPLETE" };
 /// The longest that a region is waited for.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// The beginning of every plan file.
 const PLAN_FILE: &[u8] = b"SQLite format 3\0";
-
-/// Answers a shell that asks what can be typed next; nothing if none asks.
-pub(super) fn answer(args: &[OsString]) -> Option<u8> {
-    env::var_os(VARIABLE)?;
-    let here = env::current_dir().ok();
-    let asked = CompleteEnv::with_factory(Cli::command).var(VARIABLE);
-    match asked.try_complete(args.iter().cloned(), here.as_deref()) {
-        Ok(true) => Some(exit::SUCCESS),
-        Ok(false) => None,
-        // The shell would show it in the middle of the line that is being typed.
-        Err(_) => Some(exit::FAILURE),
-    }
-}
-
-/// Prints the script that makes a shell ask.
-pub(super) fn script(shell: Shell, out: &mut impl Write) -> io::Result<()> {
-    let shells = Shells::builtins();
-    let shell = shells.completer(&shell.to_string());
-    let shell = shell.ok_or_else(|| io::Error::other("no such shell"))?;
-    shell.write_registration(VARIABLE, "reshard", "reshard", "reshard", out)
-}
 
 /// The region's shards.
 pub(super) fn shards() -> ArgValueCandidates {

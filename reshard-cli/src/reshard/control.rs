@@ -1,11 +1,11 @@
 //! `reshard pause`: words to a running plan.
 
 use clap::Args;
+use command_line::unknown::Unknown;
 use reshard_core::{SqliteStore, Store, phase_sequence};
 
 use super::complete;
 use super::error::Result;
-use super::named::Unknown;
 use super::place::{ConfigFile, PlanFile};
 use super::signal::{listener, when};
 use crate::output::say;

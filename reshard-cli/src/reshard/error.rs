@@ -2,6 +2,8 @@
 
 use std::io;
 
+use command_line::run::CommandError;
+use reshard_core::Chain;
 use thiserror::Error;
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
@@ -31,7 +33,7 @@ pub(crate) enum Error {
     Sequence(#[from] reshard_core::SequenceError),
     /// A name that nothing has.
     #[error(transparent)]
-    Unknown(#[from] super::named::Unknown),
+    Unknown(#[from] command_line::unknown::Unknown),
     /// The text that was typed is the beginning of several shards' names.
     #[error("{written} may be {one} or {other}: write more of it")]
     SeveralShards {
@@ -199,14 +201,17 @@ pub(crate) enum Error {
     },
 }
 
-impl Error {
-    /// True if whoever reads our output has read enough.
-    pub(crate) fn is_closed_pipe(&self) -> bool {
+impl CommandError for Error {
+    fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// Advice that may help, if the message does not say it.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
-        if let Self::Fash(error) = self { error.hint() } else { None }
+    fn line(&self) -> String {
+        Chain(self).to_string()
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = if let Self::Fash(error) = self { error.hint() } else { None };
+        hint.map(str::to_owned)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
-use reshard_core::{Ended, Executor, OpenWriteBlock, SqliteStore, Store};
+use reshard_core::{Chain, Ended, Executor, OpenWriteBlock, SqliteStore, Store};
 
 use super::confirm::Confirm;
 use super::error::Result;
@@ -13,7 +13,6 @@ use super::place::{ConfigFile, PlanFile, Region};
 use super::remedy::with_file;
 use super::signals::Signals;
 use super::watch::Watch;
-use crate::chain::Chain;
 use crate::exit;
 use crate::output::{Output, say};
 

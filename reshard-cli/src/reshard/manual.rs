@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap_complete::Shell;
 
-use super::complete;
+use super::complete::COMPLETION;
 use super::error::{Error, Result};
 use super::pages;
 use crate::manual;
@@ -25,7 +25,7 @@ pub(super) struct CompletionsArgs {
 
 impl CompletionsArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<()> {
-        Ok(complete::script(self.shell, out)?)
+        Ok(COMPLETION.script(self.shell, out)?)
     }
 }
 

@@ -9,15 +9,12 @@ mod dumps;
 mod entry;
 mod error;
 mod execute;
-mod failure;
-mod format;
 mod guard;
 mod init;
 mod lab;
 mod log;
 mod manual;
 mod measure;
-mod named;
 mod pages;
 mod peers;
 mod phase_list;
@@ -41,10 +38,11 @@ mod watch;
 mod watchdog;
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{ColorChoice, FromArgMatches, Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
+use command_line::format;
+use command_line::run::run;
 
 use self::error::Result;
 use crate::exit;
@@ -130,39 +128,10 @@ enum Command {
 /// Runs `reshard` with these arguments, the first being the command's name.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    if let Some(code) = complete::answer(&args) {
-        return ExitCode::from(code);
+    if let Some(code) = complete::COMPLETION.answer(Cli::command, &args) {
+        return code;
     }
-    let mut out = Output::new();
-    let parsed = pages::command().try_get_matches_from(&args).and_then(|matches| {
-        let as_json = failure::wants_json(&matches);
-        Cli::from_arg_matches(&matches).map(|cli| (cli, as_json))
-    });
-    let (status, as_json) = match parsed {
-        Ok((cli, as_json)) => (cli.command.run(&mut out), as_json),
-        Err(error) => {
-            let shown = error.print();
-            let code = if error.use_stderr() {
-                failure::tell_usage(&error, failure::seems_to_want_json(&args), &mut out);
-                exit::FAILURE
-            } else {
-                exit::SUCCESS
-            };
-            (shown.map(|()| code).map_err(error::Error::from), false)
-        }
-    };
-    // What was printed before a failure is printed all the same.
-    let flushed = out.flush().map_err(error::Error::from);
-    let status = status.and_then(|status| flushed.map(|()| status));
-    ExitCode::from(status.unwrap_or_else(|error| {
-        // Whoever reads our output has read enough, as `head` does.
-        if error.is_closed_pipe() {
-            return exit::SUCCESS;
-        }
-        failure::tell(&error, as_json, &mut out);
-        out.finish().ok();
-        exit::FAILURE
-    }))
+    run(pages::command(), &args, |cli: Cli, out| cli.command.run(out))
 }
 
 impl Command {

@@ -4,12 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use command_line::unknown::Unknown;
 use manatee_client::{BadShardName, ShardName};
 use reshard_core::Deployment;
 use reshard_core::shards::{KnownShards, known_shards};
 
 use super::error::{Error, Result};
-use super::named::Unknown;
 
 /// The longest that SAPI and ZooKeeper are waited for when a name is looked up.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -3,12 +3,12 @@
 use std::io::Write;
 
 use clap::Args;
+use command_line::unknown::Unknown;
 use reshard_core::{KNOBS, Knobs, Store};
 
 use super::complete;
 use super::error::Result;
 use super::format::Format;
-use super::named::Unknown;
 use super::place::{ConfigFile, PlanFile};
 use super::signal::{listener, when};
 use crate::output::{Output, say};

@@ -13,11 +13,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use clap::Args;
 use jiff::Timestamp;
 use manatee_client::LockError;
 use reshard_core::{
-    Event, Executor, ExecutorError, Gone, OpenWriteBlock, Store, StoreError,
+    Chain, Event, Executor, ExecutorError, Gone, OpenWriteBlock, Store, StoreError,
     create_private_directory,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -26,7 +27,6 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 use super::entry::line;
 use super::error::Result;
 use super::place::{PlanFile, Region};
-use crate::chain::Chain;
 use crate::output::{Output, say};
 
 /// The word that it says when it stands by.
@@ -35,9 +35,11 @@ pub(super) const READY: &str = "ready";
 pub(super) const BEAT: Duration = Duration::from_secs(1);
 /// The time for which an executor may be silent beyond the length of its session with ZooKeeper.
 const GRACE: Duration = Duration::from_secs(3);
-/// The pause after the first rescue that failed; it doubles up to [`LONGEST_PAUSE`].
-const PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The pauses after rescues that failed. They double.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_secs(1))
+    .with_max_delay(Duration::from_secs(30))
+    .without_max_times();
 
 /// The file that every watchdog of a plan has locked as long as it is there, in the plan's work directory.
 const POST: &str = "watchdog.lock";
@@ -206,10 +208,11 @@ impl Watchdog {
 
     /// Rescues until writes are accepted again, or somebody else has the plan.
     async fn insist(&self, gone: &Gone) {
-        let mut pause = PAUSE;
-        while !self.rescue(gone).await {
+        for pause in PAUSES.build() {
+            if self.rescue(gone).await {
+                return;
+            }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::checksum::tables_checksum;
 use super::sample::{Sampled, difference, sample_of};
 use super::{AT_ONCE, Expected, RouterAddress, ask, overlooked};
-use crate::causes::with_causes;
+use crate::causes::Chain;
 use crate::clock::Clock;
 use crate::deployment::Deployment;
 use crate::inventory::{InstanceProbe, Stamped, probe_router};
@@ -117,7 +117,7 @@ pub async fn audit_routers(
         let pnode = pnode.to_string();
         match sample_of(deployment, reference, &pnode, sample).await {
             Ok(sampled) => keys.extend(sampled),
-            Err(error) => unknown.push(format!("no keys of {pnode}: {}", with_causes(&error))),
+            Err(error) => unknown.push(format!("no keys of {pnode}: {}", Chain(&error))),
         }
     }
     let mut instances = Vec::new();
@@ -150,7 +150,7 @@ async fn audit_zone(
     }
     let probe = match probe_router(deployment, &router.place, &router.ip, clock).await {
         Ok(probe) => probe,
-        Err(error) => return zone(format!("cannot be looked into: {}", with_causes(&error))),
+        Err(error) => return zone(format!("cannot be looked into: {}", Chain(&error))),
     };
     if probe.instances.is_empty() {
         return zone("has no electric-moray at all".to_owned());
@@ -239,7 +239,7 @@ async fn route(
     while let Some((sampled, answer)) = answers.next().await {
         match answer {
             Err(error) => {
-                audit.problems.push(with_causes(&error));
+                audit.problems.push(Chain(&error).to_string());
                 return;
             }
             Ok((expected, None)) => not_found.push(expected),
@@ -263,6 +263,6 @@ async fn route(
             let (count, named) = (keys.len(), named.join(", "));
             audit.problems.push(format!("it does not find {count} keys: {named}"));
         }
-        Err(error) => audit.problems.push(with_causes(&error)),
+        Err(error) => audit.problems.push(Chain(&error).to_string()),
     }
 }

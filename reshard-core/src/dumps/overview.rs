@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::missed::{MissedDump, missed_dumps};
 use super::running::{Running, find_schedules, running_by_peer};
 use super::schedule::Schedule;
-use crate::causes::with_causes;
+use crate::causes::Chain;
 use crate::deployment::{Deployment, ZonePlace};
 use crate::inventory::{InventoryError, shard_state, zone_facts, zones_of};
 
@@ -101,7 +101,7 @@ pub async fn dumps_overview(
     for found in running_by_peer(deployment, &state, place_of).await {
         match found {
             Ok(found) => running.extend(found),
-            Err(error) => unknown.push(with_causes(&error)),
+            Err(error) => unknown.push(Chain(&error).to_string()),
         }
     }
     let found = find_schedules(deployment, &places).await;

@@ -10,7 +10,7 @@ use sapi_client::InstanceUuid;
 use serde::Serialize;
 
 use super::schedule::Schedule;
-use crate::causes::with_causes;
+use crate::causes::Chain;
 use crate::deployment::{Deployment, ZoneCommandError, ZonePlace, ZoneScript};
 use crate::may_pass::MayPass;
 
@@ -120,7 +120,7 @@ pub async fn find_schedules(deployment: &Deployment, places: &[ZonePlace]) -> Fo
                 return FoundSchedules { schedules, assumed: false, silent };
             }
             Ok(_) => {}
-            Err(error) => silent.push((place.zone, with_causes(&error))),
+            Err(error) => silent.push((place.zone, Chain(&error).to_string())),
         }
     }
     FoundSchedules { schedules: vec![Schedule::nightly()], assumed: true, silent }

@@ -5,6 +5,7 @@ mod drift;
 mod error;
 mod gather;
 mod ring;
+mod router_status;
 mod routers;
 mod servers;
 mod shard;
@@ -15,10 +16,10 @@ pub use self::error::InventoryError;
 pub use self::gather::gather;
 pub(crate) use self::gather::{manta_services, router_name, services_of};
 pub use self::ring::{pnode_name, read_ring};
+pub use self::router_status::{RouterStatus, StatusShard};
 pub(crate) use self::routers::AT_ONCE;
 pub use self::routers::{
-    ClockReading, InstanceProbe, RingsLock, RouterProbe, RouterStatus, Stamped, StatusShard,
-    probe_router,
+    ClockReading, InstanceProbe, RingsLock, RouterProbe, Stamped, probe_router,
 };
 pub(crate) use self::servers::free_bytes;
 pub(crate) use self::shard::{shard_state, zone_facts, zones_of};

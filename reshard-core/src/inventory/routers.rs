@@ -5,9 +5,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use sapi_client::{ImageUuid, InstanceUuid};
-use serde::Deserialize;
 
-use super::{InventoryError, RouterFacts, RouterInstance, ZoneFacts};
+use super::{InventoryError, RouterFacts, RouterInstance, RouterStatus, ZoneFacts};
 use crate::clock::Clock;
 use crate::deployment::{Deployment, ZonePlace, ZoneScript};
 
@@ -94,25 +93,6 @@ pub struct InstanceProbe {
     pub tables: Option<String>,
     /// The status that the process tells of itself; absent where it does not answer.
     pub status: Option<RouterStatus>,
-}
-
-/// The status that an electric-moray process tells of itself.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct RouterStatus {
-    /// The pnodes of the ring that it opened.
-    pub client_list: Vec<String>,
-    /// The shards of its configuration; it refuses writes to all others.
-    pub index_shards: Vec<StatusShard>,
-}
-
-/// A shard in an electric-moray's configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct StatusShard {
-    /// Its name.
-    pub host: String,
-    /// True if writes to it are refused.
-    #[serde(default, rename = "readOnly")]
-    pub read_only: bool,
 }
 
 /// The image in a ring's stamp.
@@ -260,7 +240,7 @@ mod tests {
         let printed = "Welcome!\nclock 1714979290\nagent online\nlock runs p 7\n\
             instance electric-moray-2022 maintenance 2022 4022 /electric-moray/chash/leveldb-2022 ? -\n\
             instance electric-moray-2021 online 2021 4021 /electric-moray/chash/leveldb-2021 f3a8a7c2-0b5d-4e64-9c3e-3d8a1f2b4c5d 12:34\n\
-            status electric-moray-2021 {\"pid\": 7, \"client_list\": [\"tcp://1.moray:2020\"], \"index_shards\": [{\"host\":\"1.moray\",\"readOnly\":true}]}\n\
+            status electric-moray-2021 {\"pid\": 7, \"start_time\": \"2024-05-06T07:00:00.000Z\", \"client_list\": [\"tcp://1.moray:2020\"], \"index_shards\": [{\"host\":\"1.moray\",\"readOnly\":true}]}\n\
             status electric-moray-2022 \n";
         let probe = parse(printed, now, now).unwrap();
         assert_eq!(probe.clock.skew(), 0);

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use manatee_client::{ClusterState, Downstream, Lsn, Peer, downstream_named};
 
 use super::restore::restore_of;
-use crate::causes::with_causes;
+use crate::causes::Chain;
 use crate::deployment::Deployment;
 use crate::quantity::bytes;
 
@@ -81,7 +81,7 @@ async fn standing(
                 Standing::Away("its restore failed; its sitter tries again".to_owned())
             }
             // What runs neither does not tell of its restore either: that it does not run is what matters.
-            Ok(_) | Err(_) => Standing::Away(with_causes(&error)),
+            Ok(_) | Err(_) => Standing::Away(Chain(&error).to_string()),
         },
     }
 }

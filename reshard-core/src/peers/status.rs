@@ -10,7 +10,7 @@ use sapi_client::{ImageUuid, ServerUuid};
 use serde::Serialize;
 
 use super::progress::{Standing, follow};
-use crate::causes::with_causes;
+use crate::causes::Chain;
 use crate::deployment::Deployment;
 use crate::inventory::{InventoryError, shard_state, zones_of};
 
@@ -115,7 +115,7 @@ async fn in_time<T>(
     asking: impl Future<Output = Result<T, InventoryError>>,
 ) -> Result<T, String> {
     match tokio::time::timeout(PATIENCE, asking).await {
-        Ok(answer) => answer.map_err(|error| with_causes(&error)),
+        Ok(answer) => answer.map_err(|error| Chain(&error).to_string()),
         Err(_) => Err(format!("{api} did not answer within {} s", PATIENCE.as_secs())),
     }
 }
@@ -147,7 +147,7 @@ async fn replication(deployment: &Deployment, state: &ClusterState) -> Vec<PeerS
     let written = match state.primary.endpoint() {
         Ok(endpoint) => {
             let position = deployment.postgres(endpoint).current_position().await;
-            position.map_err(|error| with_causes(&error))
+            position.map_err(|error| Chain(&error).to_string())
         }
         Err(error) => Err(error.to_string()),
     };

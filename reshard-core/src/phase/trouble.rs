@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt::Display;
 
-use crate::causes::with_causes;
+use crate::causes::Chain;
 use crate::epoch::EpochError;
 use crate::journal::StoreError;
 use crate::may_pass::{LOOK, MayPass};
@@ -134,7 +134,7 @@ impl Trouble {
 
     /// The trouble and its causes in one line.
     pub fn with_causes(&self) -> String {
-        with_causes(self)
+        Chain(self).to_string()
     }
 }
 

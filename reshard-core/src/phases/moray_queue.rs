@@ -123,7 +123,7 @@ async fn look(
         return Ok(0);
     }
     let kang = process.kang.as_deref().ok_or("it has no kang")?;
-    let failed = |error: MonitorError| crate::causes::with_causes(&error);
+    let failed = |error: MonitorError| crate::causes::Chain(&error).to_string();
     let now = pending_writes(deployment, kang).await.map_err(failed)?;
     let left = match queue {
         Queue::Unseen => {

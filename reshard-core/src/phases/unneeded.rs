@@ -110,11 +110,11 @@ pub(super) async fn may_go_back(context: &Context, rings: &Rings) -> Result<(), 
                 Ok(Ok(ring)) => {
                     return Ok(StillNeeded::check(what, leads_there(context, &ring))?);
                 }
-                Ok(Err(error)) => crate::causes::with_causes(&error),
+                Ok(Err(error)) => crate::causes::Chain(&error).to_string(),
                 Err(_) => "the ring that SAPI names is not read in time".to_owned(),
             }
         }
-        Ok(Err(error)) => crate::causes::with_causes(&error),
+        Ok(Err(error)) => crate::causes::Chain(&error).to_string(),
         Err(_) => "SAPI does not answer in time".to_owned(),
     };
     context.note(format!("the original ring goes back, whatever ring SAPI names: {why}")).await

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Holding;
 use super::holding::holdings;
-use crate::causes::with_causes;
+use crate::causes::Chain;
 use crate::deployment::Deployment;
 use crate::epoch::{Epoch, EpochError, KnownPlan, known_plans};
 use crate::inventory::InventoryError;
@@ -32,13 +32,13 @@ impl PlanOverview {
     fn of(known: KnownPlan, holds: Vec<Holding>) -> Self {
         let mut unknown = Vec::new();
         let epoch = known.epoch.unwrap_or_else(|error| {
-            unknown.push(with_causes(&error));
+            unknown.push(Chain(&error).to_string());
             None
         });
         let executor = match known.lock {
             Ok(state) => Some(state.into()),
             Err(error) => {
-                unknown.push(with_causes(&error));
+                unknown.push(Chain(&error).to_string());
                 None
             }
         };

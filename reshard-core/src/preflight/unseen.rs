@@ -6,7 +6,7 @@ use std::iter::successors;
 
 use sapi_client::{Client, Transport};
 
-use crate::causes::with_causes;
+use crate::causes::Chain;
 
 /// The reason why something could not be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub(super) fn why(error: impl Error + 'static) -> Unseen {
     let api = call
         .filter(|call| call.is_of_the_server())
         .map(|call| Api { name: call.api().to_owned(), url: call.base().to_string() });
-    Unseen { why: with_causes(&error), api }
+    Unseen { why: Chain(&error).to_string(), api }
 }
 
 impl fmt::Display for Unseen {

@@ -18,4 +18,4 @@ pub use self::commands::{
 pub use self::error::RouterError;
 pub use self::list::{Router, is_running, list_routers};
 pub use self::parallel::for_each_router;
-pub use self::status::{RouterStatus, StatusShard, get_status};
+pub use self::status::get_status;

@@ -3,6 +3,8 @@
 //! A shard that is split may also be the region's storage shard: then its copies have those tables too, frozen as they were.
 //! Nobody reads them there, and they must not be taken for the real ones.
 
+use postgres_protocol::escape::escape_literal;
+
 use super::RowsError;
 use super::tables::{Table, UnshardedTable, qualified};
 use crate::deployment::Database;
@@ -42,11 +44,11 @@ pub async fn drop_copy(
     }
     let sequence = qualified(&format!("{name}_serial"));
     let locking = qualified(&format!("{name}_locking_serial"));
-    let literal = name.replace('\'', "''");
+    let literal = escape_literal(name);
     // Without CASCADE: what depends on it is nothing that Moray makes, and somebody should look.
     let sql = format!(
-        "BEGIN; SET LOCAL lock_timeout = '5s'; SET LOCAL standard_conforming_strings = on; \
-         DELETE FROM {config} WHERE lower(name) = '{literal}'; \
+        "BEGIN; SET LOCAL lock_timeout = '5s'; \
+         DELETE FROM {config} WHERE lower(name) = {literal}; \
          DROP TABLE IF EXISTS {}; DROP TABLE IF EXISTS {locking}; \
          DROP SEQUENCE IF EXISTS {sequence}; COMMIT",
         table.table.sql()

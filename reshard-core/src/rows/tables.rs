@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 
+use postgres_protocol::escape::escape_identifier;
 use serde::{Deserialize, Serialize};
 
 use super::RowsError;
@@ -115,14 +116,9 @@ impl Display for LeftAlone {
     }
 }
 
-/// An identifier as SQL has to have it.
-fn quoted(identifier: &str) -> String {
-    format!("\"{}\"", identifier.replace('"', "\"\""))
-}
-
 /// A relation's name as SQL has to have it, whatever the search path.
 pub(crate) fn qualified(schema: &str, name: &str) -> String {
-    format!("{}.{}", quoted(schema), quoted(name))
+    format!("{}.{}", escape_identifier(schema), escape_identifier(name))
 }
 
 /// The meaning of a relation to a plan.

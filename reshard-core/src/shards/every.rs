@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::FreezeSeen;
 use super::known::by_number;
-use crate::causes::with_causes;
+use crate::causes::Chain;
 use crate::deployment::{Database, Deployment};
 use crate::inventory::{InventoryError, RingFacts, read_ring, shard_state};
 use crate::rows::{RowsError, list_tables, measuring_peer};
@@ -81,7 +81,7 @@ pub async fn every_shard(deployment: &Deployment, cache: &Path) -> EveryShard {
     let mut names = BTreeSet::new();
     match kept {
         Ok(kept) => names.extend(kept),
-        Err(error) => every.unknown.push(with_causes(&error)),
+        Err(error) => every.unknown.push(Chain(&error).to_string()),
     }
     let listed = list.iter().flat_map(|list| list.iter().map(sapi_client::manta::Shard::host));
     let in_ring = ring.iter().flat_map(|ring| ring.pnodes.iter().filter_map(|pnode| pnode.host()));
@@ -116,7 +116,7 @@ async fn region(deployment: &Deployment, cache: &Path) -> Region {
 
 impl Region {
     fn known<T>(&mut self, found: Result<T, InventoryError>) -> Option<T> {
-        found.map_err(|error| self.unknown.push(with_causes(&error))).ok()
+        found.map_err(|error| self.unknown.push(Chain(&error).to_string())).ok()
     }
 }
 
@@ -144,11 +144,11 @@ async fn line(
     let looking = async {
         match shard_state(deployment, &line.shard.clone()).await {
             Ok(state) => line.has(&state),
-            Err(error) => return Some(with_causes(&error)),
+            Err(error) => return Some(Chain(&error).to_string()),
         }
         match estimate(deployment, &line.shard).await {
             Ok((rows, bytes)) => (line.rows, line.bytes) = (rows, Some(bytes)),
-            Err(error) => return Some(with_causes(&error)),
+            Err(error) => return Some(Chain(&error).to_string()),
         }
         None
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use manatee_client::{Shard, ShardName};
 
-use crate::causes::with_causes;
+use crate::causes::Chain;
 use crate::deployment::Deployment;
 use crate::inventory::InventoryError;
 
@@ -55,7 +55,7 @@ async fn within<T>(
     asking: impl Future<Output = Result<T, InventoryError>>,
 ) -> Result<T, String> {
     match tokio::time::timeout(patience, asking).await {
-        Ok(answer) => answer.map_err(|error| with_causes(&error)),
+        Ok(answer) => answer.map_err(|error| Chain(&error).to_string()),
         Err(_) => Err(format!("{what} did not answer within {} s", patience.as_secs_f32())),
     }
 }

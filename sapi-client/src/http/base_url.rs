@@ -22,7 +22,7 @@ pub enum InvalidBaseUrl {
     NotAServer(String),
     /// It asks for TLS.
     #[error(
-        "{0:?} asks for TLS, which this program was built without (feature rustls of sapi-client): expected something like http://sapi.coal.joyent.us"
+        "{0:?} asks for TLS, which this program was built without (feature rustls of triton-sapi): expected something like http://sapi.coal.joyent.us"
     )]
     NoTls(String),
 }

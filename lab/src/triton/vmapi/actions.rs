@@ -8,9 +8,10 @@ use uuid::Uuid;
 use super::super::http::{Answer, ApiRequest, Merge};
 use super::answers::{self, validation};
 use super::jobs::JobTask;
-use super::provision::{alias_error, reason};
+use super::provision::alias_error;
 use super::vm::{Phase, Vm};
 use super::{State, Vmapi, parse_uuid};
+use crate::causes::Chain;
 use crate::messages::ZoneState;
 use crate::zones::Zones;
 
@@ -88,7 +89,7 @@ impl Vmapi {
             match vmapi.zones.destroy(uuid).await {
                 // It was never made.
                 Ok(()) | Err(crate::zones::ZoneError::Unknown { .. }) => {}
-                Err(error) => return Err(reason(&error)),
+                Err(error) => return Err(Chain(&error).to_string()),
             }
             vmapi.change(|state| {
                 if let Some(vm) = state.vms.get_mut(&uuid) {
@@ -124,7 +125,7 @@ impl Vmapi {
         let act = async move {
             vmapi.must_exist(uuid)?;
             if let Some(alias) = changes.get("alias").and_then(Value::as_str) {
-                vmapi.zones.set_alias(uuid, alias).map_err(|error| reason(&error))?;
+                vmapi.zones.set_alias(uuid, alias).map_err(|error| Chain(&error).to_string())?;
             }
             vmapi.change_vm(uuid, changes);
             Ok(())
@@ -161,7 +162,11 @@ impl Vmapi {
         let (vmapi, uuid) = (Arc::clone(self), vm.uuid);
         let act = async move {
             vmapi.must_exist(uuid)?;
-            vmapi.zones.reprovision(uuid, image).await.map_err(|error| reason(&error))?;
+            vmapi
+                .zones
+                .reprovision(uuid, image)
+                .await
+                .map_err(|error| Chain(&error).to_string())?;
             vmapi.change_vm(uuid, [("image_uuid".to_owned(), json!(image))].into_iter().collect());
             Ok(())
         };
@@ -214,7 +219,7 @@ async fn switched(
     uuid: Uuid,
     idempotent: bool,
 ) -> Result<(), String> {
-    let state = zones.status(uuid).map_err(|error| reason(&error))?.state;
+    let state = zones.status(uuid).map_err(|error| Chain(&error).to_string())?.state;
     let runs = state == ZoneState::Running;
     let outcome = match (task, runs) {
         (JobTask::Start, true) | (JobTask::Stop | JobTask::Kill, false) if idempotent => Ok(()),
@@ -227,7 +232,7 @@ async fn switched(
         (JobTask::Kill, true) => zones.kill_zone(uuid).await,
         (_, _) => zones.reboot(uuid).await,
     };
-    outcome.map_err(|error| reason(&error))
+    outcome.map_err(|error| Chain(&error).to_string())
 }
 
 /// `sync` holds the answer until the job is over. It has to be text.

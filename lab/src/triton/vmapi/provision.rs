@@ -11,6 +11,7 @@ use super::answers::{duplicate_alias, error, missing_error, validation};
 use super::jobs::JobTask;
 use super::vm::{Phase, Vm};
 use super::{State, Vmapi, parse_uuid};
+use crate::causes::Chain;
 use crate::layout::ZoneSpec;
 use crate::role::Role;
 use crate::zones::Zones;
@@ -67,7 +68,7 @@ impl Vmapi {
         })?;
         let (vmapi, uuid) = (Arc::clone(self), spec.uuid);
         let act = async move {
-            vmapi.zones.provision(spec).await.map_err(|error| reason(&error))?;
+            vmapi.zones.provision(spec).await.map_err(|error| Chain(&error).to_string())?;
             vmapi.set_phase(uuid, Phase::Made);
             Ok(())
         };
@@ -219,10 +220,4 @@ pub(super) fn alias_error(
             && !matches!(vm.states(zones).0, "destroyed" | "failed")
     });
     taken.then(duplicate_alias)
-}
-
-/// An error with all its causes.
-pub(super) fn reason(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use reshard_core::{Configuration, Deployment, Epoch, Plan, Standing, Store, epoch_of};
+use reshard_core::{Chain, Configuration, Deployment, Epoch, Plan, Standing, Store, epoch_of};
 use serde::Serialize;
 
-use crate::chain::Chain;
 use crate::reshard::error::Result;
 use crate::reshard::place::ConfigFile;
 

@@ -83,7 +83,7 @@ async fn paused_before_the_block(deployment: &Deployment) -> Fixture {
 
 fn refused(ended: Result<Ended, ExecutorError>) -> (Box<Epoch>, String) {
     let error = ended.unwrap_err();
-    let text = crate::causes::with_causes(&error);
+    let text = crate::causes::Chain(&error).to_string();
     let ExecutorError::OlderCopy { latest, .. } = error else { panic!("{text}") };
     (latest, text)
 }
@@ -324,7 +324,7 @@ async fn a_sleeper_leaves_the_plan_to_the_one_that_took_it(
     zookeeper.mend(session);
     phase.wakes.notify_one();
     let ended = sleeping.await.unwrap().unwrap_err();
-    let text = crate::causes::with_causes(&ended);
+    let text = crate::causes::Chain(&ended).to_string();
     let told = if let ExecutorError::Overtaken { by } = &ended {
         same_file.then(|| by.clone())
     } else if let ExecutorError::OlderCopy { latest, .. } = &ended {

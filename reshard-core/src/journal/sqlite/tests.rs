@@ -209,7 +209,7 @@ async fn a_file_that_is_not_whole_is_refused() {
     file.set_len(file.metadata().unwrap().len() / 2).unwrap();
     for opened in [SqliteStore::open(&path), SqliteStore::open_read_only(&path)] {
         let Err(error) = opened else { panic!("it was opened") };
-        let text = crate::causes::with_causes(&error);
+        let text = crate::causes::Chain(&error).to_string();
         assert!(text.contains("damaged") || text.contains("malformed"), "{text}");
     }
 }
@@ -234,7 +234,7 @@ async fn a_plan_whose_parts_do_not_fit_is_refused_by_its_member() {
     plan.new_shards.clear();
     plan.hash = plan.computed_hash();
     let store = SqliteStore::create(&path, &plan).unwrap();
-    let text = crate::causes::with_causes(&store.plan().await.unwrap_err());
+    let text = crate::causes::Chain(&store.plan().await.unwrap_err()).to_string();
     assert!(text.contains("split.plan cannot be carried out"), "{text}");
     assert!(text.contains("moves.0.to: new_shards does not have 3.moray"), "{text}");
 }

@@ -60,6 +60,9 @@ fn routers(change: impl FnOnce(&mut InstanceProbe)) -> Vec<RouterSeen> {
         stamp: Stamped::Not,
         tables: Some("1:2".to_owned()),
         status: Some(RouterStatus {
+            smf_fmri: None,
+            pid: 7,
+            start_time: "2024-05-06T07:00:00.000Z".to_owned(),
             client_list: (1..=2).map(|n| format!("tcp://{n}.moray.lab.example.net:2020")).collect(),
             index_shards: vec![StatusShard { host: SOURCE.to_owned(), read_only: false }],
         }),

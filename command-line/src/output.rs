@@ -4,64 +4,83 @@ use std::fmt::Display;
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 use serde::Serialize;
-use serde_json::Value;
 
-use crate::inspect::Inspect;
 use crate::screen::{Mood, Screen};
 use crate::table::Table;
 
 /// Standard output, buffered. [`Output::finish`] writes what is left: nothing is lost in a pipe.
-pub(crate) struct Output {
+pub struct Output {
     stream: BufWriter<StdoutLock<'static>>,
     screen: Screen,
 }
 
 impl Output {
-    pub(crate) fn new() -> Self {
+    /// Standard output, which no one else writes as long as this is there.
+    pub fn stdout() -> Self {
         let stream = BufWriter::with_capacity(1 << 16, io::stdout().lock());
         Self { stream, screen: Screen::of_stdout() }
     }
 
     /// The layout of text for people here.
-    pub(crate) fn screen(&self) -> Screen {
+    pub fn screen(&self) -> Screen {
         self.screen
     }
 
     /// A JSON document on a line of its own.
-    pub(crate) fn json(&mut self, document: &impl Serialize) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// Standard output cannot be written.
+    pub fn json(&mut self, document: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer(&mut self.stream, document)?;
         self.stream.write_all(b"\n")
     }
 
-    /// A value as node's `console.log` shows it, or as JSON.
-    pub(crate) fn value(&mut self, value: &Value, json: bool) -> io::Result<()> {
-        if json { self.json(value) } else { writeln!(self.stream, "{}", Inspect(value)) }
-    }
-
     /// Text for people, broken at words. It begins with `head`, and further lines are indented as far.
-    pub(crate) fn text(&mut self, head: &str, text: impl Display) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// Standard output cannot be written.
+    pub fn text(&mut self, head: &str, text: impl Display) -> io::Result<()> {
         self.lines(Mood::Plain, &self.screen.lines(head, &text.to_string()))
     }
 
     /// Text that stands out.
-    pub(crate) fn text_in(&mut self, mood: Mood, head: &str, text: impl Display) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// Standard output cannot be written.
+    pub fn text_in(&mut self, mood: Mood, head: &str, text: impl Display) -> io::Result<()> {
         self.lines(mood, &self.screen.lines(head, &text.to_string()))
     }
 
     /// A table for people.
-    pub(crate) fn table<const COLUMNS: usize>(&mut self, table: Table<COLUMNS>) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// Standard output cannot be written.
+    pub fn table<const COLUMNS: usize>(&mut self, table: Table<COLUMNS>) -> io::Result<()> {
         self.lines(Mood::Plain, &table.lines(self.screen))
     }
 
     /// Lines of one mood, which are not broken.
-    pub(crate) fn lines(&mut self, mood: Mood, lines: &[String]) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// Standard output cannot be written.
+    pub fn lines(&mut self, mood: Mood, lines: &[String]) -> io::Result<()> {
         for line in lines {
             writeln!(self.stream, "{}", self.screen.coloured(mood, line))?;
         }
         Ok(())
     }
 
-    pub(crate) fn finish(mut self) -> io::Result<()> {
+    /// Writes what is left.
+    ///
+    /// # Errors
+    ///
+    /// Standard output cannot be written.
+    pub fn finish(mut self) -> io::Result<()> {
         self.flush()
     }
 }
@@ -76,18 +95,13 @@ impl Write for Output {
     }
 }
 
-/// Something that is worth knowing but did not stop the command.
-pub(crate) fn notice(text: impl Display) {
-    say(format_args!("fash: notice: {text}"));
-}
-
 /// A line on standard error. Whether anybody can read it does not matter to the command.
-pub(crate) fn say(line: impl Display) {
+pub fn say(line: impl Display) {
     say_in(Mood::Plain, line);
 }
 
 /// A line on standard error that stands out. On a terminal it is broken at words.
-pub(crate) fn say_in(mood: Mood, text: impl Display) {
+pub fn say_in(mood: Mood, text: impl Display) {
     let screen = Screen::of_stderr();
     for line in text.to_string().lines() {
         for line in screen.lines("", line) {

@@ -12,7 +12,7 @@ const GAP: usize = 2;
 
 /// A table that is laid out when it is printed.
 #[derive(Debug)]
-pub(crate) struct Table<const COLUMNS: usize> {
+pub struct Table<const COLUMNS: usize> {
     header: [&'static str; COLUMNS],
     numbers: &'static [usize],
     rows: Vec<(Mood, [String; COLUMNS])>,
@@ -20,28 +20,29 @@ pub(crate) struct Table<const COLUMNS: usize> {
 
 impl<const COLUMNS: usize> Table<COLUMNS> {
     /// A table with these headings.
-    pub(crate) fn new(header: [&'static str; COLUMNS]) -> Self {
+    pub fn new(header: [&'static str; COLUMNS]) -> Self {
         Self { header, numbers: &[], rows: Vec::new() }
     }
 
     /// Numbers, counted from 0, of the columns that are aligned on the right.
-    pub(crate) fn numbers(mut self, columns: &'static [usize]) -> Self {
+    #[must_use]
+    pub fn numbers(mut self, columns: &'static [usize]) -> Self {
         self.numbers = columns;
         self
     }
 
     /// Adds a row.
-    pub(crate) fn row(&mut self, cells: [String; COLUMNS]) {
+    pub fn row(&mut self, cells: [String; COLUMNS]) {
         self.row_in(Mood::Plain, cells);
     }
 
     /// Adds a row that stands out.
-    pub(crate) fn row_in(&mut self, mood: Mood, cells: [String; COLUMNS]) {
+    pub fn row_in(&mut self, mood: Mood, cells: [String; COLUMNS]) {
         self.rows.push((mood, cells));
     }
 
     /// The table's lines.
-    pub(crate) fn lines(self, screen: Screen) -> Vec<String> {
+    pub fn lines(self, screen: Screen) -> Vec<String> {
         let before = MARGIN + self.widths().map(|width| width + GAP).sum::<usize>();
         let mut table = comfy_table::Table::new();
         table.load_style(NOTHING).set_header(self.header);

@@ -15,7 +15,7 @@ const NARROWEST: usize = 40;
 
 /// The layout of text on a stream.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Screen {
+pub struct Screen {
     /// In columns; without it nothing is broken.
     width: Option<usize>,
     is_coloured: bool,
@@ -24,7 +24,7 @@ pub(crate) struct Screen {
 
 /// The reason why something stands out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mood {
+pub enum Mood {
     /// It does not.
     Plain,
     /// It failed, or writes are refused.
@@ -38,8 +38,13 @@ pub(crate) enum Mood {
 }
 
 impl Screen {
+    /// A pipe of this width, whatever there is.
+    pub fn plain(width: usize) -> Self {
+        Self { width: Some(width), is_coloured: false, is_terminal: false }
+    }
+
     /// Standard output: what is printed for people is broken at words in pipes and files too.
-    pub(crate) fn of_stdout() -> Self {
+    pub fn of_stdout() -> Self {
         let is_terminal = stdout().is_terminal();
         let width = Some(width(is_terminal));
         Self {
@@ -50,7 +55,7 @@ impl Screen {
     }
 
     /// Standard error: whatever reads it other than a person wants a message on its line.
-    pub(crate) fn of_stderr() -> Self {
+    pub fn of_stderr() -> Self {
         let is_terminal = stderr().is_terminal();
         let width = is_terminal.then(|| width(true));
         Self {
@@ -61,23 +66,24 @@ impl Screen {
     }
 
     /// The number of its lines, if somebody watches: what is printed can be replaced.
-    pub(crate) fn height(self) -> Option<usize> {
+    pub fn height(self) -> Option<usize> {
         let (_, height) = terminal_size::terminal_size().filter(|_| self.is_terminal)?;
         Some(usize::from(height.0))
     }
 
     /// True if a line need not be broken.
-    pub(crate) fn fits(self, line: &str) -> bool {
+    pub fn fits(self, line: &str) -> bool {
         self.width.is_none_or(|width| textwrap::core::display_width(line) <= width)
     }
 
     /// The same for text whose lines are records of their own: they are broken only on a terminal.
-    pub(crate) fn for_records(self) -> Self {
+    #[must_use]
+    pub fn for_records(self) -> Self {
         Self { width: self.width.filter(|_| self.is_terminal), ..self }
     }
 
     /// Text broken at words, as lines. The first begins with `head`, and the others are indented as far.
-    pub(crate) fn lines(self, head: &str, text: &str) -> Vec<String> {
+    pub fn lines(self, head: &str, text: &str) -> Vec<String> {
         let indent = " ".repeat(textwrap::core::display_width(head));
         self.width.map_or_else(
             || vec![format!("{head}{text}")],
@@ -86,13 +92,13 @@ impl Screen {
     }
 
     /// Text broken at words into a column that begins after so many others.
-    pub(crate) fn column(self, after: usize, text: &str) -> String {
+    pub fn column(self, after: usize, text: &str) -> String {
         let Some(width) = self.width else { return text.to_owned() };
         wrapped(width.saturating_sub(after).max(NARROWEST / 2), "", "", text).join("\n")
     }
 
     /// A line with the colour of its mood.
-    pub(crate) fn coloured(self, mood: Mood, line: &str) -> String {
+    pub fn coloured(self, mood: Mood, line: &str) -> String {
         let style = mood.style();
         if self.is_coloured && !line.is_empty() {
             format!("{style}{line}{style:#}")
@@ -138,14 +144,6 @@ fn width(is_terminal: bool) -> usize {
     };
     let width = said.filter(|&width| width > 0).or_else(of_terminal).unwrap_or(USUAL);
     width.clamp(NARROWEST, WIDEST)
-}
-
-#[cfg(test)]
-impl Screen {
-    /// A screen of a test: a pipe of this width.
-    pub(crate) fn plain(width: usize) -> Self {
-        Self { width: Some(width), is_coloured: false, is_terminal: false }
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ const SHOWN: usize = 16;
 
 /// A name that nothing has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Unknown {
+pub struct Unknown {
     kind: &'static str,
     written: String,
     known: Vec<String>,
@@ -17,7 +17,7 @@ pub(super) struct Unknown {
 
 impl Unknown {
     /// No `kind`, such as `shard`, is called like this; these are.
-    pub(super) fn new<'a>(
+    pub fn new<'a>(
         kind: &'static str,
         written: &str,
         known: impl IntoIterator<Item = &'a str>,

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 /// How data are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub enum Format {
     /// For people.
     #[default]
     Table,
@@ -13,7 +13,8 @@ pub(super) enum Format {
 }
 
 impl Format {
-    pub(super) fn is_json(self) -> bool {
+    /// True for programs.
+    pub fn is_json(self) -> bool {
         self == Self::Json
     }
 }
