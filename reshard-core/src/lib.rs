@@ -10,6 +10,7 @@ mod discover;
 pub mod dumps;
 mod epoch;
 mod executor;
+mod hint;
 mod inventory;
 mod journal;
 mod keys;
@@ -51,6 +52,7 @@ pub use executor::{
     Context, Ended, Event, Executor, ExecutorError, Gone, Guard, Observer, OpenWriteBlock, Seen,
     StopHandle, Waiting, WriteBlockRecord, phase_sequence, refuse_if_over, taken_back_by_abort,
 };
+pub use hint::{Hint, Operation};
 pub use inventory::{
     ClockReading, Drift, DriftSeverity, Expected, InstanceProbe, Inventory, InventoryError,
     PeerFacts, PnodeFacts, RingFacts, RingsLock, RouterFacts, RouterInstance, RouterProbe,

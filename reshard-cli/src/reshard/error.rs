@@ -205,7 +205,26 @@ impl Error {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// Advice that may help, if the message does not say it.
+    /// The library's advice that goes with the message, if there is any.
+    pub(crate) fn advice(&self) -> Option<reshard_core::Hint> {
+        if let Self::Configuration(error) = self {
+            error.hint()
+        } else if let Self::Store(error) = self {
+            error.hint()
+        } else if let Self::Inventory(error) = self {
+            error.hint()
+        } else if let Self::Plan(error) = self {
+            error.hint()
+        } else if let Self::Executor(error) = self {
+            error.hint()
+        } else if let Self::Release(error) = self {
+            error.hint()
+        } else {
+            None
+        }
+    }
+
+    /// Advice of `fash` that may help, if the message does not say it.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         if let Self::Fash(error) = self { error.hint() } else { None }
     }

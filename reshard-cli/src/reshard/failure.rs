@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::error::Error;
 use super::format::Format;
+use super::remedy::{advised, worded};
 use crate::chain::Chain;
 use crate::output::{Output, say_in};
 use crate::screen::Mood;
@@ -24,13 +25,16 @@ struct Failure<'a> {
 
 /// Tells of a command that failed.
 pub(super) fn tell(error: &Error, as_json: bool, out: &mut Output) {
-    say_in(Mood::Bad, format_args!("reshard: {}", Chain(error)));
+    let advice = error.advice();
+    say_in(Mood::Bad, format_args!("reshard: {}", advised(Chain(error), advice.as_ref())));
     let hint = error.hint();
     if let Some(hint) = hint {
         say_in(Mood::Plain, format_args!("hint: {hint}"));
     }
+    let advice = advice.map(|advice| worded(&advice, None));
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     let causes = causes.map(ToString::to_string).collect();
+    let hint = hint.or(advice.as_deref());
     print(&Failure { error: error.to_string(), causes, hint }, as_json, out);
 }
 

@@ -12,6 +12,7 @@ mod execute;
 mod failure;
 mod format;
 mod guard;
+mod in_words;
 mod init;
 mod lab;
 mod log;

@@ -44,7 +44,7 @@ impl Executor {
         if let Some(phase) = too_late.filter(|_| abort) {
             // Perhaps while writes are refused: going on is what lets them flow again.
             let text = format!("the abort that was asked for came too late: {phase} has begun");
-            context.log(EntryKind::Note, &text).map_err(journal_only)?;
+            context.log(EntryKind::Note, text).map_err(journal_only)?;
         }
         let begun = match self.has_begun() {
             Ok(()) => self.begin_anew_if_lifted(&mut context).await,
@@ -144,7 +144,7 @@ impl Executor {
                 duration(allowed),
                 duration(kept)
             );
-            context.log(EntryKind::Stage, &text)?;
+            context.log(EntryKind::Stage, text)?;
         }
         self.repeat(phase, context).await?;
         if block == WriteBlock::Ends {
@@ -155,7 +155,7 @@ impl Executor {
         let (ended, took_millis) = (Some(self.clock.now()), Some(millis(took)));
         let done = PhaseRecord { state: PhaseState::Done, ended, took_millis, ..record };
         self.store.set_phase(phase.name(), &done)?;
-        context.log(EntryKind::Stage, &format!("done after {}", duration(took)))?;
+        context.log(EntryKind::Stage, format!("done after {}", duration(took)))?;
         context.tell(&Event::PhaseDone { phase: phase.name(), took });
         Ok(())
     }
@@ -200,7 +200,7 @@ impl Executor {
             };
             let patience = Duration::from_secs(context.knobs()?.patience_seconds);
             let text = trouble.with_causes();
-            context.log(EntryKind::Trouble, &text)?;
+            context.log(EntryKind::Trouble, text.as_str())?;
             if self.clock.since(began) >= patience {
                 return Err(Trouble::Hold {
                     what: format!("{text}; it did not pass in {} s", patience.as_secs()),
@@ -241,7 +241,7 @@ impl Executor {
     ) -> Result<(), Trouble> {
         if let Some(took) = self.end_write_block(moved)? {
             let text = format!("writes flow again after {:.1} s", took.as_secs_f64());
-            context.log(EntryKind::Stage, &text)?;
+            context.log(EntryKind::Stage, text)?;
             context.tell(&Event::WriteBlockEnded { took, moved });
         }
         Ok(())

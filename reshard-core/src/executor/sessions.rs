@@ -263,7 +263,7 @@ impl Executor {
         if renews {
             let what = "waiting for a new session with ZooKeeper".to_owned();
             let (since, phase) = (self.clock.now(), String::new());
-            let you_can = Some("see that ZooKeeper answers".to_owned());
+            let you_can = Some("see that ZooKeeper answers".into());
             let activity = Activity { phase, what, since, you_can, progress: None };
             self.store.set_activity(Some(&activity))?;
             self.tell(&Event::Activity(activity));
@@ -280,7 +280,7 @@ impl Executor {
         };
         if renews {
             self.store.set_activity(None)?;
-            let text = "the session with ZooKeeper was over; a new one goes on".to_owned();
+            let text = "the session with ZooKeeper was over; a new one goes on".into();
             let (phase, kind) = (String::new(), EntryKind::Note);
             let entry = Entry { at: self.clock.now(), phase, kind, text };
             self.store.append(&entry, None)?;

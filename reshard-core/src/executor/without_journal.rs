@@ -68,7 +68,7 @@ impl Executor {
             let text = "the plan goes on without its journal to the end of the write block";
             context.log(
                 EntryKind::Trouble,
-                &format!("{}; {text}", Trouble::Journal(error).with_causes()),
+                format!("{}; {text}", Trouble::Journal(error).with_causes()),
             )?;
         }
     }
@@ -88,7 +88,7 @@ impl Executor {
         }
         self.store.do_without(false);
         let text = format!("the journal has {missing} entries now that it could not take before");
-        match context.log(EntryKind::Note, &text) {
+        match context.log(EntryKind::Note, text) {
             Err(Trouble::Journal(error)) => Err(error),
             _ => Ok(()),
         }
@@ -109,7 +109,7 @@ impl Executor {
     /// Tells the observers what the journal cannot be told.
     fn tell_only(&self, context: &Context, text: &str) {
         let (at, phase) = (self.clock.now(), context.phase.to_owned());
-        let entry = Entry { at, phase, kind: EntryKind::Trouble, text: text.to_owned() };
+        let entry = Entry { at, phase, kind: EntryKind::Trouble, text: text.into() };
         context.tell(&Event::Logged(entry));
     }
 }

@@ -21,6 +21,7 @@ pub(crate) use self::presence::HEARTBEAT;
 pub use self::presence::{Liveness, Presence};
 pub use self::sqlite::SqliteStore;
 use crate::clock::{Reading, elapsed};
+use crate::hint::Hint;
 use crate::plan::Plan;
 
 /// The store of one plan's journal. Every write is durable when it returns.
@@ -141,7 +142,7 @@ pub enum PlanState {
         /// The problem.
         what: String,
         /// The remedy.
-        remedy: String,
+        remedy: Hint,
     },
     /// It is being taken back.
     Aborting,
@@ -216,7 +217,7 @@ pub struct Activity {
     /// Since when.
     pub since: Timestamp,
     /// The thing that the operator can do about it, if anything.
-    pub you_can: Option<String>,
+    pub you_can: Option<Hint>,
     /// Its progress: done, of how many, of what.
     pub progress: Option<Progress>,
 }
@@ -242,7 +243,7 @@ pub struct Entry {
     /// The kind of the line.
     pub kind: EntryKind,
     /// The event, in words.
-    pub text: String,
+    pub text: Hint,
 }
 
 /// The kind of a line.
