@@ -58,7 +58,7 @@ pub enum PlanError {
     /// The write block cannot be done in the budget, or not be taken back in it.
     #[error(
         "writes may be refused for at most {seconds} s, which is too short: the write block is predicted to take {predicted:.0} \
-         s, and the way back is to fit in too; allow {needed} s at least"
+         s, and the way back is to fit in too"
     )]
     Budget {
         /// The budget that was asked for, in seconds.
@@ -154,9 +154,11 @@ impl PlanError {
     /// Advice that goes with the message, if there is any.
     pub fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Budget { .. } => {
-                Some(hint!("or predict by what was measured (", Operation::MakePlanByCosts, ")"))
-            }
+            Self::Budget { needed, .. } => Some(hint!(
+                format!("allow {needed} s at least, or predict by what was measured ("),
+                Operation::MakePlanByCosts,
+                ")"
+            )),
             Self::NotMeasured => Some(hint!(Operation::MeasureShard, " measures them")),
             Self::StorageShard { .. } => Some(hint!(
                 "split another shard, or ask for this explicitly (",
