@@ -38,7 +38,7 @@ impl Phase for WaitForApproval {
     async fn run(&self, context: &Context) -> Result<(), Trouble> {
         let waiting = Waiting {
             what: format!("{} to appear", self.file.display()),
-            you_can: format!("approve with `touch {}`", self.file.display()),
+            you_can: format!("approve with `touch {}`", self.file.display()).into(),
         };
         let day = Duration::from_hours(24);
         // Every wait has an end, is shown to the operator, and can be paused and aborted.

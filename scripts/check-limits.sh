@@ -1,6 +1,6 @@
 #!/bin/bash
 # Limits that are only passed unnoticed: packages in Cargo.lock, lines of a Rust file, circles of modules, doc lines that begin with
-# a question word.
+# a question word, commands in the texts of a library.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # TLS brings some 40 packages that only Windows, Apple and Android build.
@@ -29,6 +29,11 @@ if ((questions > max_questions)); then
     failed=1
 elif ((questions < max_questions)); then
     echo "$questions doc lines begin with a question word: make that the limit, which is $max_questions" >&2
+    failed=1
+fi
+# The library names operations (hint.rs), and the command line says which commands they are.
+if grep -rnE '`reshard( |$)' reshard-core/src --include='*.rs' --include='*.sh' | grep -vE '^[^:]*:[0-9]+:\s*(//|#)' >&2; then
+    echo "these texts of reshard-core have commands in them: let them name an Operation" >&2
     failed=1
 fi
 scripts/check-cycles.py || failed=1

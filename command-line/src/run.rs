@@ -26,6 +26,11 @@ pub trait CommandError: Error + From<io::Error> {
     /// The error and its causes in one line, which a terminal does not obey.
     fn line(&self) -> String;
 
+    /// Advice that belongs to the message, and is said in its line.
+    fn advice(&self) -> Option<String> {
+        None
+    }
+
     /// Advice that may help, if the message does not say it.
     fn hint(&self) -> Option<String> {
         None
@@ -84,13 +89,16 @@ struct Failure {
 
 /// Tells of a command that failed.
 fn tell(name: &str, error: &impl CommandError, as_json: bool, out: &mut Output) {
-    say_in(Mood::Bad, format_args!("{name}: {}", error.line()));
+    let advice = error.advice();
+    let with_advice = advice.iter().map(|advice| format!("; {advice}")).collect::<String>();
+    say_in(Mood::Bad, format_args!("{name}: {}{with_advice}", error.line()));
     let hint = error.hint();
     if let Some(hint) = &hint {
         say(format_args!("hint: {hint}"));
     }
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     let causes = causes.map(ToString::to_string).collect();
+    let hint = hint.or(advice);
     print(&Failure { error: error.to_string(), causes, hint }, as_json, out);
 }
 

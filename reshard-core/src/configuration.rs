@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use sapi_client::BaseUrl;
 use serde::{Deserialize, Serialize};
 
+use crate::hint::{Hint, Operation, hint};
+
 /// The places of a region's services.
 ///
 /// ```
@@ -104,7 +106,7 @@ impl Configuration {
 #[non_exhaustive]
 pub enum ConfigurationError {
     /// The file cannot be read.
-    #[error("cannot read the configuration {path}; `reshard init` writes one")]
+    #[error("cannot read the configuration {path}")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -131,6 +133,17 @@ pub enum ConfigurationError {
     /// `routers` is empty.
     #[error("it names no router: add routers = [\"ADDRESS:2020\"]")]
     NoRouter,
+}
+
+impl ConfigurationError {
+    /// Advice that goes with the message, if there is any.
+    pub fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Unreadable { .. } => Some(hint!(Operation::Configure, " writes one")),
+            Self::InFile { source, .. } => source.hint(),
+            Self::Invalid { .. } | Self::NoDatacenter | Self::NoRouter => None,
+        }
+    }
 }
 
 /// The default of [`Configuration::session_timeout_seconds`].
@@ -169,6 +182,6 @@ mod tests {
     #[test]
     fn a_missing_file_says_how_to_make_one() {
         let error = Configuration::read(Path::new("/nowhere/reshard.toml")).unwrap_err();
-        assert!(error.to_string().contains("reshard init"), "{error}");
+        assert_eq!(error.hint(), Some(hint!(Operation::Configure, " writes one")));
     }
 }

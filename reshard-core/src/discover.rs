@@ -199,7 +199,6 @@ impl Configuration {
         let text = |text: &str| serde_json::Value::from(text).to_string();
         let routers: Vec<String> = self.routers.iter().map(|router| text(router)).collect();
         let mut lines = vec![
-            "# Where the services of a region are; written by `reshard init`.".to_owned(),
             format!("region = {}", text(&self.region)),
             format!("dns_domain = {}", text(&self.dns_domain)),
             format!("zookeeper = {}", text(&self.zookeeper)),

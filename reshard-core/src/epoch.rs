@@ -58,15 +58,15 @@ impl Epoch {
         let epoch: Self =
             serde_json::from_slice(data).map_err(|error| failed(error.to_string()))?;
         let (phase, what, remedy) = match &epoch.state {
-            PlanState::Held { phase, what, remedy } => (&**phase, &**what, &**remedy),
+            PlanState::Held { phase, what, remedy } => (&**phase, &**what, remedy.to_string()),
             PlanState::Planned
             | PlanState::Running
             | PlanState::Paused
             | PlanState::Aborting
             | PlanState::Aborted
-            | PlanState::Done => ("", "", ""),
+            | PlanState::Done => ("", "", String::new()),
         };
-        let texts = [&*epoch.file, &*epoch.host, &*epoch.source, phase, what, remedy];
+        let texts = [&*epoch.file, &*epoch.host, &*epoch.source, phase, what, &*remedy];
         let targets = epoch.targets.iter().map(String::as_str);
         let moves_cursor = |text: &str| text.contains(|c: char| c.is_control() && c != '\n');
         if texts.into_iter().chain(targets).any(moves_cursor) {

@@ -10,6 +10,7 @@ mod discover;
 pub mod dumps;
 mod epoch;
 mod executor;
+mod hint;
 mod inventory;
 mod journal;
 mod keys;
@@ -53,12 +54,15 @@ pub use executor::{
     Context, Ended, Event, Executor, ExecutorError, Gone, Guard, Observer, OpenWriteBlock, Seen,
     StopHandle, Waiting, WriteBlockRecord, phase_sequence, refuse_if_over, taken_back_by_abort,
 };
+pub use hint::{Hint, Operation};
 pub use inventory::{
     ClockReading, Drift, DriftSeverity, Expected, InstanceProbe, Inventory, InventoryError,
     PeerFacts, PnodeFacts, RingFacts, RingsLock, RouterFacts, RouterInstance, RouterProbe,
     RouterStatus, ServerFacts, Services, ShardFacts, Stamped, StatusShard, ZoneFacts, drift,
     gather, pnode_name, probe_router, read_ring,
 };
+#[cfg(feature = "sim")]
+pub use journal::MemoryStore;
 pub use journal::{
     Activity, Controls, Entry, EntryKind, KNOBS, Knob, KnobError, Knobs, Liveness, PhaseRecord,
     PhaseState, PlanState, Presence, Progress, SqliteStore, Store, StoreError,

@@ -4,9 +4,12 @@ use manatee_client::{DumpLockError, LockError, PostgresError, ShardError, ZooKee
 use sapi_client::imgapi::ImportError;
 
 use crate::deployment::{DatabaseError, DeploymentError, ZoneCommandError, is_of_the_moment};
+use crate::hint::{Hint, Operation, hint};
 
 /// The remedy where nothing better is known.
-pub(crate) const LOOK: &str = "see what the message says; when it is put right, `reshard resume`";
+pub(crate) fn look() -> Hint {
+    hint!("see what the message says; when it is put right, ", Operation::Resume)
+}
 
 /// The exit statuses of a shell that cannot run a program.
 const NO_PROGRAM: [i64; 2] = [126, 127];
@@ -17,8 +20,8 @@ pub trait MayPass {
     fn may_pass(&self) -> bool;
 
     /// The remedy: what an operator can do about it, where more is known than the message says.
-    fn remedy(&self) -> String {
-        LOOK.to_owned()
+    fn remedy(&self) -> Hint {
+        look()
     }
 }
 

@@ -9,8 +9,8 @@ use reshard_core::{SqliteStore, Store, SystemClock};
 use super::complete;
 use super::error::{Error, Result};
 use super::format::Format;
+use super::in_words::InWords;
 use super::place::{Cache, Region};
-use super::remedy::with_file;
 use super::runnable::Runnable;
 use super::shard_arg::ShardArg;
 use crate::exit;
@@ -61,13 +61,9 @@ impl DoctorArgs {
             // clap has seen to that.
             (None, None) => return Ok(exit::FAILURE),
         };
-        let mut report = check(&deployment, &subject, cache.path(), &SystemClock).await;
-        if let Some(file) = &self.plan {
-            let typed = Runnable::new(file, None).file().to_owned();
-            for check in &mut report.checks {
-                check.remedy = with_file(&check.remedy, &typed);
-            }
-        }
+        let runnable = self.plan.as_ref().map(|file| Runnable::new(file, None));
+        let report = check(&deployment, &subject, cache.path(), &SystemClock).await;
+        let report = report.in_words(runnable.as_ref().map(Runnable::file));
         if self.output.is_json() {
             out.json(&report)?;
         } else {

@@ -2,7 +2,7 @@
 
 use reshard_core::{Entry, EntryKind};
 
-use super::remedy::with_file;
+use super::remedy::worded;
 use crate::screen::Mood;
 
 /// The line, without the date; commands about the plan name its file, given as it is typed.
@@ -15,7 +15,7 @@ pub(super) fn line(entry: &Entry, file: &str) -> String {
         EntryKind::Hold => "HOLD: ",
     };
     let at = entry.at.strftime("%H:%M:%S");
-    let text = with_file(&entry.text, file);
+    let text = worded(&entry.text, Some(file));
     if entry.phase.is_empty() {
         return format!("{at} {kind}{text}");
     }

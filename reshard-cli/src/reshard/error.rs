@@ -1,5 +1,6 @@
 //! The errors of `reshard`.
 
+use super::remedy::worded;
 use std::io;
 
 use command_line::run::CommandError;
@@ -208,6 +209,25 @@ impl CommandError for Error {
 
     fn line(&self) -> String {
         Chain(self).to_string()
+    }
+
+    fn advice(&self) -> Option<String> {
+        let hint = if let Self::Configuration(error) = self {
+            error.hint()
+        } else if let Self::Store(error) = self {
+            error.hint()
+        } else if let Self::Inventory(error) = self {
+            error.hint()
+        } else if let Self::Plan(error) = self {
+            error.hint()
+        } else if let Self::Executor(error) = self {
+            error.hint()
+        } else if let Self::Release(error) = self {
+            error.hint()
+        } else {
+            None
+        };
+        hint.map(|hint| worded(&hint, None))
     }
 
     fn hint(&self) -> Option<String> {

@@ -9,8 +9,8 @@ use super::confirm::Confirm;
 use super::error::Result;
 use super::format::Format;
 use super::guard::WatchdogGuard;
+use super::in_words::InWords;
 use super::place::{ConfigFile, PlanFile, Region};
-use super::remedy::with_file;
 use super::signals::Signals;
 use super::watch::Watch;
 use crate::exit;
@@ -80,8 +80,10 @@ impl ExecuteArgs {
             Attended::Ended(ended) => ended,
             Attended::Left(status) => return Ok(status),
         };
-        let (words, status) = told(&ended, work);
-        say(with_file(&words, &self.file.typed()));
+        let file = self.file.typed();
+        let ended = ended.in_words(Some(&file));
+        let (words, status) = told(&ended, work, &file);
+        say(words);
         if self.output.is_json() {
             out.json(&ended)?;
         }
@@ -182,11 +184,12 @@ fn still_refused() -> &'static str {
 }
 
 /// The end in words, and as an exit status.
-fn told(ended: &Ended, work: Work) -> (String, u8) {
+pub(super) fn told(ended: &Ended, work: Work, file: &str) -> (String, u8) {
     match ended {
         Ended::Done => (
-            "The plan is done. `reshard report` tells what was moved and how long writes were refused."
-                .to_owned(),
+            format!(
+                "The plan is done. `reshard report {file}` tells what was moved and how long writes were refused."
+            ),
             exit::SUCCESS,
         ),
         // A step ends before the next phase; in its own it was stopped.
@@ -194,7 +197,7 @@ fn told(ended: &Ended, work: Work) -> (String, u8) {
             (format!("Next: {phase}."), exit::SUCCESS)
         }
         Ended::Paused { phase } => (
-            format!("Stopped before or in {phase}, as asked. `reshard resume` goes on."),
+            format!("Stopped before or in {phase}, as asked. `reshard resume {file}` goes on."),
             exit::PAUSED,
         ),
         Ended::Held { phase, what, remedy } => {
@@ -231,7 +234,7 @@ mod tests {
             (Ended::Aborted, Work::Run, exit::ABORTED, "Everything was taken back."),
             (Ended::Aborted, Work::Abort, exit::SUCCESS, "Everything was taken back."),
         ] {
-            let (said, code) = told(&ended, work);
+            let (said, code) = told(&ended, work, "split.plan");
             assert_eq!(code, status, "{ended:?} {work:?}");
             assert!(said.starts_with(words), "{said}");
         }

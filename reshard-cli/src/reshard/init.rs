@@ -11,6 +11,9 @@ use super::error::{Error, Result};
 use super::place::ConfigFile;
 use crate::output::{Output, say};
 
+/// The first line of a configuration file.
+const WRITTEN_BY: &str = "# Where the services of a region are; written by `reshard init`.";
+
 /// Write the configuration file, by asking SAPI where everything is
 ///
 /// In Manta's deployment zone nothing has to be said: its configuration names SAPI.
@@ -41,7 +44,8 @@ impl InitArgs {
         let path = || self.deployment_zone.display().to_string();
         let sapi = self.sapi.clone().or_else(|| zone.sapi.clone());
         let sapi = sapi.ok_or_else(|| Error::NoSapi { path: path() })?;
-        let text = Configuration::discover(&sapi, &zone).await?.to_toml();
+        let found = Configuration::discover(&sapi, &zone).await?;
+        let text = format!("{WRITTEN_BY}\n{}", found.to_toml());
         if self.dry_run {
             return Ok(out.write_all(text.as_bytes())?);
         }

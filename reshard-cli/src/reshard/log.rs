@@ -12,6 +12,7 @@ use super::control::check_phase;
 use super::entry::{line, mood};
 use super::error::{Error, Result};
 use super::format::Format;
+use super::in_words::InWords;
 use super::place::PlanFile;
 use crate::output::Output;
 
@@ -74,7 +75,7 @@ impl LogArgs {
 
     fn print(&self, entry: &Entry, out: &mut Output) -> Result<()> {
         if self.output.is_json() {
-            return Ok(out.json(entry)?);
+            return Ok(out.json(&entry.clone().in_words(Some(&self.file.typed())))?);
         }
         let head = entry.at.strftime("%Y-%m-%d ").to_string();
         let lines = out.screen().for_records().lines(&head, &line(entry, &self.file.typed()));

@@ -10,6 +10,7 @@ mod entry;
 mod error;
 mod execute;
 mod guard;
+mod in_words;
 mod init;
 mod lab;
 mod log;

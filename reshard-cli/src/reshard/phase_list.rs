@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use clap::Args;
-use reshard_core::{Mode, phases};
+use reshard_core::{Mode, Sequence, phases};
 use serde_json::json;
 
 use super::error::Result;
@@ -32,7 +32,7 @@ impl PhasesArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<()> {
         let phases = Mode::default().sequence()?;
         if self.markdown {
-            return Ok(write!(out, "{}", phases::document(&phases))?);
+            return Ok(write!(out, "{}", page(&phases))?);
         }
         if self.output.is_json() {
             let list = phases.iter().map(|phase| {
@@ -67,5 +67,28 @@ impl PhasesArgs {
             table.row([phase.name(), about.rfd103, writes, about.title].map(str::to_owned));
         }
         Ok(out.table(table)?)
+    }
+}
+
+/// The page docs/phases.md.
+fn page(sequence: &Sequence) -> String {
+    phases::document(sequence, "`reshard phases --markdown`")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_page_is_what_the_phases_say() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/phases.md");
+        let there = fs::read_to_string(path).unwrap();
+        assert!(
+            there == page(&Mode::Rfd103.sequence().unwrap()),
+            "make it anew: cargo run -p reshard-cli -- phases --markdown > docs/phases.md"
+        );
     }
 }

@@ -11,6 +11,7 @@ use reshard_core::{Clock, PlanState, PlanUuid, SystemClock};
 use super::confirm::Confirm;
 use super::error::Result;
 use super::format::Format;
+use super::in_words::InWords;
 use super::place::Region;
 use crate::output::{Output, say};
 
@@ -105,7 +106,8 @@ impl ListArgs {
     async fn run(self, out: &mut Output) -> Result<()> {
         let plans = plans_overview(&self.region.connect().await?).await?;
         if self.output.is_json() {
-            return Ok(out.json(&plans)?);
+            let plans = plans.into_iter().map(|plan| plan.in_words(None));
+            return Ok(out.json(&plans.collect::<Vec<_>>())?);
         }
         if plans.is_empty() {
             say("ZooKeeper knows no plan.");

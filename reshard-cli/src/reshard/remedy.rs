@@ -1,53 +1,177 @@
-//! Remedies as they can be pasted: the library does not know in which file the plan is, the command does.
+//! Hints of the library in the words of this program: the operations that they name are commands, which can be pasted.
 
-use clap::{Command, CommandFactory};
+use std::fmt::Display;
 
-use super::Cli;
+use reshard_core::{Hint, Operation};
 
-/// A text in which every command about a plan, such as `` `reshard resume` ``, names this plan's file, given as it is typed.
-pub(super) fn with_file(text: &str, file: &str) -> String {
-    let commands = Cli::command();
-    let pieces =
-        text.split('`').enumerate().map(|(place, piece)| match piece.strip_prefix("reshard ") {
-            // Every second piece is between two of them.
-            Some(words) if place % 2 == 1 => {
-                format!("reshard {}", filled(words, &commands, file))
-            }
-            _ => piece.to_owned(),
-        });
-    pieces.collect::<Vec<_>>().join("`")
+/// The command that does an operation, in backquotes. If the plan's file is known, given as it is typed, commands about the plan
+/// name it.
+pub(super) fn command(operation: &Operation, file: Option<&str>) -> String {
+    let about = |verb: &str| match file {
+        Some(file) => format!("{verb} {file}"),
+        None => verb.to_owned(),
+    };
+    let words = match operation {
+        Operation::Resume => about("resume"),
+        Operation::Abort => about("abort"),
+        Operation::ShowStatus => about("status"),
+        Operation::ShowPlan => about("plan show"),
+        Operation::Tune { knob, value } => {
+            let value = value.map_or_else(|| number_of(knob), |value| value.to_string());
+            format!("tune {} {knob}={value}", file.unwrap_or("PLAN"))
+        }
+        Operation::MakePlan { source: Some(source) } => format!("plan new {source} FILE"),
+        Operation::MakePlan { source: None } => "plan new".to_owned(),
+        Operation::MakePlanByCosts => "plan new --costs FILE".to_owned(),
+        Operation::MakePlanForStorageShard => "plan new --allow-storage-shard".to_owned(),
+        Operation::ListPlans => "plans".to_owned(),
+        Operation::ReleaseLostPlan { plan } => format!("plans release {plan} --file-lost"),
+        Operation::ListShards => "shards".to_owned(),
+        Operation::CheckShard { shard } => format!("doctor {shard}"),
+        Operation::ShowPeers => "peers show SHARD".to_owned(),
+        Operation::ListDumps { shard } => format!("dumps {shard}"),
+        Operation::CountRows { shard } => format!("rows count {shard}"),
+        Operation::AuditRings => "ring audit".to_owned(),
+        Operation::MeasureShard => "measure".to_owned(),
+        Operation::Configure => "init".to_owned(),
+    };
+    let line = format!("reshard {words}");
+    format!("`{line}`")
 }
 
-/// The words of a command, with the plan's file if it is to have one and has none.
-fn filled(words: &str, commands: &Command, file: &str) -> String {
-    let mut words: Vec<&str> = words.split_whitespace().collect();
-    let (mut command, mut verbs) = (commands, 0);
-    while let Some(found) = words.get(verbs).and_then(|word| command.find_subcommand(word)) {
-        (command, verbs) = (found, verbs + 1);
+/// The word in place of a number that the operator has to choose: the unit at the end of the setting's name.
+fn number_of(knob: &str) -> String {
+    knob.rsplit('_').next().unwrap_or(knob).to_uppercase()
+}
+
+/// A hint with its operations as commands.
+pub(super) fn worded(hint: &Hint, file: Option<&str>) -> String {
+    hint.worded(|operation| command(operation, file))
+}
+
+/// A message with the advice that goes with it.
+pub(super) fn advised(message: impl Display, hint: Option<&Hint>) -> String {
+    match hint {
+        Some(hint) => format!("{message}; {}", worded(hint, None)),
+        None => message.to_string(),
     }
-    let takes_plan = command.get_positionals().next().is_some_and(|first| first.get_id() == "plan");
-    if takes_plan {
-        match words.get(verbs) {
-            Some(&"PLAN") => words.splice(verbs..=verbs, [file]).for_each(drop),
-            Some(word) if !word.starts_with('-') => {}
-            _ => words.insert(verbs, file),
-        }
-    }
-    words.join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
     use std::fs;
+    use std::iter::successors;
     use std::path::Path;
 
     use clap::Parser;
+    use manatee_client::ShardName;
 
     use super::*;
+    use crate::reshard::Cli;
 
-    /// Commands that are named for what they do, where nobody could say about what.
-    const NAMED: [&str; 2] = ["plan new", "measure"];
+    fn shard() -> ShardName {
+        "2.moray.lab.example.net".parse().unwrap()
+    }
+
+    /// The operation after this one: all of them follow each other, so one more has to be put in here.
+    fn after(operation: &Operation) -> Option<Operation> {
+        Some(match operation {
+            Operation::Resume => Operation::Abort,
+            Operation::Abort => Operation::ShowStatus,
+            Operation::ShowStatus => Operation::ShowPlan,
+            Operation::ShowPlan => {
+                Operation::Tune { knob: "budget_seconds".to_owned(), value: Some(9) }
+            }
+            Operation::Tune { knob, value: Some(_) } => {
+                Operation::Tune { knob: knob.clone(), value: None }
+            }
+            Operation::Tune { value: None, .. } => Operation::MakePlan { source: Some(shard()) },
+            Operation::MakePlan { source: Some(_) } => Operation::MakePlan { source: None },
+            Operation::MakePlan { source: None } => Operation::MakePlanByCosts,
+            Operation::MakePlanByCosts => Operation::MakePlanForStorageShard,
+            Operation::MakePlanForStorageShard => Operation::ListPlans,
+            Operation::ListPlans => {
+                let plan = "00000000-0000-0000-0000-000000000007".parse().unwrap();
+                Operation::ReleaseLostPlan { plan }
+            }
+            Operation::ReleaseLostPlan { .. } => Operation::ListShards,
+            Operation::ListShards => Operation::CheckShard { shard: shard() },
+            Operation::CheckShard { .. } => Operation::ShowPeers,
+            Operation::ShowPeers => Operation::ListDumps { shard: shard() },
+            Operation::ListDumps { .. } => Operation::CountRows { shard: shard() },
+            Operation::CountRows { .. } => Operation::AuditRings,
+            Operation::AuditRings => Operation::MeasureShard,
+            Operation::MeasureShard => Operation::Configure,
+            Operation::Configure => return None,
+        })
+    }
+
+    /// True for a command that is named for what it does, where nobody could say about what.
+    fn lacks_arguments(operation: &Operation) -> bool {
+        matches!(
+            operation,
+            Operation::MakePlan { source: None }
+                | Operation::MakePlanByCosts
+                | Operation::MakePlanForStorageShard
+                | Operation::MeasureShard
+        )
+    }
+
+    /// Tells whether a line is a command, or help about one that there is.
+    fn can_be_typed(line: &str) -> bool {
+        match Cli::try_parse_from(line.split_whitespace()) {
+            Ok(_) => true,
+            Err(error) => !error.use_stderr(),
+        }
+    }
+
+    #[test]
+    fn every_operation_is_a_command_that_can_be_typed() {
+        for operation in successors(Some(Operation::Resume), after) {
+            let shown = command(&operation, Some("a.plan"));
+            let typed = shown.strip_prefix('`').and_then(|shown| shown.strip_suffix('`'));
+            let help = if lacks_arguments(&operation) { " --help" } else { "" };
+            assert!(can_be_typed(&format!("{}{help}", typed.unwrap())), "{shown}");
+        }
+    }
+
+    #[test]
+    fn commands_about_the_plan_name_its_file() {
+        let tune = |value| Operation::Tune { knob: "budget_seconds".to_owned(), value };
+        for (operation, shown, without_file) in [
+            (Operation::Resume, "`reshard resume a.plan`", "`reshard resume`"),
+            (Operation::ShowPlan, "`reshard plan show a.plan`", "`reshard plan show`"),
+            (
+                tune(Some(9)),
+                "`reshard tune a.plan budget_seconds=9`",
+                "`reshard tune PLAN budget_seconds=9`",
+            ),
+            (
+                tune(None),
+                "`reshard tune a.plan budget_seconds=SECONDS`",
+                "`reshard tune PLAN budget_seconds=SECONDS`",
+            ),
+            (
+                Operation::CheckShard { shard: shard() },
+                "`reshard doctor 2.moray.lab.example.net`",
+                "`reshard doctor 2.moray.lab.example.net`",
+            ),
+        ] {
+            assert_eq!(command(&operation, Some("a.plan")), shown);
+            assert_eq!(command(&operation, None), without_file);
+        }
+    }
+
+    #[test]
+    fn advice_follows_its_message() {
+        let hint = Hint::from(Operation::Configure).and(" writes one");
+        assert_eq!(
+            advised("there is none", Some(&hint)),
+            "there is none; `reshard init` writes one"
+        );
+        assert_eq!(advised("there is none", None), "there is none");
+    }
 
     /// The messages in the sources below a directory: their lines that are no comments.
     fn messages(directory: &Path, into: &mut String) {
@@ -64,57 +188,26 @@ mod tests {
         }
     }
 
-    /// A command as it would be shown, with something in place of what is filled in when it is shown.
-    fn example(words: &str, filled_in: &str) -> String {
-        let mut shown = String::new();
-        for (place, part) in words.split(['{', '}']).enumerate() {
-            shown.push_str(if place % 2 == 1 { filled_in } else { part });
-        }
-        with_file(&format!("`reshard {shown}`"), "a.plan").replace('`', "")
+    /// A command of a message as it would be typed, with something in place of what is filled in, and a file where one is missing.
+    fn typed(words: &str) -> [String; 2] {
+        let parts = words.split(['{', '}']).enumerate();
+        let filled = parts.map(|(place, part)| if place % 2 == 1 { "7" } else { part });
+        let line = format!("reshard {}", filled.collect::<String>());
+        [format!("{line} a.plan"), line]
     }
 
     #[test]
-    fn every_command_that_a_message_shows_can_be_typed() {
+    fn every_command_that_a_message_of_this_program_shows_can_be_typed() {
         let mut text = String::new();
-        for crate_name in ["reshard-core", "manatee-client", "sapi-client", "reshard-cli"] {
-            let source =
-                Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(crate_name).join("src");
-            messages(&source, &mut text);
-        }
+        messages(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
         let shown = text.split("`reshard ").skip(1).filter_map(|part| part.split('`').next());
         let shown: BTreeSet<String> =
             shown.map(|words| words.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-        assert!(shown.len() > 10, "{shown:?}");
-        let wrong: Vec<String> = shown
+        assert!(shown.len() > 5, "{shown:?}");
+        let wrong: Vec<&String> = shown
             .iter()
-            .filter(|words| !NAMED.contains(&words.as_str()))
-            .filter(|words| {
-                let parses = |filled_in: &str| {
-                    let line = example(words, filled_in);
-                    match Cli::try_parse_from(line.split_whitespace()) {
-                        Ok(_) => true,
-                        Err(error) => !error.use_stderr(),
-                    }
-                };
-                !parses("7") && !parses("00000000-0000-0000-0000-000000000007")
-            })
-            .cloned()
+            .filter(|words| !typed(words).iter().any(|line| can_be_typed(line)))
             .collect();
         assert!(wrong.is_empty(), "{wrong:#?}");
-    }
-
-    #[test]
-    fn commands_about_the_plan_name_its_file() {
-        for (said, shown) in [
-            ("`reshard resume` goes on", "`reshard resume a.plan` goes on"),
-            ("`reshard tune PLAN budget_seconds=9`", "`reshard tune a.plan budget_seconds=9`"),
-            ("`reshard pause --before drain`", "`reshard pause a.plan --before drain`"),
-            ("`reshard plan show`", "`reshard plan show a.plan`"),
-            ("`reshard doctor 2.moray.a.b`", "`reshard doctor 2.moray.a.b`"),
-            ("`reshard resume other.plan`", "`reshard resume other.plan`"),
-            ("reshard resume, `svcs -x`", "reshard resume, `svcs -x`"),
-        ] {
-            assert_eq!(with_file(said, "a.plan"), shown);
-        }
     }
 }

@@ -5,6 +5,7 @@ use reshard_core::{Costs, Report, Store};
 
 use super::error::Result;
 use super::format::Format;
+use super::in_words::InWords;
 use super::place::PlanFile;
 use crate::output::Output;
 use crate::screen::Mood;
@@ -29,6 +30,7 @@ impl ReportArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
         let store = self.file.look()?;
         let report = Report::of(&store, &store.plan().await?.sequence()?).await?;
+        let report = report.in_words(Some(&self.file.typed()));
         if self.costs {
             return Ok(out.json(&Costs::observed(&store.plan().await?, &report))?);
         }

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reshard_core::{Activity, Entry, EntryKind, Event, Observer};
 
 use super::entry::{line, mood};
-use super::remedy::with_file;
+use super::remedy::worded;
 use crate::output::{say, say_in};
 
 /// Prints what is worth a line to standard error, and on a terminal what is going on this moment below it.
@@ -64,10 +64,12 @@ impl Watch {
         }
         self.bar.set_prefix(activity.phase.clone());
         let message = match &activity.you_can {
-            Some(can) if !can.is_empty() => format!("{}; you can {can}", activity.what),
+            Some(can) if !can.is_empty() => {
+                format!("{}; you can {}", activity.what, worded(can, Some(&self.file)))
+            }
             _ => activity.what.clone(),
         };
-        self.bar.set_message(with_file(&message, &self.file));
+        self.bar.set_message(message);
     }
 
     fn line(&self, entry: &Entry) {

@@ -26,7 +26,10 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 
 use super::entry::line;
 use super::error::Result;
+use super::execute::{Work, told};
+use super::in_words::InWords;
 use super::place::{PlanFile, Region};
+use super::remedy::advised;
 use crate::output::{Output, say};
 
 /// The word that it says when it stands by.
@@ -114,14 +117,15 @@ impl WatchdogArgs {
         let _post = take_post(&store.work_directory())?;
         let deployment = self.region.connect().await?;
         let silence = deployment.session().timeout() + GRACE;
-        let typed = self.file.typed();
+        let file = self.file.typed();
+        let typed = file.clone();
         let log = move |event: &Event| {
             if let Event::Logged(entry) = event {
                 note(line(entry, &typed));
             }
         };
         let rescuer = Executor::new(store, deployment).await?.observed_by(Arc::new(log));
-        let watchdog = Watchdog { rescuer, executor, silence, session: None, refused: true };
+        let watchdog = Watchdog { rescuer, file, executor, silence, session: None, refused: true };
         note(format_args!("process {} stands by for {executor}", std::process::id()));
         writeln!(out, "{READY}")?;
         out.flush()?;
@@ -133,6 +137,8 @@ impl WatchdogArgs {
 struct Watchdog {
     /// The executor that ends the write block.
     rescuer: Executor,
+    /// The plan's file, as it is typed.
+    file: String,
     /// The process of the executor.
     executor: u32,
     /// After so long without a word the executor is as good as gone, if ZooKeeper says so too.
@@ -220,14 +226,20 @@ impl Watchdog {
     async fn rescue(&self, gone: &Gone) -> bool {
         match self.rescuer.rescue(gone).await {
             Ok(None) => note("writes are not refused: nothing to do"),
-            Ok(Some(ended)) => note(format_args!("{}: {ended:?}", gone.words)),
+            Ok(Some(ended)) => {
+                let (told, _) = told(&ended.in_words(Some(&self.file)), Work::Run, &self.file);
+                note(format_args!("{}: {}", gone.words, told.replace('\n', ". ")));
+            }
             Err(ExecutorError::Lock { source: LockError::Held { record, .. }, .. }) => {
                 // One that is silent may wake up; after one that is gone it is another one's business.
                 note(format_args!("another executor has the plan: {:?}", record.owner));
                 return gone.session.is_some();
             }
             Err(ExecutorError::Over { .. }) => return true,
-            Err(error) => note(format_args!("{}: {}", gone.words, Chain(&error))),
+            Err(error) => {
+                let told = advised(Chain(&error), error.hint().as_ref());
+                note(format_args!("{}: {told}", gone.words));
+            }
         }
         matches!(self.block().await, Ok(None))
     }

@@ -16,7 +16,6 @@ mod oracle;
 mod pipes;
 mod places;
 mod plans;
-mod remedies;
 mod reshard_usage;
 mod sealed;
 mod slips;

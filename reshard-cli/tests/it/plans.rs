@@ -188,7 +188,7 @@ async fn screens_fit_80_columns_and_those_who_want_it_otherwise_say_so() {
         "somebody should look at what the new peers have, for it is not what they had ".repeat(3);
     for kind in [EntryKind::Trouble, EntryKind::Note, EntryKind::Hold] {
         let (at, phase) = (jiff::Timestamp::now(), "preflight".to_owned());
-        store.append(&Entry { at, phase, kind, text: text.clone() }, None).await.unwrap();
+        store.append(&Entry { at, phase, kind, text: text.as_str().into() }, None).await.unwrap();
     }
     for line in ["status split.plan", "resume split.plan --dry-run", "report split.plan"] {
         fits(line);

@@ -61,8 +61,9 @@ fn a_reader_that_has_read_enough_is_no_failure() {
 fn programs_read_of_a_failure_what_people_do() {
     let sealed = Sealed::new();
     let missing = sealed.reshard("status none.plan -o json").failure();
-    assert_eq!(missing["error"], "there is no plan file none.plan; `reshard plan new` writes one");
-    assert_eq!((&missing["causes"], &missing["hint"]), (&json!([]), &json!(null)));
+    assert_eq!(missing["error"], "there is no plan file none.plan");
+    assert_eq!(missing["causes"], json!([]));
+    assert_eq!(missing["hint"], "`reshard plan new` writes one");
     sealed.write("bad.toml", "sapi = 1");
     let bad = sealed.reshard("dump-lock show -c bad.toml -o json").failure();
     assert!(bad["error"].as_str().unwrap().contains("bad.toml"), "{bad}");
@@ -73,5 +74,6 @@ fn programs_read_of_a_failure_what_people_do() {
         assert!(wrong["hint"].as_str().unwrap().contains("Usage: reshard peers show"), "{wrong}");
     }
     // People get words only, and nothing that programs would take for data.
-    assert!(sealed.reshard("status none.plan").refused().contains("no plan file none.plan"));
+    let said = sealed.reshard("status none.plan").refused();
+    assert!(said.contains("no plan file none.plan; `reshard plan new` writes one"), "{said}");
 }

@@ -26,7 +26,7 @@ impl Executor {
         let lifted = match first.lifted(context).await {
             Err(trouble @ (Trouble::Passing { .. } | Trouble::Hold { .. })) => {
                 // Those who need it look themselves.
-                context.log(EntryKind::Trouble, &trouble.with_causes()).await?;
+                context.log(EntryKind::Trouble, trouble.with_causes()).await?;
                 None
             }
             other => other?,

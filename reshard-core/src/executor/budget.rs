@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use super::Executor;
 use super::context::Context;
+use crate::hint::{Operation, hint};
 use crate::journal::{Store, StoreError};
 use crate::phase::{Sequence, Step, Trouble};
 use crate::plan::{BESIDES, Plan, SLOWER, way_back};
 
+/// The setting that is the budget.
+pub(super) const BUDGET: &str = "budget_seconds";
 /// The shortest budget that is taken from a prediction.
 const LEAST: Duration = Duration::from_secs(30);
 
@@ -32,7 +35,11 @@ impl Context {
         let needed = self.plan.prediction.least_budget().as_secs();
         Err(Trouble::hold(
             error.to_string(),
-            format!("`reshard tune PLAN budget_seconds={needed}`, then `reshard resume`"),
+            hint!(
+                Operation::Tune { knob: BUDGET.to_owned(), value: Some(needed) },
+                ", then ",
+                Operation::Resume
+            ),
         ))
     }
 }

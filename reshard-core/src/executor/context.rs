@@ -13,9 +13,9 @@ use serde::de::DeserializeOwned;
 use super::epoch::EpochNote;
 use super::event::{Event, Observer};
 use super::stopping::StopHandle;
-use crate::causes::printable;
 use crate::clock::Clock;
 use crate::deployment::Deployment;
+use crate::hint::{Hint, Operation, hint};
 use crate::journal::{Activity, Entry, EntryKind, Knobs, Progress, Store};
 use crate::phase::Trouble;
 use crate::plan::ValidPlan;
@@ -53,7 +53,7 @@ pub struct Waiting {
     /// The thing, in words: `the new peers to replay 2C/5A0001F8`.
     pub what: String,
     /// Things that the operator can do about it.
-    pub you_can: String,
+    pub you_can: Hint,
 }
 
 /// The progress of something that is waited for.
@@ -193,10 +193,10 @@ impl Context {
         self.checkpoint().await?;
         let what = what.to_string();
         let activity = self.activity(&what, self.now(), None, None);
-        self.log_showing(EntryKind::Intent, &what, Some(activity)).await?;
+        self.log_showing(EntryKind::Intent, what.as_str(), Some(activity)).await?;
         self.still_alone().await?;
         let done = doing.await?;
-        self.log(EntryKind::Outcome, &what).await?;
+        self.log(EntryKind::Outcome, what).await?;
         Ok(done)
     }
 
@@ -215,8 +215,8 @@ impl Context {
     /// # Errors
     ///
     /// [`Trouble::Journal`]
-    pub async fn note(&self, text: impl Display) -> Result<(), Trouble> {
-        self.log(EntryKind::Note, &text.to_string()).await
+    pub async fn note(&self, text: impl Into<Hint>) -> Result<(), Trouble> {
+        self.log(EntryKind::Note, text).await
     }
 
     /// Shows how far something is.
@@ -273,7 +273,7 @@ impl Context {
             if self.since(began) >= limit {
                 return Err(Trouble::hold(
                     format!("{} after {} s", what, limit.as_secs()),
-                    format!("{}; then `reshard resume`", waiting.you_can),
+                    hint!(waiting.you_can, "; then ", Operation::Resume),
                 ));
             }
             self.sleep(if self.in_write_block { POLL_IN_BLOCK } else { POLL }).await;
@@ -314,7 +314,7 @@ impl Context {
         trouble
     }
 
-    pub(super) async fn log(&self, kind: EntryKind, text: &str) -> Result<(), Trouble> {
+    pub(super) async fn log(&self, kind: EntryKind, text: impl Into<Hint>) -> Result<(), Trouble> {
         self.log_showing(kind, text, None).await
     }
 
@@ -322,11 +322,11 @@ impl Context {
     async fn log_showing(
         &self,
         kind: EntryKind,
-        text: &str,
+        text: impl Into<Hint>,
         activity: Option<Activity>,
     ) -> Result<(), Trouble> {
-        let entry =
-            Entry { at: self.now(), phase: self.phase.to_owned(), kind, text: printable(text) };
+        let (at, phase, text) = (self.now(), self.phase.to_owned(), text.into().printable());
+        let entry = Entry { at, phase, kind, text };
         self.store.append(&entry, activity.as_ref()).await?;
         self.tell(&Event::Logged(entry));
         if let Some(activity) = activity {
@@ -339,7 +339,7 @@ impl Context {
         &self,
         what: &str,
         since: Timestamp,
-        you_can: Option<String>,
+        you_can: Option<Hint>,
         progress: Option<Progress>,
     ) -> Activity {
         let (phase, what) = (self.phase.to_owned(), what.to_owned());

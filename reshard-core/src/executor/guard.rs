@@ -6,11 +6,12 @@ use async_trait::async_trait;
 
 use super::Executor;
 use super::context::Context;
+use crate::hint::{Operation, hint};
 use crate::journal::EntryKind;
 use crate::phase::Trouble;
 
-/// Stands by while writes are refused, and calls [`Executor::rescue`] if the executor is gone: another process, that is, such as
-/// the one that `reshard run` leaves.
+/// Stands by while writes are refused, and calls [`Executor::rescue`] if the executor is gone: another process, that is, which
+/// the executor's has started.
 #[async_trait]
 pub trait Guard: Send + Sync {
     /// Returns when it stands by; asked again before every phase of the write block, with the executor's session with ZooKeeper.
@@ -31,12 +32,12 @@ impl Executor {
         let what = "nobody stands by in case that this executor dies while writes are refused";
         let trouble = Trouble::Hold {
             what: what.to_owned(),
-            remedy: "see why the watchdog does not start; then `reshard resume`".to_owned(),
+            remedy: hint!("see why the watchdog does not start; then ", Operation::Resume),
             source: Some(source),
         };
         if self.open_write_block().await?.is_none() {
             return Err(trouble);
         }
-        context.log(EntryKind::Trouble, &trouble.with_causes()).await
+        context.log(EntryKind::Trouble, trouble.with_causes()).await
     }
 }

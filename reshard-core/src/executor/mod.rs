@@ -1,5 +1,6 @@
 //! Carrying a plan out: one phase after the other, through crashes, troubles, pauses and aborts.
 
+mod advice;
 mod begin_anew;
 mod budget;
 mod context;
@@ -42,6 +43,7 @@ pub use self::write_block::WriteBlockRecord;
 use crate::clock::{Clock, SystemClock};
 use crate::deployment::{Deployment, DeploymentError};
 use crate::epoch::{Epoch, EpochError, PLAN_LOCKS};
+use crate::hint::Hint;
 use crate::journal::{PlanState, Store, StoreError};
 use crate::phase::{Sequence, SequenceError};
 use crate::plan::{PlanUuid, ValidPlan};
@@ -94,7 +96,7 @@ pub enum Ended {
         /// The problem.
         what: String,
         /// The remedy.
-        remedy: String,
+        remedy: Hint,
     },
     /// It was taken back.
     Aborted,
@@ -108,9 +110,7 @@ pub enum ExecutorError {
     #[error("the journal failed")]
     Journal(#[source] StoreError),
     /// Another executor has taken the plan over while this one slept, or had no session with ZooKeeper.
-    #[error(
-        "another executor has taken over this plan: {by}. This one has stopped; `reshard status` shows what the other one does"
-    )]
+    #[error("another executor has taken over this plan: {by}. This one has stopped")]
     Overtaken {
         /// The other executor.
         by: String,
@@ -176,13 +176,10 @@ pub enum ExecutorError {
     #[error("the session with ZooKeeper is over")]
     SessionOver,
     /// ZooKeeper does not answer, or ended the session and grants no other.
-    #[error("there is no session with ZooKeeper; when ZooKeeper is back, `reshard resume`")]
+    #[error("there is no session with ZooKeeper")]
     NoSession(#[source] DeploymentError),
     /// The journal could not be written while writes were refused, and cannot be written still.
-    #[error(
-        "{writes}, and the journal lacks {missing} entries about that: see that the plan file can be written, then `reshard \
-         resume`, which looks what is there"
-    )]
+    #[error("{writes}, and the journal lacks {missing} entries about that")]
     JournalBehind {
         /// The number of entries.
         missing: usize,
@@ -192,10 +189,7 @@ pub enum ExecutorError {
         source: StoreError,
     },
     /// An abort was asked for too late.
-    #[error(
-        "plan {plan} cannot be taken back: {phase} has begun, and the new ring may be in use. `reshard resume` brings it \
-         to its end; to undo the move, plan one in the other direction afterwards"
-    )]
+    #[error("plan {plan} cannot be taken back: {phase} has begun, and the new ring may be in use")]
     TooLate {
         /// The plan.
         plan: PlanUuid,

@@ -2,6 +2,7 @@
 
 use super::run::journal_only;
 use super::sessions::Work;
+use super::undo::again_or_back;
 use super::way_back::no_way_back;
 use super::{Alone, Ended, Executor, ExecutorError};
 use crate::journal::{EntryKind, Store};
@@ -50,11 +51,10 @@ impl Executor {
         let words = format!("{} with writes refused", gone.words);
         if no_way_back(&*self.store, &self.sequence).await?.is_some() {
             let text = format!("{words}; there is no way back, so the plan goes on");
-            context.log(EntryKind::Note, &text).await.map_err(journal_only)?;
+            context.log(EntryKind::Note, text).await.map_err(journal_only)?;
             return self.run_alone(alone).await;
         }
         self.store.keep_copy().await?;
-        let remedy = "`reshard resume` tries again, `reshard abort` takes everything back";
-        self.after_trouble(alone, &mut context, Trouble::hold(words, remedy)).await
+        self.after_trouble(alone, &mut context, Trouble::hold(words, again_or_back())).await
     }
 }

@@ -46,7 +46,7 @@ impl Executor {
         if let Some(phase) = too_late.filter(|_| abort) {
             // Perhaps while writes are refused: going on is what lets them flow again.
             let text = format!("the abort that was asked for came too late: {phase} has begun");
-            context.log(EntryKind::Note, &text).await.map_err(journal_only)?;
+            context.log(EntryKind::Note, text).await.map_err(journal_only)?;
         }
         let begun = match self.has_begun().await {
             Ok(()) => self.begin_anew_if_lifted(&mut context).await,
@@ -150,7 +150,7 @@ impl Executor {
                 duration(allowed),
                 duration(kept)
             );
-            context.log(EntryKind::Stage, &text).await?;
+            context.log(EntryKind::Stage, text).await?;
         }
         self.repeat(phase, context).await?;
         if block == WriteBlock::Ends {
@@ -161,7 +161,7 @@ impl Executor {
         let (ended, took_millis) = (Some(self.clock.now()), Some(millis(took)));
         let done = PhaseRecord { state: PhaseState::Done, ended, took_millis, ..record };
         self.store.set_phase(phase.name(), &done).await?;
-        context.log(EntryKind::Stage, &format!("done after {}", duration(took))).await?;
+        context.log(EntryKind::Stage, format!("done after {}", duration(took))).await?;
         context.tell(&Event::PhaseDone { phase: phase.name(), took });
         Ok(())
     }
@@ -206,7 +206,7 @@ impl Executor {
             };
             let patience = Duration::from_secs(context.knobs().await?.patience_seconds);
             let text = trouble.with_causes();
-            context.log(EntryKind::Trouble, &text).await?;
+            context.log(EntryKind::Trouble, text.as_str()).await?;
             if self.clock.since(began) >= patience {
                 return Err(Trouble::Hold {
                     what: format!("{text}; it did not pass in {} s", patience.as_secs()),
@@ -247,7 +247,7 @@ impl Executor {
     ) -> Result<(), Trouble> {
         if let Some(took) = self.end_write_block(moved).await? {
             let text = format!("writes flow again after {:.1} s", took.as_secs_f64());
-            context.log(EntryKind::Stage, &text).await?;
+            context.log(EntryKind::Stage, text).await?;
             context.tell(&Event::WriteBlockEnded { took, moved });
         }
         Ok(())

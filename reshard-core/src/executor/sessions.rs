@@ -268,7 +268,7 @@ impl Executor {
         if renews {
             let what = "waiting for a new session with ZooKeeper".to_owned();
             let (since, phase) = (self.clock.now(), String::new());
-            let you_can = Some("see that ZooKeeper answers".to_owned());
+            let you_can = Some("see that ZooKeeper answers".into());
             let activity = Activity { phase, what, since, you_can, progress: None };
             self.store.set_activity(Some(&activity)).await?;
             self.tell(&Event::Activity(activity));
@@ -285,7 +285,7 @@ impl Executor {
         };
         if renews {
             self.store.set_activity(None).await?;
-            let text = "the session with ZooKeeper was over; a new one goes on".to_owned();
+            let text = "the session with ZooKeeper was over; a new one goes on".into();
             let (phase, kind) = (String::new(), EntryKind::Note);
             let entry = Entry { at: self.clock.now(), phase, kind, text };
             self.store.append(&entry, None).await?;

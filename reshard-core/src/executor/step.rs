@@ -2,6 +2,7 @@
 
 use super::sessions::Work;
 use super::{Alone, Ended, Executor, ExecutorError};
+use crate::hint::{Operation, hint};
 use crate::journal::{PhaseState, PlanState, Store};
 use crate::phase::Trouble;
 
@@ -33,8 +34,11 @@ impl Executor {
         match self.lifted(&mut context).await {
             Ok(None) => {}
             Ok(Some(lifted)) => {
-                let anew = "see that nobody changes electric-moray zones, then `reshard resume`, which begins the write block \
-                            anew";
+                let anew = hint!(
+                    "see that nobody changes electric-moray zones, then ",
+                    Operation::Resume,
+                    ", which begins the write block anew"
+                );
                 let trouble = Trouble::hold(lifted, anew);
                 return self.after_trouble(alone, &mut context, trouble).await;
             }

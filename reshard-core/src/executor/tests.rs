@@ -20,7 +20,7 @@ use super::*;
 use crate::clock::VirtualClock;
 use crate::configuration::{Configuration, DatacenterUrls};
 use crate::deployment::AnyTransport;
-use crate::journal::{Knobs, SqliteStore};
+use crate::journal::{Knobs, MemoryStore, SqliteStore};
 use crate::phase::{About, Phase, Sequence, Trouble, Undone};
 
 /// The behaviour of a phase when it is run or undone the next time.
@@ -70,7 +70,7 @@ struct TestPhase {
     rewinds_to: Option<&'static str>,
     world: Arc<Mutex<World>>,
     clock: Arc<VirtualClock>,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
 }
 
 impl TestPhase {
@@ -155,11 +155,12 @@ impl Phase for TestPhase {
 /// the one without a way back, the one that ends it, and one after.
 const PHASES: [&str; 7] = ["first", "make", "block", "split", "publish", "unblock", "last"];
 
-struct Fixture {
+/// A plan that is carried out, with its journal in a file or in memory.
+struct Fixture<S = SqliteStore> {
     deployment: Deployment,
     clock: Arc<VirtualClock>,
     world: Arc<Mutex<World>>,
-    store: Arc<SqliteStore>,
+    store: Arc<S>,
     directory: TempDir,
 }
 
@@ -176,7 +177,21 @@ impl Fixture {
             directory,
         }
     }
+}
 
+impl Fixture<MemoryStore> {
+    fn in_memory(deployment: &Deployment, script: Vec<Does>, plan: PlanUuid) -> Self {
+        Self {
+            deployment: deployment.clone(),
+            clock: Arc::new(VirtualClock::starting_at(jiff::Timestamp::UNIX_EPOCH)),
+            world: Arc::new(Mutex::new(World { script, ..World::default() })),
+            store: Arc::new(MemoryStore::new(crate::plan::example(plan))),
+            directory: TempDir::new().unwrap(),
+        }
+    }
+}
+
+impl<S: Store + 'static> Fixture<S> {
     fn phase(&self, name: &'static str) -> Arc<dyn Phase> {
         let (world, clock, store) = (self.world.clone(), self.clock.clone(), self.store.clone());
         let (blocks, rewinds_to) = (name == "block", (name == "split").then_some("make"));
@@ -315,7 +330,7 @@ async fn every_script_ends_well(
     deployment: &Deployment,
     script: Vec<Does>,
 ) -> Result<(), TestCaseError> {
-    let fixture = Fixture::new(deployment, script);
+    let fixture = Fixture::in_memory(deployment, script, PlanUuid::random());
     for _ in 0..60 {
         let ended = fixture.run().await;
         let blocked = fixture.block().await.is_some_and(|block| block.ended.is_none());

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use super::budget::BUDGET;
 use super::context::Context;
 use super::run::journal_only;
 use super::sessions::Work;
 use super::way_back::no_way_back;
 use super::{Alone, Ended, Event, Executor, ExecutorError};
 use crate::clock::millis;
+use crate::hint::{Hint, Operation, hint};
 use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, Store, StoreError};
 use crate::phase::{Step, Trouble, Undone, WriteBlock};
 
@@ -102,7 +104,7 @@ impl Executor {
         self.store.do_without(true).await;
         let held_in = context.phase;
         let text = format!("{}; the original rings go back", trouble.with_causes());
-        context.log(EntryKind::Hold, &text).await.map_err(journal_only)?;
+        context.log(EntryKind::Hold, text.as_str()).await.map_err(journal_only)?;
         let where_it_went = self.where_the_time_went().await?;
         let at_last =
             self.store.activity().await?.map(|activity| format!("; at last: {}", activity.what));
@@ -114,20 +116,22 @@ impl Executor {
         let remedy = match trouble {
             Trouble::OverBudget { .. } => {
                 what = format!("{what}. {where_it_went}{}", at_last.unwrap_or_default());
-                "find out why that took so long; `reshard tune PLAN budget_seconds=SECONDS` allows more; `reshard \
-                 resume` tries again, `reshard abort` takes everything back"
-                    .to_owned()
+                hint!(
+                    "find out why that took so long; ",
+                    Operation::Tune { knob: BUDGET.to_owned(), value: None },
+                    " allows more; ",
+                    again_or_back()
+                )
             }
             Trouble::Hold { remedy, .. } => remedy,
-            Trouble::Journal(_) => "see that the plan file can be written (room on the disk, who has it open); then `reshard \
-                                    resume` tries again, `reshard abort` takes everything back"
-                .to_owned(),
+            Trouble::Journal(_) => hint!(
+                "see that the plan file can be written (room on the disk, who has it open); then ",
+                again_or_back()
+            ),
             Trouble::Passing { .. }
             | Trouble::Stopped
             | Trouble::SessionOver
-            | Trouble::Overtaken { .. } => {
-                "`reshard resume` tries again, `reshard abort` takes everything back".to_owned()
-            }
+            | Trouble::Overtaken { .. } => again_or_back(),
         };
         self.end_with(context, Trouble::hold(what, remedy)).await
     }
@@ -152,7 +156,7 @@ impl Executor {
                         phase.name(),
                         trouble.with_causes()
                     );
-                    context.log(EntryKind::Trouble, &text).await?;
+                    context.log(EntryKind::Trouble, text).await?;
                 }
                 Err(trouble) => return Err(trouble),
             }
@@ -176,7 +180,11 @@ impl Executor {
             );
             return Err(Trouble::hold(
                 what,
-                "see who has changed the plan file; `reshard abort` takes everything back",
+                hint!(
+                    "see who has changed the plan file; ",
+                    Operation::Abort,
+                    " takes everything back"
+                ),
             ));
         }
         for phase in self.sequence.iter().rev() {
@@ -219,7 +227,7 @@ impl Executor {
         let undoing =
             PhaseRecord { state: PhaseState::Undoing, ended: None, took_millis: None, ..record };
         self.store.set_phase(phase.name(), &undoing).await?;
-        context.log(EntryKind::Stage, &format!("taking back: {}", phase.about().title)).await?;
+        context.log(EntryKind::Stage, format!("taking back: {}", phase.about().title)).await?;
         let began = self.clock.monotonic();
         let undone = loop {
             let undone = phase.undo(context).await;
@@ -228,7 +236,7 @@ impl Executor {
                 Err(trouble @ Trouble::Passing { .. }) => trouble,
                 Err(other) => return Err(other),
             };
-            context.log(EntryKind::Trouble, &trouble.with_causes()).await?;
+            context.log(EntryKind::Trouble, trouble.with_causes()).await?;
             let usual = Duration::from_secs(context.knobs().await?.patience_seconds);
             if self.clock.since(began) >= patience.unwrap_or(usual) {
                 return Err(trouble);
@@ -268,10 +276,8 @@ impl Executor {
             }
             Trouble::Passing { .. } | Trouble::Hold { .. } | Trouble::OverBudget { .. } => {
                 let (what, remedy) = (trouble.with_causes(), trouble.remedy());
-                context
-                    .log(EntryKind::Hold, &format!("{what}. {remedy}"))
-                    .await
-                    .map_err(journal_only)?;
+                let text = hint!(what.as_str(), ". ", remedy.clone());
+                context.log(EntryKind::Hold, text).await.map_err(journal_only)?;
                 let (held_in, why, do_this) = (phase.clone(), what.clone(), remedy.clone());
                 let state = PlanState::Held { phase: held_in, what: why, remedy: do_this };
                 self.store.set_state(&state).await?;
@@ -297,18 +303,26 @@ impl Executor {
     }
 }
 
+/// The operator's advice where the plan can go on or back.
+pub(super) fn again_or_back() -> Hint {
+    hint!(Operation::Resume, " tries again, ", Operation::Abort, " takes everything back")
+}
+
 /// The trouble to report if the original rings could not be put back while this was done.
 fn not_lifted(doing: &str, worse: Trouble) -> Trouble {
     if matches!(worse, Trouble::SessionOver | Trouble::Overtaken { .. }) {
         return worse;
     }
-    let again =
-        "put right what the message names, then at once `reshard abort`, which tries it again";
+    let again = hint!(
+        "put right what the message names, then at once ",
+        Operation::Abort,
+        ", which tries it again"
+    );
     // What serves is refused with its own remedy: another copy of the file, or a ring that somebody named by hand.
     let remedy = if let Trouble::Hold { remedy, .. } = &worse {
-        format!("{remedy}; otherwise {again}")
+        hint!(remedy.clone(), "; otherwise ", again)
     } else {
-        again.to_owned()
+        again
     };
     Trouble::hold(
         format!(

@@ -69,7 +69,7 @@ impl Executor {
             context
                 .log(
                     EntryKind::Trouble,
-                    &format!("{}; {text}", Trouble::Journal(error).with_causes()),
+                    format!("{}; {text}", Trouble::Journal(error).with_causes()),
                 )
                 .await?;
         }
@@ -90,7 +90,7 @@ impl Executor {
         }
         self.store.do_without(false).await;
         let text = format!("the journal has {missing} entries now that it could not take before");
-        match context.log(EntryKind::Note, &text).await {
+        match context.log(EntryKind::Note, text).await {
             Err(Trouble::Journal(error)) => Err(error),
             _ => Ok(()),
         }
@@ -111,7 +111,7 @@ impl Executor {
     /// Tells the observers what the journal cannot be told.
     fn tell_only(&self, context: &Context, text: &str) {
         let (at, phase) = (self.clock.now(), context.phase.to_owned());
-        let entry = Entry { at, phase, kind: EntryKind::Trouble, text: text.to_owned() };
+        let entry = Entry { at, phase, kind: EntryKind::Trouble, text: text.into() };
         context.tell(&Event::Logged(entry));
     }
 }

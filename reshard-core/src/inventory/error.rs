@@ -10,7 +10,8 @@ use sapi_client::InstanceUuid;
 use sapi_client::manta::{FindError, MetadataError, MetadataProblem, PeersError};
 
 use crate::deployment::{DatabaseError, DeploymentError, ZoneCommandError};
-use crate::may_pass::MayPass;
+use crate::hint::{Hint, Operation, hint};
+use crate::may_pass::{MayPass, look};
 use crate::rows::RowsError;
 
 /// The inventory could not be read.
@@ -69,8 +70,7 @@ pub enum InventoryError {
     },
     /// A peer of the state has no zone that SAPI knows.
     #[error(
-        "the shard {shard} has a peer in the zone {zone}, which is no postgres instance of that shard in SAPI; `reshard \
-         doctor {shard}` tells more"
+        "the shard {shard} has a peer in the zone {zone}, which is no postgres instance of that shard in SAPI"
     )]
     UnknownPeer {
         /// The shard.
@@ -170,6 +170,12 @@ impl InventoryError {
         let what = what.into();
         move |source| Self::Api { what, source }
     }
+
+    /// Advice that goes with the message, if there is any.
+    pub fn hint(&self) -> Option<Hint> {
+        let Self::UnknownPeer { shard, .. } = self else { return None };
+        Some(hint!(Operation::CheckShard { shard: shard.clone() }, " tells more"))
+    }
 }
 
 impl MayPass for InventoryError {
@@ -202,6 +208,13 @@ impl MayPass for InventoryError {
             | Self::Image { .. }
             | Self::Ring { .. }
             | Self::ShardList(_) => false,
+        }
+    }
+
+    fn remedy(&self) -> Hint {
+        match self.hint() {
+            Some(hint) => hint!(hint, "; when it is put right, ", Operation::Resume),
+            None => look(),
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct Controls {
     pub knobs: Knobs,
 }
 
-/// Settings that may be changed while a plan runs (`reshard tune`). [`KNOBS`] has their units and ranges.
+/// Settings that may be changed while a plan runs. [`KNOBS`] has their units and ranges.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Knobs {

@@ -3,6 +3,7 @@
 use rusqlite::ErrorCode;
 
 use super::Presence;
+use crate::hint::{Hint, Operation, hint};
 use crate::plan::InvalidPlan;
 use crate::plan_uuid::PlanUuid;
 
@@ -14,6 +15,26 @@ impl StoreError {
             return Self::Locked { path, source };
         }
         Self::Database { path, source }
+    }
+
+    /// Advice that goes with the message, if there is any.
+    pub fn hint(&self) -> Option<Hint> {
+        let make = Operation::MakePlan { source: None };
+        match self {
+            Self::Missing { .. } => Some(hint!(make, " writes one")),
+            Self::PlanVersion { .. } => Some(hint!(make, " makes one")),
+            Self::Database { .. }
+            | Self::Locked { .. }
+            | Self::Exists { .. }
+            | Self::Io { .. }
+            | Self::Version { .. }
+            | Self::Damaged { .. }
+            | Self::Torn { .. }
+            | Self::Plan { .. }
+            | Self::Overtaken { .. }
+            | Self::InvalidPlan { .. }
+            | Self::OtherPlan { .. } => None,
+        }
     }
 }
 
@@ -41,7 +62,7 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// There is no such file.
-    #[error("there is no plan file {path}; `reshard plan new` writes one")]
+    #[error("there is no plan file {path}")]
     Missing {
         /// The path at which it was looked for.
         path: String,
@@ -92,6 +113,18 @@ pub enum StoreError {
         path: String,
         /// The problem with it.
         problem: String,
+    },
+    /// The plan is of another version of this program.
+    #[error(
+        "the plan in {path} is of version {found}, and this program carries out version {known}"
+    )]
+    PlanVersion {
+        /// The file.
+        path: String,
+        /// The plan's version.
+        found: u32,
+        /// The version that is carried out.
+        known: u32,
     },
     /// There is no plan in it, or its hash is wrong.
     #[error("the plan in {path} is not the one that was made: {problem}")]

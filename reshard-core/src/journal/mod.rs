@@ -3,6 +3,8 @@
 
 mod controls;
 mod error;
+#[cfg(feature = "sim")]
+mod memory;
 mod presence;
 mod sqlite;
 
@@ -18,10 +20,13 @@ use serde_json::Value;
 
 pub use self::controls::{Controls, ControlsChange, KNOBS, Knob, KnobError, Knobs};
 pub use self::error::StoreError;
+#[cfg(feature = "sim")]
+pub use self::memory::MemoryStore;
 pub(crate) use self::presence::HEARTBEAT;
 pub use self::presence::{Liveness, Presence};
 pub use self::sqlite::SqliteStore;
 use crate::clock::{Reading, elapsed};
+use crate::hint::Hint;
 use crate::plan::ValidPlan;
 
 /// The store of one plan's journal. Every write is durable when it returns.
@@ -150,7 +155,7 @@ pub enum PlanState {
         /// The problem.
         what: String,
         /// The remedy.
-        remedy: String,
+        remedy: Hint,
     },
     /// It is being taken back.
     Aborting,
@@ -225,7 +230,7 @@ pub struct Activity {
     /// Since when.
     pub since: Timestamp,
     /// The thing that the operator can do about it, if anything.
-    pub you_can: Option<String>,
+    pub you_can: Option<Hint>,
     /// Its progress: done, of how many, of what.
     pub progress: Option<Progress>,
 }
@@ -251,7 +256,7 @@ pub struct Entry {
     /// The kind of the line.
     pub kind: EntryKind,
     /// The event, in words.
-    pub text: String,
+    pub text: Hint,
 }
 
 /// The kind of a line.

@@ -76,7 +76,7 @@ pub enum Undone {
     Rewind,
 }
 
-/// A phase explained: `reshard phases` and `docs/phases.md` show it.
+/// A phase explained, for lists of phases and `docs/phases.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct About {
     /// Its work, in a few words: `freeze the source shard`.

@@ -5,8 +5,9 @@ use std::fmt::Display;
 
 use crate::causes::Chain;
 use crate::epoch::EpochError;
+use crate::hint::{Hint, Operation, hint};
 use crate::journal::StoreError;
-use crate::may_pass::{LOOK, MayPass};
+use crate::may_pass::{MayPass, look};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -20,7 +21,7 @@ pub enum Trouble {
         /// The thing that could not be done.
         what: String,
         /// The remedy if it does not go away, where more is known than the message says.
-        remedy: Option<String>,
+        remedy: Option<Hint>,
         /// The cause.
         source: Option<BoxError>,
     },
@@ -30,7 +31,7 @@ pub enum Trouble {
         /// The problem.
         what: String,
         /// The remedy.
-        remedy: String,
+        remedy: Hint,
         /// The cause.
         source: Option<BoxError>,
     },
@@ -74,7 +75,11 @@ impl From<EpochError> for Trouble {
             EpochError::Journal(error) => error.into(),
             EpochError::Unreadable { .. } => Self::Hold {
                 what: "cannot see whether this is still the plan's only executor".to_owned(),
-                remedy: "find out who wrote that; `reshard resume` when it is put right".to_owned(),
+                remedy: hint!(
+                    "find out who wrote that; ",
+                    Operation::Resume,
+                    " when it is put right"
+                ),
                 source: Some(Box::new(error)),
             },
             EpochError::Lock { .. } | EpochError::List { .. } | EpochError::Contention { .. } => {
@@ -95,18 +100,18 @@ impl Trouble {
     }
 
     /// A trouble without a deeper cause that the operator has to look at.
-    pub fn hold(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub fn hold(what: impl Into<String>, remedy: impl Into<Hint>) -> Self {
         Self::Hold { what: what.into(), remedy: remedy.into(), source: None }
     }
 
     /// `what` could not be done for a reason that knows whether it may pass; the remedy is shown if it does not.
-    pub fn because<E>(what: impl Display, remedy: impl Display, error: E) -> Self
+    pub fn because<E>(what: impl Display, remedy: impl Into<Hint>, error: E) -> Self
     where
         E: MayPass + StdError + Send + Sync + 'static,
     {
-        let (what, remedy) = (what.to_string(), remedy.to_string());
+        let (what, remedy) = (what.to_string(), remedy.into());
         if error.may_pass() {
-            let remedy = (remedy != LOOK).then_some(remedy);
+            let remedy = (remedy != look()).then_some(remedy);
             return Self::Passing { what, remedy, source: Some(Box::new(error)) };
         }
         Self::Hold { what, remedy, source: Some(Box::new(error)) }
@@ -118,7 +123,7 @@ impl Trouble {
     }
 
     /// The remedy: what the operator can do if it does not go away by itself.
-    pub fn remedy(&self) -> String {
+    pub fn remedy(&self) -> Hint {
         match self {
             Self::Passing { remedy: Some(remedy), .. } | Self::Hold { remedy, .. } => {
                 remedy.clone()
@@ -128,7 +133,7 @@ impl Trouble {
             | Self::OverBudget { .. }
             | Self::SessionOver
             | Self::Overtaken { .. }
-            | Self::Journal(_) => PUT_RIGHT.to_owned(),
+            | Self::Journal(_) => put_right(),
         }
     }
 
@@ -139,7 +144,9 @@ impl Trouble {
 }
 
 /// The remedy for a passing trouble that did not pass, where nothing better is known.
-const PUT_RIGHT: &str = "put right what the message names; then `reshard resume`";
+fn put_right() -> Hint {
+    hint!("put right what the message names; then ", Operation::Resume)
+}
 
 /// Turns an error into a [`Trouble`] that says what could not be done.
 pub trait OrTrouble<T> {
@@ -155,7 +162,7 @@ pub trait OrTrouble<T> {
     /// # Errors
     ///
     /// [`Trouble::Passing`] or [`Trouble::Hold`].
-    fn or_hold(self, what: impl Display, remedy: impl Display) -> Result<T, Trouble>;
+    fn or_hold(self, what: impl Display, remedy: impl Into<Hint>) -> Result<T, Trouble>;
 }
 
 impl<T, E> OrTrouble<T> for Result<T, E>
@@ -166,7 +173,7 @@ where
         self.map_err(|error| Trouble::because(what, error.remedy(), error))
     }
 
-    fn or_hold(self, what: impl Display, remedy: impl Display) -> Result<T, Trouble> {
+    fn or_hold(self, what: impl Display, remedy: impl Into<Hint>) -> Result<T, Trouble> {
         self.map_err(|error| Trouble::because(what, remedy, error))
     }
 }

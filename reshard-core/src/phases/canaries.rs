@@ -9,6 +9,7 @@ use crate::canary::{
     Canary, Found, canaries_of, choose_directory, find_canary, remove_canary, write_canary,
 };
 use crate::executor::Context;
+use crate::hint::{Hint, Operation, hint};
 use crate::inventory::pnode_name;
 use crate::phase::{OrTrouble, Trouble};
 use crate::plan::ValidPlan;
@@ -41,7 +42,11 @@ impl Planted {
                     "the router {router} takes {} for vnode {}, the plan for vnode {}",
                     self.canary.key, node.vnode, self.canary.vnode
                 ),
-                "its ring is not the one that the plan was made from: see which image is installed there (`reshard ring audit`)",
+                hint!(
+                    "its ring is not the one that the plan was made from: see which image is installed there (",
+                    Operation::AuditRings,
+                    ")"
+                ),
             ));
         }
         if let Some(expected) = expected.filter(|expected| node.pnode != *expected) {
@@ -50,12 +55,21 @@ impl Planted {
                     "the router {router} has {} (vnode {}) at {}, not at {expected}",
                     self.canary.key, node.vnode, node.pnode
                 ),
-                "it has another ring than it should: see which image is installed there (`reshard ring audit`), install the \
-                 right one; then `reshard resume`",
+                another_ring(),
             ));
         }
         Ok(())
     }
+}
+
+/// The operator's advice about a router that does not have the ring which it should.
+pub(super) fn another_ring() -> Hint {
+    hint!(
+        "it has another ring than it should: see which image is installed there (",
+        Operation::AuditRings,
+        "), install the right one; then ",
+        Operation::Resume
+    )
 }
 
 /// The tag that the plan's canaries carry.
@@ -78,7 +92,10 @@ pub(super) fn choose(plan: &ValidPlan) -> Result<Vec<Planted>, Trouble> {
         let canaries = found.ok_or_else(|| {
             Trouble::hold(
                 format!("no name was found that hashes to a vnode of {shard}"),
-                "its vnodes are those that keys are not hashed to: see `reshard plan show`",
+                hint!(
+                    "its vnodes are those that keys are not hashed to: see ",
+                    Operation::ShowPlan
+                ),
             )
         })?;
         // The directory itself is in another vnode, perhaps of a shard that has nothing to do with the plan.

@@ -19,6 +19,7 @@ use super::source::{frozen_source, primary_is_silent};
 use super::together::together;
 use crate::deployment::Database;
 use crate::executor::{Context, Seen, Waiting};
+use crate::hint::{Operation, hint};
 use crate::journal::Progress;
 use crate::peers::{ChainError, PeerProgress, Standing, follow, tail_of};
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
@@ -65,7 +66,7 @@ impl Phase for CatchUp {
             what: "the new peers to catch up".to_owned(),
             you_can:
                 "look at svcs -xv and the sitter's log in the zone of one that does not get on"
-                    .to_owned(),
+                    .into(),
         };
         let patience = Duration::from_secs(context.knobs().await?.wait_seconds);
         let peers = context.wait(waiting, patience, || look(context, &zones, &seen)).await?;
@@ -159,8 +160,13 @@ fn stalled(
     if context.since(seen.changed) >= STALLED {
         return Err(Trouble::hold(
             format!("the new peers have not got on for {} s: {told}", STALLED.as_secs()),
-            "look at svcs -xv and the sitter's log in their zones; `reshard resume` goes on waiting, `reshard abort` \
-             takes everything back",
+            hint!(
+                "look at svcs -xv and the sitter's log in their zones; ",
+                Operation::Resume,
+                " goes on waiting, ",
+                Operation::Abort,
+                " takes everything back"
+            ),
         ));
     }
     Ok(Seen::NotYet(bytes, told.to_owned()))

@@ -27,6 +27,7 @@ use super::ghost_tables::{tables_of, tables_to_sweep};
 use super::sweep::Sweeper;
 use super::unneeded::{OwnersWatch, tables_unneeded};
 use crate::executor::Context;
+use crate::hint::{Operation, hint};
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::rows::{
     InvalidSnapshot, Keepers, LeftAlone, ProofPoints, Snapshot, Split, Table, UnshardedTable,
@@ -135,7 +136,10 @@ async fn sweep_until_clean(context: &Context, sweepers: &[Sweeper<'_>]) -> Resul
     }
     Err(Trouble::hold(
         format!("ghost rows keep coming: {}", left.join(", ")),
-        "something writes there and bypasses electric-moray (the rebalancer?): stop it; then `reshard resume`",
+        hint!(
+            "something writes there and bypasses electric-moray (the rebalancer?): stop it; then ",
+            Operation::Resume
+        ),
     ))
 }
 

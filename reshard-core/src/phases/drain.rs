@@ -90,7 +90,7 @@ async fn replayed(
 ) -> Result<(), Trouble> {
     let waiting = Waiting {
         what: format!("the new peers to replay {}", point.lsn),
-        you_can: "look at the sitter's log of one that does not get on".to_owned(),
+        you_can: "look at the sitter's log of one that does not get on".into(),
     };
     context
         .wait(waiting, REPLAY, || async {

@@ -1,6 +1,7 @@
 //! The region's fitness for the plan: the checks, and what has drifted since it was made.
 
 use crate::executor::Context;
+use crate::hint::{Hint, Operation, hint};
 use crate::inventory::{DriftSeverity, Expected, drift, gather};
 use crate::phase::{OrTrouble, Trouble};
 use crate::preflight::{Subject, Verdict, check};
@@ -24,10 +25,11 @@ pub(super) async fn judge(context: &Context, fitness: Fitness) -> Result<(), Tro
         match check.verdict {
             Verdict::Failed => {
                 wrong.push(format!("{}: {}", check.name, check.found));
-                remedies.push(format!("{}: {}", check.name, check.remedy));
+                remedies.push(hint!(check.name.as_str(), ": ", check.remedy.clone()));
             }
             Verdict::Warning => {
-                context.note(format!("{}: {} ({})", check.name, check.found, check.remedy)).await?;
+                let found = format!("{}: {} (", check.name, check.found);
+                context.note(hint!(found, check.remedy.clone(), ")")).await?;
             }
             Verdict::Ok | Verdict::Skipped => {}
         }
@@ -35,7 +37,7 @@ pub(super) async fn judge(context: &Context, fitness: Fitness) -> Result<(), Tro
     if !wrong.is_empty() {
         return Err(Trouble::hold(
             format!("not fit for the plan: {}", wrong.join("; ")),
-            format!("{}; then `reshard resume`", remedies.join("; ")),
+            hint!(Hint::join(remedies, "; "), "; then ", Operation::Resume),
         ));
     }
     let source = plan.source();
@@ -53,7 +55,13 @@ pub(super) async fn judge(context: &Context, fitness: Fitness) -> Result<(), Tro
     if !moved.is_empty() {
         return Err(Trouble::hold(
             format!("the region is not what the plan was made for: {}", moved.join("; ")),
-            "put back what was changed and `reshard resume`, or `reshard abort` and make a new plan",
+            hint!(
+                "put back what was changed and ",
+                Operation::Resume,
+                ", or ",
+                Operation::Abort,
+                " and make a new plan"
+            ),
         ));
     }
     let ok = report.checks.iter().filter(|check| check.verdict == Verdict::Ok).count();

@@ -12,6 +12,7 @@ use manatee_client::{Frozen, Unfrozen};
 use super::source::{UNFROZEN, source};
 use super::unneeded::new_shards_gone;
 use crate::executor::Context;
+use crate::hint::{Operation, hint};
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::shards::{freeze_for_plan, unfreeze_for_plan};
 
@@ -44,7 +45,10 @@ impl Phase for FreezeSource {
             .act(what, async {
                 freeze_for_plan(&shard, plan, context.now()).await.or_hold(
                     format!("the shard {} cannot be frozen", shard.name()),
-                    "if somebody else has frozen it, wait until they have unfrozen it; then `reshard resume`",
+                    hint!(
+                        "if somebody else has frozen it, wait until they have unfrozen it; then ",
+                        Operation::Resume
+                    ),
                 )
             })
             .await?;
@@ -62,7 +66,10 @@ impl Phase for FreezeSource {
             .act(what, async {
                 unfreeze_for_plan(&shard, plan).await.or_hold(
                     format!("the plan's freeze of the shard {} cannot be lifted", shard.name()),
-                    "if somebody else has frozen it meanwhile, that freeze stays until they lift it; then `reshard abort`",
+                    hint!(
+                        "if somebody else has frozen it meanwhile, that freeze stays until they lift it; then ",
+                        Operation::Abort
+                    ),
                 )
             })
             .await?;

@@ -6,6 +6,7 @@ use std::future::ready;
 use manatee_client::ShardName;
 
 use crate::executor::Context;
+use crate::hint::{Operation, hint};
 use crate::phase::{OrTrouble, Trouble};
 use crate::rows::{Keepers, LeftAlone, RowsError, Split, Table, Tables, count_rows, list_tables};
 
@@ -36,9 +37,10 @@ pub(super) async fn tables_to_sweep(
             format!(
                 "the table {spoiled} at {holder} is not what the plan was made for: its ghost rows are not deleted"
             ),
-            format!(
-                "find out who changed {}.{}, and make it as it was; then `reshard resume`",
-                spoiled.schema, spoiled.name
+            hint!(
+                format!("find out who changed {}.{}", spoiled.schema, spoiled.name),
+                ", and make it as it was; then ",
+                Operation::Resume
             ),
         ));
     }
@@ -74,8 +76,12 @@ async fn new_table(
                 "{holder} has the bucket {table}, which the plan does not name: {ghosts} of its rows belong to other shards, and \
                  are not deleted"
             ),
-            format!(
-                "nobody reads them there; `reshard rows count {holder}` counts them. `reshard resume` leaves the table as it is"
+            hint!(
+                "nobody reads them there; ",
+                Operation::CountRows { shard: holder.clone() },
+                " counts them. ",
+                Operation::Resume,
+                " leaves the table as it is"
             ),
         ));
     }

@@ -15,6 +15,7 @@ use super::router_work::{
 };
 use super::unneeded::new_shards_unused;
 use crate::executor::Context;
+use crate::hint::{Operation, hint};
 use crate::phase::{About, Phase, Trouble, Undone};
 use crate::rings;
 use crate::routers::{self, InstanceState, Router};
@@ -59,7 +60,11 @@ impl Phase for ListShard {
                         "{} in {} has not the read-only ring any more: was the zone reprovisioned, or is it new?",
                         state.instance, router.alias
                     ),
-                    "see that nobody changes electric-moray zones, then `reshard resume`, which begins the write block anew",
+                    hint!(
+                        "see that nobody changes electric-moray zones, then ",
+                        Operation::Resume,
+                        ", which begins the write block anew"
+                    ),
                 ));
             }
         }

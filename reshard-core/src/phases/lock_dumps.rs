@@ -18,6 +18,7 @@ use super::unneeded::new_shards_gone;
 use crate::deployment::ZonePlace;
 use crate::dumps::running_dumps;
 use crate::executor::{Context, Seen, Waiting};
+use crate::hint::{Operation, hint};
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 
 /// The fact with the time since when the plan holds the lock.
@@ -56,16 +57,20 @@ impl Phase for LockDumps {
             .act("lock out dumps", async {
                 lock(context).acquire(&owner, since).await.or_hold(
                     "dumps cannot be locked out",
-                    "if the lock was made by hand, delete it when it is not needed any more; then `reshard resume`",
+                    hint!(
+                        "if the lock was made by hand, delete it when it is not needed any more; then ",
+                        Operation::Resume
+                    ),
                 )
             })
             .await?;
         let patience = Duration::from_secs(context.knobs().await?.wait_seconds);
         let waiting = Waiting {
             what: "running dumps to end".to_owned(),
-            you_can: format!(
-                "look at them with `reshard dumps {}`; a dump that hangs can be killed in its zone",
-                context.plan().source()
+            you_can: hint!(
+                "look at them with ",
+                Operation::ListDumps { shard: context.plan().request.source.clone() },
+                "; a dump that hangs can be killed in its zone"
             ),
         };
         context.wait(waiting, patience, || no_dump_runs(context)).await
@@ -90,7 +95,13 @@ pub(super) async fn still_locked(context: &Context) -> Result<(), Trouble> {
         context.remember(UNLOCKED, &true).await?;
         return Err(Trouble::hold(
             "dumps are not locked out any more: somebody has removed /pg_dump_lock",
-            "find out who, and why; then `reshard resume` locks them out again, or `reshard abort` takes everything back",
+            hint!(
+                "find out who, and why; then ",
+                Operation::Resume,
+                " locks them out again, or ",
+                Operation::Abort,
+                " takes everything back"
+            ),
         ));
     }
     LockDumps.run(context).await?;
@@ -108,7 +119,13 @@ pub(super) async fn release(context: &Context) -> Result<(), Trouble> {
         .act("release the lock on dumps", async {
             lock(context).release(&owner).await.or_hold(
                 "the lock on dumps cannot be released",
-                "if somebody has replaced it by hand, it is theirs to delete; when it is gone, `reshard resume` (`reshard abort` if that was under way)",
+                hint!(
+                    "if somebody has replaced it by hand, it is theirs to delete; when it is gone, ",
+                    Operation::Resume,
+                    " (",
+                    Operation::Abort,
+                    " if that was under way)"
+                ),
             )
         })
         .await

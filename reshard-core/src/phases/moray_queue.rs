@@ -78,7 +78,8 @@ pub(super) async fn is_over(context: &Context) -> Result<(), Trouble> {
             "see what they wait for in pg_stat_activity of the source's primary; a process that is restarted gives its \
              requests up: {}",
             restarts.join(", ")
-        ),
+        )
+        .into(),
     };
     let silent = context
         .wait(waiting, LIMIT, || async {

@@ -8,6 +8,7 @@ use super::together::together;
 use super::unneeded::zones_unneeded;
 use crate::deployment::ZonePlace;
 use crate::executor::{Context, Seen, Waiting};
+use crate::hint::{Operation, hint};
 use crate::morays::moray_metadata;
 use crate::phase::{OrTrouble, Trouble};
 use crate::plan::{NewZone, Target, ValidPlan};
@@ -87,7 +88,7 @@ impl Wanted<'_> {
         context.fact(&self.made_key(context.round().await?)).await?.ok_or_else(|| {
             Trouble::hold(
                 format!("the journal does not know the zone {} of the plan", self.zone.role),
-                "`reshard abort` takes everything back",
+                hint!(Operation::Abort, " takes everything back"),
             )
         })
     }
@@ -110,7 +111,7 @@ impl Wanted<'_> {
         };
         let metadata = metadata.or_hold(
             format!("no metadata for the new zone {} can be made up", self.zone.role),
-            "put the metadata of the source's zones in SAPI right; then `reshard resume`",
+            hint!("put the metadata of the source's zones in SAPI right; then ", Operation::Resume),
         )?;
         Ok(ZoneOrder {
             uuid,
@@ -195,7 +196,7 @@ async fn settled(context: &Context, order: &ZoneOrder) -> Result<ZoneSight, Trou
     let began = context.monotonic();
     let waiting = Waiting {
         what: format!("an earlier request for the zone {} to be done", order.alias),
-        you_can: "look at the instance in SAPI and the zone in VMAPI".to_owned(),
+        you_can: "look at the instance in SAPI and the zone in VMAPI".into(),
     };
     let look = || async {
         let sight = look(context, order).await?;
@@ -216,7 +217,8 @@ async fn running(
 ) -> Result<String, Trouble> {
     let waiting = Waiting {
         what: format!("the zone {} ({}) to run", order.alias, order.uuid),
-        you_can: format!("look at it: vmadm list on the server {}, VMAPI's jobs", order.server),
+        you_can: format!("look at it: vmadm list on the server {}, VMAPI's jobs", order.server)
+            .into(),
     };
     let look = || async {
         Ok(match look(context, order).await? {
@@ -258,7 +260,11 @@ async fn spent(
             "the zone {} ({}) on the server {} could not be made, or was destroyed by somebody{why}",
             order.alias, order.uuid, order.server
         ),
-        "put right what made it fail (VMAPI's job tells); then `reshard resume` makes another in its place",
+        hint!(
+            "put right what made it fail (VMAPI's job tells); then ",
+            Operation::Resume,
+            " makes another in its place"
+        ),
     ))
 }
 

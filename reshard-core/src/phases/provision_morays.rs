@@ -52,7 +52,7 @@ impl Phase for ProvisionMorays {
             let began = context.monotonic();
             let waiting = Waiting {
                 what: format!("the registrations of {} to end", target.name),
-                you_can: format!("see who is registered below {path}"),
+                you_can: format!("see who is registered below {path}").into(),
             };
             let look = || async {
                 context.still_alone().await?;

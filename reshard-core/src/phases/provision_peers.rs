@@ -17,6 +17,7 @@ use super::new_zones::{Kind, bring_up, take_down, wanted};
 use super::source::{shard, source, source_state};
 use super::unneeded::zones_unneeded;
 use crate::executor::{Context, Seen, Waiting};
+use crate::hint::{Operation, hint};
 use crate::peers::{ChainError, tail_of};
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::plan::Target;
@@ -64,7 +65,7 @@ impl Phase for ProvisionPeers {
         let waiting = Waiting {
             what: "the new peers to join the end of the chain".to_owned(),
             you_can: "look at svcs -xv and the sitter's log in the zones of those that are missing"
-                .to_owned(),
+                .into(),
         };
         context.wait(waiting, JOIN, || joined(context, &zones)).await
     }
@@ -80,7 +81,7 @@ impl Phase for ProvisionPeers {
             what: "the destroyed peers to leave the chain".to_owned(),
             you_can:
                 "wait until their sessions have ended; the source's primary has to live for that"
-                    .to_owned(),
+                    .into(),
         };
         context.wait(waiting, LEAVE, || left(context, &zones)).await?;
         // The chain may have taken its time.
@@ -104,13 +105,19 @@ async fn joined(context: &Context, zones: &[InstanceUuid]) -> Result<Seen<()>, T
 pub(super) fn not_the_tail(error: &ChainError) -> Trouble {
     let remedy = match error {
         ChainError::Missing { .. } => {
-            "look at svcs -xv and the sitter's log in its zone; when it has joined again, `reshard resume`, or `reshard \
-             abort`, which takes everything back"
+            hint!(
+                "look at svcs -xv and the sitter's log in its zone; when it has joined again, ",
+                Operation::Resume,
+                ", or ",
+                Operation::Abort,
+                ", which takes everything back"
+            )
         }
-        ChainError::Role { .. } | ChainError::InFront { .. } => {
+        ChainError::Role { .. } | ChainError::InFront { .. } => hint!(
             "disable the sitters of the new peers until the source's state does not list them any more, and enable them \
-             again: then they are its end; then `reshard resume`"
-        }
+             again: then they are its end; then ",
+            Operation::Resume
+        ),
     };
     Trouble::hold(error.to_string(), remedy)
 }
@@ -158,7 +165,7 @@ async fn remove_shard(
     let version = stored.map(|stored| stored.version);
     let waiting = Waiting {
         what: format!("the sessions of the peers of {} to end", target.name),
-        you_can: format!("see who is announced in /manatee/{}/election", target.name),
+        you_can: format!("see who is announced in /manatee/{}/election", target.name).into(),
     };
     let look = || async {
         match shard.remove(version).await {

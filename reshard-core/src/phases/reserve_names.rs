@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use super::reserve_ring::give_back;
 use super::unneeded::new_shards_gone;
 use crate::executor::Context;
+use crate::hint::{Operation, hint};
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::reservation::Reservation;
 
@@ -43,7 +44,11 @@ impl Phase for ReserveNames {
                 let taken = Reservation::Name(name).take(context.deployment(), plan, now).await;
                 taken.map(drop).or_hold(
                     format!("the name {name} cannot be reserved"),
-                    "if another plan has it: `reshard abort`, and make a new plan, which takes other numbers",
+                    hint!(
+                        "if another plan has it: ",
+                        Operation::Abort,
+                        ", and make a new plan, which takes other numbers"
+                    ),
                 )
             };
             context.act(format!("reserve the name {name}"), reserve).await?;

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::unneeded::new_shards_unused;
 use crate::executor::{Context, Seen, Waiting};
+use crate::hint::{Hint, Operation, hint};
 use crate::inventory::{RingFacts, read_ring};
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::reservation::Reservation;
@@ -28,8 +29,15 @@ use crate::rings::RingError;
 const BASE: &str = "base";
 
 /// The operator's advice about a ring that the plan does not fit.
-const CHANGED: &str = "find out who changed it. If that is not wanted, put HASH_RING_IMAGE back, then `reshard resume`; else \
-                       `reshard abort`, and make a new plan from the ring as it is now";
+fn ring_changed() -> Hint {
+    hint!(
+        "find out who changed it. If that is not wanted, put HASH_RING_IMAGE back, then ",
+        Operation::Resume,
+        "; else ",
+        Operation::Abort,
+        ", and make a new plan from the ring as it is now"
+    )
+}
 
 /// Reserves the ring for the plan.
 pub struct ReserveRing;
@@ -82,8 +90,8 @@ impl Phase for ReserveRing {
         let manta = manta.map_err(RingError::from)?;
         let ring = read_ring(context.deployment(), &manta, &context.work_directory()).await;
         let image = manta.hash_ring_image().map_err(RingError::from)?;
-        let ring =
-            ring.or_hold(format!("the ring is the image {image}, which cannot be read"), CHANGED)?;
+        let unreadable = format!("the ring is the image {image}, which cannot be read");
+        let ring = ring.or_hold(unreadable, ring_changed())?;
         fits(context, &ring).await?;
         let index_shards = manta.index_shards().map_err(RingError::from)?.to_value();
         context.remember(BASE, &Base { image: ring.image, sha1: ring.sha1, index_shards }).await
@@ -103,7 +111,7 @@ async fn reserve(context: &Context) -> Result<(), Trouble> {
     let patience = Duration::from_secs(context.knobs().await?.wait_seconds);
     let waiting = Waiting {
         what: "the ring, which another plan has reserved".to_owned(),
-        you_can: "bring that plan to its end, or abort it, where its journal is".to_owned(),
+        you_can: "bring that plan to its end, or abort it, where its journal is".into(),
     };
     context
         .wait(waiting, patience, || async {
@@ -133,8 +141,8 @@ pub(super) async fn give_back(
 /// Checks that the plan can be carried out on this ring.
 async fn fits(context: &Context, ring: &RingFacts) -> Result<(), Trouble> {
     let (plan, planned) = (context.plan(), &context.plan().inventory.ring);
-    let changed = |what: String| Err(Trouble::hold(what, CHANGED));
-    let source = plan.source();
+    let changed = |what: String| Err(Trouble::hold(what, ring_changed()));
+    let source = &plan.request.source;
     if ring.image == planned.image {
         if ring.sha1 != planned.sha1 {
             return changed(format!(

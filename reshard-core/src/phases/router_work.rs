@@ -11,6 +11,7 @@ use super::reserve_ring::Base;
 use super::unneeded::may_go_back;
 use crate::deployment::{Deployment, MonitorError};
 use crate::executor::Context;
+use crate::hint::{Hint, Operation, hint};
 use crate::journal::Progress;
 use crate::phase::{Phase, Trouble};
 use crate::reservation::Reservation;
@@ -97,9 +98,19 @@ pub(super) async fn keep_reserved(context: &Context) -> Result<(), Trouble> {
     }
     Err(Trouble::hold(
         "the ring is not reserved for this plan any more: it was given back, and may be another one by now",
-        "if this plan has gone on with another copy of its file, use that one (`reshard plans` tells its host); else `reshard \
-         abort`, and make a new plan from the ring as it is now",
+        another_copy_or_a_new_plan(),
     ))
+}
+
+/// The operator's advice where the ring is not what this copy of the plan takes it for.
+pub(super) fn another_copy_or_a_new_plan() -> Hint {
+    hint!(
+        "if this plan has gone on with another copy of its file, use that one (",
+        Operation::ListPlans,
+        " tells its host); else ",
+        Operation::Abort,
+        ", and make a new plan from the ring as it is now"
+    )
 }
 
 /// Takes the ring's lock, for a plan that can only go on: it has it still, or has just given it back.
@@ -332,6 +343,9 @@ pub(super) async fn newly_listed(context: &Context) -> Result<Vec<String>, Troub
 pub(super) fn too_late(phase: &dyn Phase) -> Trouble {
     Trouble::hold(
         format!("{} cannot be taken back: the new ring is or was in use", phase.name()),
-        "`reshard resume` brings the plan to its end; to undo the move, plan one in the other direction afterwards",
+        hint!(
+            Operation::Resume,
+            " brings the plan to its end; to undo the move, plan one in the other direction afterwards"
+        ),
     )
 }

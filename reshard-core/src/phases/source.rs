@@ -7,6 +7,7 @@ use manatee_client::{ClusterState, HeldLock, Peer, Shard, ShardName};
 use super::catch_up::new_peer_zones;
 use super::provision_peers::not_the_tail;
 use crate::executor::{Context, Seen, Waiting};
+use crate::hint::{Hint, Operation, hint};
 use crate::peers::tail_of;
 use crate::phase::{OrTrouble, Trouble};
 use crate::shards::{freeze_for_plan, frozen_for_plan, primary_ready};
@@ -48,14 +49,19 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Tro
     if let Some(freeze) = &state.freeze {
         let remedy = match freeze.owner() {
             // Lifted, it would take the ground from under a plan that moves peers.
-            Some(_) => "let the plan that froze it end: `reshard plans` lists them; then `reshard resume`, or `reshard abort`, \
-                        which takes everything back"
-                .to_owned(),
-            None => format!(
-                "find out who, and why; when it is not needed any more, `manatee-adm unfreeze -s {name}` and `reshard resume`, or \
-                 `reshard abort`, which takes everything back"
+            Some(_) => hint!(
+                "let the plan that froze it end: ",
+                Operation::ListPlans,
+                " lists them; then ",
+                Operation::Resume
+            ),
+            None => hint!(
+                "find out who, and why; when it is not needed any more, ",
+                format!("`manatee-adm unfreeze -s {name}` and "),
+                Operation::Resume
             ),
         };
+        let remedy = hint!(remedy, ", or ", Operation::Abort, ", which takes everything back");
         let found = format!("it is frozen for another reason: {}", freeze.shown().1);
         return Err(Trouble::hold(foreign(&found), remedy));
     }
@@ -63,7 +69,13 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Tro
         context.remember(UNFROZEN, &true).await?;
         return Err(Trouble::hold(
             foreign("it is not frozen"),
-            "find out who, and why; then `reshard resume` freezes it again, or `reshard abort` takes everything back",
+            hint!(
+                "find out who, and why; then ",
+                Operation::Resume,
+                " freezes it again, or ",
+                Operation::Abort,
+                " takes everything back"
+            ),
         ));
     }
     let shard = source(context);
@@ -95,7 +107,8 @@ pub(super) async fn takes_writes(
     let primary = &state.primary;
     let waiting = Waiting {
         what: format!("the primary of {shard} ({}) to take writes", primary.ip),
-        you_can: format!("look at the sitters' logs of its peers, first at {}", primary.zone_id),
+        you_can: format!("look at the sitters' logs of its peers, first at {}", primary.zone_id)
+            .into(),
     };
     context
         .wait(waiting, limit, || async {
@@ -108,10 +121,10 @@ pub(super) async fn takes_writes(
 }
 
 /// The operator's advice about a primary that does not answer.
-pub(super) fn primary_is_silent(state: &ClusterState, name: &ShardName) -> String {
-    format!(
-        "see what is the matter with the primary {} ({}) of {name}: nobody takes over while the shard is frozen; \
-         `reshard abort` takes everything back and lifts the freeze",
+pub(super) fn primary_is_silent(state: &ClusterState, name: &ShardName) -> Hint {
+    let silent = format!(
+        "see what is the matter with the primary {} ({}) of {name}: nobody takes over while the shard is frozen; ",
         state.primary.zone_id, state.primary.ip
-    )
+    );
+    hint!(silent, Operation::Abort, " takes everything back and lifts the freeze")
 }

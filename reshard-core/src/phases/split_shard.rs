@@ -26,6 +26,7 @@ use super::together::together;
 use super::unneeded::new_shards_unused;
 use crate::deployment::AnyTransport;
 use crate::executor::{Context, Seen, Waiting};
+use crate::hint::{Hint, Operation, hint};
 use crate::morays::moray_answers;
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::plan::Layout;
@@ -169,7 +170,10 @@ fn peers_of(shards: &[NewShard]) -> impl Iterator<Item = (bool, &MovingPeer)> {
 async fn decide(context: &Context) -> Result<Vec<NewShard>, Trouble> {
     let plan = context.plan();
     let point: SplitPoint = context.fact(SPLIT_POINT).await?.ok_or_else(|| {
-        Trouble::hold("the journal has no split point", "`reshard abort` takes everything back")
+        Trouble::hold(
+            "the journal has no split point",
+            hint!(Operation::Abort, " takes everything back"),
+        )
     })?;
     let (_, tail) = frozen_tail(context).await?;
     let at: Timestamp = context.now();
@@ -191,7 +195,7 @@ async fn decide(context: &Context) -> Result<Vec<NewShard>, Trouble> {
         let first = first_state(plan.request.layout, chain, point.lsn, plan.uuid, at);
         let state = first.map_err(|error| {
             let what = format!("the peers of {} make no shard: {error}", target.name);
-            Trouble::hold(what, "`reshard abort` takes everything back")
+            Trouble::hold(what, hint!(Operation::Abort, " takes everything back"))
         })?;
         shards.push(NewShard { name: target.name.clone(), state, peers });
     }
@@ -200,15 +204,16 @@ async fn decide(context: &Context) -> Result<Vec<NewShard>, Trouble> {
     together(peers_of(&shards).map(async |(_, peer)| {
         let found =
             check_instance(sapi_of(context, peer)?, peer.place.zone, source, &peer.to, alone);
-        found.await.or_hold(foreign(peer), FOREIGN)
+        found.await.or_hold(foreign(peer), set_back())
     }))
     .await?;
     Ok(shards)
 }
 
 /// The operator's advice about metadata that somebody else has changed.
-const FOREIGN: &str =
-    "find out who has changed it and set it back to the old value; then `reshard resume`";
+fn set_back() -> Hint {
+    hint!("find out who has changed it and set it back to the old value; then ", Operation::Resume)
+}
 
 fn foreign(peer: &MovingPeer) -> String {
     format!("{} cannot be made to belong to {}", peer.place.zone, peer.to)
@@ -225,7 +230,7 @@ async fn write_state(context: &Context, new: &NewShard) -> Result<(), Trouble> {
         .act(format!("write the state of {}", new.name), async {
             establish(&shard, &new.state).await.or_hold(
                 format!("the state of {} cannot be written", new.name),
-                "find out whose shard that is; `reshard abort` takes everything back",
+                hint!("find out whose shard that is; ", Operation::Abort, " takes everything back"),
             )
         })
         .await?;
@@ -238,7 +243,7 @@ async fn tell_sapi(context: &Context, peer: &MovingPeer) -> Result<(), Trouble> 
     context
         .act(format!("make {zone} belong to {} in SAPI", peer.to), async {
             let moved = move_instance(sapi, zone, source, &peer.to, peer.alone).await;
-            moved.or_hold(foreign(peer), FOREIGN)
+            moved.or_hold(foreign(peer), set_back())
         })
         .await?;
     Ok(())
@@ -247,7 +252,7 @@ async fn tell_sapi(context: &Context, peer: &MovingPeer) -> Result<(), Trouble> 
 async fn answers(context: &Context, shard: &ShardName, address: &str) -> Result<(), Trouble> {
     let waiting = Waiting {
         what: format!("Moray of {shard} at {address} to answer"),
-        you_can: "look at svcs -xv and Moray's log in its zone".to_owned(),
+        you_can: "look at svcs -xv and Moray's log in its zone".into(),
     };
     context
         .wait(waiting, MORAY, || async {

@@ -12,6 +12,7 @@ use super::router_work::{
     Rings, find_routers, in_each, keep_reserved, put_back, remembered_routers,
 };
 use crate::executor::Context;
+use crate::hint::{Operation, hint};
 use crate::phase::{About, Phase, Trouble, Undone};
 use crate::rings;
 use crate::routers::{self, InstanceState, Router};
@@ -87,7 +88,7 @@ impl Phase for StageRings {
                         "the electric-moray zone {} ({}) does not run, and may have the plan's rings",
                         router.place.zone, router.alias
                     ),
-                    "start it, then `reshard abort`; or destroy it",
+                    hint!("start it, then ", Operation::Abort, "; or destroy it"),
                 ));
             }
         }

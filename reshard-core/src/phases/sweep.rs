@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::unneeded::OwnersWatch;
 use crate::executor::{Context, Seen, Waiting};
+use crate::hint::{Operation, hint};
 use crate::journal::Progress;
 use crate::may_pass::MayPass;
 use crate::phase::{OrTrouble, Trouble};
@@ -154,9 +155,11 @@ impl Sweeper<'_> {
         let (context, holder) = (self.context, self.holder);
         let waiting = Waiting {
             what: format!("the sync of {holder} to catch up, before more rows are deleted"),
-            you_can: "see `manatee-adm show` in a postgres zone; `reshard tune PLAN delete_max_lag_bytes=…` lets it be \
-                      further behind"
-                .to_owned(),
+            you_can: hint!(
+                "see `manatee-adm show` in a postgres zone; ",
+                Operation::Tune { knob: "delete_max_lag_bytes".to_owned(), value: None },
+                " lets it be further behind"
+            ),
         };
         let look = async || {
             let lag = sync_lag(context.deployment(), holder).await;

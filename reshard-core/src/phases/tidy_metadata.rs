@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use super::new_zones::{Kind, Wanted, wanted};
 use super::together::together;
 use crate::executor::Context;
+use crate::hint::{Operation, hint};
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::shards::alias;
 use crate::tidy::{drop_plan_tag, rename, tidy_peer};
@@ -58,7 +59,10 @@ async fn tidy(context: &Context, one: Wanted<'_>) -> Result<(), Trouble> {
         .act(format!("call {} {new}", place.zone), async {
             rename(deployment, &place, &old, &new).await.or_hold(
                 format!("{} cannot be called {new}", place.zone),
-                "if somebody has renamed it, give it back its old or its new alias; then `reshard resume`",
+                hint!(
+                    "if somebody has renamed it, give it back its old or its new alias; then ",
+                    Operation::Resume
+                ),
             )
         })
         .await?;

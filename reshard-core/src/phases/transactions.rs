@@ -7,6 +7,7 @@ use manatee_client::{ClusterState, PgEndpoint};
 use super::source::primary_is_silent;
 use crate::deployment::Database;
 use crate::executor::{Context, Seen, Waiting};
+use crate::hint::Hint;
 use crate::phase::{OrTrouble, Trouble};
 use crate::shards::{how_to_end, listed, transactions_before};
 
@@ -22,7 +23,7 @@ pub(super) struct Primary {
     pub(super) endpoint: PgEndpoint,
     pub(super) database: Database,
     shard: String,
-    silent: String,
+    silent: Hint,
 }
 
 impl Primary {
@@ -49,7 +50,10 @@ impl Primary {
     where
         Result<T, E>: OrTrouble<T>,
     {
-        answer.or_hold(format!("the primary of {} does not tell {what}", self.shard), &self.silent)
+        answer.or_hold(
+            format!("the primary of {} does not tell {what}", self.shard),
+            self.silent.clone(),
+        )
     }
 
     /// Waits until the transactions that began before this time of its server have ended, and all that were prepared.
@@ -71,7 +75,7 @@ impl Primary {
         }
         let waiting = Waiting {
             what: format!("{which} to end"),
-            you_can: how_to_end(&first, &self.endpoint),
+            you_can: how_to_end(&first, &self.endpoint).into(),
         };
         context
             .wait(waiting, limit, || async {

@@ -13,6 +13,7 @@ use manatee_client::Shard;
 
 use super::source::{shard, source, takes_writes};
 use crate::executor::Context;
+use crate::hint::{Operation, hint};
 use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
 use crate::plan::Target;
 use crate::shards::unfreeze_for_plan;
@@ -70,7 +71,10 @@ async fn unfreeze(context: &Context, shard: &Shard) -> Result<(), Trouble> {
     let lifting = async {
         unfreeze_for_plan(shard, context.plan().uuid).await.or_hold(
             format!("{} cannot be unfrozen", shard.name()),
-            "if somebody else has frozen it, that freeze stays until they lift it; then `reshard resume`",
+            hint!(
+                "if somebody else has frozen it, that freeze stays until they lift it; then ",
+                Operation::Resume
+            ),
         )
     };
     context.act(format!("unfreeze {}", shard.name()), lifting).await?;

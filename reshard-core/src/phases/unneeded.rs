@@ -9,7 +9,7 @@ use sapi_client::ImageUuid;
 
 use super::new_zones::Wanted;
 use super::reserve_ring::Base;
-use super::router_work::Rings;
+use super::router_work::{Rings, another_copy_or_a_new_plan};
 use super::split_shard::written;
 use crate::executor::Context;
 use crate::phase::{OrTrouble, Trouble};
@@ -131,8 +131,7 @@ pub(super) async fn base_is_named(context: &Context, rings: &Rings) -> Result<()
             "the ring that SAPI's HASH_RING_IMAGE names is {named}, and the plan's rings were made of {}: no router was touched",
             rings.base
         ),
-        "if this plan has gone on with another copy of its file, use that one (`reshard plans` tells its host); else `reshard \
-         abort`, and make a new plan from the ring as it is now",
+        another_copy_or_a_new_plan(),
     ))
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use moray_client::{Client, ClientOptions};
 
-use super::canaries::{CANARIES, Planted, find, routers, staying, write};
+use super::canaries::{self, CANARIES, Planted, find, routers, staying, write};
 use crate::audit::{
     Expected, RouterAddress, RouterAudit, WrongPnode, audit_router, overlooked, router_addresses,
     sample_keys,
@@ -172,9 +172,5 @@ async fn audit(
 }
 
 fn another_ring(router: &RouterAddress, what: &str) -> Trouble {
-    Trouble::hold(
-        format!("{} ({}) {what}", router.name, router.address),
-        "it has another ring than it should: see which image is installed there (`reshard ring audit`), install the right one; \
-         then `reshard resume`",
-    )
+    Trouble::hold(format!("{} ({}) {what}", router.name, router.address), canaries::another_ring())
 }

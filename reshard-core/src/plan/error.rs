@@ -4,6 +4,7 @@ use fash::{SelectError, Vnode};
 use manatee_client::ShardName;
 use sapi_client::ServerUuid;
 
+use crate::hint::{Hint, Operation, hint};
 use crate::quantity::bytes;
 
 /// The reason why there is no plan for a request.
@@ -60,7 +61,7 @@ pub enum PlanError {
     /// The write block cannot be done in the budget, or not be taken back in it.
     #[error(
         "writes may be refused for at most {seconds} s, which is too short: the write block is predicted to take {predicted:.0} \
-         s, and the way back is to fit in too; allow {needed} s at least, or predict by what was measured (`reshard plan new` with `--costs`)"
+         s, and the way back is to fit in too"
     )]
     Budget {
         /// The budget that was asked for, in seconds.
@@ -71,9 +72,7 @@ pub enum PlanError {
         needed: u64,
     },
     /// The selection needs numbers of rows or bytes.
-    #[error(
-        "vnodes can be chosen by rows or bytes only when they were measured: `reshard measure`"
-    )]
+    #[error("vnodes can be chosen by rows or bytes only when they were measured")]
     NotMeasured,
     /// The selection is for other shards.
     #[error("the vnodes are given for the shards {given:?}, and the new shards are {numbers:?}")]
@@ -109,10 +108,7 @@ pub enum PlanError {
     #[error("the source would keep no vnodes; moving a whole shard is not a split")]
     NothingStays,
     /// The source holds what is not sharded.
-    #[error(
-        "{shard} is also the {what} shard, whose other tables would be copied with it. Split another shard, or ask for \
-         this explicitly (--allow-storage-shard)"
-    )]
+    #[error("{shard} is also the {what} shard, whose other tables would be copied with it")]
     StorageShard {
         /// The shard.
         shard: ShardName,
@@ -159,4 +155,40 @@ pub enum PlanError {
 
 fn listed(shards: &[ShardName]) -> String {
     shards.iter().map(ShardName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+impl PlanError {
+    /// Advice that goes with the message, if there is any.
+    pub fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Budget { needed, .. } => Some(hint!(
+                format!("allow {needed} s at least, or predict by what was measured ("),
+                Operation::MakePlanByCosts,
+                ")"
+            )),
+            Self::NotMeasured => Some(hint!(Operation::MeasureShard, " measures them")),
+            Self::StorageShard { .. } => Some(hint!(
+                "split another shard, or ask for this explicitly (",
+                Operation::MakePlanForStorageShard,
+                ")"
+            )),
+            Self::OtherSource { .. }
+            | Self::NotInRing { .. }
+            | Self::ShardCount { .. }
+            | Self::NumberCount { .. }
+            | Self::NameTaken { .. }
+            | Self::BadName { .. }
+            | Self::OtherNumbers { .. }
+            | Self::BadShares
+            | Self::ChosenTwice { .. }
+            | Self::Select(_)
+            | Self::NothingMoves { .. }
+            | Self::NothingStays
+            | Self::OneNodeWrite
+            | Self::NoImage { .. }
+            | Self::Server { .. }
+            | Self::NoServer
+            | Self::NoRoom { .. } => None,
+        }
+    }
 }

@@ -15,6 +15,7 @@ use crate::clock::SystemClock;
 use crate::deployment::{Deployment, DeploymentError};
 use crate::epoch::PLAN_LOCKS;
 use crate::epoch::{Epoch, EpochError, epoch_of};
+use crate::hint::{Hint, Operation, hint};
 use crate::inventory::{InventoryError, probe_router, services_of};
 use crate::plan::PlanUuid;
 use crate::reservation::Reservation;
@@ -200,13 +201,21 @@ async fn in_between(deployment: &Deployment, plan: PlanUuid) -> Result<Vec<Need>
     Ok(try_join_all(probes).await?.into_iter().flatten().collect())
 }
 
-fn remedy(needed: &StillNeeded) -> &'static str {
+fn remedy(needed: &StillNeeded) -> Hint {
     if needed.needs.iter().any(|need| matches!(need, Need::Router { .. })) {
-        return "writes may be refused there: put the ring that SAPI names into it, and restart it (`reshard ring audit` lists all \
-                that have another)";
+        return hint!(
+            "writes may be refused there: put the ring that SAPI names into it, and restart it (",
+            Operation::AuditRings,
+            " lists all that have another)"
+        );
     }
-    "with the plan's file, `reshard abort` removes that; without it, delete these instances in SAPI once no shard takes or confirms \
-     writes there (`reshard peers show SHARD`), and then /manatee/SHARD in ZooKeeper"
+    hint!(
+        "with the plan's file, ",
+        Operation::Abort,
+        " removes that; without it, delete these instances in SAPI once no shard takes or confirms writes there (",
+        Operation::ShowPeers,
+        "), and then /manatee/SHARD in ZooKeeper"
+    )
 }
 
 /// Something that a plan keeps is not freed.
@@ -215,7 +224,7 @@ fn remedy(needed: &StillNeeded) -> &'static str {
 pub enum ReleaseError {
     /// Somebody carries the plan out.
     #[error(
-        "plan {plan} is carried out since {}, so nothing of it is freed; `reshard abort` with its file takes it back",
+        "plan {plan} is carried out since {}, so nothing of it is freed",
         since.as_deref().unwrap_or("some time")
     )]
     Executing {
@@ -225,10 +234,7 @@ pub enum ReleaseError {
         since: Option<String>,
     },
     /// Somebody may go on with it.
-    #[error(
-        "plan {plan} is not over, so nothing of it is freed; `reshard resume` or `reshard abort` with {last} brings it to its \
-         end. If no copy of its file is left, say so with --file-lost"
-    )]
+    #[error("plan {plan} is not over, so nothing of it is freed")]
     NotOver {
         /// The plan.
         plan: PlanUuid,
@@ -239,7 +245,7 @@ pub enum ReleaseError {
     #[error(transparent)]
     Epoch(#[from] EpochError),
     /// It has left something half made.
-    #[error("{needed}; {remedy}", needed = .0, remedy = remedy(.0))]
+    #[error(transparent)]
     HalfMade(StillNeeded),
     /// The region cannot be read.
     #[error(transparent)]
@@ -262,6 +268,32 @@ pub enum ReleaseError {
     /// A freeze cannot be lifted.
     #[error(transparent)]
     Freeze(#[from] ShardError),
+}
+
+impl ReleaseError {
+    /// Advice that goes with the message, if there is any.
+    pub fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Executing { .. } => Some(hint!(Operation::Abort, " with its file takes it back")),
+            Self::NotOver { plan, last } => Some(hint!(
+                Operation::Resume,
+                " or ",
+                Operation::Abort,
+                format!(" with {last} brings it to its end. If no copy of its file is left, "),
+                Operation::ReleaseLostPlan { plan: *plan },
+                " says so"
+            )),
+            Self::HalfMade(needed) => Some(remedy(needed)),
+            Self::Inventory(error) => error.hint(),
+            Self::Epoch(_)
+            | Self::Deployment(_)
+            | Self::Ring(_)
+            | Self::Routers(_)
+            | Self::Lock(_)
+            | Self::Dumps(_)
+            | Self::Freeze(_) => None,
+        }
+    }
 }
 
 #[cfg(test)]

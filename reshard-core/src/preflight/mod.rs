@@ -1,4 +1,4 @@
-//! Read-only checks of whether a shard can be split now, each with a remedy. `reshard doctor` shows them; a plan makes them
+//! Read-only checks of whether a shard can be split now, each with a remedy. An operator can ask for them; a plan makes them
 //! before it starts and once more before writes are blocked.
 //!
 //! First everything is looked at, all at once and each thing with a deadline; then the checks judge what was seen. What could

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::unseen::Unseen;
 use crate::causes::printable;
+use crate::hint::{Hint, Operation, hint};
 
 /// The outcome of all checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +31,7 @@ pub struct Check {
     /// The findings, in words.
     pub found: String,
     /// The remedy; empty where there is nothing to do.
-    pub remedy: String,
+    pub remedy: Hint,
     /// The things that it could not see, as long as that is not told in words.
     #[serde(skip)]
     unseen: Vec<Unseen>,
@@ -103,16 +104,18 @@ impl Cause {
             1 => "1 check needs it".to_owned(),
             count => format!("{count} checks need it"),
         };
-        let again = format!("`reshard doctor {source}`");
+        let again = Operation::CheckShard { shard: source.clone() };
         Check {
             name: "answers".to_owned(),
             verdict: Verdict::Failed,
             found: format!("{}; {count}: {}", self.unseen, self.needed_by.join(", ")),
             remedy: match self.unseen.api() {
                 Some(api) => {
-                    format!("make {} answer: `curl -i {}/ping`; then {again}", api.name, api.url)
+                    let ping =
+                        format!("make {} answer: `curl -i {}/ping`; then ", api.name, api.url);
+                    hint!(ping, again)
                 }
-                None => format!("make it answer, then {again}"),
+                None => hint!("make it answer, then ", again),
             },
             unseen: Vec::new(),
         }
@@ -125,9 +128,9 @@ impl Cause {
 
 impl Check {
     /// An outcome in words.
-    pub fn new(name: &str, verdict: Verdict, found: &str, remedy: &str) -> Self {
-        let [name, found, remedy] = [name, found, remedy].map(str::to_owned);
-        Self { name, verdict, found, remedy, unseen: Vec::new() }
+    pub fn new(name: &str, verdict: Verdict, found: &str, remedy: impl Into<Hint>) -> Self {
+        let [name, found] = [name, found].map(str::to_owned);
+        Self { name, verdict, found, remedy: remedy.into(), unseen: Vec::new() }
     }
 
     /// Puts what could not be seen into words, and for what is told elsewhere only its name.
@@ -141,7 +144,9 @@ impl Check {
             }
         }
         if !words.is_empty() {
-            add(&mut self.remedy, "make it answer, then check again");
+            let before = std::mem::take(&mut self.remedy);
+            let all = [before, "make it answer, then check again".into()];
+            self.remedy = Hint::join(all.into_iter().filter(|hint| !hint.is_empty()), "; ");
         }
         if !wanted.is_empty() {
             let wanted = wanted.join(" and ");
@@ -182,7 +187,7 @@ pub(super) struct Findings {
     name: &'static str,
     verdict: Verdict,
     found: Vec<String>,
-    remedies: Vec<String>,
+    remedies: Vec<Hint>,
     unseen: Vec<Unseen>,
 }
 
@@ -197,11 +202,11 @@ impl Findings {
         }
     }
 
-    pub(super) fn warn(&mut self, found: impl fmt::Display, remedy: impl fmt::Display) {
+    pub(super) fn warn(&mut self, found: impl fmt::Display, remedy: impl Into<Hint>) {
         self.add(Verdict::Warning, found, remedy);
     }
 
-    pub(super) fn fail(&mut self, found: impl fmt::Display, remedy: impl fmt::Display) {
+    pub(super) fn fail(&mut self, found: impl fmt::Display, remedy: impl Into<Hint>) {
         self.add(Verdict::Failed, found, remedy);
     }
 
@@ -209,11 +214,11 @@ impl Findings {
         &mut self,
         verdict: Verdict,
         found: impl fmt::Display,
-        remedy: impl fmt::Display,
+        remedy: impl Into<Hint>,
     ) {
         self.verdict = self.verdict.max(verdict);
         self.found.push(printable(&found.to_string()));
-        let remedy = remedy.to_string();
+        let remedy = remedy.into();
         if !remedy.is_empty() && !self.remedies.contains(&remedy) {
             self.remedies.push(remedy);
         }
@@ -225,7 +230,7 @@ impl Findings {
         verdict: Verdict,
         why: &Unseen,
         what: impl fmt::Display,
-        remedy: impl fmt::Display,
+        remedy: impl Into<Hint>,
     ) {
         if why.api().is_some() {
             self.blind(why);
@@ -248,7 +253,7 @@ impl Findings {
             name: self.name.to_owned(),
             verdict: self.verdict,
             found,
-            remedy: self.remedies.join("; "),
+            remedy: Hint::join(self.remedies, "; "),
             unseen: self.unseen,
         }
     }
@@ -258,7 +263,7 @@ impl Findings {
             name: self.name.to_owned(),
             verdict: Verdict::Skipped,
             found: why.into(),
-            remedy: String::new(),
+            remedy: Hint::default(),
             unseen: Vec::new(),
         }
     }
@@ -302,7 +307,7 @@ mod tests {
         let expected = [
             (
                 Verdict::Failed,
-                "answers: no answer from SAPI at http://10.0.0.1 within 45 s; 3 checks need it: a, b, images (make SAPI answer: `curl -i http://10.0.0.1/ping`; then `reshard doctor 2.moray.lab.example.net`)",
+                "answers: no answer from SAPI at http://10.0.0.1 within 45 s; 3 checks need it: a, b, images (make SAPI answer: `curl -i http://10.0.0.1/ping`; then 'check 2.moray.lab.example.net')",
             ),
             (Verdict::Skipped, "a: not made, for want of SAPI ()"),
             (Verdict::Skipped, "b: not made, for want of SAPI ()"),
@@ -344,7 +349,7 @@ mod tests {
         let expected = [
             (
                 Verdict::Failed,
-                "answers: no primary; 2 checks need it: a, b (make it answer, then `reshard doctor 2.moray.lab.example.net`)",
+                "answers: no primary; 2 checks need it: a, b (make it answer, then 'check 2.moray.lab.example.net')",
             ),
             (Verdict::Skipped, "a: not made, for want of what `answers` tells ()"),
             (Verdict::Skipped, "b: not made, for want of what `answers` tells ()"),

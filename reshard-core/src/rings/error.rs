@@ -10,7 +10,8 @@ use sapi_client::manta::{FindError, MetadataError, MetadataProblem};
 
 use super::RingMismatch;
 use crate::deployment::DeploymentError;
-use crate::may_pass::{LOOK, MayPass};
+use crate::hint::{Hint, Operation, hint};
+use crate::may_pass::{MayPass, look};
 use crate::phase::Trouble;
 use crate::plan::PlanUuid;
 
@@ -127,22 +128,25 @@ impl MayPass for RingError {
         }
     }
 
-    fn remedy(&self) -> String {
-        let remedy = match self {
-            Self::Lock(LockError::Held { .. } | LockError::Abandoned { .. }) => {
+    fn remedy(&self) -> Hint {
+        match self {
+            Self::Lock(LockError::Held { .. } | LockError::Abandoned { .. }) => hint!(
                 "only one plan at a time may change the ring: finish or abort the plan that the message names as the lock's \
-                 owner, then `reshard resume`"
-            }
-            Self::Foreign { .. } => {
+                 owner, then ",
+                Operation::Resume
+            ),
+            Self::Foreign { .. } => hint!(
                 "find out who changed it (manta-adm, manta-shardadm, another plan). If the change stays, abort this plan and \
-                 make a new one; if not, put the old value back, then `reshard resume`"
-            }
+                 make a new one; if not, put the old value back, then ",
+                Operation::Resume
+            ),
             Self::Mismatch(_) | Self::OtherRing { .. } => {
-                "abort this plan and make a new one from the ring as it is now"
+                hint!("abort this plan and make a new one from the ring as it is now")
             }
-            Self::WrongImage { .. } | Self::Import(ImportError::Conflict(_)) => {
-                "see what made the image (`sdc-imgadm get IMAGE`), remove it if nothing needs it, then `reshard resume`"
-            }
+            Self::WrongImage { .. } | Self::Import(ImportError::Conflict(_)) => hint!(
+                "see what made the image (`sdc-imgadm get IMAGE`), remove it if nothing needs it, then ",
+                Operation::Resume
+            ),
             Self::Api(_)
             | Self::Manta(_)
             | Self::Deployment(_)
@@ -156,9 +160,8 @@ impl MayPass for RingError {
             | Self::Pnode(_)
             | Self::Lock(_)
             | Self::BadStamp { .. }
-            | Self::Broken(_) => LOOK,
-        };
-        remedy.to_owned()
+            | Self::Broken(_) => look(),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use sapi_client::imgapi::Sha1Hex;
 use super::{Router, RouterError};
 use crate::causes::printable;
 use crate::deployment::{Deployment, ZoneCommandError, ZoneOutput, ZoneScript};
+use crate::hint::{Hint, Operation};
 use crate::plan::PlanUuid;
 
 /// The exit status of a script that met what only the operator can judge.
@@ -255,7 +256,7 @@ async fn run(
     match exit_code {
         0 => Ok(stdout),
         REFUSED => {
-            let (what, remedy) = (printable(what), printable(remedy));
+            let (what, remedy) = (printable(what), remedy_of(&printable(remedy)));
             Err(RouterError::Refused { zone, what, remedy })
         }
         NOT_STAGED => Err(RouterError::NotStaged { zone }),
@@ -264,6 +265,16 @@ async fn run(
             Err(ZoneCommandError::Failed { script, zone, exit_code, said }.into())
         }
     }
+}
+
+/// A remedy as scripts write it, where `{resume}` and `{abort}` name operations.
+fn remedy_of(text: &str) -> Hint {
+    for (name, operation) in [("{resume}", Operation::Resume), ("{abort}", Operation::Abort)] {
+        if let Some((before, after)) = text.split_once(name) {
+            return remedy_of(before).and(operation).and(remedy_of(after));
+        }
+    }
+    text.into()
 }
 
 fn instance_states(
@@ -301,4 +312,22 @@ fn lines<T>(
     let read: Vec<T> =
         lines.map(|line| read(line).ok_or_else(|| nonsense(line))).collect::<Result<_, _>>()?;
     if read.is_empty() { Err(nonsense("nothing")) } else { Ok(read) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hint::hint;
+
+    #[test]
+    fn a_script_names_operations() {
+        let text = "see what {made} it; `rm x`, then {resume}, or {abort}";
+        let read = hint!(
+            "see what {made} it; `rm x`, then ",
+            Operation::Resume,
+            ", or ",
+            Operation::Abort
+        );
+        assert_eq!(remedy_of(text), read);
+    }
 }

@@ -4,6 +4,7 @@ use sapi_client::InstanceUuid;
 use sapi_client::manta::FindError;
 
 use crate::deployment::{DeploymentError, MonitorError, ZoneCommandError};
+use crate::hint::Hint;
 use crate::may_pass::MayPass;
 use crate::phase::Trouble;
 
@@ -26,7 +27,7 @@ pub enum RouterError {
         /// The fault.
         what: String,
         /// The remedy.
-        remedy: String,
+        remedy: Hint,
     },
     /// A script could not be run in a zone.
     #[error(transparent)]
@@ -39,7 +40,7 @@ pub enum RouterError {
         /// The thing that it met.
         what: String,
         /// The remedy.
-        remedy: String,
+        remedy: Hint,
     },
     /// A ring that is to be put in place is not in the zone: it was reprovisioned, perhaps.
     #[error("the ring is not staged in the zone {zone}; was it reprovisioned?")]

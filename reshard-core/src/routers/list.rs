@@ -44,7 +44,7 @@ pub async fn list_routers(deployment: &Deployment) -> Result<Vec<Router>, Router
         let count = services.len();
         return Err(RouterError::Odd {
             what: format!("SAPI has {count} services named {SERVICE} of the application manta"),
-            remedy: "see `sdc-sapi /services?name=electric-moray`; there has to be one".to_owned(),
+            remedy: "see `sdc-sapi /services?name=electric-moray`; there has to be one".into(),
         });
     };
     let filter = InstanceFilter {
@@ -57,7 +57,7 @@ pub async fn list_routers(deployment: &Deployment) -> Result<Vec<Router>, Router
         let uuid = instance.uuid;
         let odd = |what: &str| RouterError::Odd {
             what: format!("the electric-moray instance {uuid} has {what}"),
-            remedy: format!("see `sdc-sapi /instances/{uuid}`: put it right, or delete it"),
+            remedy: format!("see `sdc-sapi /instances/{uuid}`: put it right, or delete it").into(),
         };
         let metadata = instance.metadata.as_ref();
         let datacenter = metadata.and_then(|metadata| metadata.text("DATACENTER"));
@@ -78,7 +78,7 @@ pub async fn list_routers(deployment: &Deployment) -> Result<Vec<Router>, Router
     if routers.is_empty() {
         return Err(RouterError::Odd {
             what: "SAPI has no instance of electric-moray".to_owned(),
-            remedy: "without routers there is nothing that a ring could be installed in".to_owned(),
+            remedy: "without routers there is nothing that a ring could be installed in".into(),
         });
     }
     routers.sort_by(|a, b| a.alias.cmp(&b.alias));

@@ -5,7 +5,8 @@ use manatee_client::{BadPgUrl, PostgresError, ShardError, ShardName};
 use super::proof::SeenRow;
 use super::tables::Table;
 use crate::deployment::DatabaseError;
-use crate::may_pass::{LOOK, MayPass};
+use crate::hint::{Hint, Operation, hint};
+use crate::may_pass::{MayPass, look};
 
 /// Rows could not be read, compared or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -160,29 +161,31 @@ impl MayPass for RowsError {
         }
     }
 
-    fn remedy(&self) -> String {
+    fn remedy(&self) -> Hint {
         match self {
             Self::Unproven(unproven) => {
                 let Unproven { table, key, holder, keeper, .. } = &**unproven;
-                format!(
+                let text = format!(
                     "find out who wrote it (something that bypasses electric-moray?): compare the row {key:?} of {table} at the \
-                     primaries of {holder} and {keeper}; copy it to {keeper}, or delete it at {holder}; then `reshard resume`"
-                )
+                     primaries of {holder} and {keeper}; copy it to {keeper}, or delete it at {holder}; then "
+                );
+                hint!(text, Operation::Resume)
             }
             Self::EmptyKeeper(empty) => {
                 let EmptyKeeper { table, holder, keeper, .. } = &**empty;
-                format!(
+                let text = format!(
                     "find out how {table} at {keeper} became empty (was it truncated, or made anew?): if the rows are missed \
-                     there, copy them from {holder}; if their clients have deleted them all, delete them at {holder} too \
-                     (`reshard rows count {holder}` counts them); then `reshard resume`"
-                )
+                     there, copy them from {holder}; if their clients have deleted them all, delete them at {holder} too ("
+                );
+                let count = Operation::CountRows { shard: holder.clone() };
+                hint!(text, count, " counts them); then ", Operation::Resume)
             }
-            Self::NotCopies { one, other, .. } => format!(
+            Self::NotCopies { one, other, .. } => hint!(format!(
                 "{other} was rebuilt from something else than {one} since the split; do not delete anything before both \
                  are understood"
-            ),
+            )),
             Self::NotPrimary { shard } => {
-                format!("see `manatee-adm show` in a postgres zone of {shard}")
+                hint!(format!("see `manatee-adm show` in a postgres zone of {shard}"))
             }
             Self::Database(_)
             | Self::Shard { .. }
@@ -191,7 +194,7 @@ impl MayPass for RowsError {
             | Self::Odd { .. }
             | Self::Ring { .. }
             | Self::UnknownShard { .. }
-            | Self::NoBuckets { .. } => LOOK.to_owned(),
+            | Self::NoBuckets { .. } => look(),
         }
     }
 }

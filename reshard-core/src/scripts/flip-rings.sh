@@ -55,7 +55,7 @@ check() {
         found="the ring in $ring of the zone $(zonename) is of the image $live, and not of $want or one of: $from"
         if [[ $live == "$proper" ]]; then
             refuse "$found: was the zone reprovisioned, or is it new?" \
-                "see that nobody changes electric-moray zones, then \`reshard resume\`, which begins the write block anew"
+                "see that nobody changes electric-moray zones, then {resume}, which begins the write block anew"
         fi
         refuse "$found" "find out who installed it; put the ring of $proper back and restart $name"
     fi
@@ -73,7 +73,7 @@ not_started() {
         return 1
     fi
     refuse "$name in the zone $(zonename) did not start with the ring $want: $1" \
-        "see its log (\`svcs -L $name\` in the zone); \`reshard resume\` tries again"
+        "see its log (\`svcs -L $name\` in the zone); {resume} tries again"
 }
 
 flip() {

@@ -5,7 +5,7 @@
 # The ring of an SMF instance is in the directory RING that its property names. Beside it are
 #   RING.reshard-IMAGE   the ring of an image that is to be put in place, or that was put aside
 #   RING.reshard-flip    from before the instance is stopped for a change of rings until it runs again
-# Status 65 with "what <tab> remedy" is for the operator, 66 says that a ring has to be brought here first; all else may pass.
+# Status 65 with "what <tab> remedy" is for the operator, who is told in the remedy what {resume} and {abort} are; 66 says that a ring has to be brought here first; all else may pass.
 
 refuse() {
     printf '%s\t%s\n' "$1" "$2" >&2
@@ -18,7 +18,7 @@ begin() {
     local me=$BASHPID try number of
     own_directory 2>/dev/null ||
         refuse "$own in the zone $(zonename) is not a directory that only root can enter" \
-            "see what is in it, then \`zlogin $(zonename) rm -rf $own\` and \`reshard resume\`"
+            "see what is in it, then \`zlogin $(zonename) rm -rf $own\` and {resume}"
     # The names as they are now; a directory that is empty goes too.
     # shellcheck disable=SC2064
     trap "rm -f '$lock.$me'" EXIT
@@ -28,7 +28,7 @@ begin() {
         [[ -d $lock ]] || ! ln "$lock.$me" "$lock" 2>/dev/null || break
         if ((try == 30)); then
             refuse "$lock in the zone $(zonename) cannot be taken: $(ls -ld "$lock")" \
-                "see what made it; when nothing needs it, \`zlogin $(zonename) rm -rf $lock\` and \`reshard resume\`"
+                "see what made it; when nothing needs it, \`zlogin $(zonename) rm -rf $lock\` and {resume}"
         fi
         take_lock_away
         sleep 0.1
@@ -63,7 +63,7 @@ take_lock_away() {
 not_late() {
     if [[ $2 == "$plan" ]] && (($1 > issue)); then
         refuse "command $issue of the plan came after command $1" \
-            "see whether the plan is carried out from another copy of its file; if not, \`zlogin $(zonename) rm -f $seen\` and \`reshard resume\`"
+            "see whether the plan is carried out from another copy of its file; if not, \`zlogin $(zonename) rm -f $seen\` and {resume}"
     fi
 }
 

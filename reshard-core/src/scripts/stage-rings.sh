@@ -25,7 +25,7 @@ fetch() {
     done
     rm -f "$file"
     refuse "the image $image came with the SHA-1 $found, not $sha1: its file in IMGAPI is damaged" \
-        "put the right file there ($image.tgz in the plan's work directory is one) and \`reshard resume\`, or \`reshard abort\` and make a new plan"
+        "put the right file there ($image.tgz in the plan's work directory is one) and {resume}, or {abort} and make a new plan"
 }
 
 stage() {

@@ -5,6 +5,7 @@ use std::fmt;
 use manatee_client::{Role, ShardName, ZoneId};
 use sapi_client::ImageUuid;
 
+use crate::hint::{Hint, Operation, hint};
 use crate::may_pass::MayPass;
 use crate::phase::Trouble;
 
@@ -126,13 +127,23 @@ impl StillNeeded {
     }
 
     /// The remedy for an operator.
-    pub fn remedy(&self) -> &'static str {
+    pub fn remedy(&self) -> Hint {
         let is_tagged = |need: &Need| matches!(need, Need::Tagged { .. });
         if self.needs.iter().all(is_tagged) {
-            return "`reshard resume` or `reshard abort` with the latest file of that plan (`reshard plans` tells its host)";
+            return hint!(
+                Operation::Resume,
+                " or ",
+                Operation::Abort,
+                " with the latest file of that plan (",
+                Operation::ListPlans,
+                " tells its host)"
+            );
         }
-        "if this plan has gone on with another copy of its file, use that one (`reshard plans` tells its host); what serves goes \
-         only after its vnodes were moved to other shards"
+        hint!(
+            "if this plan has gone on with another copy of its file, use that one (",
+            Operation::ListPlans,
+            " tells its host); what serves goes only after its vnodes were moved to other shards"
+        )
     }
 }
 
@@ -147,7 +158,7 @@ impl MayPass for StillNeeded {
         false
     }
 
-    fn remedy(&self) -> String {
-        Self::remedy(self).to_owned()
+    fn remedy(&self) -> Hint {
+        Self::remedy(self)
     }
 }

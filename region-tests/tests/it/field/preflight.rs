@@ -131,7 +131,7 @@ async fn doctor_finds_what_would_fail_later(region: &Region) {
     assert_eq!(verdicts(&report, &names)[0], ("open-transactions", Failed), "{report:#?}");
     let remedy = |name: &str| {
         let check = report.checks.iter().find(|check| check.name == name).unwrap();
-        check.remedy.split('`').nth(1).unwrap_or_default().to_owned()
+        check.remedy.to_string().split('`').nth(1).unwrap_or_default().to_owned()
     };
     let line = remedy("sapi-overrides");
     assert!(line.starts_with(&format!("sdc-sapi /services/{service} -X PUT -d '{{")), "{line}");
@@ -197,7 +197,7 @@ async fn an_old_transaction_holds_the_plan_before_the_block(
     assert_eq!(phase, "recheck");
     assert!(what.contains("old transactions at the source to end: process "), "{what}");
     assert!(store.fact("write-block").await.unwrap().is_none(), "writes were refused");
-    sh(remedy.split('`').nth(1).unwrap()).await;
+    sh(remedy.to_string().split('`').nth(1).unwrap()).await;
     transaction.end().await;
     pause_before_the_block(store).await;
     assert_eq!(executor.run().await.unwrap(), paused);

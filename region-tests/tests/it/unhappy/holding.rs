@@ -39,7 +39,7 @@ pub(super) fn rows() -> Vec<Row> {
             Kill(NewPeer),
             Holds("waiting for the new peers to catch up", "the sitter's log"),
         ),
-        ("catch-up", Unfrozen, Holds("it is not frozen", "`reshard resume` freezes it again")),
+        ("catch-up", Unfrozen, Holds("it is not frozen", "'resume the plan' freezes it again")),
         (
             "provision-morays",
             Job(Provision),
@@ -59,7 +59,7 @@ pub(super) fn rows() -> Vec<Row> {
         ("block-writes", AnotherRing, Holds("is of the image 5b0c0de5", "put the ring of")),
         ("drain", Kill(Primary), Holds("it does not answer", "nobody takes over")),
         ("drain", Budget(4), Holds("used up its budget", "budget_seconds=")),
-        ("drain", Unfrozen, Holds("it is not frozen", "`reshard resume` freezes it again")),
+        ("drain", Unfrozen, Holds("it is not frozen", "'resume the plan' freezes it again")),
         ("split-shard", PeerEdited, Holds("has the metadata SHARD", "set it back")),
         ("list-shard", ShardsEdited, Holds("INDEX_MORAY_SHARDS is", "put the old value back")),
         ("list-shard", sapi("GET"), Holds("the server answered 500", PUT_RIGHT)),

@@ -51,7 +51,7 @@ impl World {
         let executor = executor.observed_by(Arc::new(move |event: &Event| {
             let text = match event {
                 Event::Activity(activity) => activity.what.clone(),
-                Event::Logged(entry) => entry.text.clone(),
+                Event::Logged(entry) => entry.text.to_string(),
                 _ => return,
             };
             listening.lock().unwrap().push(text);

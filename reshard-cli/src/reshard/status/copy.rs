@@ -6,7 +6,9 @@ use reshard_core::{Chain, Configuration, Deployment, Epoch, Plan, Standing, Stor
 use serde::Serialize;
 
 use crate::reshard::error::Result;
+use crate::reshard::in_words::InWords;
 use crate::reshard::place::ConfigFile;
+use crate::reshard::remedy::advised;
 
 /// The longest that ZooKeeper may take: a status is wanted now.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -31,6 +33,14 @@ pub(super) enum FileCopy {
     },
     /// ZooKeeper knows nothing of a plan that has begun.
     Unknown,
+}
+
+impl InWords for FileCopy {
+    fn put_in_words(&mut self, file: Option<&str>) {
+        if let Self::Overtaken { by } = self {
+            by.put_in_words(file);
+        }
+    }
 }
 
 /// Asks ZooKeeper, again now and then.
@@ -70,7 +80,7 @@ impl<'a> Asking<'a> {
     async fn epoch(&mut self, plan: &Plan) -> Answer {
         if self.deployment.is_none() {
             let configuration = Configuration::read(self.config.path())
-                .map_err(|error| Chain(&error).to_string())?;
+                .map_err(|error| advised(Chain(&error), error.hint().as_ref()))?;
             let connected = Deployment::connect(configuration).await;
             self.deployment = Some(connected.map_err(|error| Chain(&error).to_string())?);
         }

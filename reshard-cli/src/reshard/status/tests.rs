@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reshard_core::{
-    Activity, Controls, Entry, EntryKind, Epoch, Liveness, OpenWriteBlock, PhaseReport, PhaseState,
-    PlanState, PlanUuid, Presence, Progress, Report, WriteBlockReport,
+    Activity, Controls, Entry, EntryKind, Epoch, Hint, Liveness, OpenWriteBlock, Operation,
+    PhaseReport, PhaseState, PlanState, PlanUuid, Presence, Progress, Report, WriteBlockReport,
 };
 use serde_json::{Value, json};
 
@@ -104,7 +104,7 @@ fn held() -> PlanState {
     PlanState::Held {
         phase: "drain".to_owned(),
         what: "the new peers do not follow".to_owned(),
-        remedy: "see that they do".to_owned(),
+        remedy: Hint::from("see that they do; then ").and(Operation::Resume),
     }
 }
 
@@ -244,7 +244,7 @@ fn what_goes_on_has_units() {
         phase: "block-writes".to_owned(),
         what: "copy".to_owned(),
         since: ago(10),
-        you_can: Some("wait".to_owned()),
+        you_can: Some("wait".into()),
         progress: Some(Progress { done: 100 << 20, total: 400 << 20, unit: "bytes".to_owned() }),
     });
     let shown = screen(&facts);
@@ -295,10 +295,10 @@ fn a_hold_says_cause_place_and_remedy_in_that_order() {
         at: ago(90),
         phase: "drain".to_owned(),
         kind: EntryKind::Hold,
-        text: "the new peers do not follow".to_owned(),
+        text: "the new peers do not follow".into(),
     });
     let shown = flat(&screen(&facts));
-    let state = "state HELD in drain: the new peers do not follow to do see that they do";
+    let state = "state HELD in drain: the new peers do not follow to do see that they do; then `reshard resume split.plan`";
     assert!(shown.contains(state), "{shown}");
     assert!(shown.contains(" held 90 s ago ") && !shown.contains("trouble"), "{shown}");
 }
@@ -377,7 +377,11 @@ fn the_document_has_what_the_screen_has() {
     let held = document(&facts(held()));
     assert_eq!(
         (&held["state"], &held["phase"], &held["remedy"]),
-        (&json!("held"), &json!("drain"), &json!("see that they do"))
+        (
+            &json!("held"),
+            &json!("drain"),
+            &json!("see that they do; then `reshard resume split.plan`")
+        )
     );
 }
 

@@ -9,7 +9,6 @@ use reshard_core::{EntryKind, Liveness, PhaseState, PlanState, Progress};
 use super::copy::FileCopy;
 use super::view::{Now, PhaseView, Situation, View, ago};
 use crate::reshard::entry;
-use crate::reshard::remedy::with_file;
 use crate::screen::{Mood, Screen};
 use crate::table::Table;
 
@@ -30,7 +29,7 @@ pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Vec<String> 
     let (mood, state) = state(view);
     text.item(mood, "state", &state);
     if let PlanState::Held { remedy, .. } = &view.state {
-        text.item(Mood::Plain, "to do", &with_file(remedy, &view.file));
+        text.item(Mood::Plain, "to do", &remedy.to_string());
     }
     if let Some(now) = &view.now {
         let is_going_on = matches!(view.situation, Situation::Running | Situation::Aborting);
@@ -56,8 +55,7 @@ pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Vec<String> 
         let (name, said) = if is_told {
             ("held", format!("{since} ago{more}"))
         } else {
-            let what = with_file(&trouble.text, &view.file);
-            ("trouble", format!("{since} ago{more}, {}: {what}", trouble.phase))
+            ("trouble", format!("{since} ago{more}, {}: {}", trouble.phase, trouble.text))
         };
         text.item(entry::mood(trouble.kind), name, &said);
     }

@@ -9,6 +9,8 @@ use serde::Serialize;
 use super::commands::{Suggestion, suggestions};
 use super::copy::FileCopy;
 use super::facts::{Facts, Step};
+use crate::reshard::in_words::InWords;
+use crate::reshard::remedy::worded;
 
 /// A plan's status. Durations are in seconds.
 #[derive(Clone, Debug, Serialize)]
@@ -118,11 +120,12 @@ impl View {
     pub(super) fn of(facts: &Facts) -> Self {
         let situation = situation(facts);
         let report = &facts.report;
+        let file = Some(facts.runnable.file());
         let now = present(facts).map(|activity| Now {
             since_seconds: ago(facts.now, activity.since).as_secs_f64(),
             phase: activity.phase,
             what: activity.what,
-            you_can: activity.you_can.filter(|can| !can.is_empty()),
+            you_can: activity.you_can.filter(|can| !can.is_empty()).map(|can| worded(&can, file)),
             progress: activity.progress.filter(|progress| progress.total > 0),
         });
         let phases = phases(facts);
@@ -139,17 +142,17 @@ impl View {
             file: facts.runnable.file().to_owned(),
             source: report.source.clone(),
             targets: report.targets.clone(),
-            state: report.state.clone(),
+            state: report.state.clone().in_words(file),
             situation,
             writes: writes(facts, situation),
             executor: facts.executor.clone(),
-            copy: facts.copy.clone(),
+            copy: facts.copy.clone().in_words(file),
             watchdog: facts.watchdog,
             remaining_seconds: goes_on.then(|| remaining(&phases, now.as_ref())).flatten(),
             now,
             asked: asked(facts),
             troubles: report.troubles,
-            last_trouble: facts.trouble.clone(),
+            last_trouble: facts.trouble.clone().map(|trouble| trouble.in_words(file)),
             phases,
             refused_before: refused_before.collect(),
             commands: suggestions(facts, situation),

@@ -31,9 +31,8 @@ impl Store for SqliteStore {
         let Version { version } =
             self.get("document", "plan")?.ok_or_else(|| problem("there is none"))?;
         if version != PLAN_VERSION {
-            return Err(problem(&format!(
-                "it is of version {version}, and this program carries out version {PLAN_VERSION}: `reshard plan new` makes one"
-            )));
+            let (path, found, known) = (self.shown(), version, PLAN_VERSION);
+            return Err(StoreError::PlanVersion { path, found, known });
         }
         let plan: Plan = self.get("document", "plan")?.ok_or_else(|| problem("there is none"))?;
         if !plan.hash_is_right() {

@@ -3,6 +3,7 @@
 use manatee_client::{DumpLockState, LockRecord, LockState, RunningDump};
 
 use super::{Check, Evidence, Findings, Subject, look, seen};
+use crate::hint::{Operation, hint};
 use crate::preflight::Verdict;
 
 /// The source is frozen by nobody else.
@@ -13,7 +14,7 @@ pub(super) fn freeze(evidence: &Evidence, subject: &Subject) -> Check {
         if subject.is_prepared() {
             findings.fail(
                 "the source is not frozen any more, though this plan had frozen it",
-                "find out who took the freeze away; `reshard resume` sets it again",
+                hint!("find out who took the freeze away; ", Operation::Resume, " sets it again"),
             );
         }
         return findings.or_ok("not frozen");
@@ -27,12 +28,14 @@ pub(super) fn freeze(evidence: &Evidence, subject: &Subject) -> Check {
         format!("the source is frozen{owner} since {since}: {reason}"),
         match freeze.owner() {
             // Lifted, it would take the ground from under a plan that moves peers.
-            Some(_) => {
-                "let that plan end, or abort it where its file is: `reshard plans` lists them"
-                    .to_owned()
-            }
+            Some(_) => hint!(
+                "let that plan end, or abort it where its file is: ",
+                Operation::ListPlans,
+                " lists them"
+            ),
             None => {
-                format!("ask whoever froze it; then `manatee-adm unfreeze -s {}`", subject.source)
+                let unfreeze = format!("`manatee-adm unfreeze -s {}`", subject.source);
+                hint!("ask whoever froze it; then ", unfreeze)
             }
         },
     );
@@ -47,7 +50,11 @@ pub(super) fn dump_lock(evidence: &Evidence, subject: &Subject) -> Check {
             if subject.is_prepared() {
                 findings.fail(
                     "dumps are not locked out any more, though this plan had locked them out",
-                    "find out who removed /pg_dump_lock; `reshard resume` sets it again",
+                    hint!(
+                        "find out who removed /pg_dump_lock; ",
+                        Operation::Resume,
+                        " sets it again"
+                    ),
                 );
             }
             findings.or_ok("free")
@@ -135,11 +142,19 @@ pub(super) fn plans(evidence: &Evidence, subject: &Subject) -> Check {
         match state {
             LockState::Held(record) if !own => findings.warn(
                 format!("the plan {name} is being carried out by {}", holder(record)),
-                "two plans may prepare at once, only one may change the ring: `reshard plans` lists them",
+                hint!(
+                    "two plans may prepare at once, only one may change the ring: ",
+                    Operation::ListPlans,
+                    " lists them"
+                ),
             ),
             LockState::Abandoned(record) if !own => findings.warn(
                 format!("the plan {name} was left by {}", holder(record)),
-                "it may be half done: resume or abort it where its file is; `reshard plans` lists what it keeps",
+                hint!(
+                    "it may be half done: resume or abort it where its file is; ",
+                    Operation::ListPlans,
+                    " lists what it keeps"
+                ),
             ),
             LockState::Held(_) | LockState::Abandoned(_) | LockState::Free => {}
         }

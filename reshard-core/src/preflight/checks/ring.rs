@@ -1,6 +1,7 @@
 //! The ring that SAPI names.
 
 use super::{Check, Evidence, Findings, Subject, look};
+use crate::hint::{Operation, hint};
 
 /// The ring can be downloaded, is sound, and has the source.
 pub(super) fn readable(evidence: &Evidence, subject: &Subject) -> Check {
@@ -26,7 +27,7 @@ pub(super) fn readable(evidence: &Evidence, subject: &Subject) -> Check {
     match source.map(|pnode| pnode.vnodes.len()) {
         None => findings.fail(
             format!("{} is not in the ring {}", subject.source, ring.image),
-            "split a shard that is in the ring: `reshard shards` lists them",
+            hint!("split a shard that is in the ring: ", Operation::ListShards, " lists them"),
         ),
         Some(0 | 1) => findings.fail(
             format!("{} has too few vnodes in the ring to be split", subject.source),

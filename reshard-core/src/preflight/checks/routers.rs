@@ -6,6 +6,7 @@ use sapi_client::manta::ShardList;
 
 use super::super::evidence::RouterSeen;
 use super::{Check, Evidence, Findings, Subject, look, names, seen, why};
+use crate::hint::{Operation, hint};
 use crate::inventory::{InstanceProbe, RingsLock, RouterStatus, Stamped};
 use crate::preflight::Verdict;
 
@@ -65,8 +66,13 @@ pub(super) fn serve_the_ring(evidence: &Evidence, _: &Subject) -> Check {
     let mut findings = Findings::new("routers-ring");
     let routers = seen!(findings, look(&evidence.routers));
     let ring = seen!(findings, look(&evidence.ring));
-    let stale = "it serves another ring than SAPI names: install that there, as manta-adm does, or put HASH_RING_IMAGE right; \
-                 `reshard ring audit` tells more";
+    let stale = || {
+        hint!(
+            "it serves another ring than SAPI names: install that there, as manta-adm does, or put HASH_RING_IMAGE right; ",
+            Operation::AuditRings,
+            " tells more"
+        )
+    };
     let pnodes: BTreeSet<&str> = ring.pnodes.iter().map(|pnode| pnode.pnode.as_str()).collect();
     let (mut stamped, mut unstamped) = (0_usize, Vec::new());
     let mut tables: BTreeMap<&str, Vec<String>> = BTreeMap::new();
@@ -76,7 +82,7 @@ pub(super) fn serve_the_ring(evidence: &Evidence, _: &Subject) -> Check {
             Stamped::Image(image) => {
                 findings.fail(
                     format!("the ring of {name} is the image {image}, SAPI names {}", ring.image),
-                    stale,
+                    stale(),
                 );
             }
             Stamped::Unreadable => findings.fail(
@@ -90,7 +96,7 @@ pub(super) fn serve_the_ring(evidence: &Evidence, _: &Subject) -> Check {
         if opened.is_some_and(|opened| opened.collect::<BTreeSet<_>>() != pnodes) {
             findings.fail(
                 format!("{name} has opened a ring with other shards than the one that SAPI names"),
-                stale,
+                stale(),
             );
         }
         if let Some(checksum) = &seen.tables {
@@ -98,8 +104,10 @@ pub(super) fn serve_the_ring(evidence: &Evidence, _: &Subject) -> Check {
         }
     }
     if stamped > 0 && !unstamped.is_empty() {
-        findings
-            .fail(format!("the rings of {} have no stamp, others have", names(&unstamped)), stale);
+        findings.fail(
+            format!("the rings of {} have no stamp, others have", names(&unstamped)),
+            stale(),
+        );
     }
     if tables.len() > 1 {
         let usual = tables.values().map(Vec::len).max().unwrap_or(0);
@@ -108,7 +116,11 @@ pub(super) fn serve_the_ring(evidence: &Evidence, _: &Subject) -> Check {
         let who = if others.is_empty() { "processes".to_owned() } else { names(&others) };
         findings.warn(
             format!("the ring's files differ between processes: {who}"),
-            "LevelDB may have put them in order by itself; `reshard ring audit` asks all of them for keys of every shard",
+            hint!(
+                "LevelDB may have put them in order by itself; ",
+                Operation::AuditRings,
+                " asks all of them for keys of every shard"
+            ),
         );
     }
     let count = stamped + unstamped.len();
@@ -181,7 +193,7 @@ pub(super) fn locks(evidence: &Evidence, subject: &Subject) -> Check {
             RingsLock::Held { plan, number } => findings.add(
                 if subject.is_prepared() { Verdict::Failed } else { Verdict::Warning },
                 format!("in {label} the command {number} of the plan {plan} runs"),
-                "let that plan end, or abort it: `reshard plans` lists them",
+                hint!("let that plan end, or abort it: ", Operation::ListPlans, " lists them"),
             ),
             RingsLock::Strange => findings.fail(
                 format!("in {label} {LOCK_DIRECTORY}/rings.lock is not a file"),

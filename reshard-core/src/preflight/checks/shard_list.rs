@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::evidence::Override;
 use super::{Check, Evidence, Findings, Subject, look, seen, why};
+use crate::hint::{Operation, hint};
 
 /// Every zone's configuration can be rendered from the list.
 pub(super) fn well_formed(evidence: &Evidence, _: &Subject) -> Check {
@@ -120,7 +121,11 @@ pub(super) fn storage(evidence: &Evidence, subject: &Subject) -> Check {
     if !subject.allow_storage_shard {
         findings.fail(
             format!("the source is the {roles} shard: its unsharded tables would be copied too"),
-            "split another shard, or ask for it with --allow-storage-shard: then the copies are dropped at cleanup",
+            hint!(
+                "split another shard, or ask for it with ",
+                Operation::MakePlanForStorageShard,
+                ": then the copies are dropped at cleanup"
+            ),
         );
     }
     findings.or_ok(format!("the source is the {roles} shard, and that was asked for"))

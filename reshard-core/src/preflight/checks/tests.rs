@@ -160,7 +160,7 @@ fn a_router_zone_that_cannot_be_changed_is_found() {
         let stage = Stage::Prepared { zones: std::collections::BTreeSet::default() };
         let mine = Subject { plan: Some("p".to_owned()), stage, ..subject() };
         let check = routers::locks(&evidence, &mine);
-        (check.verdict, check.remedy)
+        (check.verdict, check.remedy.to_string())
     };
     let held = |plan: &str| RingsLock::Held { plan: plan.to_owned(), number: 1 };
     assert_eq!(lock(RingsLock::Free).0, Verdict::Ok);
@@ -189,7 +189,7 @@ fn metadata_that_the_routers_would_read_instead_is_found() {
     let verdict = |overrides| {
         let evidence = Evidence { zones: Ok(zones(overrides)), ..blind() };
         let check = shard_list::overridden(&evidence, &subject());
-        (check.verdict, check.remedy)
+        (check.verdict, check.remedy.to_string())
     };
     assert_eq!(verdict(Vec::new()).0, Verdict::Ok);
     let overriding = Override {
@@ -226,10 +226,16 @@ fn transactions_that_would_keep_writes_refused_are_found() {
             assert!(open.found.contains(words), "{open:?}");
         }
         assert!(!open.found.contains("job-7"), "{open:?}");
-        assert!(open.remedy.contains("SELECT pg_terminate_backend(4711)\"`"), "{open:?}");
+        assert!(
+            open.remedy.to_string().contains("SELECT pg_terminate_backend(4711)\"`"),
+            "{open:?}"
+        );
         let prepared = transactions::prepared(&seen, &subject);
         assert_eq!(prepared.verdict, verdict);
-        assert!(prepared.remedy.contains("ROLLBACK PREPARED 'job-7'\"`"), "{prepared:?}");
+        assert!(
+            prepared.remedy.to_string().contains("ROLLBACK PREPARED 'job-7'\"`"),
+            "{prepared:?}"
+        );
     }
 }
 
@@ -244,7 +250,7 @@ fn a_moray_that_does_not_tell_its_requests_is_no_obstacle() {
         let processes = Ok(vec![(process(kang), told)]);
         let evidence = Evidence { morays: Ok(vec![("m-1".to_owned(), processes)]), ..blind() };
         let check = morays::tell_their_requests(&evidence, &subject());
-        (check.verdict, check.remedy)
+        (check.verdict, check.remedy.to_string())
     };
     let url = Some("http://10.0.0.8:3021/kang/snapshot");
     assert_eq!(verdict(url, Ok(())).0, Verdict::Ok);

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::evidence::{ZoneKind, ZoneSeen};
 use super::{Check, Evidence, Findings, Subject, look, names, seen, why};
+use crate::hint::{Hint, Operation, hint};
 use crate::zones::plan_of;
 
 /// Every instance of the source and of the routers has a running zone, of which both tell the same; and every peer of the
@@ -162,33 +163,37 @@ pub(super) fn names_free(evidence: &Evidence, subject: &Subject) -> Check {
             return findings.or_ok("");
         }
     };
+    // What has the name may be live: the remedy is never to remove it.
+    let new_plan = || {
+        hint!(
+            Operation::Abort,
+            ", then a new plan: ",
+            Operation::MakePlan { source: Some(subject.source.clone()) },
+            " takes the next free numbers"
+        )
+    };
     for name in &subject.targets {
         let text = name.as_str();
-        // What has the name may be live: the remedy is never to remove it.
-        let mut taken = |by: String| {
-            findings.fail(
-                format!("{name} is taken: {by}"),
-                format!(
-                    "`reshard abort`, then a new plan: `reshard plan new {} FILE` takes the next free numbers",
-                    subject.source
-                ),
-            );
+        let mut taken = |by: String, remedy: Hint| {
+            findings.fail(format!("{name} is taken: {by}"), remedy);
         };
         let instances = zones.names.iter().filter(|zone| zone.service_name == text);
         for zone in instances.filter(|zone| !subject.created(&zone.uuid.to_string())) {
-            taken(format!("the instance {} in SAPI", zone.uuid));
+            taken(format!("the instance {} in SAPI", zone.uuid), new_plan());
         }
         if let Some(plan) = reserved.get(text).filter(|plan| !subject.is_own(Some(plan))) {
-            taken(format!("the plan {plan} has reserved it (`reshard plans`)"));
+            let remedy =
+                hint!(new_plan(), "; ", Operation::ListPlans, " lists the one that has it");
+            taken(format!("the plan {plan} has reserved it"), remedy);
         }
         if kept.contains(name) {
-            taken(format!("ZooKeeper has /manatee/{name}"));
+            taken(format!("ZooKeeper has /manatee/{name}"), new_plan());
         }
         if ring.pnodes.iter().any(|pnode| pnode.host() == Some(text)) {
-            taken("it is in the ring".to_owned());
+            taken("it is in the ring".to_owned(), new_plan());
         }
         if listed.get(text).is_some() {
-            taken("it is in INDEX_MORAY_SHARDS".to_owned());
+            taken("it is in INDEX_MORAY_SHARDS".to_owned(), new_plan());
         }
     }
     findings.or_ok(format!(
