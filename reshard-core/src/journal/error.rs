@@ -23,6 +23,7 @@ impl StoreError {
         match self {
             Self::Missing { .. } => Some(hint!(make, " writes one")),
             Self::PlanVersion { .. } => Some(hint!(make, " makes one")),
+            Self::InvalidPlan { .. } => Some(hint!(make, " makes another")),
             Self::Database { .. }
             | Self::Locked { .. }
             | Self::Exists { .. }
@@ -32,7 +33,6 @@ impl StoreError {
             | Self::Torn { .. }
             | Self::Plan { .. }
             | Self::Overtaken { .. }
-            | Self::InvalidPlan { .. }
             | Self::OtherPlan { .. } => None,
         }
     }
@@ -135,7 +135,7 @@ pub enum StoreError {
         problem: String,
     },
     /// The parts of the plan do not fit each other.
-    #[error("the plan in {path} cannot be carried out; `reshard plan new` makes another")]
+    #[error("the plan in {path} cannot be carried out")]
     InvalidPlan {
         /// The file.
         path: String,

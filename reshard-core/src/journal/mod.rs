@@ -7,6 +7,8 @@ mod error;
 mod memory;
 mod presence;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
