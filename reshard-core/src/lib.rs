@@ -64,8 +64,8 @@ pub use inventory::{
 #[cfg(feature = "sim")]
 pub use journal::MemoryStore;
 pub use journal::{
-    Activity, Controls, Entry, EntryKind, KNOBS, Knob, KnobError, Knobs, Liveness, PhaseRecord,
-    PhaseState, PlanState, Presence, Progress, SqliteStore, Store, StoreError,
+    Activity, Controls, ControlsChange, Entry, EntryKind, KNOBS, Knob, KnobError, Knobs, Liveness,
+    PhaseRecord, PhaseState, PlanState, Presence, Progress, SqliteStore, Store, StoreError,
 };
 pub use keys::{KeyHash, RowVnodeError, hashed_part};
 pub use may_pass::MayPass;

@@ -36,8 +36,11 @@ pub(super) enum Work<'a> {
 impl Executor {
     /// Becomes the plan's only executor and does something, with a session of its own that is over afterwards.
     pub(super) async fn through_sessions(&self, work: Work<'_>) -> Result<Ended, ExecutorError> {
-        let mut region = None;
-        let ended = self.with_renewed_sessions(&mut region, work).await;
+        let (mut region, mut heartbeat) = (None, None);
+        let ended = self.with_renewed_sessions(&mut region, &mut heartbeat, work).await;
+        if let Some(heartbeat) = heartbeat {
+            heartbeat.leave().await;
+        }
         if let Some(region) = region {
             region.close().await;
         }
@@ -48,9 +51,10 @@ impl Executor {
     async fn with_renewed_sessions(
         &self,
         region: &mut Option<Deployment>,
+        heartbeat: &mut Option<Heartbeat>,
         work: Work<'_>,
     ) -> Result<Ended, ExecutorError> {
-        let (mut heartbeat, mut token) = (None, None);
+        let mut token = None;
         loop {
             let alone = tokio::select! {
                 alone = self.begin_alone(region, work, &mut token) => alone,
