@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reshard_core::{About, Context, Mode, Phase, Seen, SequenceError, Trouble, Undone, Waiting};
+use reshard_core::{About, Context, Mode, Phase, PhaseError, Poll, SequenceError, Undone, Wait};
 
 /// Waits for a file.
 struct WaitForApproval {
@@ -35,23 +35,23 @@ impl Phase for WaitForApproval {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
-        let waiting = Waiting {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
+        let waiting = Wait {
             what: format!("{} to appear", self.file.display()),
-            you_can: format!("approve with `touch {}`", self.file.display()).into(),
+            hint: format!("approve with `touch {}`", self.file.display()).into(),
         };
         let day = Duration::from_hours(24);
         // Every wait has an end, is shown to the operator, and can be paused and aborted.
         context
             .wait(waiting, day, || async {
                 let there = self.file.exists();
-                Ok(if there { Seen::Ready(()) } else { Seen::NotYet(None, String::new()) })
+                Ok(if there { Poll::Ready(()) } else { Poll::Pending(None, String::new()) })
             })
             .await?;
         context.note("the change was approved").await
     }
 
-    async fn undo(&self, _: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, _: &Context) -> Result<Undone, PhaseError> {
         Ok(Undone::Completely)
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reshard_core::{
-    Configuration, Costs, Deployment, Event, Executor, Plan, PlanUuid, Request, SqliteStore,
+    Configuration, Costs, Deployment, Event, Executor, Plan, PlanUuid, Request, SqliteJournal,
     SystemClock, gather,
 };
 
@@ -35,8 +35,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("writes will be refused for about {:.0} s", plan.prediction.write_block_seconds);
 
     // The file is the plan, its journal and its controls. Run this again after a crash, and it goes on.
-    let store =
-        if file.exists() { SqliteStore::open(file)? } else { SqliteStore::create(file, &plan)? };
+    let store = if file.exists() {
+        SqliteJournal::open(file)?
+    } else {
+        SqliteJournal::create(file, &plan)?
+    };
     let executor =
         Executor::new(Arc::new(store), deployment).await?.observed_by(Arc::new(|event: &Event| {
             if let Event::PhaseDone { phase, took } = event {

@@ -10,9 +10,9 @@ use manatee_client::{Lock, LockError, LockState, Servers};
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::Deployment;
-use crate::journal::{PlanState, Store, StoreError};
-use crate::may_pass::MayPass;
+use crate::journal::{Journal, JournalError, PlanState};
 use crate::plan_uuid::PlanUuid;
+use crate::retryable::Retryable;
 
 /// The node below which the locks of plans are in ZooKeeper.
 pub(crate) const PLAN_LOCKS: &str = "/manta_reshard/plans";
@@ -111,8 +111,8 @@ impl Standing {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]
-    pub async fn of(store: &dyn Store, epoch: Option<&Epoch>) -> Result<Self, StoreError> {
+    /// [`JournalError`]
+    pub async fn of(store: &dyn Journal, epoch: Option<&Epoch>) -> Result<Self, JournalError> {
         let entries = store.entries().await?;
         let Some(epoch) = epoch else {
             let begun = entries > 0 || !store.phases().await?.is_empty();
@@ -205,7 +205,7 @@ pub enum EpochError {
     },
     /// The journal cannot be read.
     #[error("the journal failed")]
-    Journal(#[from] StoreError),
+    Journal(#[from] JournalError),
     /// Something else is written there.
     #[error("{node} in ZooKeeper is not what an executor wrote: {problem}")]
     Unreadable {
@@ -216,11 +216,11 @@ pub enum EpochError {
     },
 }
 
-impl MayPass for EpochError {
-    fn may_pass(&self) -> bool {
+impl Retryable for EpochError {
+    fn is_retryable(&self) -> bool {
         match self {
-            Self::Lock { source, .. } => source.may_pass(),
-            Self::List { source, .. } => source.may_pass(),
+            Self::Lock { source, .. } => source.is_retryable(),
+            Self::List { source, .. } => source.is_retryable(),
             Self::Contention { .. } => true,
             Self::Overtaken { .. } | Self::Unreadable { .. } | Self::Journal(_) => false,
         }

@@ -20,7 +20,7 @@ pub enum Operation {
     ShowStatus,
     /// Shows what the plan is going to do.
     ShowPlan,
-    /// Changes a setting of the plan, one of [`crate::KNOBS`].
+    /// Changes a setting of the plan, one of [`crate::SETTINGS`].
     Tune {
         /// The setting.
         knob: String,

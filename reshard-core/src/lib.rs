@@ -14,7 +14,6 @@ mod hint;
 mod inventory;
 mod journal;
 mod keys;
-mod may_pass;
 mod measure;
 mod modes;
 pub mod morays;
@@ -29,6 +28,7 @@ mod private;
 pub mod quantity;
 mod report;
 mod reservation;
+mod retryable;
 pub mod rings;
 pub mod routers;
 pub mod rows;
@@ -51,8 +51,8 @@ pub use deployment::{
 pub use discover::{DEPLOYMENT_ZONE_CONFIGURATION, DeploymentZone, DiscoverError};
 pub use epoch::{Epoch, EpochError, KnownPlan, Standing, epoch_of, known_plans};
 pub use executor::{
-    Context, Ended, Event, Executor, ExecutorError, Gone, Guard, Observer, OpenWriteBlock, Seen,
-    StopHandle, Waiting, WriteBlockRecord, phase_sequence, refuse_if_over, taken_back_by_abort,
+    Context, Event, Executor, ExecutorError, Gone, Guard, Observer, OpenWriteBlock, Outcome, Poll,
+    StopHandle, Wait, WriteBlockRecord, phase_sequence, refuse_if_over, taken_back_by_abort,
 };
 pub use hint::{Hint, Operation};
 pub use inventory::{
@@ -62,20 +62,20 @@ pub use inventory::{
     gather, pnode_name, probe_router, read_ring,
 };
 #[cfg(feature = "sim")]
-pub use journal::MemoryStore;
+pub use journal::MemoryJournal;
 pub use journal::{
-    Activity, Controls, ControlsChange, Entry, EntryKind, KNOBS, Knob, KnobError, Knobs, Liveness,
-    PhaseRecord, PhaseState, PlanState, Presence, Progress, SqliteStore, Store, StoreError,
+    Activity, Controls, ControlsChange, Entry, EntryKind, Journal, JournalError, Liveness,
+    PhaseRecord, PhaseState, PlanState, Presence, Progress, SETTINGS, Setting, SettingError,
+    SqliteJournal, Tuning,
 };
 pub use keys::{KeyHash, RowVnodeError, hashed_part};
-pub use may_pass::MayPass;
 pub use measure::{
     MeasureOptions, MeasureProgress, Measurement, Method, TableMeasurement, VnodeMeasurement,
     measure,
 };
 pub use phase::{
-    About, BlockedPart, ClosedPart, OpenPart, OrTrouble, Phase, PivotedPart, Sequence,
-    SequenceError, Step, Trouble, Undone, WriteBlock,
+    About, BlockedPart, ClosedPart, OpenPart, Phase, PhaseError, PhaseResultExt, PivotedPart,
+    Sequence, SequenceError, Step, Undone, WriteBlock,
 };
 pub use plan::{
     Action, Balance, Costs, InvalidPlan, InvalidPlanUuid, Layout, Mode, Move, NewShard, NewZone,
@@ -85,4 +85,5 @@ pub use plan::{
 pub use private::create_private_directory;
 pub use report::{PhaseReport, Report, WriteBlockReport};
 pub use reservation::{Reservation, reserved_names};
+pub use retryable::Retryable;
 pub use vnode_set::{InvalidVnodeSet, VnodeSet};

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::clock::{Reading, elapsed};
 use crate::executor::{WRITE_BLOCKS, WriteBlockRecord};
-use crate::journal::{Entry, EntryKind, PhaseRecord, PhaseState, PlanState, Store, StoreError};
+use crate::journal::{Entry, EntryKind, Journal, JournalError, PhaseRecord, PhaseState, PlanState};
 use crate::phase::Sequence;
 use crate::plan::{Balance, PlanUuid};
 
@@ -90,8 +90,8 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]
-    pub async fn of(store: &dyn Store, phases: &Sequence) -> Result<Self, StoreError> {
+    /// [`JournalError`]
+    pub async fn of(store: &dyn Journal, phases: &Sequence) -> Result<Self, JournalError> {
         let plan = store.plan().await?;
         let records = store.phases().await?;
         let facts = store.facts().await?;

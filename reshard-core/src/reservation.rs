@@ -46,7 +46,7 @@ impl Reservation<'_> {
         let (lock, owner) = (self.lock(deployment)?, plan.to_string());
         match lock.try_acquire(&owner, now, Takeover::Own).await {
             Err(LockError::Held { record, .. }) if record.owner.as_ref() == Some(&owner) => {
-                let patience = deployment.until_the_dead_are_missed();
+                let patience = deployment.session_expiry_grace();
                 lock.acquire(&owner, now, Takeover::Own, patience).await
             }
             taken => taken,

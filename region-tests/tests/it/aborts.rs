@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use reshard_core::{Ended, gather};
+use reshard_core::{Outcome, gather};
 use serde_json::{Value, json};
 
 use super::started::{Hasty, Region, half, phases, small};
@@ -20,12 +20,12 @@ async fn an_abort_after_every_phase_leaves_everything_as_it_was() {
         let executor = region.executor(&store).await;
         for phase in &list {
             let ended = executor.step(phase.name()).await.unwrap();
-            assert!(matches!(ended, Ended::Paused { .. }), "{}: {ended:?}", phase.name());
+            assert!(matches!(ended, Outcome::Paused { .. }), "{}: {ended:?}", phase.name());
             if phase.name() == last {
                 break;
             }
         }
-        assert_eq!(executor.abort().await.unwrap(), Ended::Aborted, "after {last}");
+        assert_eq!(executor.abort().await.unwrap(), Outcome::Aborted, "after {last}");
         let after = seen(&region).await;
         for (what, now) in &after {
             assert_eq!(now, &before[what], "{what}, after {last} and an abort");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reshard_core::{Ended, PhaseRecord, PhaseState, PlanState, SqliteStore, Store};
+use reshard_core::{Journal, Outcome, PhaseRecord, PhaseState, PlanState, SqliteJournal};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -20,8 +20,8 @@ async fn every_phase_is_run_twice() {
     for phase in &phases() {
         let name = phase.name();
         let first = executor.step(name).await.unwrap();
-        assert!(matches!(first, Ended::Paused { .. } | Ended::Done), "{name}: {first:?}");
-        if first == Ended::Done {
+        assert!(matches!(first, Outcome::Paused { .. } | Outcome::Done), "{name}: {first:?}");
+        if first == Outcome::Done {
             // ZooKeeper knows that, so a file that does not would be an older copy.
             break;
         }
@@ -37,7 +37,7 @@ async fn every_phase_is_run_twice() {
     region.end_without_ghosts().await;
 }
 
-async fn forget_that_it_is_done(store: &Arc<SqliteStore>, name: &str) {
+async fn forget_that_it_is_done(store: &Arc<SqliteJournal>, name: &str) {
     let record = store.phases().await.unwrap()[name].clone();
     let record = PhaseRecord { state: PhaseState::Begun, ended: None, ..record };
     store.set_phase(name, &record).await.unwrap();

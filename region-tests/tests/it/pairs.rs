@@ -1,6 +1,6 @@
 //! Two plans at a time: both prepare, one after the other changes the ring.
 
-use reshard_core::{Ended, PhaseState, PlanState, Store};
+use reshard_core::{Journal, Outcome, PhaseState, PlanState};
 
 use super::started::{Region, half, small};
 
@@ -15,7 +15,7 @@ async fn two_plans_prepare_at_once_and_change_the_ring_in_turn() {
         .unwrap();
     let of_first = region.executor(&first).await;
     let paused = of_first.run().await.unwrap();
-    assert_eq!(paused, Ended::Paused { phase: "block-writes".to_owned() });
+    assert_eq!(paused, Outcome::Paused { phase: "block-writes".to_owned() });
 
     // The second is made while the first has not published anything: it takes the next number all the same.
     let source = region.lab.layout().shard_name(1).parse().unwrap();
@@ -41,8 +41,8 @@ async fn two_plans_prepare_at_once_and_change_the_ring_in_turn() {
     assert_eq!(second.phases().await.unwrap()["catch-up"].state, PhaseState::Done);
     assert!(!second.phases().await.unwrap().contains_key("build-rings"));
 
-    assert_eq!(of_first.run().await.unwrap(), Ended::Done);
-    assert_eq!(second_runs.await.unwrap().unwrap(), Ended::Done);
+    assert_eq!(of_first.run().await.unwrap(), Outcome::Done);
+    assert_eq!(second_runs.await.unwrap().unwrap(), Outcome::Done);
     for target in one.targets().iter().chain(other.targets()) {
         let rows = region.psql(&target.name, "select count(*) > 0 from manta").await;
         assert_eq!(rows, "t", "{} has rows", target.name);

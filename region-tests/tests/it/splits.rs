@@ -1,6 +1,6 @@
 //! Splits of every kind, to their end, under load.
 
-use reshard_core::{Ended, Layout, Report, Request, Selection, Store};
+use reshard_core::{Journal, Layout, Outcome, Report, Request, Selection};
 
 use super::started::{Region, half, phases, small};
 
@@ -8,7 +8,7 @@ use super::started::{Region, half, phases, small};
 async fn split(region: &Region, request: Request) {
     let store = region.plan("split.plan", request).await;
     let executor = region.executor(&store).await;
-    assert_eq!(executor.run().await.unwrap(), Ended::Done);
+    assert_eq!(executor.run().await.unwrap(), Outcome::Done);
     println!("{}", Report::of(&*store, &phases()).await.unwrap().to_markdown());
     for target in store.plan().await.unwrap().targets() {
         let rows = region.psql(&target.name, "select count(*) > 0 from manta").await;
@@ -49,10 +49,10 @@ async fn a_pause_waits_for_the_end_of_the_write_block() {
     store.update_controls(&mut |controls| controls.pause_before.clone_from(&drain)).await.unwrap();
     let executor = region.executor(&store).await;
     let ended = executor.run().await.unwrap();
-    assert_eq!(ended, Ended::Paused { phase: "verify-routing".to_owned() });
+    assert_eq!(ended, Outcome::Paused { phase: "verify-routing".to_owned() });
     let report = Report::of(&*store, &phases()).await.unwrap();
     assert!(report.write_block.measured_seconds.is_some(), "{:?}", report.write_block);
-    assert_eq!(executor.run().await.unwrap(), Ended::Done);
+    assert_eq!(executor.run().await.unwrap(), Outcome::Done);
     region.end_without_ghosts().await;
 }
 

@@ -14,7 +14,7 @@ use moray_client::{Client, ClientOptions, DeleteOptions, PutOptions};
 use reshard_core::rows::measuring_peer;
 use reshard_core::{
     Clock, Configuration, Costs, Database, Deployment, Executor, Layout, MeasureOptions, Mode,
-    Plan, PlanUuid, Request, Sequence, SqliteStore, SystemClock, gather, measure,
+    Plan, PlanUuid, Request, Sequence, SqliteJournal, SystemClock, gather, measure,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -99,7 +99,7 @@ impl Region {
     }
 
     /// Makes a plan from what is there now.
-    pub(super) async fn plan(&self, name: &str, request: Request) -> Arc<SqliteStore> {
+    pub(super) async fn plan(&self, name: &str, request: Request) -> Arc<SqliteJournal> {
         let deployment = self.deployment().await;
         let inventory =
             gather(&deployment, &request.source, self.files.path(), &Hasty, &|_| {}).await;
@@ -115,11 +115,11 @@ impl Region {
         let now = jiff::Timestamp::now();
         let plan =
             Plan::make(PlanUuid::random(), now, request, inventory, &Costs::default()).unwrap();
-        Arc::new(SqliteStore::create(&self.file(name), &plan).unwrap())
+        Arc::new(SqliteJournal::create(&self.file(name), &plan).unwrap())
     }
 
     /// An executor with a session of its own.
-    pub(super) async fn executor(&self, store: &Arc<SqliteStore>) -> Executor {
+    pub(super) async fn executor(&self, store: &Arc<SqliteJournal>) -> Executor {
         Executor::new(store.clone(), self.deployment().await).await.unwrap()
     }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 use command_line::unknown::Unknown;
-use reshard_core::{PhaseState, Plan, Step, Store};
+use reshard_core::{Journal, PhaseState, Plan, Step};
 use serde_json::json;
 
 use super::error::Result;

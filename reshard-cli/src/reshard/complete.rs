@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter};
 use command_line::completion::Completion;
 use reshard_core::shards::known_shards;
-use reshard_core::{Configuration, Deployment, Knobs, Mode, Sequence};
+use reshard_core::{Configuration, Deployment, Mode, Sequence, Tuning};
 
 pub(super) const COMPLETION: Completion =
     Completion { program: "reshard", variable: "RESHARD_COMPLETE" };
@@ -45,8 +45,8 @@ pub(super) fn phases() -> ArgValueCandidates {
 /// The settings of a plan, up to the value.
 pub(super) fn settings() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
-        let knobs = serde_json::json!(Knobs::default());
-        candidates(knobs.as_object().into_iter().flatten().map(|(name, _)| format!("{name}=")))
+        let tuning = serde_json::json!(Tuning::default());
+        candidates(tuning.as_object().into_iter().flatten().map(|(name, _)| format!("{name}=")))
     })
 }
 

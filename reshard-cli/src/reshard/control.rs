@@ -2,7 +2,7 @@
 
 use clap::Args;
 use command_line::unknown::Unknown;
-use reshard_core::{SqliteStore, Store, phase_sequence};
+use reshard_core::{Journal, SqliteJournal, phase_sequence};
 
 use super::complete;
 use super::error::Result;
@@ -50,7 +50,7 @@ impl PauseArgs {
 }
 
 /// Checks that the plan has a phase of this name: one of those that it was begun with, or of ours.
-pub(super) async fn check_phase(store: &SqliteStore, name: &str) -> Result<()> {
+pub(super) async fn check_phase(store: &SqliteJournal, name: &str) -> Result<()> {
     let list = match phase_sequence(store).await? {
         Some(begun_with) => begun_with,
         None => store.plan().await?.sequence()?.names().map(str::to_owned).collect(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use reshard_core::preflight::{Report, Subject, Verdict, check};
-use reshard_core::{SqliteStore, Store, SystemClock};
+use reshard_core::{Journal, SqliteJournal, SystemClock};
 
 use super::complete;
 use super::error::{Error, Result};
@@ -44,7 +44,7 @@ pub(super) struct DoctorArgs {
 impl DoctorArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
         let plan = match &self.plan {
-            Some(file) => Some(SqliteStore::open_read_only(file)?.plan().await?),
+            Some(file) => Some(SqliteJournal::open_read_only(file)?.plan().await?),
             None => None,
         };
         if let (Some(shard), Some(plan)) = (&self.shard, &plan)

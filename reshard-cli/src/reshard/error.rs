@@ -69,7 +69,7 @@ pub(crate) enum Error {
     Deployment(#[from] reshard_core::DeploymentError),
     /// A plan file cannot be used.
     #[error(transparent)]
-    Store(#[from] reshard_core::StoreError),
+    Store(#[from] reshard_core::JournalError),
     /// The region cannot be read.
     #[error(transparent)]
     Inventory(#[from] reshard_core::InventoryError),
@@ -182,7 +182,7 @@ pub(crate) enum Error {
     },
     /// A setting cannot be changed so.
     #[error(transparent)]
-    Knob(#[from] reshard_core::KnobError),
+    Setting(#[from] reshard_core::SettingError),
     /// The plan's record in ZooKeeper cannot be read.
     #[error(transparent)]
     Epoch(#[from] reshard_core::EpochError),

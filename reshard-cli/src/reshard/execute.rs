@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
-use reshard_core::{Chain, Ended, Executor, OpenWriteBlock, SqliteStore, Store};
+use reshard_core::{Chain, Executor, Journal, OpenWriteBlock, Outcome, SqliteJournal};
 
 use super::confirm::Confirm;
 use super::error::Result;
@@ -53,7 +53,7 @@ impl ExecuteArgs {
     /// Does it, with what goes on on standard error, and tells how it ended. Returns the exit status.
     pub(super) async fn execute(
         &self,
-        store: Arc<SqliteStore>,
+        store: Arc<SqliteJournal>,
         work: Work,
         verbose: bool,
         out: &mut Output,
@@ -124,7 +124,7 @@ impl ExecuteArgs {
 /// The end of an executor's work.
 enum Attended {
     /// It has ended.
-    Ended(Ended),
+    Ended(Outcome),
     /// It was left at once, with this exit status.
     Left(u8),
 }
@@ -184,26 +184,26 @@ fn still_refused() -> &'static str {
 }
 
 /// The end in words, and as an exit status.
-pub(super) fn told(ended: &Ended, work: Work, file: &str) -> (String, u8) {
+pub(super) fn told(ended: &Outcome, work: Work, file: &str) -> (String, u8) {
     match ended {
-        Ended::Done => (
+        Outcome::Done => (
             format!(
                 "The plan is done. `reshard report {file}` tells what was moved and how long writes were refused."
             ),
             exit::SUCCESS,
         ),
         // A step ends before the next phase; in its own it was stopped.
-        Ended::Paused { phase } if matches!(work, Work::Step(step) if step != phase) => {
+        Outcome::Paused { phase } if matches!(work, Work::Step(step) if step != phase) => {
             (format!("Next: {phase}."), exit::SUCCESS)
         }
-        Ended::Paused { phase } => (
+        Outcome::Paused { phase } => (
             format!("Stopped before or in {phase}, as asked. `reshard resume {file}` goes on."),
             exit::PAUSED,
         ),
-        Ended::Held { phase, what, remedy } => {
+        Outcome::Held { phase, what, remedy } => {
             (format!("HELD in {phase}: {what}\nTo do: {remedy}"), exit::HELD)
         }
-        Ended::Aborted => {
+        Outcome::Aborted => {
             let status = if work == Work::Abort { exit::SUCCESS } else { exit::ABORTED };
             ("Everything was taken back.".to_owned(), status)
         }
@@ -216,23 +216,23 @@ mod tests {
 
     use super::*;
 
-    fn paused(phase: &str) -> Ended {
-        Ended::Paused { phase: phase.to_owned() }
+    fn paused(phase: &str) -> Outcome {
+        Outcome::Paused { phase: phase.to_owned() }
     }
 
     #[test]
     fn the_exit_status_tells_how_it_ended() {
         let held =
-            Ended::Held { phase: "drain".into(), what: "w".into(), remedy: "do this".into() };
+            Outcome::Held { phase: "drain".into(), what: "w".into(), remedy: "do this".into() };
         for (ended, work, status, words) in [
-            (Ended::Done, Work::Run, exit::SUCCESS, "The plan is done."),
+            (Outcome::Done, Work::Run, exit::SUCCESS, "The plan is done."),
             (paused("drain"), Work::Run, exit::PAUSED, "Stopped before or in drain"),
             (paused("drain"), Work::Step("block-writes"), exit::SUCCESS, "Next: drain."),
             (paused("drain"), Work::Step("drain"), exit::PAUSED, "Stopped before or in drain"),
             (held.clone(), Work::Step("drain"), exit::HELD, "HELD in drain: w\nTo do: do this"),
             (held, Work::Abort, exit::HELD, "HELD in drain"),
-            (Ended::Aborted, Work::Run, exit::ABORTED, "Everything was taken back."),
-            (Ended::Aborted, Work::Abort, exit::SUCCESS, "Everything was taken back."),
+            (Outcome::Aborted, Work::Run, exit::ABORTED, "Everything was taken back."),
+            (Outcome::Aborted, Work::Abort, exit::SUCCESS, "Everything was taken back."),
         ] {
             let (said, code) = told(&ended, work, "split.plan");
             assert_eq!(code, status, "{ended:?} {work:?}");
@@ -242,12 +242,12 @@ mod tests {
 
     #[test]
     fn the_documents_of_all_ends() {
-        let held = Ended::Held { phase: "drain".into(), what: "w".into(), remedy: "r".into() };
+        let held = Outcome::Held { phase: "drain".into(), what: "w".into(), remedy: "r".into() };
         for (ended, document) in [
-            (Ended::Done, json!({"ended": "done"})),
+            (Outcome::Done, json!({"ended": "done"})),
             (paused("drain"), json!({"ended": "paused", "phase": "drain"})),
             (held, json!({"ended": "held", "phase": "drain", "what": "w", "remedy": "r"})),
-            (Ended::Aborted, json!({"ended": "aborted"})),
+            (Outcome::Aborted, json!({"ended": "aborted"})),
         ] {
             assert_eq!(json!(ended), document);
         }

@@ -1,7 +1,7 @@
 //! Values of the library, with the hints in them worded as this program has them: before they are shown or printed as JSON.
 
 use reshard_core::plans::PlanOverview;
-use reshard_core::{Ended, Entry, Epoch, Hint, PlanState, Report, preflight};
+use reshard_core::{Entry, Epoch, Hint, Outcome, PlanState, Report, preflight};
 
 use super::remedy::worded;
 use super::runnable::Runnable;
@@ -32,7 +32,7 @@ impl InWords for PlanState {
     }
 }
 
-impl InWords for Ended {
+impl InWords for Outcome {
     fn put_in_words(&mut self, file: Option<&str>) {
         if let Self::Held { remedy, .. } = self {
             remedy.put_in_words(file);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
-use reshard_core::{Entry, PlanState, Store};
+use reshard_core::{Entry, Journal, PlanState};
 
 use super::complete;
 use super::control::check_phase;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use reshard_core::{Configuration, Deployment, SqliteStore, create_private_directory};
+use reshard_core::{Configuration, Deployment, SqliteJournal, create_private_directory};
 
 use super::complete;
 use super::error::{Error, Result};
@@ -111,8 +111,8 @@ pub(super) struct PlanFile {
 }
 
 impl PlanFile {
-    pub(super) fn open(&self) -> Result<Arc<SqliteStore>> {
-        Ok(Arc::new(SqliteStore::open(&self.plan)?))
+    pub(super) fn open(&self) -> Result<Arc<SqliteJournal>> {
+        Ok(Arc::new(SqliteJournal::open(&self.plan)?))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -125,7 +125,7 @@ impl PlanFile {
     }
 
     /// The plan's file, to look at.
-    pub(super) fn look(&self) -> Result<SqliteStore> {
-        Ok(SqliteStore::open_read_only(&self.plan)?)
+    pub(super) fn look(&self) -> Result<SqliteJournal> {
+        Ok(SqliteJournal::open_read_only(&self.plan)?)
     }
 }

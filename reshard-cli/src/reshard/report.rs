@@ -1,7 +1,7 @@
 //! `reshard report`.
 
 use clap::Args;
-use reshard_core::{Costs, Report, Store};
+use reshard_core::{Costs, Journal, Report};
 
 use super::error::Result;
 use super::format::Format;

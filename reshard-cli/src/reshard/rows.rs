@@ -9,7 +9,7 @@ use reshard_core::quantity::count as number;
 use reshard_core::rows::{
     CountProgress, ShardCount, Split, TableCount, connect_primary, count_shard, measuring_peer,
 };
-use reshard_core::{Database, Deployment, PhaseState, Store, read_ring};
+use reshard_core::{Database, Deployment, Journal, PhaseState, read_ring};
 use sapi_client::ImageUuid;
 use serde::Serialize;
 

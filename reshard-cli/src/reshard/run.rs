@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 use reshard_core::quantity::seconds;
-use reshard_core::{Plan, PlanState, Store, ValidPlan, taken_back_by_abort};
+use reshard_core::{Journal, Plan, PlanState, ValidPlan, taken_back_by_abort};
 use serde_json::json;
 
 use super::complete;
@@ -54,7 +54,7 @@ impl RunArgs {
 }
 
 /// The plan, or what of it is left to do once it has begun.
-async fn preview(store: &dyn Store, plan: &Plan, format: Format, out: &mut Output) -> Result<()> {
+async fn preview(store: &dyn Journal, plan: &Plan, format: Format, out: &mut Output) -> Result<()> {
     if store.state().await? == PlanState::Planned {
         return if format.is_json() { Ok(out.json(plan)?) } else { summary(plan, out) };
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reshard_core::{
-    Configuration, Deployment, ExecutorError, Liveness, SqliteStore, Standing, Store, epoch_of,
+    Configuration, Deployment, ExecutorError, Journal, Liveness, SqliteJournal, Standing, epoch_of,
     refuse_if_over,
 };
 
@@ -15,7 +15,7 @@ use crate::output::say;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Finds who hears what is said to a plan. A plan that is over hears nothing, nor does an older copy of one.
-pub(super) async fn listener(config: &ConfigFile, store: &SqliteStore) -> Result<Liveness> {
+pub(super) async fn listener(config: &ConfigFile, store: &SqliteJournal) -> Result<Liveness> {
     refuse_if_over(store).await?;
     let asked = tokio::time::timeout(PATIENCE, latest(config, store)).await;
     match asked.unwrap_or(Err(None)) {
@@ -35,7 +35,7 @@ pub(super) async fn listener(config: &ConfigFile, store: &SqliteStore) -> Result
 /// ZooKeeper's objection to the file.
 async fn latest(
     config: &ConfigFile,
-    store: &SqliteStore,
+    store: &SqliteJournal,
 ) -> std::result::Result<Option<ExecutorError>, Option<Error>> {
     let asking = async {
         let deployment = Deployment::connect(Configuration::read(config.path())?).await?;

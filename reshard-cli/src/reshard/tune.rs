@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 use command_line::unknown::Unknown;
-use reshard_core::{KNOBS, Knobs, Store};
+use reshard_core::{Journal, SETTINGS, Tuning};
 
 use super::complete;
 use super::error::Result;
@@ -32,24 +32,24 @@ pub(super) struct TuneArgs {
 
 impl TuneArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
-        let knobs = if self.settings.is_empty() {
-            self.file.look()?.controls().await?.knobs
+        let tuning = if self.settings.is_empty() {
+            self.file.look()?.controls().await?.tuning
         } else {
             self.tune().await?
         };
         if self.output.is_json() {
-            return Ok(out.json(&knobs)?);
+            return Ok(out.json(&tuning)?);
         }
-        for knob in &KNOBS {
-            writeln!(out, "{}={}", knob.name, knob.shown(&knobs))?;
+        for knob in &SETTINGS {
+            writeln!(out, "{}={}", knob.name, knob.shown(&tuning))?;
             writeln!(out, "    {}\n    {}", knob.about, knob.described())?;
         }
         Ok(())
     }
 
-    async fn tune(&self) -> Result<Knobs> {
+    async fn tune(&self) -> Result<Tuning> {
         let store = self.file.open()?;
-        let before = store.controls().await?.knobs;
+        let before = store.controls().await?.tuning;
         let wanted = tuned(&before, &self.settings)?;
         let is_new = wanted.budget_seconds != before.budget_seconds;
         if let Some(seconds) = wanted.budget_seconds.filter(|_| is_new) {
@@ -59,24 +59,24 @@ impl TuneArgs {
         // What others have set meanwhile stays.
         let changed = store
             .update_controls(&mut |controls| {
-                if let Ok(tuned) = tuned(&controls.knobs, &self.settings) {
-                    controls.knobs = tuned;
+                if let Ok(tuned) = tuned(&controls.tuning, &self.settings) {
+                    controls.tuning = tuned;
                 }
             })
             .await?;
         let then = "the settings are for the next `reshard resume`.";
         say(when(&liveness, "The executor goes by the new settings from now on.", then));
-        Ok(changed.knobs)
+        Ok(changed.tuning)
     }
 }
 
-fn tuned(knobs: &Knobs, settings: &[String]) -> Result<Knobs> {
-    let mut knobs = knobs.clone();
+fn tuned(tuning: &Tuning, settings: &[String]) -> Result<Tuning> {
+    let mut tuning = tuning.clone();
     for setting in settings {
         let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
-        let known = || KNOBS.iter().map(|knob| knob.name);
-        let knob = KNOBS.iter().find(|knob| knob.name == name);
-        knob.ok_or_else(|| Unknown::new("setting", name, known()))?.set(&mut knobs, value)?;
+        let known = || SETTINGS.iter().map(|knob| knob.name);
+        let knob = SETTINGS.iter().find(|knob| knob.name == name);
+        knob.ok_or_else(|| Unknown::new("setting", name, known()))?.set(&mut tuning, value)?;
     }
-    Ok(knobs)
+    Ok(tuning)
 }

@@ -63,7 +63,7 @@ impl Watch {
             self.bar.set_position(progress.done);
         }
         self.bar.set_prefix(activity.phase.clone());
-        let message = match &activity.you_can {
+        let message = match &activity.hint {
             Some(can) if !can.is_empty() => {
                 format!("{}; you can {}", activity.what, worded(can, Some(&self.file)))
             }

@@ -18,7 +18,7 @@ use clap::Args;
 use jiff::Timestamp;
 use manatee_client::LockError;
 use reshard_core::{
-    Chain, Event, Executor, ExecutorError, Gone, OpenWriteBlock, Store, StoreError,
+    Chain, Event, Executor, ExecutorError, Gone, Journal, JournalError, OpenWriteBlock,
     create_private_directory,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -170,7 +170,7 @@ impl Watchdog {
                 Err(_) if heard.elapsed() < self.silence => {}
                 Err(_) => match self.block().await {
                     Ok(None) => {}
-                    Err(StoreError::Locked { .. }) if self.refused => self.end_executor(),
+                    Err(JournalError::Locked { .. }) if self.refused => self.end_executor(),
                     Ok(Some(_)) | Err(_) => {
                         if self.rescue(&self.gone("has been silent since", heard, None)).await {
                             return;
@@ -267,7 +267,7 @@ impl Watchdog {
         }
     }
 
-    async fn block(&self) -> std::result::Result<Option<OpenWriteBlock>, StoreError> {
+    async fn block(&self) -> std::result::Result<Option<OpenWriteBlock>, JournalError> {
         self.rescuer.write_block().await
     }
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 
 use reshard_core::{
-    Activity, Entry, EntryKind, Mode, PhaseRecord, PhaseState, Plan, PlanState, Presence,
-    SqliteStore, Store, quantity,
+    Activity, Entry, EntryKind, Journal, Mode, PhaseRecord, PhaseState, Plan, PlanState, Presence,
+    SqliteJournal, quantity,
 };
 use serde_json::json;
 
@@ -16,21 +16,21 @@ const PLAN: &str = include_str!("../../testdata/reshard/split-plan.json");
 const MOVING: usize = 16;
 
 /// A sealed directory with the plan as `split.plan`, and its store.
-fn planned() -> (Sealed, SqliteStore) {
+fn planned() -> (Sealed, SqliteJournal) {
     let sealed = Sealed::new();
     let plan: Plan = serde_json::from_str(PLAN).unwrap();
-    let store = SqliteStore::create(&sealed.path().join("split.plan"), &plan).unwrap();
+    let store = SqliteJournal::create(&sealed.path().join("split.plan"), &plan).unwrap();
     (sealed, store)
 }
 
-async fn begin(store: &SqliteStore, phase: &str, state: PhaseState) {
+async fn begin(store: &SqliteJournal, phase: &str, state: PhaseState) {
     let began = "2026-01-31T12:00:00Z".parse().unwrap();
     let (began_reading, took_millis) = (None, None);
     let record = PhaseRecord { state, began, began_reading, ended: None, took_millis, attempts: 1 };
     store.set_phase(phase, &record).await.unwrap();
 }
 
-fn with_ring() -> (Sealed, SqliteStore) {
+fn with_ring() -> (Sealed, SqliteJournal) {
     let (sealed, store) = planned();
     let pnodes = "tcp://1.moray.lab.example.net:2020,tcp://2.moray.lab.example.net:2020";
     sealed.fash(&format!("create -v 64 -p {pnodes} -b leveldb -l ring")).quiet();
@@ -90,7 +90,7 @@ async fn the_status_tells_what_the_present_phase_does() {
         phase: phase.to_owned(),
         what: what.to_owned(),
         since: "2026-01-31T12:00:01Z".parse().unwrap(),
-        you_can: None,
+        hint: None,
         progress: None,
     };
     let now = || {

@@ -18,7 +18,7 @@ use crate::VnodeSet;
 use crate::deployment::Database;
 use crate::inventory::RouterFacts;
 use crate::keys::KeyHash;
-use crate::may_pass::MayPass;
+use crate::retryable::Retryable;
 use crate::rows::{RowsError, moray_schema, qualified};
 
 /// The bucket that keys are taken from.
@@ -94,8 +94,8 @@ pub struct AuditError {
     pub source: moray_client::Error,
 }
 
-impl MayPass for AuditError {
-    fn may_pass(&self) -> bool {
+impl Retryable for AuditError {
+    fn is_retryable(&self) -> bool {
         self.source.is_retryable() || self.source.outcome_unknown()
     }
 }
@@ -105,7 +105,7 @@ async fn bucket(database: &Database) -> Result<String, RowsError> {
     Ok(qualified(&moray_schema(database).await?, BUCKET))
 }
 
-/// Keys of a shard that belong to these vnodes, at most one of each vnode and `limit` together, from all over the set.
+/// Keys of a shard that belong to these vnodes, at most one of each vnode and `limit` join_settled, from all over the set.
 ///
 /// # Errors
 ///

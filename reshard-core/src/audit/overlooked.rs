@@ -7,7 +7,7 @@ use moray_client::Client;
 use super::sample::shard_of;
 use super::{AuditError, Expected, RouterAddress, STATEMENT_TIMEOUT, ask, bucket};
 use crate::deployment::{Database, Deployment};
-use crate::may_pass::MayPass;
+use crate::retryable::Retryable;
 use crate::rows::{RowsError, connect_primary};
 
 /// The number of times that keys are asked for again that clients delete and write all the while.
@@ -25,11 +25,11 @@ pub enum OverlookedError {
     Router(#[from] AuditError),
 }
 
-impl MayPass for OverlookedError {
-    fn may_pass(&self) -> bool {
+impl Retryable for OverlookedError {
+    fn is_retryable(&self) -> bool {
         match self {
-            Self::Rows(source) => source.may_pass(),
-            Self::Router(source) => source.may_pass(),
+            Self::Rows(source) => source.is_retryable(),
+            Self::Router(source) => source.is_retryable(),
         }
     }
 }

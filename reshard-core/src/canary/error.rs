@@ -3,7 +3,7 @@
 use moray_client::Client;
 
 use super::choose::Canary;
-use crate::may_pass::MayPass;
+use crate::retryable::Retryable;
 
 /// A canary could not be written, found or removed.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +53,8 @@ impl CanaryError {
     }
 }
 
-impl MayPass for CanaryError {
-    fn may_pass(&self) -> bool {
+impl Retryable for CanaryError {
+    fn is_retryable(&self) -> bool {
         match self {
             // A conflict is somebody else's write, or our own whose answer was lost: looking again tells.
             Self::Call { source, .. } => {

@@ -148,7 +148,7 @@ impl Deployment {
     }
 
     /// The longest that it takes ZooKeeper to know that another executor with a session like this one's is dead, and some more.
-    pub(crate) fn until_the_dead_are_missed(&self) -> Duration {
+    pub(crate) fn session_expiry_grace(&self) -> Duration {
         self.session().timeout() + GRACE
     }
 

@@ -25,7 +25,7 @@ pub enum MonitorError {
     },
     /// It answers something else.
     #[error("{url} {problem}")]
-    Odd {
+    Unexpected {
         /// The URL.
         url: String,
         /// The problem with the answer.
@@ -40,7 +40,7 @@ pub(crate) async fn get_json<T: DeserializeOwned>(
     max_bytes: usize,
 ) -> Result<T, MonitorError> {
     let unreachable = |source| MonitorError::Unreachable { url: url.to_owned(), source };
-    let odd = |problem: String| MonitorError::Odd { url: url.to_owned(), problem };
+    let odd = |problem: String| MonitorError::Unexpected { url: url.to_owned(), problem };
     let request = Outgoing {
         method: Method::Get,
         url: url.to_owned(),

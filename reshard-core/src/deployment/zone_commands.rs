@@ -180,7 +180,7 @@ pub enum ZoneCommandError {
         /// The zone.
         zone: InstanceUuid,
         /// True if trying again can help.
-        may_pass: bool,
+        is_retryable: bool,
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },

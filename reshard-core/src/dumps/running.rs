@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::schedule::Schedule;
 use crate::causes::Chain;
 use crate::deployment::{Deployment, ZoneCommandError, ZonePlace, ZoneScript};
-use crate::may_pass::MayPass;
+use crate::retryable::Retryable;
 
 const RUNNING: &str = include_str!("../scripts/running-dumps.sh");
 const SCHEDULE: &str = include_str!("../scripts/dump-schedule.sh");
@@ -147,12 +147,12 @@ pub enum DumpsError {
     Postgres(#[from] PostgresError),
 }
 
-impl MayPass for DumpsError {
-    fn may_pass(&self) -> bool {
+impl Retryable for DumpsError {
+    fn is_retryable(&self) -> bool {
         match self {
             Self::UnknownPeer { .. } | Self::Address(_) => false,
-            Self::Zone(error) => error.may_pass(),
-            Self::Postgres(error) => error.may_pass(),
+            Self::Zone(error) => error.is_retryable(),
+            Self::Postgres(error) => error.is_retryable(),
         }
     }
 }

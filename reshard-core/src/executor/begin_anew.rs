@@ -2,14 +2,17 @@
 
 use super::Executor;
 use super::context::Context;
-use super::way_back::no_way_back;
-use crate::journal::{EntryKind, PhaseState, Store, StoreError};
-use crate::phase::{Step, Trouble};
+use super::way_back::past_pivot;
+use crate::journal::{EntryKind, Journal, JournalError, PhaseState};
+use crate::phase::{PhaseError, Step};
 
 impl Executor {
     /// Takes the write block back if the routers do not refuse writes any more, as after a way back that the journal could not be
     /// told of, or after somebody has edited it: what was done since is worth nothing then. It begins anew when the plan goes on.
-    pub(super) async fn begin_anew_if_lifted(&self, context: &mut Context) -> Result<(), Trouble> {
+    pub(super) async fn begin_anew_if_lifted(
+        &self,
+        context: &mut Context,
+    ) -> Result<(), PhaseError> {
         if let Some(lifted) = self.lifted(context).await? {
             context.note(format!("{lifted}; the write block is taken back and begun anew")).await?;
             self.undo_write_block(context).await?;
@@ -20,11 +23,11 @@ impl Executor {
 
     /// Says what is there in place of what refuses writes, if the journal says that writes are refused and they are not. The write
     /// block is open then, so that it is taken back.
-    pub(super) async fn lifted(&self, context: &mut Context) -> Result<Option<String>, Trouble> {
+    pub(super) async fn lifted(&self, context: &mut Context) -> Result<Option<String>, PhaseError> {
         let Some(first) = self.found_begun().await? else { return Ok(None) };
         context.phase = first.name();
         let lifted = match first.lifted(context).await {
-            Err(trouble @ (Trouble::Passing { .. } | Trouble::Hold { .. })) => {
+            Err(trouble @ (PhaseError::Transient { .. } | PhaseError::Hold { .. })) => {
                 // Those who need it look themselves.
                 context.log(EntryKind::Trouble, trouble.with_causes()).await?;
                 None
@@ -40,8 +43,8 @@ impl Executor {
     }
 
     /// The phase that has begun a write block out of which there is a way back.
-    async fn found_begun(&self) -> Result<Option<&Step>, StoreError> {
-        if no_way_back(&*self.store, &self.sequence).await?.is_some() {
+    async fn found_begun(&self) -> Result<Option<&Step>, JournalError> {
+        if past_pivot(&*self.store, &self.sequence).await?.is_some() {
             return Ok(None);
         }
         let records = self.store.phases().await?;
@@ -56,7 +59,7 @@ impl Executor {
     pub(super) async fn undo_what_is_half_undone(
         &self,
         context: &mut Context,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), PhaseError> {
         if self.open_write_block().await?.is_some() {
             return Ok(());
         }

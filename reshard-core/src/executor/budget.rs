@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Executor;
 use super::context::Context;
 use crate::hint::{Operation, hint};
-use crate::journal::{Store, StoreError};
-use crate::phase::{Sequence, Step, Trouble};
+use crate::journal::{Journal, JournalError};
+use crate::phase::{PhaseError, Sequence, Step};
 use crate::plan::{BESIDES, Plan, SLOWER, way_back};
 
 /// The setting that is the budget.
@@ -28,12 +28,12 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Trouble::Hold`] with the seconds that are needed, [`Trouble::Journal`].
-    pub(crate) async fn check_budget(&self) -> Result<(), Trouble> {
-        let allowed = budget(&self.plan, self.knobs().await?.budget_seconds).as_secs();
+    /// [`PhaseError::Hold`] with the seconds that are needed, [`PhaseError::Journal`].
+    pub(crate) async fn check_budget(&self) -> Result<(), PhaseError> {
+        let allowed = budget(&self.plan, self.tuning().await?.budget_seconds).as_secs();
         let Err(error) = self.plan.check_budget(allowed) else { return Ok(()) };
         let needed = self.plan.prediction.least_budget().as_secs();
-        Err(Trouble::hold(
+        Err(PhaseError::hold(
             error.to_string(),
             hint!(
                 Operation::Tune { knob: BUDGET.to_owned(), value: Some(needed) },
@@ -47,11 +47,11 @@ impl Context {
 /// The part of the budget that is kept for the way back from a phase: as many rounds over the routers as undoing the phases
 /// takes that have begun, each as long as the one that blocked writes took, or as was predicted if that is longer.
 pub(super) async fn kept_for_way_back(
-    store: &dyn Store,
+    store: &dyn Journal,
     sequence: &Sequence,
     plan: &Plan,
     present: &str,
-) -> Result<Duration, StoreError> {
+) -> Result<Duration, JournalError> {
     let records = store.phases().await?;
     let has_begun = |phase: &Step| {
         let record = records.get(phase.name());
@@ -71,12 +71,12 @@ impl Executor {
     pub(super) async fn time_forward(
         &self,
         context: &Context,
-    ) -> Result<Option<Duration>, StoreError> {
-        if !context.in_write_block || context.no_way_back {
+    ) -> Result<Option<Duration>, JournalError> {
+        if !context.in_write_block || context.past_pivot {
             return Ok(None);
         }
         let Some(block) = self.open_write_block().await? else { return Ok(None) };
-        let allowed = budget(&context.plan, self.store.controls().await?.knobs.budget_seconds);
+        let allowed = budget(&context.plan, self.store.controls().await?.tuning.budget_seconds);
         let kept = self.kept_for_way_back(&context.plan, context.phase).await?;
         let spent = block.lasts(&*self.clock);
         let left = allowed.saturating_sub(kept).saturating_sub(spent);
@@ -93,7 +93,7 @@ impl Executor {
         &self,
         plan: &Plan,
         present: &str,
-    ) -> Result<Duration, StoreError> {
+    ) -> Result<Duration, JournalError> {
         kept_for_way_back(&*self.store, &self.sequence, plan, present).await
     }
 

@@ -16,8 +16,8 @@ use super::stopping::StopHandle;
 use crate::clock::Clock;
 use crate::deployment::Deployment;
 use crate::hint::{Hint, Operation, hint};
-use crate::journal::{Activity, Entry, EntryKind, Knobs, Progress, Store};
-use crate::phase::Trouble;
+use crate::journal::{Activity, Entry, EntryKind, Journal, Progress, Tuning};
+use crate::phase::PhaseError;
 use crate::plan::ValidPlan;
 
 /// The fact that counts how often the plan began anew after it had taken everything back.
@@ -32,7 +32,7 @@ pub struct Context {
     pub(super) plan: Arc<ValidPlan>,
     pub(super) deployment: Deployment,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Journal>,
     pub(super) observers: Vec<Arc<dyn Observer>>,
     pub(super) stop: StopHandle,
     pub(super) lock: HeldLock,
@@ -42,27 +42,27 @@ pub struct Context {
     /// True if writes are refused meanwhile, so that nobody may pause here.
     pub(super) in_write_block: bool,
     /// True if the plan can only go on: an abort that is asked for now comes too late.
-    pub(super) no_way_back: bool,
+    pub(super) past_pivot: bool,
     /// True if it is undone: then an abort that was asked for is what is going on.
     pub(super) undoing: bool,
 }
 
 /// A thing that is waited for.
 #[derive(Clone, Debug, Default)]
-pub struct Waiting {
+pub struct Wait {
     /// The thing, in words: `the new peers to replay 2C/5A0001F8`.
     pub what: String,
     /// Things that the operator can do about it.
-    pub you_can: Hint,
+    pub hint: Hint,
 }
 
 /// The progress of something that is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen<T> {
+pub enum Poll<T> {
     /// It is there.
     Ready(T),
     /// Not yet; with how far it is and anything to say about it.
-    NotYet(Option<Progress>, String),
+    Pending(Option<Progress>, String),
 }
 
 impl Context {
@@ -120,8 +120,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Trouble::Journal`]
-    pub async fn round(&self) -> Result<u32, Trouble> {
+    /// [`PhaseError::Journal`]
+    pub async fn round(&self) -> Result<u32, PhaseError> {
         Ok(self.fact(ROUND).await?.unwrap_or(0))
     }
 
@@ -129,17 +129,17 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Trouble::Journal`]
-    pub async fn knobs(&self) -> Result<Knobs, Trouble> {
-        Ok(self.store.controls().await?.knobs)
+    /// [`PhaseError::Journal`]
+    pub async fn tuning(&self) -> Result<Tuning, PhaseError> {
+        Ok(self.store.controls().await?.tuning)
     }
 
     /// Something that was remembered.
     ///
     /// # Errors
     ///
-    /// [`Trouble::Journal`], also if it was something else that was remembered under this key.
-    pub async fn fact<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Trouble> {
+    /// [`PhaseError::Journal`], also if it was something else that was remembered under this key.
+    pub async fn fact<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, PhaseError> {
         Ok(self.store.remembered(key).await?)
     }
 
@@ -147,8 +147,12 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Trouble::Journal`]
-    pub async fn remember<T: Serialize + Sync>(&self, key: &str, value: &T) -> Result<(), Trouble> {
+    /// [`PhaseError::Journal`]
+    pub async fn remember<T: Serialize + Sync>(
+        &self,
+        key: &str,
+        value: &T,
+    ) -> Result<(), PhaseError> {
         Ok(self.store.remember(key, value).await?)
     }
 
@@ -156,8 +160,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Trouble::Journal`]
-    pub async fn forget(&self, key: &str) -> Result<(), Trouble> {
+    /// [`PhaseError::Journal`]
+    pub async fn forget(&self, key: &str) -> Result<(), PhaseError> {
         Ok(self.store.set_fact(key, None).await?)
     }
 
@@ -165,11 +169,15 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Trouble::Journal`], and the error of `decide`.
-    pub async fn decided<T, F>(&self, key: &str, decide: impl FnOnce() -> F) -> Result<T, Trouble>
+    /// [`PhaseError::Journal`], and the error of `decide`.
+    pub async fn decided<T, F>(
+        &self,
+        key: &str,
+        decide: impl FnOnce() -> F,
+    ) -> Result<T, PhaseError>
     where
         T: Serialize + DeserializeOwned + Sync,
-        F: Future<Output = Result<T, Trouble>>,
+        F: Future<Output = Result<T, PhaseError>>,
     {
         if let Some(decided) = self.fact(key).await? {
             return Ok(decided);
@@ -184,17 +192,17 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// Whatever `doing` says, [`Trouble::Stopped`], [`Trouble::Journal`].
+    /// Whatever `doing` says, [`PhaseError::Stopped`], [`PhaseError::Journal`].
     pub async fn act<T>(
         &self,
         what: impl Display,
-        doing: impl Future<Output = Result<T, Trouble>>,
-    ) -> Result<T, Trouble> {
+        doing: impl Future<Output = Result<T, PhaseError>>,
+    ) -> Result<T, PhaseError> {
         self.checkpoint().await?;
         let what = what.to_string();
         let activity = self.activity(&what, self.now(), None, None);
         self.log_showing(EntryKind::Intent, what.as_str(), Some(activity)).await?;
-        self.still_alone().await?;
+        self.still_leased().await?;
         let done = doing.await?;
         self.log(EntryKind::Outcome, what).await?;
         Ok(done)
@@ -205,8 +213,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Trouble::Overtaken`] if it is not; [`Trouble::Passing`] if ZooKeeper does not answer.
-    pub async fn still_alone(&self) -> Result<(), Trouble> {
+    /// [`PhaseError::Overtaken`] if it is not; [`PhaseError::Transient`] if ZooKeeper does not answer.
+    pub async fn still_leased(&self) -> Result<(), PhaseError> {
         Ok(self.epoch.tell().await?)
     }
 
@@ -214,8 +222,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Trouble::Journal`]
-    pub async fn note(&self, text: impl Into<Hint>) -> Result<(), Trouble> {
+    /// [`PhaseError::Journal`]
+    pub async fn note(&self, text: impl Into<Hint>) -> Result<(), PhaseError> {
         self.log(EntryKind::Note, text).await
     }
 
@@ -223,8 +231,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Trouble::Journal`]
-    pub async fn progress(&self, what: &str, progress: Progress) -> Result<(), Trouble> {
+    /// [`PhaseError::Journal`]
+    pub async fn progress(&self, what: &str, progress: Progress) -> Result<(), PhaseError> {
         self.show(self.activity(what, self.now(), None, Some(progress))).await
     }
 
@@ -233,26 +241,26 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Trouble::Hold`] when the time is over, other than passing errors of `look`, [`Trouble::Stopped`].
+    /// [`PhaseError::Hold`] when the time is over, other than passing errors of `look`, [`PhaseError::Stopped`].
     pub async fn wait<T, F>(
         &self,
-        waiting: Waiting,
+        waiting: Wait,
         limit: Duration,
         mut look: impl FnMut() -> F,
-    ) -> Result<T, Trouble>
+    ) -> Result<T, PhaseError>
     where
-        F: Future<Output = Result<Seen<T>, Trouble>>,
+        F: Future<Output = Result<Poll<T>, PhaseError>>,
     {
         let (since, began) = (self.now(), self.monotonic());
         let mut shown = None;
         loop {
             self.checkpoint().await?;
             let (progress, said) = match look().await {
-                Ok(Seen::Ready(found)) => return Ok(found),
-                Ok(Seen::NotYet(progress, said)) => (progress, said),
+                Ok(Poll::Ready(found)) => return Ok(found),
+                Ok(Poll::Pending(progress, said)) => (progress, said),
                 Err(trouble) => {
                     let trouble = self.or_session_over(trouble);
-                    if !matches!(trouble, Trouble::Passing { .. }) {
+                    if !matches!(trouble, PhaseError::Transient { .. }) {
                         return Err(trouble);
                     }
                     (None, trouble.with_causes())
@@ -266,14 +274,14 @@ impl Context {
             // Every write to the journal waits for the disk.
             let now = Some((what.clone(), progress.clone()));
             if shown != now {
-                let you_can = Some(waiting.you_can.clone());
-                self.show(self.activity(&what, since, you_can, progress)).await?;
+                let hint = Some(waiting.hint.clone());
+                self.show(self.activity(&what, since, hint, progress)).await?;
                 shown = now;
             }
             if self.since(began) >= limit {
-                return Err(Trouble::hold(
+                return Err(PhaseError::hold(
                     format!("{} after {} s", what, limit.as_secs()),
-                    hint!(waiting.you_can, "; then ", Operation::Resume),
+                    hint!(waiting.hint, "; then ", Operation::Resume),
                 ));
             }
             self.sleep(if self.in_write_block { POLL_IN_BLOCK } else { POLL }).await;
@@ -285,46 +293,50 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`Trouble::Stopped`], [`Trouble::Journal`].
-    pub async fn checkpoint(&self) -> Result<(), Trouble> {
+    /// [`PhaseError::Stopped`], [`PhaseError::Journal`].
+    pub async fn checkpoint(&self) -> Result<(), PhaseError> {
         if self.undoing {
             return Ok(());
         }
         let controls = self.store.controls().await?;
-        let abort = controls.abort && !self.no_way_back;
+        let abort = controls.abort && !self.past_pivot;
         let pause = controls.pause || self.stop.is_asked();
         if abort || (pause && !self.in_write_block) {
-            return Err(Trouble::Stopped);
+            return Err(PhaseError::Stopped);
         }
         Ok(())
     }
 
     /// Whatever goes wrong without a session: it is for lack of the session; and when another executor has taken over, it is that.
-    pub(super) fn or_session_over(&self, trouble: Trouble) -> Trouble {
+    pub(super) fn or_session_over(&self, trouble: PhaseError) -> PhaseError {
         if let Some(by) = self.epoch.overtaken_by() {
-            return Trouble::Overtaken { by: by.to_owned() };
+            return PhaseError::Overtaken { by: by.to_owned() };
         }
         let may_be_for_that = matches!(
             trouble,
-            Trouble::Passing { .. } | Trouble::Hold { .. } | Trouble::OverBudget { .. }
+            PhaseError::Transient { .. } | PhaseError::Hold { .. } | PhaseError::OverBudget { .. }
         );
         if may_be_for_that && self.deployment.session().is_over() {
-            return Trouble::SessionOver;
+            return PhaseError::SessionOver;
         }
         trouble
     }
 
-    pub(super) async fn log(&self, kind: EntryKind, text: impl Into<Hint>) -> Result<(), Trouble> {
+    pub(super) async fn log(
+        &self,
+        kind: EntryKind,
+        text: impl Into<Hint>,
+    ) -> Result<(), PhaseError> {
         self.log_showing(kind, text, None).await
     }
 
-    /// Logs, and shows what is going on from now on: together, for every write to the journal waits for the disk.
+    /// Logs, and shows what is going on from now on: join_settled, for every write to the journal waits for the disk.
     async fn log_showing(
         &self,
         kind: EntryKind,
         text: impl Into<Hint>,
         activity: Option<Activity>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), PhaseError> {
         let (at, phase, text) = (self.now(), self.phase.to_owned(), text.into().printable());
         let entry = Entry { at, phase, kind, text };
         self.store.append(&entry, activity.as_ref()).await?;
@@ -339,14 +351,14 @@ impl Context {
         &self,
         what: &str,
         since: Timestamp,
-        you_can: Option<Hint>,
+        hint: Option<Hint>,
         progress: Option<Progress>,
     ) -> Activity {
         let (phase, what) = (self.phase.to_owned(), what.to_owned());
-        Activity { phase, what, since, you_can, progress }
+        Activity { phase, what, since, hint, progress }
     }
 
-    async fn show(&self, activity: Activity) -> Result<(), Trouble> {
+    async fn show(&self, activity: Activity) -> Result<(), PhaseError> {
         self.store.set_activity(Some(&activity)).await?;
         self.tell(&Event::Activity(activity));
         Ok(())

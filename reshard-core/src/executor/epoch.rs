@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::write_block::{WRITE_BLOCK, WriteBlockRecord};
 use crate::clock::{Clock, host};
 use crate::epoch::{Epoch, EpochError, NOTE, node};
-use crate::journal::Store;
+use crate::journal::Journal;
 use crate::plan::ValidPlan;
 
 /// The number of tries to read the note anew when this executor had written it last, in an attempt whose answer was lost.
@@ -22,7 +22,7 @@ const ATTEMPTS: u32 = 5;
 /// who holds the lock.
 pub(super) struct EpochNote {
     lock: HeldLock,
-    store: Arc<dyn Store>,
+    store: Arc<dyn Journal>,
     plan: Arc<ValidPlan>,
     clock: Arc<dyn Clock>,
     /// The number of times that it was asked for.
@@ -42,7 +42,7 @@ impl EpochNote {
     /// Reads what the executor before has told, with the lock just taken.
     pub(super) async fn read(
         lock: HeldLock,
-        store: Arc<dyn Store>,
+        store: Arc<dyn Journal>,
         plan: Arc<ValidPlan>,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Option<Epoch>), EpochError> {

@@ -82,7 +82,7 @@ mod tests {
         let at = Timestamp::UNIX_EPOCH;
         let entry = Entry { at, phase: "drain".into(), kind: EntryKind::Note, text: "t".into() };
         let (phase, what) = ("drain".to_owned(), "w".to_owned());
-        let activity = Activity { phase, what, since: at, you_can: None, progress: None };
+        let activity = Activity { phase, what, since: at, hint: None, progress: None };
         for (event, document) in [
             (
                 Event::PhaseBegan { phase: "drain", attempt: 2 },
@@ -107,7 +107,7 @@ mod tests {
             (
                 Event::Activity(activity),
                 json!({"event": "activity", "phase": "drain", "what": "w", "since": at,
-                       "you_can": null, "progress": null}),
+                       "hint": null, "progress": null}),
             ),
             (
                 Event::Logged(entry),

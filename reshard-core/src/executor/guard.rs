@@ -8,7 +8,7 @@ use super::Executor;
 use super::context::Context;
 use crate::hint::{Operation, hint};
 use crate::journal::EntryKind;
-use crate::phase::Trouble;
+use crate::phase::PhaseError;
 
 /// Stands by while writes are refused, and calls [`Executor::rescue`] if the executor is gone: another process, that is, which
 /// the executor's has started.
@@ -24,13 +24,13 @@ pub trait Guard: Send + Sync {
 
 impl Executor {
     /// Sees that the guard stands by. Without it no write block begins, but one that lasts already is brought to its end.
-    pub(super) async fn stand_by(&self, context: &Context) -> Result<(), Trouble> {
+    pub(super) async fn stand_by(&self, context: &Context) -> Result<(), PhaseError> {
         let Some(guard) = &self.guard else { return Ok(()) };
         let Err(source) = guard.stand_by(context.deployment.session().id()).await else {
             return Ok(());
         };
         let what = "nobody stands by in case that this executor dies while writes are refused";
-        let trouble = Trouble::Hold {
+        let trouble = PhaseError::Hold {
             what: what.to_owned(),
             remedy: hint!("see why the watchdog does not start; then ", Operation::Resume),
             source: Some(source),

@@ -12,13 +12,14 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::journal::{
-    Activity, Controls, ControlsChange, Entry, PhaseRecord, PlanState, Presence, Store, StoreError,
+    Activity, Controls, ControlsChange, Entry, Journal, JournalError, PhaseRecord, PlanState,
+    Presence,
 };
 use crate::plan::ValidPlan;
 
 /// A store over another one. As long as it has no copy it only passes on what it is asked.
 pub(super) struct Mirror {
-    file: Arc<dyn Store>,
+    file: Arc<dyn Journal>,
     copy: Mutex<Option<Kept>>,
 }
 
@@ -55,7 +56,7 @@ enum Write {
 
 impl Write {
     /// Returns the number of an entry that is added, and 0 for anything else.
-    async fn to_file(&self, file: &dyn Store) -> Result<u64, StoreError> {
+    async fn to_file(&self, file: &dyn Journal) -> Result<u64, JournalError> {
         match self {
             Self::State(state) => file.set_state(state).await?,
             Self::Phase(name, record) => file.set_phase(name, record).await?,
@@ -96,12 +97,12 @@ impl Write {
 }
 
 impl Mirror {
-    pub(super) fn of(file: Arc<dyn Store>) -> Self {
+    pub(super) fn of(file: Arc<dyn Journal>) -> Self {
         Self { file, copy: Mutex::new(None) }
     }
 
     /// Reads everything, so that it is there when the file is not. From now on what the file cannot tell the copy does.
-    pub(super) async fn keep_copy(&self) -> Result<(), StoreError> {
+    pub(super) async fn keep_copy(&self) -> Result<(), JournalError> {
         let mut copy = self.copy.lock().await;
         if copy.is_some() {
             return Ok(());
@@ -140,7 +141,7 @@ impl Mirror {
     }
 
     /// Tells whether there is a copy that can take the place of a store that fails in this way.
-    pub(super) async fn can_do_without(&self, error: &StoreError) -> bool {
+    pub(super) async fn can_do_without(&self, error: &JournalError) -> bool {
         is_out_of_reach(error) && self.copy.lock().await.is_some()
     }
 
@@ -150,7 +151,7 @@ impl Mirror {
     }
 
     /// Writes to the file what it lacks, in order, as far as it takes it.
-    pub(super) async fn write_back(&self) -> Result<(), StoreError> {
+    pub(super) async fn write_back(&self) -> Result<(), JournalError> {
         let mut copy = self.copy.lock().await;
         let Some(copy) = &mut *copy else { return Ok(()) };
         while let Some(write) = copy.missing.front() {
@@ -166,7 +167,7 @@ impl Mirror {
     /// Writes to the file and to the copy; to the copy alone if the file lacks something already, or if it may do without.
     /// Returns the number of an entry that is added; of one that the file could not take it is that of its last one: nobody
     /// shall miss it there.
-    async fn write(&self, write: Write) -> Result<u64, StoreError> {
+    async fn write(&self, write: Write) -> Result<u64, JournalError> {
         let mut copy = self.copy.lock().await;
         let Some(copy) = &mut *copy else { return write.to_file(&*self.file).await };
         if copy.missing.is_empty() {
@@ -189,9 +190,9 @@ impl Mirror {
     /// Reads from the file, or from the copy if the file is out of reach or lacks something.
     async fn read<T>(
         &self,
-        from_file: impl Future<Output = Result<T, StoreError>>,
+        from_file: impl Future<Output = Result<T, JournalError>>,
         from_copy: impl FnOnce(&Kept) -> T,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, JournalError> {
         let copy = self.copy.lock().await;
         let Some(copy) = &*copy else { return from_file.await };
         if !copy.missing.is_empty() {
@@ -205,13 +206,16 @@ impl Mirror {
 }
 
 /// Tells whether the file cannot be read or written now: other than one that is damaged, or is another executor's by now.
-fn is_out_of_reach(error: &StoreError) -> bool {
-    matches!(error, StoreError::Database { .. } | StoreError::Locked { .. } | StoreError::Io { .. })
+fn is_out_of_reach(error: &JournalError) -> bool {
+    matches!(
+        error,
+        JournalError::Database { .. } | JournalError::Locked { .. } | JournalError::Io { .. }
+    )
 }
 
 #[async_trait]
-impl Store for Mirror {
-    async fn plan(&self) -> Result<ValidPlan, StoreError> {
+impl Journal for Mirror {
+    async fn plan(&self) -> Result<ValidPlan, JournalError> {
         self.read(self.file.plan(), |copy| copy.plan.clone()).await
     }
 
@@ -227,42 +231,42 @@ impl Store for Mirror {
         self.file.set_patience(patience);
     }
 
-    async fn state(&self) -> Result<PlanState, StoreError> {
+    async fn state(&self) -> Result<PlanState, JournalError> {
         self.read(self.file.state(), |copy| copy.state.clone()).await
     }
 
-    async fn set_state(&self, state: &PlanState) -> Result<(), StoreError> {
+    async fn set_state(&self, state: &PlanState) -> Result<(), JournalError> {
         self.write(Write::State(state.clone())).await.map(drop)
     }
 
-    async fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, StoreError> {
+    async fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, JournalError> {
         self.read(self.file.phases(), |copy| copy.phases.clone()).await
     }
 
-    async fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), StoreError> {
+    async fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), JournalError> {
         self.write(Write::Phase(name.to_owned(), record.clone())).await.map(drop)
     }
 
-    async fn fact(&self, key: &str) -> Result<Option<Value>, StoreError> {
+    async fn fact(&self, key: &str) -> Result<Option<Value>, JournalError> {
         self.read(self.file.fact(key), |copy| copy.facts.get(key).cloned()).await
     }
 
-    async fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), StoreError> {
+    async fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), JournalError> {
         self.write(Write::Fact(key.to_owned(), value.cloned())).await.map(drop)
     }
 
-    async fn facts(&self) -> Result<BTreeMap<String, Value>, StoreError> {
+    async fn facts(&self) -> Result<BTreeMap<String, Value>, JournalError> {
         self.read(self.file.facts(), |copy| copy.facts.clone()).await
     }
 
-    async fn controls(&self) -> Result<Controls, StoreError> {
+    async fn controls(&self) -> Result<Controls, JournalError> {
         self.read(self.file.controls(), |copy| copy.controls.clone()).await
     }
 
     async fn update_controls(
         &self,
         change: &mut ControlsChange<'_>,
-    ) -> Result<Controls, StoreError> {
+    ) -> Result<Controls, JournalError> {
         let mut copy = self.copy.lock().await;
         let Some(copy) = &mut *copy else { return self.file.update_controls(change).await };
         match self.file.update_controls(change).await {
@@ -276,36 +280,40 @@ impl Store for Mirror {
         Ok(copy.controls.clone())
     }
 
-    async fn activity(&self) -> Result<Option<Activity>, StoreError> {
+    async fn activity(&self) -> Result<Option<Activity>, JournalError> {
         self.read(self.file.activity(), |copy| copy.activity.clone()).await
     }
 
-    async fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError> {
+    async fn set_activity(&self, activity: Option<&Activity>) -> Result<(), JournalError> {
         self.write(Write::Activity(activity.cloned())).await.map(drop)
     }
 
-    async fn claim(&self, executor: &Presence) -> Result<(), StoreError> {
+    async fn claim(&self, executor: &Presence) -> Result<(), JournalError> {
         self.write(Write::Claim(executor.clone())).await.map(drop)
     }
 
-    async fn presence(&self) -> Result<Option<Presence>, StoreError> {
+    async fn presence(&self) -> Result<Option<Presence>, JournalError> {
         self.read(self.file.presence(), |copy| copy.presence.clone()).await
     }
 
-    async fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError> {
+    async fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), JournalError> {
         self.file.beat(at, leaves).await
     }
 
-    async fn append(&self, entry: &Entry, activity: Option<&Activity>) -> Result<u64, StoreError> {
+    async fn append(
+        &self,
+        entry: &Entry,
+        activity: Option<&Activity>,
+    ) -> Result<u64, JournalError> {
         self.write(Write::Append(entry.clone(), activity.cloned())).await
     }
 
     /// Of entries that the file could not take nothing is told: the file would pass for an older copy of itself.
-    async fn entries(&self) -> Result<u64, StoreError> {
+    async fn entries(&self) -> Result<u64, JournalError> {
         self.read(self.file.entries(), |copy| copy.last).await
     }
 
-    async fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError> {
+    async fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, JournalError> {
         self.read(self.file.log_after(number), |_| Vec::new()).await
     }
 }

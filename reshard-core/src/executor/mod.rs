@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use manatee_client::{HeldLock, LockError};
 
-pub use self::context::{Context, Seen, Waiting};
+pub use self::context::{Context, Poll, Wait};
 use self::epoch::EpochNote;
 pub use self::event::{Event, Observer};
 pub use self::guard::Guard;
@@ -44,7 +44,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::deployment::{Deployment, DeploymentError};
 use crate::epoch::{Epoch, EpochError, PLAN_LOCKS};
 use crate::hint::Hint;
-use crate::journal::{PlanState, Store, StoreError};
+use crate::journal::{Journal, JournalError, PlanState};
 use crate::phase::{Sequence, SequenceError};
 use crate::plan::{PlanUuid, ValidPlan};
 
@@ -58,11 +58,11 @@ use crate::plan::{PlanUuid, ValidPlan};
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::path::Path;
 /// use std::sync::Arc;
-/// use reshard_core::{Configuration, Deployment, Event, Executor, SqliteStore};
+/// use reshard_core::{Configuration, Deployment, Event, Executor, SqliteJournal};
 ///
 /// let configuration = Configuration::read(Path::new("reshard.toml"))?;
 /// let deployment = Deployment::connect(configuration).await?;
-/// let store = Arc::new(SqliteStore::open(Path::new("split.plan"))?);
+/// let store = Arc::new(SqliteJournal::open(Path::new("split.plan"))?);
 /// let executor = Executor::new(store, deployment)?
 ///     .observed_by(Arc::new(|event: &Event| println!("{event:?}")));
 /// println!("{:?}", executor.run().await?);
@@ -81,7 +81,7 @@ pub struct Executor {
 /// The end of an execution. As JSON: `{"ended": "held", "phase": …}`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(tag = "ended", rename_all = "kebab-case")]
-pub enum Ended {
+pub enum Outcome {
     /// The plan is done.
     Done,
     /// The operator stopped it before or in this phase.
@@ -108,7 +108,7 @@ pub enum Ended {
 pub enum ExecutorError {
     /// The journal cannot be read or written.
     #[error("the journal failed")]
-    Journal(#[source] StoreError),
+    Journal(#[source] JournalError),
     /// Another executor has taken the plan over while this one slept, or had no session with ZooKeeper.
     #[error("another executor has taken over this plan: {by}. This one has stopped")]
     Overtaken {
@@ -186,7 +186,7 @@ pub enum ExecutorError {
         /// Words that say whether writes are refused.
         writes: &'static str,
         /// The reason that it cannot be written.
-        source: StoreError,
+        source: JournalError,
     },
     /// An abort was asked for too late.
     #[error("plan {plan} cannot be taken back: {phase} has begun, and the new ring may be in use")]
@@ -220,9 +220,9 @@ pub enum ExecutorError {
     },
 }
 
-impl From<StoreError> for ExecutorError {
-    fn from(error: StoreError) -> Self {
-        if let StoreError::Overtaken { by, .. } = &error {
+impl From<JournalError> for ExecutorError {
+    fn from(error: JournalError) -> Self {
+        if let JournalError::Overtaken { by, .. } = &error {
             return Self::Overtaken { by: by.to_string() };
         }
         Self::Journal(error)
@@ -248,14 +248,17 @@ impl Executor {
     /// # Errors
     ///
     /// [`ExecutorError::Journal`] if the plan cannot be read.
-    pub async fn new(store: Arc<dyn Store>, deployment: Deployment) -> Result<Self, ExecutorError> {
+    pub async fn new(
+        store: Arc<dyn Journal>,
+        deployment: Deployment,
+    ) -> Result<Self, ExecutorError> {
         let sequence = store.plan().await?.sequence().map_err(ExecutorError::Sequence)?;
         Ok(Self::with_sequence(store, deployment, sequence))
     }
 
     /// Executes the plan in the store with these phases, for programs that have some of their own.
     pub fn with_sequence(
-        store: Arc<dyn Store>,
+        store: Arc<dyn Journal>,
         deployment: Deployment,
         sequence: Sequence,
     ) -> Self {
@@ -293,8 +296,8 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]
-    pub async fn write_block(&self) -> Result<Option<OpenWriteBlock>, StoreError> {
+    /// [`JournalError`]
+    pub async fn write_block(&self) -> Result<Option<OpenWriteBlock>, JournalError> {
         OpenWriteBlock::of(&*self.store, &*self.store.plan().await?, &self.sequence, &*self.clock)
             .await
     }
@@ -303,8 +306,8 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]
-    pub async fn way_back(&self) -> Result<std::time::Duration, StoreError> {
+    /// [`JournalError`]
+    pub async fn way_back(&self) -> Result<std::time::Duration, JournalError> {
         self.kept_for_way_back(&*self.store.plan().await?, "").await
     }
 
@@ -321,30 +324,30 @@ impl Executor {
     }
 
     /// The journal, for what all stores have.
-    fn journal(&self) -> &dyn Store {
+    fn journal(&self) -> &dyn Journal {
         &*self.store
     }
 
-    fn context(&self, alone: &Alone) -> Context {
+    fn context(&self, lease: &Lease) -> Context {
         Context {
-            plan: alone.plan.clone(),
-            deployment: alone.deployment.clone(),
+            plan: lease.plan.clone(),
+            deployment: lease.deployment.clone(),
             clock: self.clock.clone(),
             store: self.store.clone(),
             observers: self.observers.clone(),
             stop: self.stop.clone(),
-            lock: alone.lock.clone(),
-            epoch: alone.epoch.clone(),
+            lock: lease.lock.clone(),
+            epoch: lease.epoch.clone(),
             phase: "",
             in_write_block: false,
-            no_way_back: false,
+            past_pivot: false,
             undoing: false,
         }
     }
 }
 
 /// The plan, the region, and the lock that makes this the plan's only executor.
-struct Alone {
+struct Lease {
     plan: Arc<ValidPlan>,
     deployment: Deployment,
     lock: HeldLock,
@@ -352,7 +355,7 @@ struct Alone {
     epoch: Arc<EpochNote>,
 }
 
-impl Alone {
+impl Lease {
     async fn end(self) {
         // The next executor goes by the journal; this is for those who look.
         if let Err(error) = self.epoch.tell().await {

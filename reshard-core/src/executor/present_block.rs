@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::budget::budget;
-use super::way_back::no_way_back;
+use super::way_back::past_pivot;
 use super::write_block::{WRITE_BLOCK, WriteBlockRecord};
 use crate::clock::Clock;
-use crate::journal::{Store, StoreError};
+use crate::journal::{Journal, JournalError};
 use crate::phase::Sequence;
 use crate::plan::Plan;
 
@@ -25,18 +25,18 @@ impl OpenWriteBlock {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]
+    /// [`JournalError`]
     pub async fn of(
-        store: &dyn Store,
+        store: &dyn Journal,
         plan: &Plan,
         sequence: &Sequence,
         clock: &dyn Clock,
-    ) -> Result<Option<Self>, StoreError> {
+    ) -> Result<Option<Self>, JournalError> {
         let last: Option<WriteBlockRecord> = store.remembered(WRITE_BLOCK).await?;
         let Some(record) = last.filter(|record| record.ended.is_none()) else { return Ok(None) };
         let lasts = record.lasts(clock);
-        let allowed = budget(plan, store.controls().await?.knobs.budget_seconds);
-        let is_final = no_way_back(store, sequence).await?.is_some();
+        let allowed = budget(plan, store.controls().await?.tuning.budget_seconds);
+        let is_final = past_pivot(store, sequence).await?.is_some();
         Ok(Some(Self { lasts, left: (!is_final).then(|| allowed.saturating_sub(lasts)) }))
     }
 }

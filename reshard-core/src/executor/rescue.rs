@@ -3,10 +3,10 @@
 use super::run::journal_only;
 use super::sessions::Work;
 use super::undo::again_or_back;
-use super::way_back::no_way_back;
-use super::{Alone, Ended, Executor, ExecutorError};
-use crate::journal::{EntryKind, Store};
-use crate::phase::{Step, Trouble};
+use super::way_back::past_pivot;
+use super::{Executor, ExecutorError, Lease, Outcome};
+use crate::journal::{EntryKind, Journal};
+use crate::phase::{PhaseError, Step};
 
 /// An executor that is gone.
 #[derive(Clone, Debug)]
@@ -24,18 +24,18 @@ impl Executor {
     /// # Errors
     ///
     /// As for [`Executor::run`]; [`ExecutorError::Lock`] if another executor has the plan.
-    pub async fn rescue(&self, gone: &Gone) -> Result<Option<Ended>, ExecutorError> {
+    pub async fn rescue(&self, gone: &Gone) -> Result<Option<Outcome>, ExecutorError> {
         if self.open_write_block().await?.is_none() {
             return Ok(None);
         }
-        self.through_sessions(Work::Rescue(gone)).await.map(Some)
+        self.with_session_renewal(Work::Rescue(gone)).await.map(Some)
     }
 
-    pub(super) async fn rescue_alone(
+    pub(super) async fn rescue_leased(
         &self,
-        alone: &Alone,
+        lease: &Lease,
         gone: &Gone,
-    ) -> Result<Ended, ExecutorError> {
+    ) -> Result<Outcome, ExecutorError> {
         let records = self.store.phases().await?;
         let was_in = |phase: &&Step| {
             let record = records.get(phase.name());
@@ -44,17 +44,17 @@ impl Executor {
         let present = self.sequence.blocked().rev().find(was_in).map_or("", |phase| phase.name());
         if self.open_write_block().await?.is_none() {
             // Somebody was faster.
-            return Ok(Ended::Paused { phase: present.to_owned() });
+            return Ok(Outcome::Paused { phase: present.to_owned() });
         }
-        let mut context = self.context(alone);
+        let mut context = self.context(lease);
         context.phase = present;
         let words = format!("{} with writes refused", gone.words);
-        if no_way_back(&*self.store, &self.sequence).await?.is_some() {
+        if past_pivot(&*self.store, &self.sequence).await?.is_some() {
             let text = format!("{words}; there is no way back, so the plan goes on");
             context.log(EntryKind::Note, text).await.map_err(journal_only)?;
-            return self.run_alone(alone).await;
+            return self.run_leased(lease).await;
         }
         self.store.keep_copy().await?;
-        self.after_trouble(alone, &mut context, Trouble::hold(words, again_or_back())).await
+        self.after_trouble(lease, &mut context, PhaseError::hold(words, again_or_back())).await
     }
 }

@@ -6,11 +6,11 @@ use super::budget::budget;
 use super::context::{Context, ROUND};
 use super::sessions::Work;
 use super::undo::UNDO_BACK_TO;
-use super::way_back::no_way_back;
-use super::{Alone, Ended, Event, Executor, ExecutorError};
+use super::way_back::past_pivot;
+use super::{Event, Executor, ExecutorError, Lease, Outcome};
 use crate::clock::{Reading, millis};
-use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, Store, StoreError};
-use crate::phase::{Step, Trouble, WriteBlock};
+use crate::journal::{EntryKind, Journal, JournalError, PhaseRecord, PhaseState, PlanState};
+use crate::phase::{PhaseError, Step, WriteBlock};
 use crate::quantity::duration;
 
 /// The pause after the first passing trouble; it doubles up to [`LONGEST_PAUSE`].
@@ -24,16 +24,16 @@ impl Executor {
     /// # Errors
     ///
     /// [`ExecutorError`]: the journal or the plan's lock cannot be had, or the plan is over. Troubles of the plan itself
-    /// are not errors but [`Ended::Held`].
-    pub async fn run(&self) -> Result<Ended, ExecutorError> {
-        self.through_sessions(Work::Run).await
+    /// are not errors but [`Outcome::Held`].
+    pub async fn run(&self) -> Result<Outcome, ExecutorError> {
+        self.with_session_renewal(Work::Run).await
     }
 
-    pub(super) async fn run_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
-        let too_late = no_way_back(&*self.store, &self.sequence).await?;
+    pub(super) async fn run_leased(&self, lease: &Lease) -> Result<Outcome, ExecutorError> {
+        let too_late = past_pivot(&*self.store, &self.sequence).await?;
         let abort = self.store.controls().await?.abort;
         if abort && too_late.is_none() {
-            return self.abort_alone(alone).await;
+            return self.abort_leased(lease).await;
         }
         self.store
             .update_controls(&mut |controls| {
@@ -42,7 +42,7 @@ impl Executor {
             })
             .await?;
         self.store.set_state(&PlanState::Running).await?;
-        let mut context = self.context(alone);
+        let mut context = self.context(lease);
         if let Some(phase) = too_late.filter(|_| abort) {
             // Perhaps while writes are refused: going on is what lets them flow again.
             let text = format!("the abort that was asked for came too late: {phase} has begun");
@@ -53,9 +53,9 @@ impl Executor {
             failed => failed,
         };
         if let Err(trouble) = begun {
-            return self.after_trouble(alone, &mut context, trouble).await;
+            return self.after_trouble(lease, &mut context, trouble).await;
         }
-        if let Err(trouble) = self.undo_what_is_spoiled(&mut context).await {
+        if let Err(trouble) = self.rewind(&mut context).await {
             return self.end_with(&context, trouble).await;
         }
         for phase in &self.sequence {
@@ -68,25 +68,25 @@ impl Executor {
             let wanted =
                 if pause { self.is_to_pause_before(phase.name()).await } else { Ok(false) };
             match wanted {
-                Ok(true) => return self.end_with(&context, Trouble::Stopped).await,
+                Ok(true) => return self.end_with(&context, PhaseError::Stopped).await,
                 Ok(_) => {}
                 // Perhaps while writes are refused.
                 Err(error) => {
-                    return self.after_trouble(alone, &mut context, error.into()).await;
+                    return self.after_trouble(lease, &mut context, error.into()).await;
                 }
             }
             if let Err(trouble) = self.run_phase_anyhow(phase, &mut context).await {
-                return self.after_trouble(alone, &mut context, trouble).await;
+                return self.after_trouble(lease, &mut context, trouble).await;
             }
         }
         context.phase = "";
         self.finish(&context, &PlanState::Done, "the plan is done").await?;
-        Ok(Ended::Done)
+        Ok(Outcome::Done)
     }
 
     /// Tells whether the operator wants a pause before this phase, and may have it now: a pause while writes are refused is put
     /// off until they flow again. The wish is over with that.
-    async fn is_to_pause_before(&self, phase: &str) -> Result<bool, StoreError> {
+    async fn is_to_pause_before(&self, phase: &str) -> Result<bool, JournalError> {
         if self.store.controls().await?.pause_before.as_deref() != Some(phase) {
             return Ok(false);
         }
@@ -105,18 +105,18 @@ impl Executor {
     }
 
     /// Tells whether a phase that an earlier execution has done has to be done again.
-    async fn has_expired(&self, phase: &Step) -> Result<bool, StoreError> {
+    async fn has_expired(&self, phase: &Step) -> Result<bool, JournalError> {
         let records = self.store.phases().await?;
         let blocks = self.sequence.block_begins().and_then(|phase| records.get(phase.name()));
         Ok(phase.expires() && !blocks.is_some_and(|record| record.state.may_have_effects()))
     }
 
     /// Undoes what a write block that was taken back has made unusable, so that it is made anew under other names.
-    pub(super) async fn undo_what_is_spoiled(&self, context: &mut Context) -> Result<(), Trouble> {
+    pub(super) async fn rewind(&self, context: &mut Context) -> Result<(), PhaseError> {
         let Some(back_to) = self.journal().remembered::<String>(UNDO_BACK_TO).await? else {
             return Ok(());
         };
-        self.undo_back_to(context, &back_to).await?;
+        self.rewind_to(context, &back_to).await?;
         let round = context.round().await?;
         self.journal().remember(ROUND, &(round + 1)).await?;
         Ok(self.store.set_fact(UNDO_BACK_TO, None).await?)
@@ -126,23 +126,23 @@ impl Executor {
         &self,
         phase: &Step,
         context: &mut Context,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), PhaseError> {
         let block = phase.write_block();
         context.in_write_block = block.touches();
         if block.touches() {
             self.stand_by(context).await?;
         }
-        context.no_way_back = no_way_back(&*self.store, &self.sequence).await?.is_some();
+        context.past_pivot = past_pivot(&*self.store, &self.sequence).await?.is_some();
         if !context.in_write_block {
             context.checkpoint().await?;
         }
         if block == WriteBlock::Begins && self.open_write_block().await?.is_none() {
             context.check_budget().await?;
         }
-        context.no_way_back |= phase.is_pivot();
+        context.past_pivot |= phase.is_pivot();
         let record = self.begin(phase, context).await?;
         if block == WriteBlock::Begins && self.begin_write_block().await? {
-            let allowed = budget(&context.plan, context.knobs().await?.budget_seconds);
+            let allowed = budget(&context.plan, context.tuning().await?.budget_seconds);
             context.tell(&Event::WriteBlockBegan { budget: allowed });
             let kept = self.kept_for_way_back(&context.plan, context.phase).await?;
             let text = format!(
@@ -166,7 +166,7 @@ impl Executor {
         Ok(())
     }
 
-    async fn begin(&self, phase: &Step, context: &Context) -> Result<PhaseRecord, StoreError> {
+    async fn begin(&self, phase: &Step, context: &Context) -> Result<PhaseRecord, JournalError> {
         let before = self.store.phases().await?.get(phase.name()).cloned();
         let attempts = before.as_ref().map_or(0, |record| record.attempts) + 1;
         let record = match before {
@@ -192,7 +192,7 @@ impl Executor {
     }
 
     /// Runs the phase again and again as long as its troubles may pass.
-    async fn repeat(&self, phase: &Step, context: &Context) -> Result<(), Trouble> {
+    async fn repeat(&self, phase: &Step, context: &Context) -> Result<(), PhaseError> {
         let began = self.clock.monotonic();
         let mut pause = FIRST_PAUSE;
         let mut last = None;
@@ -200,15 +200,15 @@ impl Executor {
             let done = self.within_budget(phase, context).await;
             let trouble = match done.map_err(|trouble| context.or_session_over(trouble)) {
                 Ok(()) => return Ok(()),
-                Err(trouble @ Trouble::Passing { .. }) => trouble,
-                Err(Trouble::OverBudget { .. }) => return Err(Trouble::OverBudget { last }),
+                Err(trouble @ PhaseError::Transient { .. }) => trouble,
+                Err(PhaseError::OverBudget { .. }) => return Err(PhaseError::OverBudget { last }),
                 Err(other) => return Err(other),
             };
-            let patience = Duration::from_secs(context.knobs().await?.patience_seconds);
+            let patience = Duration::from_secs(context.tuning().await?.patience_seconds);
             let text = trouble.with_causes();
             context.log(EntryKind::Trouble, text.as_str()).await?;
             if self.clock.since(began) >= patience {
-                return Err(Trouble::Hold {
+                return Err(PhaseError::Hold {
                     what: format!("{text}; it did not pass in {} s", patience.as_secs()),
                     remedy: trouble.remedy(),
                     source: None,
@@ -228,9 +228,9 @@ impl Executor {
 
     /// Runs the phase; inside the write block, and as long as there is a way back, only until that has to begin for writes to
     /// be refused no longer than the budget allows.
-    async fn within_budget(&self, phase: &Step, context: &Context) -> Result<(), Trouble> {
+    async fn within_budget(&self, phase: &Step, context: &Context) -> Result<(), PhaseError> {
         let Some(left) = self.time_forward(context).await? else { return phase.run(context).await };
-        let over = Err(Trouble::OverBudget { last: None });
+        let over = Err(PhaseError::OverBudget { last: None });
         if left.is_zero() {
             return over;
         }
@@ -244,7 +244,7 @@ impl Executor {
         &self,
         context: &Context,
         moved: bool,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), PhaseError> {
         if let Some(took) = self.end_write_block(moved).await? {
             let text = format!("writes flow again after {:.1} s", took.as_secs_f64());
             context.log(EntryKind::Stage, text).await?;
@@ -258,7 +258,7 @@ impl Executor {
         context: &Context,
         state: &PlanState,
         text: &str,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), JournalError> {
         self.store.set_state(state).await?;
         self.store.set_activity(None).await?;
         context.log(EntryKind::Stage, text).await.map_err(journal_only)
@@ -266,9 +266,9 @@ impl Executor {
 }
 
 /// Logging fails only with the journal.
-pub(super) fn journal_only(trouble: Trouble) -> StoreError {
-    if let Trouble::Journal(error) = trouble {
+pub(super) fn journal_only(trouble: PhaseError) -> JournalError {
+    if let PhaseError::Journal(error) = trouble {
         return error;
     }
-    StoreError::Plan { path: "journal".to_owned(), problem: trouble.to_string() }
+    JournalError::Plan { path: "journal".to_owned(), problem: trouble.to_string() }
 }

@@ -1,7 +1,7 @@
 //! The plan's phases as its first executor had them: another executor must not skip one of them, nor change their order.
 
 use super::{Executor, ExecutorError};
-use crate::journal::{Store, StoreError};
+use crate::journal::{Journal, JournalError};
 
 /// The fact with the names of the plan's phases, in order.
 const SEQUENCE: &str = "phase-sequence";
@@ -34,8 +34,8 @@ impl Executor {
 ///
 /// # Errors
 ///
-/// [`StoreError`]
-pub async fn phase_sequence(store: &dyn Store) -> Result<Option<Vec<String>>, StoreError> {
+/// [`JournalError`]
+pub async fn phase_sequence(store: &dyn Journal) -> Result<Option<Vec<String>>, JournalError> {
     store.remembered(SEQUENCE).await
 }
 

@@ -11,11 +11,11 @@ use super::heartbeat::Heartbeat;
 use super::rescue::Gone;
 use super::way_back::refuse_if_over;
 use super::zones::OwnZones;
-use super::{Alone, Ended, Event, Executor, ExecutorError, PLAN_LOCKS, release};
+use super::{Event, Executor, ExecutorError, Lease, Outcome, PLAN_LOCKS, release};
 use crate::clock::host;
 use crate::deployment::Deployment;
 use crate::epoch::{Epoch, EpochError, Standing};
-use crate::journal::{Activity, Entry, EntryKind, PhaseState, Presence, Store};
+use crate::journal::{Activity, Entry, EntryKind, Journal, PhaseState, Presence};
 use crate::phase::Step;
 use crate::plan::{Plan, ValidPlan};
 
@@ -35,9 +35,12 @@ pub(super) enum Work<'a> {
 
 impl Executor {
     /// Becomes the plan's only executor and does something, with a session of its own that is over afterwards.
-    pub(super) async fn through_sessions(&self, work: Work<'_>) -> Result<Ended, ExecutorError> {
+    pub(super) async fn with_session_renewal(
+        &self,
+        work: Work<'_>,
+    ) -> Result<Outcome, ExecutorError> {
         let (mut region, mut heartbeat) = (None, None);
-        let ended = self.with_renewed_sessions(&mut region, &mut heartbeat, work).await;
+        let ended = self.renewing_sessions(&mut region, &mut heartbeat, work).await;
         if let Some(heartbeat) = heartbeat {
             heartbeat.leave().await;
         }
@@ -48,37 +51,37 @@ impl Executor {
     }
 
     /// Does it, and begins anew whenever the session has ended meanwhile. What has another executor by then is left to that.
-    async fn with_renewed_sessions(
+    async fn renewing_sessions(
         &self,
         region: &mut Option<Deployment>,
         heartbeat: &mut Option<Heartbeat>,
         work: Work<'_>,
-    ) -> Result<Ended, ExecutorError> {
+    ) -> Result<Outcome, ExecutorError> {
         let mut token = None;
         loop {
-            let alone = tokio::select! {
-                alone = self.begin_alone(region, work, &mut token) => alone,
+            let lease = tokio::select! {
+                lease = self.acquire_lease(region, work, &mut token) => lease,
                 () = self.asked_to_stop_with_nothing_open() => return self.ends_before_it_began().await,
             };
-            let alone = match alone {
+            let lease = match lease {
                 Err(ExecutorError::Lock { .. } | ExecutorError::Epoch { .. })
                     if region.as_ref().is_some_and(|region| region.session().is_over()) =>
                 {
                     continue;
                 }
-                alone => alone?,
+                lease => lease?,
             };
             heartbeat
                 .get_or_insert_with(|| Heartbeat::start(self.store.clone(), self.clock.clone()));
             let ended = match work {
-                Work::Run => self.run_alone(&alone).await,
-                Work::Step(at) => self.step_alone(&alone, at).await,
-                Work::Abort => self.abort_alone(&alone).await,
-                Work::Rescue(gone) => self.rescue_alone(&alone, gone).await,
+                Work::Run => self.run_leased(&lease).await,
+                Work::Step(at) => self.step_leased(&lease, at).await,
+                Work::Abort => self.abort_leased(&lease).await,
+                Work::Rescue(gone) => self.rescue_leased(&lease, gone).await,
             };
             if !matches!(ended, Err(ExecutorError::SessionOver)) {
-                let written = self.write_back(&self.context(&alone)).await;
-                alone.end().await;
+                let written = self.write_back(&self.context(&lease)).await;
+                lease.end().await;
                 return match written {
                     Ok(()) => ended,
                     Err(source) => Err(self.is_behind(source).await),
@@ -95,13 +98,13 @@ impl Executor {
         }
     }
 
-    async fn ends_before_it_began(&self) -> Result<Ended, ExecutorError> {
+    async fn ends_before_it_began(&self) -> Result<Outcome, ExecutorError> {
         let records = self.store.phases().await?;
         let is_left = |phase: &&Step| {
             records.get(phase.name()).is_none_or(|record| record.state != PhaseState::Done)
         };
         let next = self.sequence.iter().find(is_left).map_or("", |phase| phase.name());
-        Ok(Ended::Paused { phase: next.to_owned() })
+        Ok(Outcome::Paused { phase: next.to_owned() })
     }
 
     fn tell(&self, event: &Event) {
@@ -111,12 +114,12 @@ impl Executor {
     }
 
     /// Becomes the only executor of a plan that is not over. `token` is of the lock that this execution had last.
-    async fn begin_alone(
+    async fn acquire_lease(
         &self,
         region: &mut Option<Deployment>,
         work: Work<'_>,
         token: &mut Option<u64>,
-    ) -> Result<Alone, ExecutorError> {
+    ) -> Result<Lease, ExecutorError> {
         let plan = Arc::new(self.store.plan().await?);
         if let Err(over) = refuse_if_over(&*self.store).await {
             if let Err(error) = self.tell_the_end(region, plan).await {
@@ -137,7 +140,7 @@ impl Executor {
                 let epoch = Arc::new(epoch);
                 let zones = OwnZones { zones: deployment.zone_commands(), epoch: epoch.clone() };
                 let deployment = deployment.with_zone_commands(Arc::new(zones));
-                Ok(Alone { plan, deployment, lock, epoch })
+                Ok(Lease { plan, deployment, lock, epoch })
             }
             Err(error) => {
                 release(&lock).await;
@@ -251,7 +254,7 @@ impl Executor {
         let lock = Lock::new(deployment.session().clone(), PLAN_LOCKS, &name).map_err(failed)?;
         // What a crashed executor left behind may be taken, as soon as ZooKeeper knows that it is gone. The lock of a
         // living one is not given up meanwhile.
-        let patience = deployment.until_the_dead_are_missed();
+        let patience = deployment.session_expiry_grace();
         lock.acquire(&name, self.clock.now(), Takeover::Anyone, patience).await.map_err(failed)
     }
 
@@ -268,12 +271,12 @@ impl Executor {
         };
         let began = self.clock.monotonic();
         let blocked = self.open_write_block().await?.is_some();
-        let patience = Duration::from_secs(self.store.controls().await?.knobs.patience_seconds);
+        let patience = Duration::from_secs(self.store.controls().await?.tuning.patience_seconds);
         if renews {
             let what = "waiting for a new session with ZooKeeper".to_owned();
             let (since, phase) = (self.clock.now(), String::new());
-            let you_can = Some("see that ZooKeeper answers".into());
-            let activity = Activity { phase, what, since, you_can, progress: None };
+            let hint = Some("see that ZooKeeper answers".into());
+            let activity = Activity { phase, what, since, hint, progress: None };
             self.store.set_activity(Some(&activity)).await?;
             self.tell(&Event::Activity(activity));
         }

@@ -1,35 +1,35 @@
 //! Going by hand: one phase at a time, over the same journal.
 
 use super::sessions::Work;
-use super::{Alone, Ended, Executor, ExecutorError};
+use super::{Executor, ExecutorError, Lease, Outcome};
 use crate::hint::{Operation, hint};
-use crate::journal::{PhaseState, PlanState, Store};
-use crate::phase::Trouble;
+use crate::journal::{Journal, PhaseState, PlanState};
+use crate::phase::PhaseError;
 
 impl Executor {
     /// Runs one phase, whose turn it has to be. All are done in this way when the last is. Between two steps nobody
     /// watches the write block's budget.
     ///
-    /// Ends with [`Ended::Paused`] before the phase that comes next, and otherwise as [`Executor::run`].
+    /// Ends with [`Outcome::Paused`] before the phase that comes next, and otherwise as [`Executor::run`].
     ///
     /// # Errors
     ///
     /// [`ExecutorError::NotYet`], [`ExecutorError::NoPhase`], and as for [`Executor::run`].
-    pub async fn step(&self, name: &str) -> Result<Ended, ExecutorError> {
+    pub async fn step(&self, name: &str) -> Result<Outcome, ExecutorError> {
         let at = self.sequence.iter().position(|phase| phase.name() == name);
         let at = at.ok_or_else(|| ExecutorError::NoPhase { name: name.to_owned() })?;
-        self.through_sessions(Work::Step(at)).await
+        self.with_session_renewal(Work::Step(at)).await
     }
 
-    pub(super) async fn step_alone(
+    pub(super) async fn step_leased(
         &self,
-        alone: &Alone,
+        lease: &Lease,
         at: usize,
-    ) -> Result<Ended, ExecutorError> {
-        let mut context = self.context(alone);
+    ) -> Result<Outcome, ExecutorError> {
+        let mut context = self.context(lease);
         self.store.update_controls(&mut |controls| controls.pause = false).await?;
         if let Err(trouble) = self.has_begun().await {
-            return self.after_trouble(alone, &mut context, trouble).await;
+            return self.after_trouble(lease, &mut context, trouble).await;
         }
         match self.lifted(&mut context).await {
             Ok(None) => {}
@@ -39,15 +39,15 @@ impl Executor {
                     Operation::Resume,
                     ", which begins the write block anew"
                 );
-                let trouble = Trouble::hold(lifted, anew);
-                return self.after_trouble(alone, &mut context, trouble).await;
+                let trouble = PhaseError::hold(lifted, anew);
+                return self.after_trouble(lease, &mut context, trouble).await;
             }
-            Err(trouble) => return self.after_trouble(alone, &mut context, trouble).await,
+            Err(trouble) => return self.after_trouble(lease, &mut context, trouble).await,
         }
         if let Err(trouble) = self.undo_what_is_half_undone(&mut context).await {
             return self.end_with(&context, trouble).await;
         }
-        if let Err(trouble) = self.undo_what_is_spoiled(&mut context).await {
+        if let Err(trouble) = self.rewind(&mut context).await {
             return self.end_with(&context, trouble).await;
         }
         let records = self.store.phases().await?;
@@ -64,7 +64,7 @@ impl Executor {
         if !is_done(phase.name()) {
             self.store.set_state(&PlanState::Running).await?;
             if let Err(trouble) = self.run_phase_anyhow(phase, &mut context).await {
-                return self.after_trouble(alone, &mut context, trouble).await;
+                return self.after_trouble(lease, &mut context, trouble).await;
             }
         }
         context.phase = "";
@@ -73,10 +73,10 @@ impl Executor {
             |name: &str| records.get(name).is_none_or(|record| record.state != PhaseState::Done);
         let Some(next) = self.sequence.iter().find(|phase| is_left(phase.name())) else {
             self.finish(&context, &PlanState::Done, "the plan is done").await?;
-            return Ok(Ended::Done);
+            return Ok(Outcome::Done);
         };
         self.store.set_state(&PlanState::Paused).await?;
         self.store.set_activity(None).await?;
-        Ok(Ended::Paused { phase: next.name().to_owned() })
+        Ok(Outcome::Paused { phase: next.name().to_owned() })
     }
 }

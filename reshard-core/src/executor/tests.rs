@@ -20,8 +20,8 @@ use super::*;
 use crate::clock::VirtualClock;
 use crate::configuration::{Configuration, DatacenterUrls};
 use crate::deployment::AnyTransport;
-use crate::journal::{Knobs, MemoryStore, SqliteStore};
-use crate::phase::{About, Phase, Sequence, Trouble, Undone};
+use crate::journal::{MemoryJournal, SqliteJournal, Tuning};
+use crate::phase::{About, Phase, PhaseError, Sequence, Undone};
 
 /// The behaviour of a phase when it is run or undone the next time.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,21 +70,21 @@ struct TestPhase {
     rewinds_to: Option<&'static str>,
     world: Arc<Mutex<World>>,
     clock: Arc<VirtualClock>,
-    store: Arc<dyn Store>,
+    store: Arc<dyn Journal>,
 }
 
 impl TestPhase {
-    async fn does(&self, effect: bool) -> Result<Undone, Trouble> {
+    async fn does(&self, effect: bool) -> Result<Undone, PhaseError> {
         let does = self.world.lock().unwrap().script.pop().unwrap_or(Does::Well);
         let set = || self.world.lock().unwrap().effects.insert(self.name, effect);
         match does {
             Does::Well => {}
             Does::PassesAfter(seconds) => {
                 self.clock.sleep(Duration::from_secs(seconds)).await;
-                return Err(Trouble::passing("it may pass"));
+                return Err(PhaseError::transient("it may pass"));
             }
-            Does::Passes => return Err(Trouble::passing("it may pass")),
-            Does::Holds => return Err(Trouble::hold("it is broken", "mend it")),
+            Does::Passes => return Err(PhaseError::transient("it may pass")),
+            Does::Holds => return Err(PhaseError::hold("it is broken", "mend it")),
             Does::Crashes => {
                 set();
                 self.world.lock().unwrap().crashed.notify_one();
@@ -129,7 +129,7 @@ impl Phase for TestPhase {
         }
     }
 
-    async fn lifted(&self, _: &Context) -> Result<Option<String>, Trouble> {
+    async fn lifted(&self, _: &Context) -> Result<Option<String>, PhaseError> {
         let there = self.world.lock().unwrap().effects.get(self.name) == Some(&true);
         Ok((!there).then(|| "somebody has lifted it".to_owned()))
     }
@@ -142,11 +142,11 @@ impl Phase for TestPhase {
         self.rewinds_to
     }
 
-    async fn run(&self, _: &Context) -> Result<(), Trouble> {
+    async fn run(&self, _: &Context) -> Result<(), PhaseError> {
         self.does(true).await.map(|_| ())
     }
 
-    async fn undo(&self, _: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, _: &Context) -> Result<Undone, PhaseError> {
         self.does(false).await
     }
 }
@@ -156,7 +156,7 @@ impl Phase for TestPhase {
 const PHASES: [&str; 7] = ["first", "make", "block", "split", "publish", "unblock", "last"];
 
 /// A plan that is carried out, with its journal in a file or in memory.
-struct Fixture<S = SqliteStore> {
+struct Fixture<S = SqliteJournal> {
     deployment: Deployment,
     clock: Arc<VirtualClock>,
     world: Arc<Mutex<World>>,
@@ -168,7 +168,7 @@ impl Fixture {
     fn new(deployment: &Deployment, script: Vec<Does>) -> Self {
         let directory = TempDir::new().unwrap();
         let plan = crate::plan::example(PlanUuid::random());
-        let store = SqliteStore::create(&directory.path().join("plan"), &plan).unwrap();
+        let store = SqliteJournal::create(&directory.path().join("plan"), &plan).unwrap();
         Self {
             deployment: deployment.clone(),
             clock: Arc::new(VirtualClock::starting_at(jiff::Timestamp::UNIX_EPOCH)),
@@ -179,19 +179,19 @@ impl Fixture {
     }
 }
 
-impl Fixture<MemoryStore> {
+impl Fixture<MemoryJournal> {
     fn in_memory(deployment: &Deployment, script: Vec<Does>, plan: PlanUuid) -> Self {
         Self {
             deployment: deployment.clone(),
             clock: Arc::new(VirtualClock::starting_at(jiff::Timestamp::UNIX_EPOCH)),
             world: Arc::new(Mutex::new(World { script, ..World::default() })),
-            store: Arc::new(MemoryStore::new(crate::plan::example(plan))),
+            store: Arc::new(MemoryJournal::new(crate::plan::example(plan))),
             directory: TempDir::new().unwrap(),
         }
     }
 }
 
-impl<S: Store + 'static> Fixture<S> {
+impl<S: Journal + 'static> Fixture<S> {
     fn phase(&self, name: &'static str) -> Arc<dyn Phase> {
         let (world, clock, store) = (self.world.clone(), self.clock.clone(), self.store.clone());
         let (blocks, rewinds_to) = (name == "block", (name == "split").then_some("make"));
@@ -216,7 +216,7 @@ impl<S: Store + 'static> Fixture<S> {
         self.executor_with(self.store.clone())
     }
 
-    fn executor_with(&self, journal: Arc<dyn Store>) -> Executor {
+    fn executor_with(&self, journal: Arc<dyn Journal>) -> Executor {
         let sequence = self.sequence_without("");
         let executor = Executor::with_sequence(journal, self.deployment.clone(), sequence)
             .with_clock(self.clock.clone());
@@ -225,7 +225,7 @@ impl<S: Store + 'static> Fixture<S> {
     }
 
     /// Runs until the execution ends or crashes.
-    async fn run(&self) -> Option<Result<Ended, ExecutorError>> {
+    async fn run(&self) -> Option<Result<Outcome, ExecutorError>> {
         let crashed = self.world.lock().unwrap().crashed.clone();
         let executor = self.executor();
         tokio::select! {
@@ -237,11 +237,11 @@ impl<S: Store + 'static> Fixture<S> {
 
     /// Allows a budget in seconds.
     async fn allow(&self, seconds: u64) {
-        self.tune(&mut |knobs| knobs.budget_seconds = Some(seconds)).await;
+        self.tune(&mut |tuning| tuning.budget_seconds = Some(seconds)).await;
     }
 
-    async fn tune(&self, change: &mut (dyn FnMut(&mut Knobs) + Send)) {
-        self.store.update_controls(&mut |controls| change(&mut controls.knobs)).await.unwrap();
+    async fn tune(&self, change: &mut (dyn FnMut(&mut Tuning) + Send)) {
+        self.store.update_controls(&mut |controls| change(&mut controls.tuning)).await.unwrap();
     }
 
     fn effects(&self) -> Vec<&'static str> {
@@ -335,7 +335,7 @@ fn traced(script: &[Does]) -> String {
                 biased;
                 ended = executor.run() => {
                     trace.0.lock().unwrap().push_str(&format!("{ended:?}\n"));
-                    if matches!(ended, Ok(Ended::Done | Ended::Aborted)) {
+                    if matches!(ended, Ok(Outcome::Done | Outcome::Aborted)) {
                         break;
                     }
                 }
@@ -360,7 +360,7 @@ fn the_same_script_gives_the_same_trace() {
 
 async fn a_plain_run(deployment: &Deployment) {
     let fixture = Fixture::new(deployment, Vec::new());
-    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+    assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done);
     assert_eq!(fixture.effects().len(), PHASES.len());
     assert!(fixture.block().await.unwrap().moved);
     let over = fixture.executor().run().await;
@@ -371,10 +371,10 @@ async fn no_abort_after_publication(deployment: &Deployment) {
     let script = vec![Does::Holds, Does::Well, Does::Well, Does::Well, Does::Well, Does::Well];
     let fixture = Fixture::new(deployment, script);
     let ended = fixture.executor().run().await.unwrap();
-    assert!(matches!(&ended, Ended::Held { phase, .. } if phase == "unblock"), "{ended:?}");
+    assert!(matches!(&ended, Outcome::Held { phase, .. } if phase == "unblock"), "{ended:?}");
     let refused = fixture.executor().abort().await;
     assert!(matches!(refused, Err(ExecutorError::TooLate { .. })), "{refused:?}");
-    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+    assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done);
 }
 
 async fn every_script_ends_well(
@@ -386,19 +386,19 @@ async fn every_script_ends_well(
         let ended = fixture.run().await;
         let blocked = fixture.block().await.is_some_and(|block| block.ended.is_none());
         match ended {
-            Some(Ok(Ended::Done)) => {
+            Some(Ok(Outcome::Done)) => {
                 prop_assert_eq!(fixture.effects().len(), PHASES.len());
                 prop_assert!(!blocked);
                 prop_assert!(fixture.block().await.unwrap().moved);
                 return Ok(());
             }
-            Some(Ok(Ended::Aborted)) => {
+            Some(Ok(Outcome::Aborted)) => {
                 prop_assert_eq!(fixture.effects(), Vec::<&str>::new());
                 prop_assert!(!blocked);
                 prop_assert_eq!(fixture.store.state().await.unwrap(), PlanState::Aborted);
                 return Ok(());
             }
-            Some(Ok(Ended::Held { phase, what, .. })) => {
+            Some(Ok(Outcome::Held { phase, what, .. })) => {
                 let published = fixture.store.phases().await.unwrap().contains_key("publish");
                 let allowed = published || what.contains("STILL REFUSED") || phase == "block";
                 prop_assert!(
@@ -408,7 +408,9 @@ async fn every_script_ends_well(
                     what
                 );
             }
-            Some(Ok(Ended::Paused { .. })) => prop_assert!(!blocked, "paused with writes refused"),
+            Some(Ok(Outcome::Paused { .. })) => {
+                prop_assert!(!blocked, "paused with writes refused")
+            }
             // A crash, or an abort that was asked for too late: the next run goes on.
             None | Some(Err(ExecutorError::TooLate { .. })) => {}
             Some(Err(other)) => return Err(TestCaseError::fail(other.to_string())),

@@ -6,12 +6,12 @@ use super::budget::BUDGET;
 use super::context::Context;
 use super::run::journal_only;
 use super::sessions::Work;
-use super::way_back::no_way_back;
-use super::{Alone, Ended, Event, Executor, ExecutorError};
+use super::way_back::past_pivot;
+use super::{Event, Executor, ExecutorError, Lease, Outcome};
 use crate::clock::millis;
 use crate::hint::{Hint, Operation, hint};
-use crate::journal::{EntryKind, PhaseRecord, PhaseState, PlanState, Store, StoreError};
-use crate::phase::{Step, Trouble, Undone, WriteBlock};
+use crate::journal::{EntryKind, Journal, JournalError, PhaseRecord, PhaseState, PlanState};
+use crate::phase::{PhaseError, Step, Undone, WriteBlock};
 
 /// The fact that names the phase back to which everything has to be undone before the plan goes on.
 pub(super) const UNDO_BACK_TO: &str = "undo-back-to";
@@ -25,17 +25,17 @@ impl Executor {
     ///
     /// [`ExecutorError::TooLate`] once the new ring may be in use; [`ExecutorError`] otherwise as for
     /// [`Executor::run`].
-    pub async fn abort(&self) -> Result<Ended, ExecutorError> {
-        self.through_sessions(Work::Abort).await
+    pub async fn abort(&self) -> Result<Outcome, ExecutorError> {
+        self.with_session_renewal(Work::Abort).await
     }
 
-    pub(super) async fn abort_alone(&self, alone: &Alone) -> Result<Ended, ExecutorError> {
-        if let Some(phase) = no_way_back(&*self.store, &self.sequence).await? {
+    pub(super) async fn abort_leased(&self, lease: &Lease) -> Result<Outcome, ExecutorError> {
+        if let Some(phase) = past_pivot(&*self.store, &self.sequence).await? {
             self.store.update_controls(&mut |controls| controls.abort = false).await?;
-            return Err(ExecutorError::TooLate { plan: alone.plan.uuid, phase: phase.to_owned() });
+            return Err(ExecutorError::TooLate { plan: lease.plan.uuid, phase: phase.to_owned() });
         }
         self.store.set_state(&PlanState::Aborting).await?;
-        let mut context = self.context(alone);
+        let mut context = self.context(lease);
         context.undoing = true;
         if self.open_write_block().await?.is_some() {
             // Nothing keeps writes refused that need not.
@@ -56,7 +56,7 @@ impl Executor {
                 }
                 self.store.forget_copy().await;
                 if self.stop.is_asked() {
-                    return self.end_with(&context, Trouble::Stopped).await;
+                    return self.end_with(&context, PhaseError::Stopped).await;
                 }
             }
             if let Err(trouble) = self.undo_phase(phase, &mut context, None).await {
@@ -66,38 +66,38 @@ impl Executor {
         self.store.update_controls(&mut |controls| controls.abort = false).await?;
         context.phase = "";
         self.finish(&context, &PlanState::Aborted, "everything was taken back").await?;
-        Ok(Ended::Aborted)
+        Ok(Outcome::Aborted)
     }
 
     /// Handles a trouble that the phase did not get over: if writes are refused and there is a way back, the
     /// original rings go back first, so that they flow while the operator thinks.
     pub(super) async fn after_trouble(
         &self,
-        alone: &Alone,
+        lease: &Lease,
         context: &mut Context,
-        trouble: Trouble,
-    ) -> Result<Ended, ExecutorError> {
-        if matches!(trouble, Trouble::Stopped) && self.store.controls().await?.abort {
-            return self.abort_alone(alone).await;
+        trouble: PhaseError,
+    ) -> Result<Outcome, ExecutorError> {
+        if matches!(trouble, PhaseError::Stopped) && self.store.controls().await?.abort {
+            return self.abort_leased(lease).await;
         }
         let blocked = self.open_write_block().await?.is_some();
-        let is_the_end = match &trouble {
-            Trouble::SessionOver | Trouble::Overtaken { .. } => true,
-            Trouble::Journal(error) => !self.store.can_do_without(error).await,
-            Trouble::Passing { .. }
-            | Trouble::Hold { .. }
-            | Trouble::Stopped
-            | Trouble::OverBudget { .. } => false,
+        let is_fatal = match &trouble {
+            PhaseError::SessionOver | PhaseError::Overtaken { .. } => true,
+            PhaseError::Journal(error) => !self.store.can_do_without(error).await,
+            PhaseError::Transient { .. }
+            | PhaseError::Hold { .. }
+            | PhaseError::Stopped
+            | PhaseError::OverBudget { .. } => false,
         };
-        if !blocked || is_the_end {
+        if !blocked || is_fatal {
             return self.end_with(context, trouble).await;
         }
-        if no_way_back(&*self.store, &self.sequence).await?.is_some() {
+        if past_pivot(&*self.store, &self.sequence).await?.is_some() {
             let what = format!(
                 "{}; WRITES TO THE MOVING VNODES ARE STILL REFUSED, until the plan has got to the end of its write block",
                 trouble.with_causes()
             );
-            return self.end_with(context, Trouble::hold(what, trouble.remedy())).await;
+            return self.end_with(context, PhaseError::hold(what, trouble.remedy())).await;
         }
         // Writes do not wait for a journal either.
         self.store.keep_copy().await?;
@@ -114,7 +114,7 @@ impl Executor {
         context.phase = held_in;
         let mut what = format!("{}; writes flow again", trouble.with_causes());
         let remedy = match trouble {
-            Trouble::OverBudget { .. } => {
+            PhaseError::OverBudget { .. } => {
                 what = format!("{what}. {where_it_went}{}", at_last.unwrap_or_default());
                 hint!(
                     "find out why that took so long; ",
@@ -123,24 +123,24 @@ impl Executor {
                     again_or_back()
                 )
             }
-            Trouble::Hold { remedy, .. } => remedy,
-            Trouble::Journal(_) => hint!(
+            PhaseError::Hold { remedy, .. } => remedy,
+            PhaseError::Journal(_) => hint!(
                 "see that the plan file can be written (room on the disk, who has it open); then ",
                 again_or_back()
             ),
-            Trouble::Passing { .. }
-            | Trouble::Stopped
-            | Trouble::SessionOver
-            | Trouble::Overtaken { .. } => again_or_back(),
+            PhaseError::Transient { .. }
+            | PhaseError::Stopped
+            | PhaseError::SessionOver
+            | PhaseError::Overtaken { .. } => again_or_back(),
         };
-        self.end_with(context, Trouble::hold(what, remedy)).await
+        self.end_with(context, PhaseError::hold(what, remedy)).await
     }
 
     /// Undoes the phases back to and including the one that began the write block.
     ///
     /// Anything between them is of no use to anybody while the original rings are in place, so what cannot be undone there
     /// must not keep writes refused: it stays half undone, and is done again or undone when the plan goes on.
-    pub(super) async fn undo_write_block(&self, context: &mut Context) -> Result<(), Trouble> {
+    pub(super) async fn undo_write_block(&self, context: &mut Context) -> Result<(), PhaseError> {
         for phase in self.sequence.iter().rev() {
             let block = phase.write_block();
             let patience = match block {
@@ -150,7 +150,7 @@ impl Executor {
             };
             match self.undo_phase(phase, context, patience).await {
                 Ok(_) => {}
-                Err(trouble) if block == WriteBlock::Inside && !trouble.is_the_end() => {
+                Err(trouble) if block == WriteBlock::Inside && !trouble.is_fatal() => {
                     let text = format!(
                         "{} is not taken back now: {}; writes do not wait for that",
                         phase.name(),
@@ -169,16 +169,16 @@ impl Executor {
 
     /// Undoes the phases back to and including the one of this name. Of a name that the plan does not have, which only a file
     /// that was edited has, nothing is undone.
-    pub(super) async fn undo_back_to(
+    pub(super) async fn rewind_to(
         &self,
         context: &mut Context,
         back_to: &str,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), PhaseError> {
         if self.sequence.get(back_to).is_none() {
             let what = format!(
                 "the journal says to undo everything back to {back_to}, and the plan has no such phase"
             );
-            return Err(Trouble::hold(
+            return Err(PhaseError::hold(
                 what,
                 hint!(
                     "see who has changed the plan file; ",
@@ -203,7 +203,7 @@ impl Executor {
         phase: &Step,
         context: &mut Context,
         patience: Option<Duration>,
-    ) -> Result<Option<Undone>, Trouble> {
+    ) -> Result<Option<Undone>, PhaseError> {
         let Some(record) = self.store.phases().await?.get(phase.name()).cloned() else {
             return Ok(None);
         };
@@ -223,7 +223,7 @@ impl Executor {
         context: &Context,
         record: PhaseRecord,
         patience: Option<Duration>,
-    ) -> Result<Undone, Trouble> {
+    ) -> Result<Undone, PhaseError> {
         let undoing =
             PhaseRecord { state: PhaseState::Undoing, ended: None, took_millis: None, ..record };
         self.store.set_phase(phase.name(), &undoing).await?;
@@ -233,11 +233,11 @@ impl Executor {
             let undone = phase.undo(context).await;
             let trouble = match undone.map_err(|trouble| context.or_session_over(trouble)) {
                 Ok(undone) => break undone,
-                Err(trouble @ Trouble::Passing { .. }) => trouble,
+                Err(trouble @ PhaseError::Transient { .. }) => trouble,
                 Err(other) => return Err(other),
             };
             context.log(EntryKind::Trouble, trouble.with_causes()).await?;
-            let usual = Duration::from_secs(context.knobs().await?.patience_seconds);
+            let usual = Duration::from_secs(context.tuning().await?.patience_seconds);
             if self.clock.since(began) >= patience.unwrap_or(usual) {
                 return Err(trouble);
             }
@@ -262,19 +262,21 @@ impl Executor {
     pub(super) async fn end_with(
         &self,
         context: &Context,
-        trouble: Trouble,
-    ) -> Result<Ended, ExecutorError> {
+        trouble: PhaseError,
+    ) -> Result<Outcome, ExecutorError> {
         let phase = context.phase.to_owned();
         match trouble {
             // The journal cannot take it, so the caller has to.
-            Trouble::Journal(error) => Err(ExecutorError::Journal(error)),
-            Trouble::SessionOver => Err(ExecutorError::SessionOver),
-            Trouble::Overtaken { by } => Err(ExecutorError::Overtaken { by: by.clone() }),
-            Trouble::Stopped => {
+            PhaseError::Journal(error) => Err(ExecutorError::Journal(error)),
+            PhaseError::SessionOver => Err(ExecutorError::SessionOver),
+            PhaseError::Overtaken { by } => Err(ExecutorError::Overtaken { by: by.clone() }),
+            PhaseError::Stopped => {
                 self.finish(context, &PlanState::Paused, "stopped as asked").await?;
-                Ok(Ended::Paused { phase })
+                Ok(Outcome::Paused { phase })
             }
-            Trouble::Passing { .. } | Trouble::Hold { .. } | Trouble::OverBudget { .. } => {
+            PhaseError::Transient { .. }
+            | PhaseError::Hold { .. }
+            | PhaseError::OverBudget { .. } => {
                 let (what, remedy) = (trouble.with_causes(), trouble.remedy());
                 let text = hint!(what.as_str(), ". ", remedy.clone());
                 context.log(EntryKind::Hold, text).await.map_err(journal_only)?;
@@ -282,13 +284,13 @@ impl Executor {
                 let state = PlanState::Held { phase: held_in, what: why, remedy: do_this };
                 self.store.set_state(&state).await?;
                 self.store.set_activity(None).await?;
-                Ok(Ended::Held { phase, what, remedy })
+                Ok(Outcome::Held { phase, what, remedy })
             }
         }
     }
 
     /// The phases of the write block and how long each has been going on.
-    async fn where_the_time_went(&self) -> Result<String, StoreError> {
+    async fn where_the_time_went(&self) -> Result<String, JournalError> {
         let records = self.store.phases().await?;
         let parts: Vec<String> = self
             .sequence
@@ -309,8 +311,8 @@ pub(super) fn again_or_back() -> Hint {
 }
 
 /// The trouble to report if the original rings could not be put back while this was done.
-fn not_lifted(doing: &str, worse: Trouble) -> Trouble {
-    if matches!(worse, Trouble::SessionOver | Trouble::Overtaken { .. }) {
+fn not_lifted(doing: &str, worse: PhaseError) -> PhaseError {
+    if matches!(worse, PhaseError::SessionOver | PhaseError::Overtaken { .. }) {
         return worse;
     }
     let again = hint!(
@@ -319,12 +321,12 @@ fn not_lifted(doing: &str, worse: Trouble) -> Trouble {
         ", which tries it again"
     );
     // What serves is refused with its own remedy: another copy of the file, or a ring that somebody named by hand.
-    let remedy = if let Trouble::Hold { remedy, .. } = &worse {
+    let remedy = if let PhaseError::Hold { remedy, .. } = &worse {
         hint!(remedy.clone(), "; otherwise ", again)
     } else {
         again
     };
-    Trouble::hold(
+    PhaseError::hold(
         format!(
             "{doing}, but that failed: {}; WRITES TO THE MOVING VNODES ARE STILL REFUSED",
             worse.with_causes()

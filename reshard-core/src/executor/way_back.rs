@@ -1,7 +1,7 @@
 //! The way back: whether a plan can be taken back, and what that takes back.
 
 use super::ExecutorError;
-use crate::journal::{PlanState, Store, StoreError};
+use crate::journal::{Journal, JournalError, PlanState};
 use crate::phase::{Sequence, Step};
 
 /// The phases that an abort takes back, in its order. Nothing is changed.
@@ -11,11 +11,11 @@ use crate::phase::{Sequence, Step};
 /// [`ExecutorError::TooLate`] once the new ring may be in use, [`ExecutorError::Over`] if the plan is over, and
 /// [`ExecutorError::Journal`].
 pub async fn taken_back_by_abort<'a>(
-    store: &dyn Store,
+    store: &dyn Journal,
     sequence: &'a Sequence,
 ) -> Result<Vec<&'a Step>, ExecutorError> {
     refuse_if_over(store).await?;
-    if let Some(phase) = no_way_back(store, sequence).await? {
+    if let Some(phase) = past_pivot(store, sequence).await? {
         return Err(ExecutorError::TooLate {
             plan: store.plan().await?.uuid,
             phase: phase.to_owned(),
@@ -33,7 +33,7 @@ pub async fn taken_back_by_abort<'a>(
 /// # Errors
 ///
 /// [`ExecutorError::Over`], [`ExecutorError::Journal`].
-pub async fn refuse_if_over(store: &dyn Store) -> Result<(), ExecutorError> {
+pub async fn refuse_if_over(store: &dyn Journal) -> Result<(), ExecutorError> {
     let how = match store.state().await? {
         PlanState::Done => "it is done",
         PlanState::Aborted => "it was taken back",
@@ -47,10 +47,10 @@ pub async fn refuse_if_over(store: &dyn Store) -> Result<(), ExecutorError> {
 }
 
 /// The phase from which on there is no way back, if it has begun.
-pub(super) async fn no_way_back(
-    store: &dyn Store,
+pub(super) async fn past_pivot(
+    store: &dyn Journal,
     sequence: &Sequence,
-) -> Result<Option<&'static str>, StoreError> {
+) -> Result<Option<&'static str>, JournalError> {
     let records = store.phases().await?;
     let begun = sequence.pivot().filter(|phase| {
         let record = records.get(phase.name());

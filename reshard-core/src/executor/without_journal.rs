@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::context::Context;
-use super::way_back::no_way_back;
+use super::way_back::past_pivot;
 use super::{Event, Executor, ExecutorError};
-use crate::journal::{Entry, EntryKind, StoreError};
-use crate::phase::{Step, Trouble};
+use crate::journal::{Entry, EntryKind, JournalError};
+use crate::phase::{PhaseError, Step};
 
 /// The time for which a journal that cannot be written is tried again while writes are refused, before the plan does without.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 impl Executor {
     /// Has a journal that cannot be written not keep a write block open that lasts already when an executor begins.
-    pub(super) async fn take_over_write_block(&self) -> Result<(), StoreError> {
+    pub(super) async fn take_over_write_block(&self) -> Result<(), JournalError> {
         if self.open_write_block().await?.is_some() {
             self.store.keep_copy().await?;
             self.store.do_without(true).await;
@@ -26,9 +26,9 @@ impl Executor {
     }
 
     /// Ends that: if the journal could not take that this executor has begun, there is no going forward.
-    pub(super) async fn has_begun(&self) -> Result<(), Trouble> {
+    pub(super) async fn has_begun(&self) -> Result<(), PhaseError> {
         self.store.do_without(false).await;
-        if no_way_back(&*self.store, &self.sequence).await?.is_none() {
+        if past_pivot(&*self.store, &self.sequence).await?.is_none() {
             self.store.write_back().await?;
         }
         Ok(())
@@ -40,7 +40,7 @@ impl Executor {
         &self,
         phase: &Step,
         context: &mut Context,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), PhaseError> {
         if !phase.write_block().touches() {
             self.write_back(context).await?;
             self.store.forget_copy().await;
@@ -50,33 +50,33 @@ impl Executor {
         let began = self.clock.monotonic();
         loop {
             let error = match self.run_phase(phase, context).await {
-                Err(Trouble::Journal(error)) if self.store.can_do_without(&error).await => error,
+                Err(PhaseError::Journal(error)) if self.store.can_do_without(&error).await => error,
                 done => return done,
             };
-            let only_forward = no_way_back(&*self.store, &self.sequence).await?.is_some();
-            context.no_way_back = only_forward;
+            let only_forward = past_pivot(&*self.store, &self.sequence).await?.is_some();
+            context.past_pivot = only_forward;
             let left = self.time_forward(context).await?.unwrap_or(PATIENCE).min(PATIENCE);
             if self.clock.since(began) < left {
-                self.tell_only(context, &Trouble::Journal(error).with_causes());
+                self.tell_only(context, &PhaseError::Journal(error).with_causes());
                 self.clock.sleep(PAUSE).await;
                 continue;
             }
             self.store.do_without(true).await;
             if !only_forward {
-                return Err(Trouble::Journal(error));
+                return Err(PhaseError::Journal(error));
             }
             let text = "the plan goes on without its journal to the end of the write block";
             context
                 .log(
                     EntryKind::Trouble,
-                    format!("{}; {text}", Trouble::Journal(error).with_causes()),
+                    format!("{}; {text}", PhaseError::Journal(error).with_causes()),
                 )
                 .await?;
         }
     }
 
     /// Writes to the journal what it lacks, for a while.
-    pub(super) async fn write_back(&self, context: &Context) -> Result<(), StoreError> {
+    pub(super) async fn write_back(&self, context: &Context) -> Result<(), JournalError> {
         let missing = self.store.missing().await;
         if missing == 0 {
             return Ok(());
@@ -91,14 +91,14 @@ impl Executor {
         self.store.do_without(false).await;
         let text = format!("the journal has {missing} entries now that it could not take before");
         match context.log(EntryKind::Note, text).await {
-            Err(Trouble::Journal(error)) => Err(error),
+            Err(PhaseError::Journal(error)) => Err(error),
             _ => Ok(()),
         }
     }
 
     /// The error to report at the end if the journal still lacks something.
-    pub(super) async fn is_behind(&self, source: StoreError) -> ExecutorError {
-        if matches!(source, StoreError::Overtaken { .. }) {
+    pub(super) async fn is_behind(&self, source: JournalError) -> ExecutorError {
+        if matches!(source, JournalError::Overtaken { .. }) {
             return source.into();
         }
         let writes = match self.open_write_block().await {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Executor;
 use crate::clock::{Clock, Reading, elapsed, millis};
-use crate::journal::{Store, StoreError};
+use crate::journal::{Journal, JournalError};
 
 /// The fact with the current or last [`WriteBlockRecord`].
 pub(crate) const WRITE_BLOCK: &str = "write-block";
@@ -46,19 +46,19 @@ impl WriteBlockRecord {
 }
 
 /// The write block that lasts, if writes are refused.
-pub(super) async fn open(store: &dyn Store) -> Result<Option<WriteBlockRecord>, StoreError> {
+pub(super) async fn open(store: &dyn Journal) -> Result<Option<WriteBlockRecord>, JournalError> {
     let last: Option<WriteBlockRecord> = store.remembered(WRITE_BLOCK).await?;
     Ok(last.filter(|record| record.ended.is_none()))
 }
 
 impl Executor {
     /// The write block that lasts, if writes are refused.
-    pub(super) async fn open_write_block(&self) -> Result<Option<WriteBlockRecord>, StoreError> {
+    pub(super) async fn open_write_block(&self) -> Result<Option<WriteBlockRecord>, JournalError> {
         open(&*self.store).await
     }
 
     /// Notes that writes may be refused from now on, unless they are already.
-    pub(super) async fn begin_write_block(&self) -> Result<bool, StoreError> {
+    pub(super) async fn begin_write_block(&self) -> Result<bool, JournalError> {
         if self.open_write_block().await?.is_some() {
             return Ok(false);
         }
@@ -77,7 +77,7 @@ impl Executor {
     pub(super) async fn end_write_block(
         &self,
         moved: bool,
-    ) -> Result<Option<Duration>, StoreError> {
+    ) -> Result<Option<Duration>, JournalError> {
         let Some(mut record) = self.open_write_block().await? else {
             return Ok(None);
         };

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::epoch::EpochNote;
 use crate::deployment::{ZoneCommandError, ZoneCommands, ZoneOutput, ZonePlace, ZoneScript};
 use crate::epoch::EpochError;
-use crate::may_pass::MayPass;
+use crate::retryable::Retryable;
 
 /// Asks before every script whether the plan is still this executor's: what one intent announces may take minutes in many
 /// zones, and the executor may sleep between two of them.
@@ -26,7 +26,7 @@ impl ZoneCommands for OwnZones {
         let not_begun = |error: EpochError| ZoneCommandError::NotBegun {
             script: script.name(),
             zone: place.zone,
-            may_pass: error.may_pass(),
+            is_retryable: error.is_retryable(),
             source: Box::new(error),
         };
         self.epoch.tell().await.map_err(not_begun)?;

@@ -20,13 +20,14 @@ pub struct Controls {
     /// Take everything back.
     pub abort: bool,
     /// Live settings.
-    pub knobs: Knobs,
+    #[serde(rename = "knobs")]
+    pub tuning: Tuning,
 }
 
-/// Settings that may be changed while a plan runs. [`KNOBS`] has their units and ranges.
+/// Settings that may be changed while a plan runs. [`SETTINGS`] has their units and ranges.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Knobs {
+pub struct Tuning {
     /// The number of routers' zones that are changed at the same time.
     pub router_concurrency: u32,
     /// Ghost rows deleted in one transaction.
@@ -43,7 +44,7 @@ pub struct Knobs {
     pub budget_seconds: Option<u64>,
 }
 
-impl Default for Knobs {
+impl Default for Tuning {
     fn default() -> Self {
         Self {
             router_concurrency: ROUTER_CONCURRENCY,
@@ -57,10 +58,10 @@ impl Default for Knobs {
     }
 }
 
-/// One of the [`Knobs`].
+/// One of the [`Tuning`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Knob {
+pub struct Setting {
     /// Its name, such as `delete_batch`.
     pub name: &'static str,
     /// The unit of its numbers.
@@ -71,76 +72,76 @@ pub struct Knob {
     pub about: &'static str,
     /// The words that stand for no number, if that may be; such as `the plan's own`.
     pub absent: Option<&'static str>,
-    get: fn(&Knobs) -> Option<u64>,
-    set: fn(&mut Knobs, Option<u64>),
+    get: fn(&Tuning) -> Option<u64>,
+    set: fn(&mut Tuning, Option<u64>),
 }
 
 const DAY: u64 = 24 * 3600;
 
 /// All settings, in the order in which they are shown.
-pub static KNOBS: [Knob; 7] = [
-    Knob {
+pub static SETTINGS: [Setting; 7] = [
+    Setting {
         name: "router_concurrency",
         unit: "zones",
         range: 1..=1000,
         about: "routers' zones that are changed at a time",
         absent: None,
-        get: |knobs| Some(knobs.router_concurrency.into()),
-        set: |knobs, value| knobs.router_concurrency = small(value),
+        get: |tuning| Some(tuning.router_concurrency.into()),
+        set: |tuning, value| tuning.router_concurrency = small(value),
     },
-    Knob {
+    Setting {
         name: "delete_batch",
         unit: "rows",
         range: 1..=100_000,
         about: "ghost rows that one transaction deletes",
         absent: None,
-        get: |knobs| Some(knobs.delete_batch.into()),
-        set: |knobs, value| knobs.delete_batch = small(value),
+        get: |tuning| Some(tuning.delete_batch.into()),
+        set: |tuning, value| tuning.delete_batch = small(value),
     },
-    Knob {
+    Setting {
         name: "delete_pause_ms",
         unit: "ms",
         range: 0..=60_000,
         about: "the pause between two such transactions",
         absent: None,
-        get: |knobs| Some(knobs.delete_pause_ms),
-        set: |knobs, value| knobs.delete_pause_ms = value.unwrap_or_default(),
+        get: |tuning| Some(tuning.delete_pause_ms),
+        set: |tuning, value| tuning.delete_pause_ms = value.unwrap_or_default(),
     },
-    Knob {
+    Setting {
         name: "delete_max_lag_bytes",
         unit: "bytes",
         range: 65_536..=1 << 40,
         about: "deleting waits while the sync is further behind",
         absent: None,
-        get: |knobs| Some(knobs.delete_max_lag_bytes),
-        set: |knobs, value| knobs.delete_max_lag_bytes = value.unwrap_or_default(),
+        get: |tuning| Some(tuning.delete_max_lag_bytes),
+        set: |tuning, value| tuning.delete_max_lag_bytes = value.unwrap_or_default(),
     },
-    Knob {
+    Setting {
         name: "patience_seconds",
         unit: "s",
         range: 0..=DAY,
         about: "how long a trouble that may pass is tried again outside the write block",
         absent: None,
-        get: |knobs| Some(knobs.patience_seconds),
-        set: |knobs, value| knobs.patience_seconds = value.unwrap_or_default(),
+        get: |tuning| Some(tuning.patience_seconds),
+        set: |tuning, value| tuning.patience_seconds = value.unwrap_or_default(),
     },
-    Knob {
+    Setting {
         name: "wait_seconds",
         unit: "s",
         range: 1..=30 * DAY,
         about: "how long others' work (restores, replication, dumps) is waited for",
         absent: None,
-        get: |knobs| Some(knobs.wait_seconds),
-        set: |knobs, value| knobs.wait_seconds = value.unwrap_or_default(),
+        get: |tuning| Some(tuning.wait_seconds),
+        set: |tuning, value| tuning.wait_seconds = value.unwrap_or_default(),
     },
-    Knob {
+    Setting {
         name: "budget_seconds",
         unit: "s",
         range: 1..=DAY,
         about: "how long writes may be refused",
         absent: Some("the plan's own"),
-        get: |knobs| knobs.budget_seconds,
-        set: |knobs, value| knobs.budget_seconds = value,
+        get: |tuning| tuning.budget_seconds,
+        set: |tuning, value| tuning.budget_seconds = value,
     },
 ];
 
@@ -149,29 +150,29 @@ fn small(value: Option<u64>) -> u32 {
     value.and_then(|value| u32::try_from(value).ok()).unwrap_or(u32::MAX)
 }
 
-impl Knob {
-    /// The number that it is set to; `None` for [`Knob::absent`].
-    pub fn get(&self, knobs: &Knobs) -> Option<u64> {
-        (self.get)(knobs)
+impl Setting {
+    /// The number that it is set to; `None` for [`Setting::absent`].
+    pub fn get(&self, tuning: &Tuning) -> Option<u64> {
+        (self.get)(tuning)
     }
 
     /// The number, or what stands for none.
-    pub fn shown(&self, knobs: &Knobs) -> String {
-        self.get(knobs).map_or_else(|| "null".to_owned(), |value| value.to_string())
+    pub fn shown(&self, tuning: &Tuning) -> String {
+        self.get(tuning).map_or_else(|| "null".to_owned(), |value| value.to_string())
     }
 
     /// Sets it to what an operator wrote: a number in its range, or `null` where it may be absent.
     ///
     /// # Errors
     ///
-    /// [`KnobError::Range`]
-    pub fn set(&'static self, knobs: &mut Knobs, text: &str) -> Result<(), KnobError> {
+    /// [`SettingError::Range`]
+    pub fn set(&'static self, tuning: &mut Tuning, text: &str) -> Result<(), SettingError> {
         let value = match text.parse().ok().filter(|value| self.range.contains(value)) {
             None if text == "null" && self.absent.is_some() => None,
-            None => return Err(KnobError::Range { knob: self, text: text.to_owned() }),
+            None => return Err(SettingError::Range { knob: self, text: text.to_owned() }),
             value => value,
         };
-        (self.set)(knobs, value);
+        (self.set)(tuning, value);
         Ok(())
     }
 
@@ -183,27 +184,27 @@ impl Knob {
 
     /// Describes what may be written, and the default: `1 to 1000 zones; by default 8`.
     pub fn described(&self) -> String {
-        let default = self.shown(&Knobs::default());
+        let default = self.shown(&Tuning::default());
         format!("{}; by default {default}", self.allowed())
     }
 }
 
-impl Knobs {
+impl Tuning {
     /// Sets one by its name to what an operator wrote.
     ///
     /// # Errors
     ///
-    /// [`KnobError`]
-    pub fn set(&mut self, name: &str, text: &str) -> Result<(), KnobError> {
-        let knob = KNOBS.iter().find(|knob| knob.name == name);
-        knob.ok_or_else(|| KnobError::Unknown { name: name.to_owned() })?.set(self, text)
+    /// [`SettingError`]
+    pub fn set(&mut self, name: &str, text: &str) -> Result<(), SettingError> {
+        let knob = SETTINGS.iter().find(|knob| knob.name == name);
+        knob.ok_or_else(|| SettingError::Unknown { name: name.to_owned() })?.set(self, text)
     }
 }
 
 /// A setting cannot be changed so.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum KnobError {
+pub enum SettingError {
     /// There is none of this name.
     #[error("there is no setting {name}, only {}", names())]
     Unknown {
@@ -214,14 +215,14 @@ pub enum KnobError {
     #[error("{}={text} makes no sense: write {}", knob.name, knob.allowed())]
     Range {
         /// The setting.
-        knob: &'static Knob,
+        knob: &'static Setting,
         /// The text that was written.
         text: String,
     },
 }
 
 fn names() -> String {
-    KNOBS.iter().map(|knob| knob.name).collect::<Vec<_>>().join(", ")
+    SETTINGS.iter().map(|knob| knob.name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -230,22 +231,22 @@ mod tests {
 
     #[test]
     fn every_setting_has_a_range_and_takes_its_ends() {
-        let members = serde_json::to_value(Knobs::default()).unwrap();
-        let names: Vec<_> = KNOBS.iter().map(|knob| knob.name).collect();
+        let members = serde_json::to_value(Tuning::default()).unwrap();
+        let names: Vec<_> = SETTINGS.iter().map(|knob| knob.name).collect();
         let mut serialized: Vec<_> = members.as_object().unwrap().keys().cloned().collect();
         serialized.sort();
         let mut sorted = names.clone();
         sorted.sort_unstable();
         assert_eq!(serialized, sorted, "the table has all of them");
-        for knob in &KNOBS {
+        for knob in &SETTINGS {
             for value in [*knob.range.start(), *knob.range.end()] {
-                let mut knobs = Knobs::default();
-                knobs.set(knob.name, &value.to_string()).unwrap();
-                assert_eq!(knob.get(&knobs), Some(value), "{}", knob.name);
-                let json = serde_json::to_value(&knobs).unwrap();
+                let mut tuning = Tuning::default();
+                tuning.set(knob.name, &value.to_string()).unwrap();
+                assert_eq!(knob.get(&tuning), Some(value), "{}", knob.name);
+                let json = serde_json::to_value(&tuning).unwrap();
                 assert_eq!(json[knob.name], value, "{}", knob.name);
             }
-            let default = knob.get(&Knobs::default());
+            let default = knob.get(&Tuning::default());
             assert!(default.is_none_or(|default| knob.range.contains(&default)), "{}", knob.name);
         }
     }
@@ -263,13 +264,13 @@ mod tests {
             ("wait_seconds", "99999999999999999999", "write 1 to 2592000 s"),
             ("speed", "1", "there is no setting speed, only router_concurrency, "),
         ] {
-            let mut knobs = Knobs::default();
-            let error = knobs.set(name, text).unwrap_err().to_string();
+            let mut tuning = Tuning::default();
+            let error = tuning.set(name, text).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
-            assert_eq!(knobs, Knobs::default());
+            assert_eq!(tuning, Tuning::default());
         }
-        let mut knobs = Knobs { budget_seconds: Some(9), ..Knobs::default() };
-        knobs.set("budget_seconds", "null").unwrap();
-        assert_eq!(knobs, Knobs::default());
+        let mut tuning = Tuning { budget_seconds: Some(9), ..Tuning::default() };
+        tuning.set("budget_seconds", "null").unwrap();
+        assert_eq!(tuning, Tuning::default());
     }
 }

@@ -7,7 +7,7 @@ use crate::hint::{Hint, Operation, hint};
 use crate::plan::InvalidPlan;
 use crate::plan_uuid::PlanUuid;
 
-impl StoreError {
+impl JournalError {
     /// Takes what the database library says of a file.
     pub(super) fn of_sqlite(path: String, source: rusqlite::Error) -> Self {
         let code = source.sqlite_error_code();
@@ -41,7 +41,7 @@ impl StoreError {
 /// The journal cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum StoreError {
+pub enum JournalError {
     /// The file does not open, is not a journal, or cannot be read or written.
     #[error("the plan file {path}")]
     Database {

@@ -10,13 +10,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    Activity, Controls, ControlsChange, Entry, PhaseRecord, PlanState, Presence, Store, StoreError,
+    Activity, Controls, ControlsChange, Entry, Journal, JournalError, PhaseRecord, PlanState,
+    Presence,
 };
 use crate::plan::{Plan, ValidPlan};
 
 /// A plan and its journal in memory. It answers as a plan file does, and is gone with its last handle.
 #[derive(Debug)]
-pub struct MemoryStore {
+pub struct MemoryJournal {
     kept: Arc<Mutex<Kept>>,
     /// The token of the executor that claimed the plan through this handle; 0 for none.
     token: AtomicU64,
@@ -34,7 +35,7 @@ struct Kept {
     log: Vec<Entry>,
 }
 
-impl MemoryStore {
+impl MemoryJournal {
     /// A journal of a plan of which nothing was done.
     pub fn new(plan: Plan) -> Self {
         let kept = Kept {
@@ -62,7 +63,7 @@ impl MemoryStore {
     }
 
     /// For a write: refused if the plan was claimed through this handle and somebody else has claimed it since.
-    fn lock_to_write(&self) -> Result<MutexGuard<'_, Kept>, StoreError> {
+    fn lock_to_write(&self) -> Result<MutexGuard<'_, Kept>, JournalError> {
         let kept = self.lock();
         let token = self.token.load(Ordering::SeqCst);
         match &kept.executor {
@@ -72,19 +73,19 @@ impl MemoryStore {
     }
 }
 
-fn overtaken(by: &Presence) -> StoreError {
-    StoreError::Overtaken { path: PLACE.to_owned(), by: Box::new(by.clone()) }
+fn overtaken(by: &Presence) -> JournalError {
+    JournalError::Overtaken { path: PLACE.to_owned(), by: Box::new(by.clone()) }
 }
 
 /// The place that it tells.
 const PLACE: &str = "memory";
 
 #[async_trait]
-impl Store for MemoryStore {
-    async fn plan(&self) -> Result<ValidPlan, StoreError> {
+impl Journal for MemoryJournal {
+    async fn plan(&self) -> Result<ValidPlan, JournalError> {
         let plan = self.lock().plan.clone();
         ValidPlan::new(plan)
-            .map_err(|source| StoreError::InvalidPlan { path: PLACE.to_owned(), source })
+            .map_err(|source| JournalError::InvalidPlan { path: PLACE.to_owned(), source })
     }
 
     fn place(&self) -> String {
@@ -95,29 +96,29 @@ impl Store for MemoryStore {
         PathBuf::from(PLACE)
     }
 
-    async fn state(&self) -> Result<PlanState, StoreError> {
+    async fn state(&self) -> Result<PlanState, JournalError> {
         Ok(self.lock().state.clone())
     }
 
-    async fn set_state(&self, state: &PlanState) -> Result<(), StoreError> {
+    async fn set_state(&self, state: &PlanState) -> Result<(), JournalError> {
         self.lock_to_write()?.state = state.clone();
         Ok(())
     }
 
-    async fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, StoreError> {
+    async fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, JournalError> {
         Ok(self.lock().phases.clone())
     }
 
-    async fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), StoreError> {
+    async fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), JournalError> {
         self.lock_to_write()?.phases.insert(name.to_owned(), record.clone());
         Ok(())
     }
 
-    async fn fact(&self, key: &str) -> Result<Option<Value>, StoreError> {
+    async fn fact(&self, key: &str) -> Result<Option<Value>, JournalError> {
         Ok(self.lock().facts.get(key).cloned())
     }
 
-    async fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), StoreError> {
+    async fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), JournalError> {
         let mut kept = self.lock_to_write()?;
         match value {
             Some(value) => drop(kept.facts.insert(key.to_owned(), value.clone())),
@@ -126,33 +127,33 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn facts(&self) -> Result<BTreeMap<String, Value>, StoreError> {
+    async fn facts(&self) -> Result<BTreeMap<String, Value>, JournalError> {
         Ok(self.lock().facts.clone())
     }
 
-    async fn controls(&self) -> Result<Controls, StoreError> {
+    async fn controls(&self) -> Result<Controls, JournalError> {
         Ok(self.lock().controls.clone())
     }
 
     async fn update_controls(
         &self,
         change: &mut ControlsChange<'_>,
-    ) -> Result<Controls, StoreError> {
+    ) -> Result<Controls, JournalError> {
         let mut kept = self.lock_to_write()?;
         change(&mut kept.controls);
         Ok(kept.controls.clone())
     }
 
-    async fn activity(&self) -> Result<Option<Activity>, StoreError> {
+    async fn activity(&self) -> Result<Option<Activity>, JournalError> {
         Ok(self.lock().activity.clone())
     }
 
-    async fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError> {
+    async fn set_activity(&self, activity: Option<&Activity>) -> Result<(), JournalError> {
         self.lock_to_write()?.activity = activity.cloned();
         Ok(())
     }
 
-    async fn claim(&self, executor: &Presence) -> Result<(), StoreError> {
+    async fn claim(&self, executor: &Presence) -> Result<(), JournalError> {
         let mut kept = self.lock_to_write()?;
         let is_taken = |last: &&Presence| {
             last.token > executor.token
@@ -166,11 +167,11 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn presence(&self) -> Result<Option<Presence>, StoreError> {
+    async fn presence(&self) -> Result<Option<Presence>, JournalError> {
         Ok(self.lock().executor.clone())
     }
 
-    async fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError> {
+    async fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), JournalError> {
         let token = self.token.load(Ordering::SeqCst);
         let mut kept = self.lock_to_write()?;
         if let Some(own) = kept.executor.as_mut().filter(|own| own.token == token) {
@@ -180,7 +181,11 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn append(&self, entry: &Entry, activity: Option<&Activity>) -> Result<u64, StoreError> {
+    async fn append(
+        &self,
+        entry: &Entry,
+        activity: Option<&Activity>,
+    ) -> Result<u64, JournalError> {
         let mut kept = self.lock_to_write()?;
         if let Some(activity) = activity {
             kept.activity = Some(activity.clone());
@@ -189,11 +194,11 @@ impl Store for MemoryStore {
         Ok(kept.log.len() as u64)
     }
 
-    async fn entries(&self) -> Result<u64, StoreError> {
+    async fn entries(&self) -> Result<u64, JournalError> {
         Ok(self.lock().log.len() as u64)
     }
 
-    async fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError> {
+    async fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, JournalError> {
         let kept = self.lock();
         let numbered = (1..).zip(&kept.log).filter(|(entry, _)| *entry > number);
         Ok(numbered.map(|(number, entry)| (number, entry.clone())).collect())

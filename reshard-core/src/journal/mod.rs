@@ -20,13 +20,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::controls::{Controls, ControlsChange, KNOBS, Knob, KnobError, Knobs};
-pub use self::error::StoreError;
+pub use self::controls::{Controls, ControlsChange, SETTINGS, Setting, SettingError, Tuning};
+pub use self::error::JournalError;
 #[cfg(feature = "sim")]
-pub use self::memory::MemoryStore;
+pub use self::memory::MemoryJournal;
 pub(crate) use self::presence::HEARTBEAT;
 pub use self::presence::{Liveness, Presence};
-pub use self::sqlite::SqliteStore;
+pub use self::sqlite::SqliteJournal;
 use crate::clock::{Reading, elapsed};
 use crate::hint::Hint;
 use crate::plan::ValidPlan;
@@ -35,16 +35,16 @@ use crate::plan::ValidPlan;
 ///
 /// Other processes read and write the same store meanwhile: `status` reads, `pause`, `abort` and `tune` write controls.
 ///
-/// An executor claims the store before it writes: see [`Store::claim`].
+/// An executor claims the store before it writes: see [`Journal::claim`].
 ///
 /// # Errors
 ///
-/// Every call fails with [`StoreError`] where the store cannot be read or written, or has something else in it.
+/// Every call fails with [`JournalError`] where the store cannot be read or written, or has something else in it.
 #[expect(clippy::missing_errors_doc, reason = "all fail in the same way, which the trait tells")]
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Journal: Send + Sync {
     /// The plan.
-    async fn plan(&self) -> Result<ValidPlan, StoreError>;
+    async fn plan(&self) -> Result<ValidPlan, JournalError>;
 
     /// Its place, for people: the file's whole path.
     fn place(&self) -> String;
@@ -57,66 +57,67 @@ pub trait Store: Send + Sync {
     fn set_patience(&self, _: Option<Duration>) {}
 
     /// The state of the plan.
-    async fn state(&self) -> Result<PlanState, StoreError>;
+    async fn state(&self) -> Result<PlanState, JournalError>;
     /// Writes what became of the plan.
-    async fn set_state(&self, state: &PlanState) -> Result<(), StoreError>;
+    async fn set_state(&self, state: &PlanState) -> Result<(), JournalError>;
 
     /// Every phase that was ever begun, by name.
-    async fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, StoreError>;
+    async fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, JournalError>;
     /// Writes a phase.
-    async fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), StoreError>;
+    async fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), JournalError>;
 
     /// Something that was found out or decided.
-    async fn fact(&self, key: &str) -> Result<Option<Value>, StoreError>;
+    async fn fact(&self, key: &str) -> Result<Option<Value>, JournalError>;
     /// Writes or forgets it.
-    async fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), StoreError>;
+    async fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), JournalError>;
     /// All of them.
-    async fn facts(&self) -> Result<BTreeMap<String, Value>, StoreError>;
+    async fn facts(&self) -> Result<BTreeMap<String, Value>, JournalError>;
 
     /// The operator's wishes.
-    async fn controls(&self) -> Result<Controls, StoreError>;
+    async fn controls(&self) -> Result<Controls, JournalError>;
     /// Changes what the operator wants, and returns what that is then. Reading, changing and writing are one transaction: what
     /// others change at the same time is not lost. The change may be asked for again if it was not written.
     async fn update_controls(
         &self,
         change: &mut ControlsChange<'_>,
-    ) -> Result<Controls, StoreError>;
+    ) -> Result<Controls, JournalError>;
 
     /// The activity of this moment, replaced by the next.
-    async fn activity(&self) -> Result<Option<Activity>, StoreError>;
+    async fn activity(&self) -> Result<Option<Activity>, JournalError>;
     /// Writes what is going on this moment.
-    async fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError>;
+    async fn set_activity(&self, activity: Option<&Activity>) -> Result<(), JournalError>;
 
     /// Makes an executor the only one that writes: from then on all that others write through stores on which they claimed it
     /// with a lower token is refused. Fails itself if somebody claimed it with as high a token, other than in the same session.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Overtaken`], here and from whatever writes.
-    async fn claim(&self, executor: &Presence) -> Result<(), StoreError>;
+    /// [`JournalError::Overtaken`], here and from whatever writes.
+    async fn claim(&self, executor: &Presence) -> Result<(), JournalError>;
     /// The executor that claimed it last.
-    async fn presence(&self) -> Result<Option<Presence>, StoreError>;
+    async fn presence(&self) -> Result<Option<Presence>, JournalError>;
     /// Writes that the executor which claimed this store is alive, or, with `leaves`, that it leaves in order.
-    async fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError>;
+    async fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), JournalError>;
 
     /// Adds to the log; its number counts up from 1. Together with it goes what is going on from now on, if that is told.
-    async fn append(&self, entry: &Entry, activity: Option<&Activity>) -> Result<u64, StoreError>;
+    async fn append(&self, entry: &Entry, activity: Option<&Activity>)
+    -> Result<u64, JournalError>;
     /// The number of entries that the log has on the disk: as many as it knows after a crash.
-    async fn entries(&self) -> Result<u64, StoreError>;
+    async fn entries(&self) -> Result<u64, JournalError>;
     /// The log after the entry of this number; 0 for all of it.
-    async fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError>;
+    async fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, JournalError>;
 }
 
-impl dyn Store + '_ {
+impl dyn Journal + '_ {
     /// A fact, as what it was remembered as.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Damaged`] if it is something else, and as for [`Store::fact`].
+    /// [`JournalError::Damaged`] if it is something else, and as for [`Journal::fact`].
     pub async fn remembered<T: DeserializeOwned>(
         &self,
         key: &str,
-    ) -> Result<Option<T>, StoreError> {
+    ) -> Result<Option<T>, JournalError> {
         let Some(value) = self.fact(key).await? else { return Ok(None) };
         serde_json::from_value(value).map(Some).map_err(|source| damaged(key, source))
     }
@@ -125,19 +126,19 @@ impl dyn Store + '_ {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Damaged`] if it cannot be written as JSON, and as for [`Store::set_fact`].
+    /// [`JournalError::Damaged`] if it cannot be written as JSON, and as for [`Journal::set_fact`].
     pub async fn remember<T: Serialize + Sync>(
         &self,
         key: &str,
         value: &T,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), JournalError> {
         let value = serde_json::to_value(value).map_err(|source| damaged(key, source))?;
         self.set_fact(key, Some(&value)).await
     }
 }
 
-fn damaged(key: &str, source: serde_json::Error) -> StoreError {
-    StoreError::Damaged { path: "journal".to_owned(), what: format!("the fact {key}"), source }
+fn damaged(key: &str, source: serde_json::Error) -> JournalError {
+    JournalError::Damaged { path: "journal".to_owned(), what: format!("the fact {key}"), source }
 }
 
 /// The state of a plan.
@@ -232,7 +233,8 @@ pub struct Activity {
     /// Since when.
     pub since: Timestamp,
     /// The thing that the operator can do about it, if anything.
-    pub you_can: Option<Hint>,
+    #[serde(rename = "you_can")]
+    pub hint: Option<Hint>,
     /// Its progress: done, of how many, of what.
     pub progress: Option<Progress>,
 }

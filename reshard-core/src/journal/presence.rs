@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError};
+use super::{Journal, JournalError};
 use crate::clock::host;
 
 /// The interval at which an executor says that it is alive.
@@ -68,8 +68,8 @@ impl Liveness {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]
-    pub async fn of(store: &dyn Store, now: Timestamp) -> Result<Self, StoreError> {
+    /// [`JournalError`]
+    pub async fn of(store: &dyn Journal, now: Timestamp) -> Result<Self, JournalError> {
         Ok(judge(store.presence().await?, now, &host(), process_exists))
     }
 

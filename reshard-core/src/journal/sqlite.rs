@@ -15,13 +15,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
-use super::{Presence, StoreError};
+use super::{JournalError, Presence};
 
 /// A plan file: `SQLite`, each write synced to the disk before it returns.
 ///
 /// Writes are single rows and take milliseconds, so they are made where they are needed, also in async code. While one is under
 /// way there is a `-journal` beside the file, and otherwise the file is the whole plan.
-pub struct SqliteStore {
+pub struct SqliteJournal {
     path: PathBuf,
     connection: Mutex<Connection>,
     /// The token of the executor that claimed the plan through this store; 0 for none.
@@ -30,7 +30,7 @@ pub struct SqliteStore {
     _copy: Option<TempDir>,
 }
 
-impl SqliteStore {
+impl SqliteJournal {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -41,14 +41,14 @@ impl SqliteStore {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn failed(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::of_sqlite(self.shown(), source)
+    fn failed(&self, source: rusqlite::Error) -> JournalError {
+        JournalError::of_sqlite(self.shown(), source)
     }
 
     fn run<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, JournalError> {
         work(&self.lock()).map_err(|source| self.failed(source))
     }
 
@@ -56,16 +56,16 @@ impl SqliteStore {
     /// claimed through this store and somebody else has claimed it since.
     fn write<T>(
         &self,
-        change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
         self.write_in(&self.lock(), change)
     }
 
     fn write_in<T>(
         &self,
         connection: &Connection,
-        change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
         let immediate = TransactionBehavior::Immediate;
         let transaction = Transaction::new_unchecked(connection, immediate)
             .map_err(|source| self.failed(source))?;
@@ -83,11 +83,11 @@ impl SqliteStore {
         &self,
         connection: &Connection,
         token: u64,
-    ) -> Result<Option<Presence>, StoreError> {
+    ) -> Result<Option<Presence>, JournalError> {
         let last: Option<Presence> = self.get_in(connection, "document", "executor")?;
         match last {
             Some(by) if by.token > token => {
-                Err(StoreError::Overtaken { path: self.shown(), by: Box::new(by) })
+                Err(JournalError::Overtaken { path: self.shown(), by: Box::new(by) })
             }
             last => Ok(last),
         }
@@ -97,23 +97,23 @@ impl SqliteStore {
         self.path.display().to_string()
     }
 
-    fn read<T: DeserializeOwned>(&self, what: &str, json: &str) -> Result<T, StoreError> {
-        serde_json::from_str(json).map_err(|source| StoreError::Damaged {
+    fn read<T: DeserializeOwned>(&self, what: &str, json: &str) -> Result<T, JournalError> {
+        serde_json::from_str(json).map_err(|source| JournalError::Damaged {
             path: self.shown(),
             what: what.to_owned(),
             source,
         })
     }
 
-    fn written<T: Serialize>(&self, what: &str, value: &T) -> Result<String, StoreError> {
-        serde_json::to_string(value).map_err(|source| StoreError::Damaged {
+    fn written<T: Serialize>(&self, what: &str, value: &T) -> Result<String, JournalError> {
+        serde_json::to_string(value).map_err(|source| JournalError::Damaged {
             path: self.shown(),
             what: what.to_owned(),
             source,
         })
     }
 
-    fn get<T: DeserializeOwned>(&self, table: &str, name: &str) -> Result<Option<T>, StoreError> {
+    fn get<T: DeserializeOwned>(&self, table: &str, name: &str) -> Result<Option<T>, JournalError> {
         self.get_in(&self.lock(), table, name)
     }
 
@@ -122,7 +122,7 @@ impl SqliteStore {
         connection: &Connection,
         table: &str,
         name: &str,
-    ) -> Result<Option<T>, StoreError> {
+    ) -> Result<Option<T>, JournalError> {
         let sql = format!("select json from {table} where name = ?1");
         let json: Option<String> = connection
             .prepare_cached(&sql)
@@ -137,7 +137,7 @@ impl SqliteStore {
         table: &str,
         name: &str,
         value: &T,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), JournalError> {
         let json = self.written(name, value)?;
         let sql = format!("insert or replace into {table} (name, json) values (?1, ?2)");
         connection
@@ -153,7 +153,7 @@ impl SqliteStore {
         table: &str,
         name: &str,
         value: Option<&T>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), JournalError> {
         self.write(|transaction| {
             let Some(value) = value else {
                 let sql = format!("delete from {table} where name = ?1");
@@ -164,7 +164,7 @@ impl SqliteStore {
         })
     }
 
-    fn all<T: DeserializeOwned>(&self, table: &str) -> Result<BTreeMap<String, T>, StoreError> {
+    fn all<T: DeserializeOwned>(&self, table: &str) -> Result<BTreeMap<String, T>, JournalError> {
         let sql = format!("select name, json from {table}");
         let rows: Vec<(String, String)> = self.run(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;

@@ -55,13 +55,13 @@ fn activity(what: &str) -> Activity {
         phase: String::new(),
         what: what.to_owned(),
         since: Timestamp::UNIX_EPOCH,
-        you_can: None,
+        hint: None,
         progress: None,
     }
 }
 
 /// Does it, and tells in words what came of it.
-async fn carried_out(store: &dyn Store, does: &Does) -> String {
+async fn carried_out(store: &dyn Journal, does: &Does) -> String {
     let at = |second: i64| Timestamp::from_second(second).unwrap();
     let result = match does {
         Does::SetsState(state) => store.set_state(state).await.map(|()| String::new()),
@@ -88,7 +88,7 @@ async fn carried_out(store: &dyn Store, does: &Does) -> String {
         Does::Tunes(number) => {
             let number = *number;
             let tune =
-                &mut move |controls: &mut Controls| controls.knobs.router_concurrency = number;
+                &mut move |controls: &mut Controls| controls.tuning.router_concurrency = number;
             store.update_controls(tune).await.map(|controls| format!("{controls:?}"))
         }
         Does::SetsActivity(what) => {
@@ -123,13 +123,13 @@ async fn carried_out(store: &dyn Store, does: &Does) -> String {
     };
     match result {
         Ok(answer) => answer,
-        Err(StoreError::Overtaken { by, .. }) => format!("overtaken by {by}"),
+        Err(JournalError::Overtaken { by, .. }) => format!("overtaken by {by}"),
         Err(other) => panic!("{other}"),
     }
 }
 
 /// All that it has.
-async fn contents(store: &dyn Store) -> String {
+async fn contents(store: &dyn Journal) -> String {
     format!(
         "{:?} {:?} {:?} {:?} {:?} {:?} {} {:?} {:?}",
         store.state().await.unwrap(),
@@ -155,9 +155,9 @@ fn a_journal_in_memory_does_what_one_in_a_file_does() {
             let directory = TempDir::new().unwrap();
             let path = directory.path().join("split.plan");
             let plan = example(PlanUuid::random());
-            SqliteStore::create(&path, &plan).unwrap();
-            let in_files = [(); 3].map(|()| SqliteStore::open(&path).unwrap());
-            let memory = MemoryStore::new(plan);
+            SqliteJournal::create(&path, &plan).unwrap();
+            let in_files = [(); 3].map(|()| SqliteJournal::open(&path).unwrap());
+            let memory = MemoryJournal::new(plan);
             let in_memory = [(); 3].map(|()| memory.open_again());
             for (of, does) in &script {
                 let expected = carried_out(&in_files[*of], does).await;

@@ -56,7 +56,7 @@ pub enum MorayZoneError {
     Zone(#[from] ZoneCommandError),
     /// The zone's answer is not understood.
     #[error("the zone {zone} tells of its Moray processes what is not understood: {line:?}")]
-    Nonsense {
+    UnexpectedOutput {
         /// The zone.
         zone: InstanceUuid,
         /// The line of its answer.
@@ -77,7 +77,7 @@ pub async fn moray_processes(
     let script = ZoneScript::new("moray-facts", include_str!("../scripts/moray-facts.sh"));
     let printed = deployment.zones().stdout(place, &script.within(LIMIT)).await?;
     let zone = place.zone;
-    parse(&printed, zone, ip).map_err(|line| MorayZoneError::Nonsense { zone, line })
+    parse(&printed, zone, ip).map_err(|line| MorayZoneError::UnexpectedOutput { zone, line })
 }
 
 /// The line that makes no sense is the error.

@@ -6,6 +6,6 @@ mod restore;
 mod status;
 
 pub use self::chain::{ChainError, tail_of};
-pub use self::progress::{PeerProgress, Standing, follow};
+pub use self::progress::{PeerProgress, ReplicaState, follow};
 pub use self::restore::{Restore, RestoreError, restore_of};
 pub use self::status::{ChainStatus, PeerPlace, PeerStatus, RestoreStatus, chain_status};

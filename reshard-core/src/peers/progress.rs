@@ -14,12 +14,12 @@ pub struct PeerProgress {
     /// The peer.
     pub peer: Peer,
     /// Its present work.
-    pub standing: Standing,
+    pub standing: ReplicaState,
 }
 
 /// The present work of a new peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum ReplicaState {
     /// It copies the database.
     Restoring {
         /// Bytes that are there.
@@ -37,7 +37,7 @@ pub enum Standing {
         attached: bool,
     },
     /// It does neither, for this reason.
-    Away(String),
+    Unreachable(String),
 }
 
 /// Tells how far these peers of the shard are on their way to `target`, a position of the shard's primary.
@@ -59,29 +59,29 @@ async fn standing(
     state: &ClusterState,
     peer: &Peer,
     target: Lsn,
-) -> Standing {
+) -> ReplicaState {
     let endpoint = match peer.endpoint() {
         Ok(endpoint) => endpoint,
-        Err(error) => return Standing::Away(error.to_string()),
+        Err(error) => return ReplicaState::Unreachable(error.to_string()),
     };
     match deployment.postgres(endpoint).replay_position().await {
-        Ok(Some(replayed)) => Standing::Replaying {
+        Ok(Some(replayed)) => ReplicaState::Replaying {
             replayed,
             missing: target.bytes_after(replayed),
             attached: is_attached(deployment, state, peer).await,
         },
-        Ok(None) => Standing::Away("its PostgreSQL replays nothing".to_owned()),
+        Ok(None) => ReplicaState::Unreachable("its PostgreSQL replays nothing".to_owned()),
         // While it copies the database, no server runs.
         Err(error) => match restore_of(deployment, peer).await {
-            Ok(Some(restore)) if restore.done == Some(false) => Standing::Restoring {
+            Ok(Some(restore)) if restore.done == Some(false) => ReplicaState::Restoring {
                 completed: restore.completed.unwrap_or(0),
                 size: restore.size.unwrap_or(0),
             },
             Ok(Some(restore)) if restore.done.is_none() => {
-                Standing::Away("its restore failed; its sitter tries again".to_owned())
+                ReplicaState::Unreachable("its restore failed; its sitter tries again".to_owned())
             }
             // What runs neither does not tell of its restore either: that it does not run is what matters.
-            Ok(_) | Err(_) => Standing::Away(Chain(&error).to_string()),
+            Ok(_) | Err(_) => ReplicaState::Unreachable(Chain(&error).to_string()),
         },
     }
 }
@@ -99,7 +99,7 @@ async fn is_attached(deployment: &Deployment, state: &ClusterState, peer: &Peer)
     }
 }
 
-impl Standing {
+impl ReplicaState {
     /// Tells whether the peer has replayed up to `slack` bytes before the target, and streams.
     pub fn is_within(&self, slack: u64) -> bool {
         matches!(self, Self::Replaying { missing, attached: true, .. } if *missing <= slack)
@@ -110,16 +110,16 @@ impl std::fmt::Display for PeerProgress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let peer = self.peer.zone_id.label();
         match &self.standing {
-            Standing::Restoring { completed, size } => {
+            ReplicaState::Restoring { completed, size } => {
                 write!(f, "{peer} has copied {} of about {}", bytes(*completed), bytes(*size))
             }
-            Standing::Replaying { missing, attached: true, .. } => {
+            ReplicaState::Replaying { missing, attached: true, .. } => {
                 write!(f, "{peer} is {} behind", bytes(*missing))
             }
-            Standing::Replaying { missing, attached: false, .. } => {
+            ReplicaState::Replaying { missing, attached: false, .. } => {
                 write!(f, "{peer} is {} behind and does not stream", bytes(*missing))
             }
-            Standing::Away(why) => write!(f, "{peer} does not replicate: {why}"),
+            ReplicaState::Unreachable(why) => write!(f, "{peer} does not replicate: {why}"),
         }
     }
 }

@@ -9,7 +9,7 @@ use sapi_client::manta;
 use sapi_client::{ImageUuid, ServerUuid};
 use serde::Serialize;
 
-use super::progress::{Standing, follow};
+use super::progress::{ReplicaState, follow};
 use crate::causes::Chain;
 use crate::deployment::Deployment;
 use crate::inventory::{InventoryError, shard_state, zones_of};
@@ -183,17 +183,17 @@ async fn replication(deployment: &Deployment, state: &ClusterState) -> Vec<PeerS
 }
 
 impl PeerStatus {
-    fn follows(&mut self, standing: Standing, is_target_known: bool) {
+    fn follows(&mut self, standing: ReplicaState, is_target_known: bool) {
         match standing {
-            Standing::Restoring { completed, size } => {
+            ReplicaState::Restoring { completed, size } => {
                 self.restore = Some(RestoreStatus { completed, size });
             }
-            Standing::Replaying { replayed, missing, attached } => {
+            ReplicaState::Replaying { replayed, missing, attached } => {
                 self.position = Some(replayed);
                 self.behind = is_target_known.then_some(missing);
                 self.streams = Some(attached);
             }
-            Standing::Away(why) => self.trouble = Some(why),
+            ReplicaState::Unreachable(why) => self.trouble = Some(why),
         }
     }
 }

@@ -1,14 +1,14 @@
 //! A phase: one stage of a plan's execution.
 
+mod error;
 mod sequence;
-mod trouble;
 
 use async_trait::async_trait;
 
+pub use self::error::{PhaseError, PhaseResultExt};
 pub use self::sequence::{
     BlockedPart, ClosedPart, OpenPart, PivotedPart, Sequence, SequenceError, Step, WriteBlock,
 };
-pub use self::trouble::{OrTrouble, Trouble};
 use crate::executor::Context;
 
 /// One stage of a plan's execution.
@@ -29,8 +29,8 @@ pub trait Phase: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Trouble`] if it cannot be seen.
-    async fn lifted(&self, _: &Context) -> Result<Option<String>, Trouble> {
+    /// [`PhaseError`] if it cannot be seen.
+    async fn lifted(&self, _: &Context) -> Result<Option<String>, PhaseError> {
         Ok(None)
     }
 
@@ -54,16 +54,16 @@ pub trait Phase: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Trouble`] says whether to try again or to ask the operator.
-    async fn run(&self, context: &Context) -> Result<(), Trouble>;
+    /// [`PhaseError`] says whether to try again or to ask the operator.
+    async fn run(&self, context: &Context) -> Result<(), PhaseError>;
 
     /// Takes back whatever the phase did, also if it had only begun. Called again, it finds everything taken back. Inside the
     /// write block a failure does not keep the original rings from going back: the phase is then run or undone again later.
     ///
     /// # Errors
     ///
-    /// [`Trouble`], as for [`Phase::run`].
-    async fn undo(&self, context: &Context) -> Result<Undone, Trouble>;
+    /// [`PhaseError`], as for [`Phase::run`].
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError>;
 }
 
 /// The outcome of undoing a phase.

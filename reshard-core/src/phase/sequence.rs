@@ -293,7 +293,7 @@ mod tests {
 
     use super::*;
     use crate::executor::Context;
-    use crate::phase::{About, Trouble, Undone};
+    use crate::phase::{About, PhaseError, Undone};
 
     struct Named(&'static str, Option<&'static str>);
 
@@ -312,11 +312,11 @@ mod tests {
             self.1
         }
 
-        async fn run(&self, _: &Context) -> Result<(), Trouble> {
+        async fn run(&self, _: &Context) -> Result<(), PhaseError> {
             Ok(())
         }
 
-        async fn undo(&self, _: &Context) -> Result<Undone, Trouble> {
+        async fn undo(&self, _: &Context) -> Result<Undone, PhaseError> {
             Ok(Undone::Completely)
         }
     }

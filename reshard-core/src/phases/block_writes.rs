@@ -9,11 +9,11 @@
 
 use async_trait::async_trait;
 
-use super::router_work::{Rings, keep_reserved, put_back, put_in_place, remembered_routers};
+use super::rollout::{Rings, keep_reserved, put_back, put_in_place, remembered_routers};
 use super::unneeded::base_is_named;
 use crate::executor::Context;
 use crate::inventory::probe_router;
-use crate::phase::{About, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, Undone};
 use crate::routers::Flip;
 
 /// The fact that tells whether any router may have been touched: `false` while it is looked whether it may be.
@@ -44,7 +44,7 @@ impl Phase for BlockWrites {
         1
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         let rings = Rings::of(context).await?;
         if context.fact::<bool>(TOUCHED).await?.is_none() {
             context.remember(TOUCHED, &false).await?;
@@ -57,7 +57,7 @@ impl Phase for BlockWrites {
         put_in_place(context, &what, &rings, &flip).await.map(drop)
     }
 
-    async fn lifted(&self, context: &Context) -> Result<Option<String>, Trouble> {
+    async fn lifted(&self, context: &Context) -> Result<Option<String>, PhaseError> {
         let Some(rings) = Rings::if_built(context).await? else { return Ok(None) };
         let deployment = context.deployment();
         let refusing = [Some(rings.read_only), Some(rings.handover)];
@@ -78,7 +78,7 @@ impl Phase for BlockWrites {
         Ok(None)
     }
 
-    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         let Some(rings) = Rings::if_built(context).await? else { return Ok(Undone::Completely) };
         if context.fact(TOUCHED).await? != Some(false) {
             let put_back = put_back(context, &rings, rings.base);

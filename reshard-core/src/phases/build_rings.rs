@@ -12,17 +12,17 @@ use jiff::Timestamp;
 use sapi_client::ImageUuid;
 
 use super::reserve_ring::Base;
-use super::router_work::{RINGS, Rings, keep_reserved};
+use super::rollout::{RINGS, Rings, keep_reserved};
 use super::unneeded::images_unneeded;
 use crate::executor::Context;
-use crate::phase::{About, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, Undone};
 use crate::rings::{self, NewRingImage, delete_ring_image, ensure_ring_image};
 
 /// Makes the rings of the plan, proves them, and puts them into IMGAPI.
 pub struct BuildRings;
 
 /// The names of the images in the plan: read-only, handover, target.
-async fn images(context: &Context) -> Result<[ImageUuid; 3], Trouble> {
+async fn images(context: &Context) -> Result<[ImageUuid; 3], PhaseError> {
     let round = context.round().await?;
     let image = |role| context.plan().image_uuid(role, round);
     Ok([image("ring/read-only"), image("ring/handover"), image("ring/target")])
@@ -46,7 +46,7 @@ impl Phase for BuildRings {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         keep_reserved(context).await?;
         let plan = context.plan();
         let imgapi = rings::ring_imgapi(context.deployment()).await?;
@@ -54,7 +54,7 @@ impl Phase for BuildRings {
         let Base { image: base, sha1, .. } = Base::of(context).await?;
         let fetched = rings::fetch_ring(&imgapi, base, &directory).await?;
         if fetched.sha1.as_str() != sha1 {
-            return Err(Trouble::hold(
+            return Err(PhaseError::hold(
                 format!("the file of the ring's image {base} is not the one that was reserved"),
                 "abort this plan and make a new one from the ring as it is now",
             ));
@@ -90,7 +90,7 @@ impl Phase for BuildRings {
             ))
             .await?;
         let [read_only_sha1, handover_sha1, target_sha1] =
-            sha1s.try_into().map_err(|_| Trouble::passing("not all rings were uploaded"))?;
+            sha1s.try_into().map_err(|_| PhaseError::transient("not all rings were uploaded"))?;
         let rings = Rings {
             base,
             read_only,
@@ -102,7 +102,7 @@ impl Phase for BuildRings {
         context.remember(RINGS, &rings).await
     }
 
-    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         let imgapi = rings::ring_imgapi(context.deployment()).await?;
         let plan = context.plan().uuid;
         images_unneeded(context, &images(context).await?).await?;

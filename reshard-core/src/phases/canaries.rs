@@ -11,7 +11,7 @@ use crate::canary::{
 use crate::executor::Context;
 use crate::hint::{Hint, Operation, hint};
 use crate::inventory::pnode_name;
-use crate::phase::{OrTrouble, Trouble};
+use crate::phase::{PhaseError, PhaseResultExt};
 use crate::plan::ValidPlan;
 
 /// The fact with the canaries, a list of [`Planted`].
@@ -35,9 +35,9 @@ impl Planted {
         router: &str,
         node: &NodeInfo,
         expected: Option<&str>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), PhaseError> {
         if u64::from(self.canary.vnode) != node.vnode {
-            return Err(Trouble::hold(
+            return Err(PhaseError::hold(
                 format!(
                     "the router {router} takes {} for vnode {}, the plan for vnode {}",
                     self.canary.key, node.vnode, self.canary.vnode
@@ -50,7 +50,7 @@ impl Planted {
             ));
         }
         if let Some(expected) = expected.filter(|expected| node.pnode != *expected) {
-            return Err(Trouble::hold(
+            return Err(PhaseError::hold(
                 format!(
                     "the router {router} has {} (vnode {}) at {}, not at {expected}",
                     self.canary.key, node.vnode, node.pnode
@@ -78,7 +78,7 @@ pub(super) fn tag(plan: &ValidPlan) -> String {
 }
 
 /// Two canaries, a directory and an object in it, for each new shard and for what the source keeps.
-pub(super) fn choose(plan: &ValidPlan) -> Result<Vec<Planted>, Trouble> {
+pub(super) fn choose(plan: &ValidPlan) -> Result<Vec<Planted>, PhaseError> {
     let ring = &plan.inventory.ring;
     let hash = &ring.hashing;
     let source = plan.source();
@@ -90,7 +90,7 @@ pub(super) fn choose(plan: &ValidPlan) -> Result<Vec<Planted>, Trouble> {
         let found = choose_directory(hash, plan.inventory.poseidon, &tag(plan), vnodes);
         let found = found.and_then(|directory| canaries_of(hash, &directory).ok());
         let canaries = found.ok_or_else(|| {
-            Trouble::hold(
+            PhaseError::hold(
                 format!("no name was found that hashes to a vnode of {shard}"),
                 hint!(
                     "its vnodes are those that keys are not hashed to: see ",
@@ -117,10 +117,10 @@ pub(super) fn staying(plan: &ValidPlan) -> VnodeSet {
 }
 
 /// A client of the region's routers.
-pub(super) fn routers(context: &Context) -> Result<Vec<Client>, Trouble> {
+pub(super) fn routers(context: &Context) -> Result<Vec<Client>, PhaseError> {
     let addresses = &context.deployment().configuration().routers;
     if addresses.is_empty() {
-        return Err(Trouble::hold(
+        return Err(PhaseError::hold(
             "the configuration names no router",
             "add routers = [\"ADDRESS:2020\"] to it",
         ));
@@ -134,11 +134,11 @@ pub(super) async fn find(
     context: &Context,
     router: &Client,
     planted: &Planted,
-) -> Result<Found, Trouble> {
+) -> Result<Found, PhaseError> {
     let key = &planted.canary.key;
     let found = find_canary(router, &planted.canary, &tag(context.plan())).await;
-    found.or_trouble(format!("the canary {key} cannot be looked for"))?.ok_or_else(|| {
-        Trouble::hold(
+    found.or_phase_error(format!("the canary {key} cannot be looked for"))?.ok_or_else(|| {
+        PhaseError::hold(
             format!("the router {} does not find the canary {key}", router.address()),
             "somebody removed it, or it was not copied to where the router looks: see where it is in the databases of the \
              source and the new shards before anything else",
@@ -153,16 +153,16 @@ pub(super) async fn write(
     planted: &Planted,
     revision: u32,
     expected: Option<&str>,
-) -> Result<(), Trouble> {
+) -> Result<(), PhaseError> {
     let (plan, key) = (context.plan(), &planted.canary.key);
     let (account, tag) = (plan.inventory.poseidon, tag(plan));
     let node = write_canary(router, &planted.canary, account, &tag, revision, context.now()).await;
-    let node = node.or_trouble(format!("the canary {key} cannot be written"))?;
+    let node = node.or_phase_error(format!("the canary {key} cannot be written"))?;
     planted.check(router.address(), &node, expected)
 }
 
 /// Removes whatever canaries there are, and forgets them.
-pub(super) async fn remove_all(context: &Context) -> Result<(), Trouble> {
+pub(super) async fn remove_all(context: &Context) -> Result<(), PhaseError> {
     let canaries: Vec<Planted> = context.fact(CANARIES).await?.unwrap_or_default();
     let tag = tag(context.plan());
     let routers = routers(context)?;
@@ -172,7 +172,7 @@ pub(super) async fn remove_all(context: &Context) -> Result<(), Trouble> {
         let key = &planted.canary.key;
         let removing = async {
             let removed = remove_canary(router, &planted.canary, &tag).await;
-            removed.or_trouble(format!("the canary {key} cannot be removed"))
+            removed.or_phase_error(format!("the canary {key} cannot be removed"))
         };
         context.act(format!("remove the canary {key}"), removing).await?;
     }

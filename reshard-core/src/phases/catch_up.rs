@@ -13,16 +13,16 @@ use async_trait::async_trait;
 use manatee_client::{ClusterState, Lsn, Peer};
 use sapi_client::InstanceUuid;
 
+use super::join_settled::join_settled;
 use super::new_zones::{Kind, wanted};
 use super::provision_peers::not_the_tail;
 use super::source::{frozen_source, primary_is_silent};
-use super::together::together;
 use crate::deployment::Database;
-use crate::executor::{Context, Seen, Waiting};
+use crate::executor::{Context, Poll, Wait};
 use crate::hint::{Operation, hint};
 use crate::journal::Progress;
-use crate::peers::{ChainError, PeerProgress, Standing, follow, tail_of};
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::peers::{ChainError, PeerProgress, ReplicaState, follow, tail_of};
+use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
 
 /// A segment of WAL: whoever is less behind catches up within moments.
 const SLACK: u64 = 16 << 20;
@@ -55,26 +55,25 @@ impl Phase for CatchUp {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         let zones = new_peer_zones(context).await?;
         let seen = Mutex::new(LastSeen {
             changed: context.monotonic(),
             answered: context.monotonic(),
             last: Vec::new(),
         });
-        let waiting = Waiting {
+        let waiting = Wait {
             what: "the new peers to catch up".to_owned(),
-            you_can:
-                "look at svcs -xv and the sitter's log in the zone of one that does not get on"
-                    .into(),
+            hint: "look at svcs -xv and the sitter's log in the zone of one that does not get on"
+                .into(),
         };
-        let patience = Duration::from_secs(context.knobs().await?.wait_seconds);
+        let patience = Duration::from_secs(context.tuning().await?.wait_seconds);
         let peers = context.wait(waiting, patience, || look(context, &zones, &seen)).await?;
-        together(peers.iter().map(|peer| checkpoint(context, peer))).await?;
+        join_settled(peers.iter().map(|peer| checkpoint(context, peer))).await?;
         Ok(())
     }
 
-    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, _context: &Context) -> Result<Undone, PhaseError> {
         Ok(Undone::Completely)
     }
 }
@@ -88,7 +87,7 @@ struct LastSeen {
 }
 
 /// The zones of the new peers.
-pub(super) async fn new_peer_zones(context: &Context) -> Result<Vec<InstanceUuid>, Trouble> {
+pub(super) async fn new_peer_zones(context: &Context) -> Result<Vec<InstanceUuid>, PhaseError> {
     let mut zones = Vec::new();
     for one in wanted(context.plan(), Kind::Peer) {
         zones.push(one.made(context).await?.place.zone);
@@ -100,7 +99,7 @@ async fn look(
     context: &Context,
     zones: &[InstanceUuid],
     seen: &Mutex<LastSeen>,
-) -> Result<Seen<Vec<Peer>>, Trouble> {
+) -> Result<Poll<Vec<Peer>>, PhaseError> {
     let state = frozen_source(context).await?;
     let peers = match tail_of(&state, zones) {
         Ok(peers) => peers,
@@ -112,7 +111,7 @@ async fn look(
     let position = position(context, &state, seen).await?;
     let progress = follow(context.deployment(), &state, &peers, position).await;
     if progress.iter().all(|one| one.standing.is_within(SLACK)) {
-        return Ok(Seen::Ready(peers));
+        return Ok(Poll::Ready(peers));
     }
     let told: Vec<String> = progress.iter().map(ToString::to_string).collect();
     stalled(context, seen, progress, &told.join("; "))
@@ -123,22 +122,22 @@ async fn position(
     context: &Context,
     state: &ClusterState,
     seen: &Mutex<LastSeen>,
-) -> Result<Lsn, Trouble> {
+) -> Result<Lsn, PhaseError> {
     let name = context.plan().source();
     let what = format!("the primary of {name} does not tell its position");
     let endpoint = state.primary.endpoint().map_err(|error| {
-        Trouble::hold(format!("{what}: {error}"), primary_is_silent(state, name))
+        PhaseError::hold(format!("{what}: {error}"), primary_is_silent(state, name))
     })?;
     let asked = context.deployment().postgres(endpoint).current_position().await;
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     let now = context.monotonic();
-    match asked.or_trouble(what) {
+    match asked.or_phase_error(what) {
         Ok(position) => {
             seen.answered = now;
             Ok(position)
         }
         Err(trouble) if context.since(seen.answered) >= SILENT => {
-            Err(Trouble::hold(trouble.with_causes(), primary_is_silent(state, name)))
+            Err(PhaseError::hold(trouble.with_causes(), primary_is_silent(state, name)))
         }
         Err(trouble) => Err(trouble),
     }
@@ -150,7 +149,7 @@ fn stalled(
     seen: &Mutex<LastSeen>,
     progress: Vec<PeerProgress>,
     told: &str,
-) -> Result<Seen<Vec<Peer>>, Trouble> {
+) -> Result<Poll<Vec<Peer>>, PhaseError> {
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     if progress != seen.last {
         seen.changed = context.monotonic();
@@ -158,7 +157,7 @@ fn stalled(
     let bytes = restored(&progress);
     seen.last = progress;
     if context.since(seen.changed) >= STALLED {
-        return Err(Trouble::hold(
+        return Err(PhaseError::hold(
             format!("the new peers have not got on for {} s: {told}", STALLED.as_secs()),
             hint!(
                 "look at svcs -xv and the sitter's log in their zones; ",
@@ -169,14 +168,14 @@ fn stalled(
             ),
         ));
     }
-    Ok(Seen::NotYet(bytes, told.to_owned()))
+    Ok(Poll::Pending(bytes, told.to_owned()))
 }
 
 /// The part of the restores that is done, while there are any.
 fn restored(progress: &[PeerProgress]) -> Option<Progress> {
     let (mut done, mut total) = (0, 0);
     for one in progress {
-        if let Standing::Restoring { completed, size } = one.standing {
+        if let ReplicaState::Restoring { completed, size } = one.standing {
             done += completed;
             total += size.max(completed);
         }
@@ -185,7 +184,7 @@ fn restored(progress: &[PeerProgress]) -> Option<Progress> {
 }
 
 /// Has a peer write its dirty pages now, and not when it is restarted inside the write block. Only speed depends on it.
-async fn checkpoint(context: &Context, peer: &Peer) -> Result<(), Trouble> {
+async fn checkpoint(context: &Context, peer: &Peer) -> Result<(), PhaseError> {
     let Ok(endpoint) = peer.endpoint() else { return Ok(()) };
     let done = match Database::connect(&endpoint, CHECKPOINT).await {
         Ok(database) => {

@@ -8,24 +8,24 @@ use std::time::Duration;
 
 use manatee_client::ShardName;
 
-use super::together::together;
+use super::join_settled::join_settled;
 use crate::executor::Context;
-use crate::phase::{OrTrouble, Trouble};
+use crate::phase::{PhaseError, PhaseResultExt};
 use crate::rows::{connect_primary, end_of_copying};
 
 /// The longest that the statement may take: writes are refused meanwhile.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The fact with the ends, by new shard. Shards that are made anew have another.
-async fn key(context: &Context) -> Result<String, Trouble> {
+async fn key(context: &Context) -> Result<String, PhaseError> {
     Ok(format!("copies-end/{}", context.round().await?))
 }
 
 /// Asks every new shard, once.
-pub(super) async fn remember(context: &Context) -> Result<(), Trouble> {
+pub(super) async fn remember(context: &Context) -> Result<(), PhaseError> {
     let ask = async || {
         let ends =
-            together(context.plan().targets().iter().map(|target| end(context, &target.name)));
+            join_settled(context.plan().targets().iter().map(|target| end(context, &target.name)));
         Ok(ends.await?.into_iter().collect::<BTreeMap<ShardName, u64>>())
     };
     context.decided(&key(context).await?, ask).await.map(drop)
@@ -34,13 +34,13 @@ pub(super) async fn remember(context: &Context) -> Result<(), Trouble> {
 /// The ends, as they were remembered.
 pub(super) async fn remembered(
     context: &Context,
-) -> Result<Option<BTreeMap<ShardName, u64>>, Trouble> {
+) -> Result<Option<BTreeMap<ShardName, u64>>, PhaseError> {
     context.fact(&key(context).await?).await
 }
 
-async fn end(context: &Context, shard: &ShardName) -> Result<(ShardName, u64), Trouble> {
+async fn end(context: &Context, shard: &ShardName) -> Result<(ShardName, u64), PhaseError> {
     let primary = connect_primary(context.deployment(), shard, STATEMENT_TIMEOUT).await;
-    let primary = primary.or_trouble(format!("the primary of {shard} cannot be asked"))?;
+    let primary = primary.or_phase_error(format!("the primary of {shard} cannot be asked"))?;
     let end = end_of_copying(&primary).await;
-    Ok((shard.clone(), end.or_trouble(format!("{shard} cannot be asked"))?))
+    Ok((shard.clone(), end.or_phase_error(format!("{shard} cannot be asked"))?))
 }

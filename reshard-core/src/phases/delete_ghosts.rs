@@ -28,7 +28,7 @@ use super::sweep::Sweeper;
 use super::unneeded::{OwnersWatch, tables_unneeded};
 use crate::executor::Context;
 use crate::hint::{Operation, hint};
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::rows::{
     InvalidSnapshot, Keepers, LeftAlone, ProofPoints, Snapshot, Split, Table, UnshardedTable,
     connect_primary, drop_copy,
@@ -64,18 +64,18 @@ impl Phase for DeleteGhosts {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         let split = Split::of(context.plan());
         let points = proof_points(context).await?;
         let mut databases = BTreeMap::new();
         for shard in split.shards() {
             let primary = connect_primary(context.deployment(), shard, STATEMENT_TIMEOUT).await;
             let primary =
-                primary.or_trouble(format!("the primary of {shard} cannot be reached"))?;
+                primary.or_phase_error(format!("the primary of {shard} cannot be reached"))?;
             databases.insert(shard.clone(), primary);
         }
         let keepers = Keepers::new(&split, points, databases).await;
-        let keepers = keepers.or_trouble("the databases cannot be compared")?;
+        let keepers = keepers.or_phase_error("the databases cannot be compared")?;
         let owners = &OwnersWatch::default();
         let mut tables: Vec<(&ShardName, Table)> = Vec::new();
         for holder in split.shards() {
@@ -104,8 +104,8 @@ impl Phase for DeleteGhosts {
         context.remember(UNSHARDED, &unsharded).await
     }
 
-    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
-        Err(Trouble::hold(
+    async fn undo(&self, _context: &Context) -> Result<Undone, PhaseError> {
+        Err(PhaseError::hold(
             "ghost rows that were deleted cannot be put back",
             "the rows are at their owners: move the vnodes back with a plan of its own",
         ))
@@ -114,7 +114,7 @@ impl Phase for DeleteGhosts {
 
 /// Sweeps all tables and then looks at every one of them again, until nothing is found: what came meanwhile, or while the plan
 /// was held, may be in a table that was swept long ago.
-async fn sweep_until_clean(context: &Context, sweepers: &[Sweeper<'_>]) -> Result<(), Trouble> {
+async fn sweep_until_clean(context: &Context, sweepers: &[Sweeper<'_>]) -> Result<(), PhaseError> {
     let mut left = Vec::new();
     for _ in 0..SWEEPS {
         for sweeper in sweepers {
@@ -134,7 +134,7 @@ async fn sweep_until_clean(context: &Context, sweepers: &[Sweeper<'_>]) -> Resul
             .note(format!("ghost rows came, or were changed meanwhile: {}", left.join(", ")))
             .await?;
     }
-    Err(Trouble::hold(
+    Err(PhaseError::hold(
         format!("ghost rows keep coming: {}", left.join(", ")),
         hint!(
             "something writes there and bypasses electric-moray (the rebalancer?): stop it; then ",
@@ -143,9 +143,9 @@ async fn sweep_until_clean(context: &Context, sweepers: &[Sweeper<'_>]) -> Resul
     ))
 }
 
-async fn proof_points(context: &Context) -> Result<ProofPoints, Trouble> {
+async fn proof_points(context: &Context) -> Result<ProofPoints, PhaseError> {
     let missing = |fact: &str, phase: &str| {
-        Trouble::hold(
+        PhaseError::hold(
             format!("the fact {fact} is missing, without which nothing can be deleted safely"),
             format!("the phase {phase} remembers it, before this one"),
         )
@@ -153,7 +153,7 @@ async fn proof_points(context: &Context) -> Result<ProofPoints, Trouble> {
     let point: SplitPoint =
         context.fact(SPLIT_POINT).await?.ok_or_else(|| missing(SPLIT_POINT, "drain"))?;
     let snapshot: Snapshot = point.snapshot.parse().map_err(|error: InvalidSnapshot| {
-        Trouble::hold(
+        PhaseError::hold(
             format!("the fact {SPLIT_POINT} cannot be used: {error}"),
             "nothing can be deleted safely; see how it came into the journal",
         )
@@ -168,7 +168,7 @@ async fn drop_copies(
     context: &Context,
     split: &Split,
     keepers: &Keepers<'_>,
-) -> Result<(), Trouble> {
+) -> Result<(), PhaseError> {
     let listed = context.plan().copies_to_drop();
     let targets = split.shards().get(1..).unwrap_or_default();
     if !listed.is_empty() {
@@ -177,8 +177,8 @@ async fn drop_copies(
     for shard in targets {
         for table in &listed {
             let what = format!("drop the copy of {} at {shard}", table.table);
-            let database = keepers.database(shard, shard).or_trouble(&what)?;
-            let dropping = async { drop_copy(database, table).await.or_trouble(&what) };
+            let database = keepers.database(shard, shard).or_phase_error(&what)?;
+            let dropping = async { drop_copy(database, table).await.or_phase_error(&what) };
             context.act(&what, dropping).await?;
         }
     }

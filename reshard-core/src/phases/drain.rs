@@ -18,9 +18,9 @@ use manatee_client::{ClusterState, Peer};
 use super::moray_queue;
 use super::source::frozen_tail;
 use super::transactions::{Primary, TRANSACTIONS};
-use crate::executor::{Context, Seen, Waiting};
+use crate::executor::{Context, Poll, Wait};
 use crate::peers::follow;
-use crate::phase::{About, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, Undone};
 use crate::shards::{SplitPoint, server_time, snapshot};
 
 /// The fact with the [`SplitPoint`].
@@ -51,7 +51,7 @@ impl Phase for Drain {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         let (state, peers) = frozen_tail(context).await?;
         let point = split_point(context, &state).await?;
         context.note(format!("the split point is {} of {}", point.lsn, point.source)).await?;
@@ -59,14 +59,14 @@ impl Phase for Drain {
         context.remember(SPLIT_POINT, &point).await
     }
 
-    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         context.forget(SPLIT_POINT).await?;
         Ok(Undone::Completely)
     }
 }
 
 /// The position after everything that routers had passed on before now.
-async fn split_point(context: &Context, state: &ClusterState) -> Result<SplitPoint, Trouble> {
+async fn split_point(context: &Context, state: &ClusterState) -> Result<SplitPoint, PhaseError> {
     let primary = Primary::connect(context, state).await?;
     moray_queue::is_over(context).await?;
     let database = &primary.database;
@@ -87,19 +87,19 @@ async fn replayed(
     state: &ClusterState,
     peers: &[Peer],
     point: &SplitPoint,
-) -> Result<(), Trouble> {
-    let waiting = Waiting {
+) -> Result<(), PhaseError> {
+    let waiting = Wait {
         what: format!("the new peers to replay {}", point.lsn),
-        you_can: "look at the sitter's log of one that does not get on".into(),
+        hint: "look at the sitter's log of one that does not get on".into(),
     };
     context
         .wait(waiting, REPLAY, || async {
             let progress = follow(context.deployment(), state, peers, point.lsn).await;
             if progress.iter().all(|one| one.standing.is_within(0)) {
-                return Ok(Seen::Ready(()));
+                return Ok(Poll::Ready(()));
             }
             let told: Vec<String> = progress.iter().map(ToString::to_string).collect();
-            Ok(Seen::NotYet(None, told.join("; ")))
+            Ok(Poll::Pending(None, told.join("; ")))
         })
         .await
 }

@@ -13,7 +13,7 @@ use super::source::{UNFROZEN, source};
 use super::unneeded::new_shards_gone;
 use crate::executor::Context;
 use crate::hint::{Operation, hint};
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::shards::{freeze_for_plan, unfreeze_for_plan};
 
 /// Freezes the source.
@@ -38,7 +38,7 @@ impl Phase for FreezeSource {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         let (shard, plan) = (source(context), context.plan().uuid);
         let what = format!("freeze the shard {}", shard.name());
         let frozen = context
@@ -58,7 +58,7 @@ impl Phase for FreezeSource {
         Ok(())
     }
 
-    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         let (shard, plan) = (source(context), context.plan().uuid);
         new_shards_gone(context, &format!("the shard {} stays frozen", shard.name())).await?;
         let what = format!("lift the plan's freeze of the shard {}", shard.name());

@@ -7,7 +7,7 @@ use manatee_client::ShardName;
 
 use crate::executor::Context;
 use crate::hint::{Operation, hint};
-use crate::phase::{OrTrouble, Trouble};
+use crate::phase::{PhaseError, PhaseResultExt};
 use crate::rows::{Keepers, LeftAlone, RowsError, Split, Table, Tables, count_rows, list_tables};
 
 /// The fact that the operator was told of buckets that the plan does not name, by shard and table.
@@ -17,10 +17,10 @@ const TOLD: &str = "told-new-tables";
 pub(super) async fn tables_of(
     keepers: &Keepers<'_>,
     holder: &ShardName,
-) -> Result<Tables, Trouble> {
+) -> Result<Tables, PhaseError> {
     let doing = || format!("the tables of {holder} cannot be listed");
-    let database = keepers.database(holder, holder).or_trouble(doing())?;
-    list_tables(database).await.or_trouble(doing())
+    let database = keepers.database(holder, holder).or_phase_error(doing())?;
+    list_tables(database).await.or_phase_error(doing())
 }
 
 /// The plan's tables that a shard has, in the order in which they are swept. Holds if one is not a bucket any more.
@@ -29,11 +29,11 @@ pub(super) async fn tables_to_sweep(
     split: &Split,
     keepers: &Keepers<'_>,
     holder: &ShardName,
-) -> Result<Vec<Table>, Trouble> {
+) -> Result<Vec<Table>, PhaseError> {
     let planned = &context.plan().source_facts().tables.sharded;
     let found = compare(planned, &tables_of(keepers, holder).await?);
     if let Some(spoiled) = found.spoiled.first() {
-        return Err(Trouble::hold(
+        return Err(PhaseError::hold(
             format!(
                 "the table {spoiled} at {holder} is not what the plan was made for: its ghost rows are not deleted"
             ),
@@ -63,15 +63,15 @@ async fn new_table(
     keepers: &Keepers<'_>,
     holder: &ShardName,
     table: &Table,
-) -> Result<(), Trouble> {
+) -> Result<(), PhaseError> {
     let doing = || format!("the rows of {table} at {holder} cannot be counted");
-    let database = keepers.database(holder, holder).or_trouble(doing())?;
+    let database = keepers.database(holder, holder).or_phase_error(doing())?;
     let counted = count_rows(database, table, split, |_, _| ready(Ok::<_, RowsError>(()))).await;
-    let ghosts = counted.or_trouble(doing())?.ghosts_at(holder);
+    let ghosts = counted.or_phase_error(doing())?.ghosts_at(holder);
     let mut told: BTreeSet<String> = context.fact(TOLD).await?.unwrap_or_default();
     if ghosts > 0 && told.insert(format!("{holder}/{table}")) {
         context.remember(TOLD, &told).await?;
-        return Err(Trouble::hold(
+        return Err(PhaseError::hold(
             format!(
                 "{holder} has the bucket {table}, which the plan does not name: {ghosts} of its rows belong to other shards, and \
                  are not deleted"

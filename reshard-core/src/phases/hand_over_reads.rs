@@ -11,9 +11,9 @@
 
 use async_trait::async_trait;
 
-use super::router_work::{Rings, keep_reserved, put_back, put_in_place};
+use super::rollout::{Rings, keep_reserved, put_back, put_in_place};
 use crate::executor::Context;
-use crate::phase::{About, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, Undone};
 use crate::routers::Flip;
 
 /// Has everybody read the moving vnodes at their new owners.
@@ -41,7 +41,7 @@ impl Phase for HandOverReads {
         1
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         keep_reserved(context).await?;
         let rings = Rings::of(context).await?;
         let shards = context.plan().target_names();
@@ -51,7 +51,7 @@ impl Phase for HandOverReads {
         put_in_place(context, &what, &rings, &flip).await.map(drop)
     }
 
-    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         let Some(rings) = Rings::if_built(context).await? else { return Ok(Undone::Completely) };
         let put_back = put_back(context, &rings, rings.read_only);
         context.act("let everybody read by the ring before", put_back).await?;

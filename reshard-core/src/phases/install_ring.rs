@@ -10,9 +10,9 @@
 
 use async_trait::async_trait;
 
-use super::router_work::{Rings, put_in_place, reserve_again, too_late};
+use super::rollout::{Rings, put_in_place, reserve_again, too_late};
 use crate::executor::Context;
-use crate::phase::{About, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, Undone};
 use crate::routers::{Flip, Flipped, Router};
 
 /// The fact that names the processes that had the original ring after writes were blocked.
@@ -39,7 +39,7 @@ impl Phase for InstallRing {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         reserve_again(context).await?;
         let rings = Rings::of(context).await?;
         // The original ring has no business being there, but to leave it would be worse.
@@ -49,7 +49,7 @@ impl Phase for InstallRing {
         note_strays(context, &rings, &put_in_place(context, &what, &rings, &flip).await?).await
     }
 
-    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, _context: &Context) -> Result<Undone, PhaseError> {
         Err(too_late(self))
     }
 }
@@ -59,7 +59,7 @@ async fn note_strays(
     context: &Context,
     rings: &Rings,
     flipped: &[(Router, Vec<Flipped>)],
-) -> Result<(), Trouble> {
+) -> Result<(), PhaseError> {
     let strays: Vec<String> = flipped
         .iter()
         .flat_map(|(router, all)| all.iter().map(move |one| (router, one)))

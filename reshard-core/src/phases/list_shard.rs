@@ -10,13 +10,11 @@
 use async_trait::async_trait;
 
 use super::reserve_ring::Base;
-use super::router_work::{
-    Rings, find_routers, in_each, keep_reserved, newly_listed, where_running,
-};
+use super::rollout::{Rings, find_routers, in_each, keep_reserved, newly_listed, where_running};
 use super::unneeded::new_shards_unused;
 use crate::executor::Context;
 use crate::hint::{Operation, hint};
-use crate::phase::{About, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, Undone};
 use crate::rings;
 use crate::routers::{self, InstanceState, Router};
 
@@ -41,7 +39,7 @@ impl Phase for ListShard {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         keep_reserved(context).await?;
         let rings = Rings::of(context).await?;
         let (plan, deployment) = (context.plan(), context.deployment());
@@ -55,7 +53,7 @@ impl Phase for ListShard {
         for (router, states) in context.act(what, render).await? {
             // A zone that was made anew after writes were blocked has the original ring, and takes writes.
             if let Some(state) = states.iter().find(|state| state.image != Some(rings.read_only)) {
-                return Err(Trouble::hold(
+                return Err(PhaseError::hold(
                     format!(
                         "{} in {} has not the read-only ring any more: was the zone reprovisioned, or is it new?",
                         state.instance, router.alias
@@ -71,7 +69,7 @@ impl Phase for ListShard {
         Ok(())
     }
 
-    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         let shards = &newly_listed(context).await?;
         let names = shards.join(", ");
         new_shards_unused(context, &format!("{names} stays in INDEX_MORAY_SHARDS")).await?;
@@ -96,7 +94,7 @@ async fn render(
     routers: &[Router],
     shards: &[String],
     listed: bool,
-) -> Result<Vec<(Router, Vec<InstanceState>)>, Trouble> {
+) -> Result<Vec<(Router, Vec<InstanceState>)>, PhaseError> {
     let (deployment, command) = (context.deployment(), &rings.command(context).await?);
     let work = |router: Router| async move {
         let states = routers::render_shards(deployment, &router, command, shards, listed).await?;

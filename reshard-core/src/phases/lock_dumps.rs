@@ -17,9 +17,9 @@ use super::source::source_state;
 use super::unneeded::new_shards_gone;
 use crate::deployment::ZonePlace;
 use crate::dumps::running_dumps;
-use crate::executor::{Context, Seen, Waiting};
+use crate::executor::{Context, Poll, Wait};
 use crate::hint::{Operation, hint};
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
 
 /// The fact with the time since when the plan holds the lock.
 pub(super) const LOCKED_SINCE: &str = "dump-lock-since";
@@ -49,7 +49,7 @@ impl Phase for LockDumps {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         let since: Timestamp =
             context.decided(LOCKED_SINCE, || async { Ok(context.now()) }).await?;
         let owner = context.plan().uuid.to_string();
@@ -64,10 +64,10 @@ impl Phase for LockDumps {
                 )
             })
             .await?;
-        let patience = Duration::from_secs(context.knobs().await?.wait_seconds);
-        let waiting = Waiting {
+        let patience = Duration::from_secs(context.tuning().await?.wait_seconds);
+        let waiting = Wait {
             what: "running dumps to end".to_owned(),
-            you_can: hint!(
+            hint: hint!(
                 "look at them with ",
                 Operation::ListDumps { shard: context.plan().request.source.clone() },
                 "; a dump that hangs can be killed in its zone"
@@ -76,7 +76,7 @@ impl Phase for LockDumps {
         context.wait(waiting, patience, || no_dump_runs(context)).await
     }
 
-    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         new_shards_gone(context, "dumps stay locked out").await?;
         release(context).await?;
         context.forget(LOCKED_SINCE).await?;
@@ -86,14 +86,14 @@ impl Phase for LockDumps {
 }
 
 /// Holds if somebody has removed the lock. It is taken again once the operator was told and wants to go on.
-pub(super) async fn still_locked(context: &Context) -> Result<(), Trouble> {
-    let held = lock(context).state().await.or_trouble("the lock on dumps cannot be read")?;
+pub(super) async fn still_locked(context: &Context) -> Result<(), PhaseError> {
+    let held = lock(context).state().await.or_phase_error("the lock on dumps cannot be read")?;
     if held != DumpLockState::Free {
         return Ok(());
     }
     if !context.fact(UNLOCKED).await?.unwrap_or(false) {
         context.remember(UNLOCKED, &true).await?;
-        return Err(Trouble::hold(
+        return Err(PhaseError::hold(
             "dumps are not locked out any more: somebody has removed /pg_dump_lock",
             hint!(
                 "find out who, and why; then ",
@@ -113,7 +113,7 @@ fn lock(context: &Context) -> DumpLock {
 }
 
 /// Lets dumps begin again, unless others hold the lock too.
-pub(super) async fn release(context: &Context) -> Result<(), Trouble> {
+pub(super) async fn release(context: &Context) -> Result<(), PhaseError> {
     let owner = context.plan().uuid.to_string();
     context
         .act("release the lock on dumps", async {
@@ -131,20 +131,20 @@ pub(super) async fn release(context: &Context) -> Result<(), Trouble> {
         .await
 }
 
-async fn no_dump_runs(context: &Context) -> Result<Seen<()>, Trouble> {
+async fn no_dump_runs(context: &Context) -> Result<Poll<()>, PhaseError> {
     let state = source_state(context).await?;
     let places = places(context).await;
     let place_of = |peer: &Peer| {
         places.iter().find(|place| place.zone.to_string() == peer.zone_id.as_str()).cloned()
     };
     let running = running_dumps(context.deployment(), &state, place_of).await;
-    let running = running.or_trouble("whether a dump runs cannot be seen")?;
+    let running = running.or_phase_error("whether a dump runs cannot be seen")?;
     if running.is_empty() {
-        return Ok(Seen::Ready(()));
+        return Ok(Poll::Ready(()));
     }
     let told: Vec<String> =
         running.iter().map(|one| format!("{} on {}", one.what, one.peer)).collect();
-    Ok(Seen::NotYet(None, told.join(", ")))
+    Ok(Poll::Pending(None, told.join(", ")))
 }
 
 /// The places of the peers' zones: of those that were there when the plan was made, and of those that the plan made.

@@ -12,10 +12,10 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use crate::deployment::{Deployment, MonitorError};
-use crate::executor::{Context, Seen, Waiting};
+use crate::executor::{Context, Poll, Wait};
 use crate::inventory::{InventoryError, zone_facts, zones_of};
 use crate::morays::{LONGEST_CLAIM, MorayProcess, moray_processes, pending_writes};
-use crate::phase::{OrTrouble, Trouble};
+use crate::phase::{PhaseError, PhaseResultExt};
 
 /// The fact with the source's Moray processes.
 const PROCESSES: &str = "moray-processes";
@@ -33,15 +33,16 @@ enum Queue {
 }
 
 /// Finds the source's Moray processes, so that nothing need be looked for while writes are refused.
-pub(super) async fn find_processes(context: &Context) -> Result<Vec<MorayProcess>, Trouble> {
+pub(super) async fn find_processes(context: &Context) -> Result<Vec<MorayProcess>, PhaseError> {
     let (deployment, source) = (context.deployment(), context.plan().source());
     let what = || format!("the Moray zones of {source} cannot be found");
-    let sapi = deployment.sapi().or_trouble(what())?;
-    let manta = sapi.find_manta().await.map_err(InventoryError::from).or_trouble(what())?;
-    let zones = zones_of(deployment, &manta, "moray", source.as_str()).await.or_trouble(what())?;
+    let sapi = deployment.sapi().or_phase_error(what())?;
+    let manta = sapi.find_manta().await.map_err(InventoryError::from).or_phase_error(what())?;
+    let zones =
+        zones_of(deployment, &manta, "moray", source.as_str()).await.or_phase_error(what())?;
     let mut processes = Vec::new();
     for zone in &zones {
-        let zone = zone_facts(zone).or_trouble(what())?;
+        let zone = zone_facts(zone).or_phase_error(what())?;
         match moray_processes(deployment, &zone.place, &zone.ip).await {
             Ok(found) => processes.extend(found),
             // Its queue is waited for by the clock.
@@ -59,7 +60,7 @@ pub(super) async fn find_processes(context: &Context) -> Result<Vec<MorayProcess
 }
 
 /// Waits until no request that was sent before now can begin a transaction at the source any more.
-pub(super) async fn is_over(context: &Context) -> Result<(), Trouble> {
+pub(super) async fn is_over(context: &Context) -> Result<(), PhaseError> {
     let began = context.monotonic();
     let processes = match context.fact(PROCESSES).await? {
         Some(processes) => processes,
@@ -72,9 +73,9 @@ pub(super) async fn is_over(context: &Context) -> Result<(), Trouble> {
         .iter()
         .map(|one| format!("`zlogin {} svcadm restart {}`", one.zone, one.instance))
         .collect();
-    let waiting = Waiting {
+    let waiting = Wait {
         what: "requests that Moray had before writes were refused".to_owned(),
-        you_can: format!(
+        hint: format!(
             "see what they wait for in pg_stat_activity of the source's primary; a process that is restarted gives its \
              requests up: {}",
             restarts.join(", ")
@@ -98,10 +99,10 @@ pub(super) async fn is_over(context: &Context) -> Result<(), Trouble> {
             }
             // What nobody tells is over when Moray has given up on it.
             if left.is_empty() && (silent.is_empty() || context.since(began) >= LONGEST_CLAIM) {
-                return Ok(Seen::Ready(silent));
+                return Ok(Poll::Ready(silent));
             }
             left.extend(silent);
-            Ok(Seen::NotYet(None, left.join("; ")))
+            Ok(Poll::Pending(None, left.join("; ")))
         })
         .await?;
     if !silent.is_empty() {

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use sapi_client::{InstanceUuid, JobUuid};
 
-use super::together::together;
+use super::join_settled::join_settled;
 use super::unneeded::zones_unneeded;
 use crate::deployment::ZonePlace;
-use crate::executor::{Context, Seen, Waiting};
+use crate::executor::{Context, Poll, Wait};
 use crate::hint::{Operation, hint};
 use crate::morays::moray_metadata;
-use crate::phase::{OrTrouble, Trouble};
+use crate::phase::{PhaseError, PhaseResultExt};
 use crate::plan::{NewZone, Target, ValidPlan};
 use crate::shards::alias;
 use crate::shards::peer_metadata;
-use crate::zones::{self, MadeZone, ZoneOrder, ZoneSight};
+use crate::zones::{self, MadeZone, ZoneOrder, ZoneStatus};
 
 /// The longest that a request that was cut off may still be at work.
 const GRACE: Duration = Duration::from_secs(20);
@@ -62,7 +62,7 @@ impl Wanted<'_> {
     }
 
     /// The UUID of the n-th attempt to make it: a UUID whose zone failed cannot be used again.
-    async fn uuid(&self, context: &Context, attempt: u32) -> Result<InstanceUuid, Trouble> {
+    async fn uuid(&self, context: &Context, attempt: u32) -> Result<InstanceUuid, PhaseError> {
         let role = match attempt {
             0 => self.zone.role.clone(),
             attempt => format!("{}/{attempt}", self.zone.role),
@@ -70,12 +70,12 @@ impl Wanted<'_> {
         Ok(context.plan().instance_uuid(&role, context.round().await?))
     }
 
-    async fn attempt(&self, context: &Context) -> Result<u32, Trouble> {
+    async fn attempt(&self, context: &Context) -> Result<u32, PhaseError> {
         Ok(context.fact(&self.attempts_key(context.round().await?)).await?.unwrap_or(0))
     }
 
     /// All UUIDs that it was tried to be made under.
-    pub(super) async fn uuids(&self, context: &Context) -> Result<Vec<InstanceUuid>, Trouble> {
+    pub(super) async fn uuids(&self, context: &Context) -> Result<Vec<InstanceUuid>, PhaseError> {
         let mut uuids = Vec::new();
         for attempt in 0..=self.attempt(context).await? {
             uuids.push(self.uuid(context, attempt).await?);
@@ -84,16 +84,16 @@ impl Wanted<'_> {
     }
 
     /// The zone, once it was made.
-    pub(super) async fn made(&self, context: &Context) -> Result<MadeZone, Trouble> {
+    pub(super) async fn made(&self, context: &Context) -> Result<MadeZone, PhaseError> {
         context.fact(&self.made_key(context.round().await?)).await?.ok_or_else(|| {
-            Trouble::hold(
+            PhaseError::hold(
                 format!("the journal does not know the zone {} of the plan", self.zone.role),
                 hint!(Operation::Abort, " takes everything back"),
             )
         })
     }
 
-    async fn order(&self, context: &Context, uuid: InstanceUuid) -> Result<ZoneOrder, Trouble> {
+    async fn order(&self, context: &Context, uuid: InstanceUuid) -> Result<ZoneOrder, PhaseError> {
         let plan = context.plan();
         let (deployment, source) = (context.deployment(), plan.source());
         let (services, datacenter) = (plan.inventory.services, &self.zone.datacenter);
@@ -131,17 +131,17 @@ impl Wanted<'_> {
 pub(super) async fn bring_up(
     context: &Context,
     wanted: &[Wanted<'_>],
-) -> Result<Vec<MadeZone>, Trouble> {
-    together(wanted.iter().map(|one| bring_up_one(context, *one))).await
+) -> Result<Vec<MadeZone>, PhaseError> {
+    join_settled(wanted.iter().map(|one| bring_up_one(context, *one))).await
 }
 
-async fn bring_up_one(context: &Context, wanted: Wanted<'_>) -> Result<MadeZone, Trouble> {
+async fn bring_up_one(context: &Context, wanted: Wanted<'_>) -> Result<MadeZone, PhaseError> {
     let round = context.round().await?;
     let mut attempt = wanted.attempt(context).await?;
     let mut uuid = wanted.uuid(context, attempt).await?;
     let mut order = wanted.order(context, uuid).await?;
     let mut sight = settled(context, &order).await?;
-    if sight == ZoneSight::Spent {
+    if sight == ZoneStatus::Failed {
         // The operator was told, and wants to go on: another zone in its place.
         if !context.fact(&failed_key(uuid)).await?.unwrap_or(false) {
             return Err(spent(context, &order, None).await?);
@@ -155,18 +155,19 @@ async fn bring_up_one(context: &Context, wanted: Wanted<'_>) -> Result<MadeZone,
         sight = settled(context, &order).await?;
     }
     let mut job = None;
-    if matches!(sight, ZoneSight::Absent | ZoneSight::InstanceOnly | ZoneSight::ZoneOnly) {
+    if matches!(sight, ZoneStatus::Absent | ZoneStatus::InstanceOnly | ZoneStatus::ZoneOnly) {
         let what = format!("make the zone {uuid} ({}) on {}", order.alias, order.server);
         job = context
             .act(what, async {
                 let asked = zones::order(context.deployment(), &order).await;
-                let asked = asked.or_trouble(format!("the zone {} cannot be made", order.alias));
+                let asked =
+                    asked.or_phase_error(format!("the zone {} cannot be made", order.alias));
                 match asked {
                     // An earlier request was still at work, and has made it meanwhile: this one was one too many.
-                    Err(Trouble::Hold { what, remedy, source })
-                        if look(context, &order).await? != ZoneSight::Absent =>
+                    Err(PhaseError::Hold { what, remedy, source })
+                        if look(context, &order).await? != ZoneStatus::Absent =>
                     {
-                        Err(Trouble::Passing { what, remedy: Some(remedy), source })
+                        Err(PhaseError::Transient { what, remedy: Some(remedy), source })
                     }
                     asked => asked,
                 }
@@ -185,26 +186,26 @@ fn failed_key(uuid: InstanceUuid) -> String {
     format!("failed/{uuid}")
 }
 
-async fn look(context: &Context, order: &ZoneOrder) -> Result<ZoneSight, Trouble> {
+async fn look(context: &Context, order: &ZoneOrder) -> Result<ZoneStatus, PhaseError> {
     zones::look(context.deployment(), &order.datacenter, order.uuid)
         .await
-        .or_trouble(format!("the zone {} cannot be looked at", order.alias))
+        .or_phase_error(format!("the zone {} cannot be looked at", order.alias))
 }
 
 /// Looks at what there is of a zone, after a request that was cut off has had the time to be done.
-async fn settled(context: &Context, order: &ZoneOrder) -> Result<ZoneSight, Trouble> {
+async fn settled(context: &Context, order: &ZoneOrder) -> Result<ZoneStatus, PhaseError> {
     let began = context.monotonic();
-    let waiting = Waiting {
+    let waiting = Wait {
         what: format!("an earlier request for the zone {} to be done", order.alias),
-        you_can: "look at the instance in SAPI and the zone in VMAPI".into(),
+        hint: "look at the instance in SAPI and the zone in VMAPI".into(),
     };
     let look = || async {
         let sight = look(context, order).await?;
-        let half = matches!(sight, ZoneSight::InstanceOnly | ZoneSight::ZoneOnly);
+        let half = matches!(sight, ZoneStatus::InstanceOnly | ZoneStatus::ZoneOnly);
         if half && context.since(began) < GRACE {
-            return Ok(Seen::NotYet(None, String::new()));
+            return Ok(Poll::Pending(None, String::new()));
         }
-        Ok(Seen::Ready(sight))
+        Ok(Poll::Ready(sight))
     };
     context.wait(waiting, GRACE * 4, look).await
 }
@@ -214,26 +215,27 @@ async fn running(
     context: &Context,
     order: &ZoneOrder,
     job: Option<JobUuid>,
-) -> Result<String, Trouble> {
-    let waiting = Waiting {
+) -> Result<String, PhaseError> {
+    let waiting = Wait {
         what: format!("the zone {} ({}) to run", order.alias, order.uuid),
-        you_can: format!("look at it: vmadm list on the server {}, VMAPI's jobs", order.server)
-            .into(),
+        hint: format!("look at it: vmadm list on the server {}, VMAPI's jobs", order.server).into(),
     };
     let look = || async {
         Ok(match look(context, order).await? {
-            ZoneSight::Running(address) => Seen::Ready(Ok(address)),
-            ZoneSight::Spent => Seen::Ready(Err(ZoneSight::Spent)),
-            ZoneSight::Absent => Seen::Ready(Err(ZoneSight::Absent)),
-            ZoneSight::InstanceOnly => Seen::NotYet(None, "VMAPI does not know it yet".to_owned()),
-            ZoneSight::ZoneOnly => Seen::NotYet(None, "SAPI does not know it yet".to_owned()),
-            ZoneSight::BeingMade => Seen::NotYet(None, "it is being made".to_owned()),
-            ZoneSight::Stopped(how) => Seen::NotYet(None, format!("it is {how}")),
+            ZoneStatus::Running(address) => Poll::Ready(Ok(address)),
+            ZoneStatus::Failed => Poll::Ready(Err(ZoneStatus::Failed)),
+            ZoneStatus::Absent => Poll::Ready(Err(ZoneStatus::Absent)),
+            ZoneStatus::InstanceOnly => {
+                Poll::Pending(None, "VMAPI does not know it yet".to_owned())
+            }
+            ZoneStatus::ZoneOnly => Poll::Pending(None, "SAPI does not know it yet".to_owned()),
+            ZoneStatus::BeingMade => Poll::Pending(None, "it is being made".to_owned()),
+            ZoneStatus::Stopped(how) => Poll::Pending(None, format!("it is {how}")),
         })
     };
     match context.wait(waiting, BOOT, look).await? {
         Ok(address) => Ok(address),
-        Err(ZoneSight::Absent) => Err(Trouble::passing(format!(
+        Err(ZoneStatus::Absent) => Err(PhaseError::transient(format!(
             "the zone {} is gone: SAPI has taken it back",
             order.alias
         ))),
@@ -246,7 +248,7 @@ async fn spent(
     context: &Context,
     order: &ZoneOrder,
     job: Option<JobUuid>,
-) -> Result<Trouble, Trouble> {
+) -> Result<PhaseError, PhaseError> {
     let mut why = String::new();
     if let (Some(job), Ok(datacenter)) = (job, context.deployment().datacenter(&order.datacenter))
         && let Ok(job) = datacenter.vmapi.get_job(job).await
@@ -255,7 +257,7 @@ async fn spent(
         why = format!(": {error}");
     }
     context.remember(&failed_key(order.uuid), &true).await?;
-    Ok(Trouble::hold(
+    Ok(PhaseError::hold(
         format!(
             "the zone {} ({}) on the server {} could not be made, or was destroyed by somebody{why}",
             order.alias, order.uuid, order.server
@@ -268,31 +270,31 @@ async fn spent(
     ))
 }
 
-async fn destroy(context: &Context, order: &ZoneOrder) -> Result<(), Trouble> {
+async fn destroy(context: &Context, order: &ZoneOrder) -> Result<(), PhaseError> {
     let what = format!("destroy the zone {} ({})", order.uuid, order.alias);
     context
         .act(what, async {
             zones::destroy(context.deployment(), order)
                 .await
-                .or_trouble(format!("the zone {} cannot be destroyed", order.alias))
+                .or_phase_error(format!("the zone {} cannot be destroyed", order.alias))
         })
         .await?;
     Ok(())
 }
 
 /// Destroys whatever was made of these zones, all at the same time, unless something still needs one of them.
-pub(super) async fn take_down(context: &Context, wanted: &[Wanted<'_>]) -> Result<(), Trouble> {
+pub(super) async fn take_down(context: &Context, wanted: &[Wanted<'_>]) -> Result<(), PhaseError> {
     zones_unneeded(context, wanted).await?;
-    together(wanted.iter().map(|one| take_down_one(context, *one))).await?;
+    join_settled(wanted.iter().map(|one| take_down_one(context, *one))).await?;
     Ok(())
 }
 
-async fn take_down_one(context: &Context, wanted: Wanted<'_>) -> Result<(), Trouble> {
+async fn take_down_one(context: &Context, wanted: Wanted<'_>) -> Result<(), PhaseError> {
     let round = context.round().await?;
     for uuid in wanted.uuids(context).await? {
         let there = zones::look(context.deployment(), &wanted.zone.datacenter, uuid).await;
-        let there = there.or_trouble(format!("the zone {uuid} cannot be looked at"))?;
-        if there != ZoneSight::Absent {
+        let there = there.or_phase_error(format!("the zone {uuid} cannot be looked at"))?;
+        if there != ZoneStatus::Absent {
             let order = wanted.order(context, uuid).await?;
             // A request that was cut off may still make what is not there yet.
             settled(context, &order).await?;

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 
 use super::canaries::{CANARIES, Planted, choose, find, remove_all, routers, write};
 use crate::executor::Context;
-use crate::phase::{About, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, Undone};
 
 /// Creates canaries.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,7 +35,7 @@ impl Phase for PlantCanaries {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         let plan = context.plan();
         let canaries: Vec<Planted> = context.decided(CANARIES, async || choose(plan)).await?;
         let routers = routers(context)?;
@@ -56,7 +56,7 @@ impl Phase for PlantCanaries {
         Ok(())
     }
 
-    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         remove_all(context).await?;
         Ok(Undone::Completely)
     }

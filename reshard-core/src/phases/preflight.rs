@@ -8,9 +8,9 @@
 
 use async_trait::async_trait;
 
-use super::fitness::{Fitness, judge};
+use super::readiness::{Readiness, check_readiness};
 use crate::executor::Context;
-use crate::phase::{About, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, Undone};
 use crate::preflight::Subject;
 
 /// Looks whether the plan can begin.
@@ -34,13 +34,17 @@ impl Phase for Preflight {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         context.check_budget().await?;
         let subject = Subject::plan(context.plan());
-        judge(context, Fitness { subject, expected: crate::inventory::Expected::default() }).await
+        check_readiness(
+            context,
+            Readiness { subject, expected: crate::inventory::Expected::default() },
+        )
+        .await
     }
 
-    async fn undo(&self, _: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, _: &Context) -> Result<Undone, PhaseError> {
         Ok(Undone::Completely)
     }
 }

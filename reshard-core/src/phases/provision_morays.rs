@@ -11,8 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::new_zones::{Kind, bring_up, take_down, wanted};
-use crate::executor::{Context, Seen, Waiting};
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::executor::{Context, Poll, Wait};
+use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::shards::registration_path;
 
 /// The longest that the registrations of destroyed zones may last.
@@ -40,28 +40,28 @@ impl Phase for ProvisionMorays {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         bring_up(context, &wanted(context.plan(), Kind::Moray)).await?;
         Ok(())
     }
 
-    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         take_down(context, &wanted(context.plan(), Kind::Moray)).await?;
         for target in context.plan().targets() {
             let path = registration_path(&target.name);
             let began = context.monotonic();
-            let waiting = Waiting {
+            let waiting = Wait {
                 what: format!("the registrations of {} to end", target.name),
-                you_can: format!("see who is registered below {path}").into(),
+                hint: format!("see who is registered below {path}").into(),
             };
             let look = || async {
-                context.still_alone().await?;
+                context.still_leased().await?;
                 let removed = context.deployment().session().remove_if_empty(&path).await;
-                let removed = removed.or_trouble(format!("{path} cannot be removed"))?;
+                let removed = removed.or_phase_error(format!("{path} cannot be removed"))?;
                 // Somebody else's registration is theirs.
                 let over = context.since(began) >= LEAVE;
-                let yet = Seen::NotYet(None, String::new());
-                Ok(if removed || over { Seen::Ready(removed) } else { yet })
+                let yet = Poll::Pending(None, String::new());
+                Ok(if removed || over { Poll::Ready(removed) } else { yet })
             };
             if !context.wait(waiting, LEAVE * 2, look).await? {
                 context.note(format!("{path} is left: others are registered below it")).await?;

@@ -16,10 +16,10 @@ use sapi_client::InstanceUuid;
 use super::new_zones::{Kind, bring_up, take_down, wanted};
 use super::source::{shard, source, source_state};
 use super::unneeded::zones_unneeded;
-use crate::executor::{Context, Seen, Waiting};
+use crate::executor::{Context, Poll, Wait};
 use crate::hint::{Operation, hint};
 use crate::peers::{ChainError, tail_of};
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::plan::Target;
 
 /// The longest that a sitter may take to join.
@@ -49,10 +49,10 @@ impl Phase for ProvisionPeers {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         let (plan, state) = (context.plan(), source_state(context).await?);
         if state.one_node_write_mode {
-            return Err(Trouble::hold(
+            return Err(PhaseError::hold(
                 format!(
                     "the shard {} is one peer in one-node-write mode: its sitter lets no other peer replicate from it",
                     plan.source()
@@ -62,26 +62,25 @@ impl Phase for ProvisionPeers {
         }
         let made = bring_up(context, &wanted(plan, Kind::Peer)).await?;
         let zones: Vec<InstanceUuid> = made.iter().map(|made| made.place.zone).collect();
-        let waiting = Waiting {
+        let waiting = Wait {
             what: "the new peers to join the end of the chain".to_owned(),
-            you_can: "look at svcs -xv and the sitter's log in the zones of those that are missing"
+            hint: "look at svcs -xv and the sitter's log in the zones of those that are missing"
                 .into(),
         };
         context.wait(waiting, JOIN, || joined(context, &zones)).await
     }
 
-    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         let peers = wanted(context.plan(), Kind::Peer);
         take_down(context, &peers).await?;
         let mut zones = Vec::new();
         for peer in &peers {
             zones.extend(peer.uuids(context).await?);
         }
-        let waiting = Waiting {
+        let waiting = Wait {
             what: "the destroyed peers to leave the chain".to_owned(),
-            you_can:
-                "wait until their sessions have ended; the source's primary has to live for that"
-                    .into(),
+            hint: "wait until their sessions have ended; the source's primary has to live for that"
+                .into(),
         };
         context.wait(waiting, LEAVE, || left(context, &zones)).await?;
         // The chain may have taken its time.
@@ -93,16 +92,16 @@ impl Phase for ProvisionPeers {
     }
 }
 
-async fn joined(context: &Context, zones: &[InstanceUuid]) -> Result<Seen<()>, Trouble> {
+async fn joined(context: &Context, zones: &[InstanceUuid]) -> Result<Poll<()>, PhaseError> {
     match tail_of(&source_state(context).await?, zones) {
-        Ok(_) => Ok(Seen::Ready(())),
-        Err(error @ ChainError::Missing { .. }) => Ok(Seen::NotYet(None, error.to_string())),
+        Ok(_) => Ok(Poll::Ready(())),
+        Err(error @ ChainError::Missing { .. }) => Ok(Poll::Pending(None, error.to_string())),
         Err(error) => Err(not_the_tail(&error)),
     }
 }
 
 /// The hold for new peers that are not the end of the chain.
-pub(super) fn not_the_tail(error: &ChainError) -> Trouble {
+pub(super) fn not_the_tail(error: &ChainError) -> PhaseError {
     let remedy = match error {
         ChainError::Missing { .. } => {
             hint!(
@@ -119,28 +118,28 @@ pub(super) fn not_the_tail(error: &ChainError) -> Trouble {
             Operation::Resume
         ),
     };
-    Trouble::hold(error.to_string(), remedy)
+    PhaseError::hold(error.to_string(), remedy)
 }
 
 /// Tells whether no peer of these zones is in the source's chain or election.
-async fn left(context: &Context, zones: &[InstanceUuid]) -> Result<Seen<()>, Trouble> {
+async fn left(context: &Context, zones: &[InstanceUuid]) -> Result<Poll<()>, PhaseError> {
     let ours = |zone: &str| zones.iter().any(|ours| ours.to_string() == zone);
     let state = source_state(context).await?;
     let listed = state.peers().filter(|(_, peer)| ours(peer.zone_id.as_str())).count();
     let candidates = source(context).candidates().await;
-    let candidates = candidates.or_trouble("the source's election cannot be read")?;
+    let candidates = candidates.or_phase_error("the source's election cannot be read")?;
     let announced = candidates.iter().filter(|one| ours(one.announced.zone_id.as_str())).count();
     if listed + announced == 0 {
-        return Ok(Seen::Ready(()));
+        return Ok(Poll::Ready(()));
     }
     // Only a primary takes absent asyncs off the chain. One that is dead must not keep the freeze, which follows, from being
     // lifted: whoever takes over then takes them off.
     let primary_lives = candidates.iter().any(|one| one.id == state.primary.id);
     if announced == 0 && !primary_lives {
         context.note("the source's primary is dead: its chain lists the destroyed peers until another takes over").await?;
-        return Ok(Seen::Ready(()));
+        return Ok(Poll::Ready(()));
     }
-    Ok(Seen::NotYet(None, format!("{listed} are in the chain, {announced} are announced")))
+    Ok(Poll::Pending(None, format!("{listed} are in the chain, {announced} are announced")))
 }
 
 /// Removes what the plan wrote of a new shard, whose peers are destroyed.
@@ -148,31 +147,34 @@ async fn remove_shard(
     context: &Context,
     target: &Target,
     zones: &[InstanceUuid],
-) -> Result<(), Trouble> {
+) -> Result<(), PhaseError> {
     let shard = shard(context, &target.name);
     let read = shard.read().await;
-    let stored = read.or_trouble(format!("the state of shard {} cannot be read", target.name))?;
+    let stored =
+        read.or_phase_error(format!("the state of shard {} cannot be read", target.name))?;
     // Without a state of the plan's there is nothing of the plan's. An empty directory may be left of a crash in the middle.
     if let Some(stored) = &stored {
         let primary = &stored.state.primary.zone_id;
         if !zones.iter().any(|zone| zone.to_string() == primary.as_str()) {
-            return Err(Trouble::hold(
+            return Err(PhaseError::hold(
                 format!("the shard {} is somebody else's: its primary is {primary}", target.name),
                 "the plan has not made it, and does not remove it: find out who has; then go on",
             ));
         }
     }
     let version = stored.map(|stored| stored.version);
-    let waiting = Waiting {
+    let waiting = Wait {
         what: format!("the sessions of the peers of {} to end", target.name),
-        you_can: format!("see who is announced in /manatee/{}/election", target.name).into(),
+        hint: format!("see who is announced in /manatee/{}/election", target.name).into(),
     };
     let look = || async {
         match shard.remove(version).await {
-            Ok(Removed::Now | Removed::Already) => Ok(Seen::Ready(())),
-            Err(ShardError::InUse { .. }) => Ok(Seen::NotYet(None, String::new())),
-            Err(error) => Err(error)
-                .or_trouble(format!("what the plan wrote of {} cannot be removed", target.name)),
+            Ok(Removed::Now | Removed::Already) => Ok(Poll::Ready(())),
+            Err(ShardError::InUse { .. }) => Ok(Poll::Pending(None, String::new())),
+            Err(error) => Err(error).or_phase_error(format!(
+                "what the plan wrote of {} cannot be removed",
+                target.name
+            )),
         }
     };
     context.wait(waiting, LEAVE, look).await

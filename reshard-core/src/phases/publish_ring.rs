@@ -8,9 +8,9 @@
 
 use async_trait::async_trait;
 
-use super::router_work::{Rings, keep_reserved, too_late};
+use super::rollout::{Rings, keep_reserved, too_late};
 use crate::executor::Context;
-use crate::phase::{About, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, Undone};
 use crate::rings;
 
 /// Makes SAPI name the new ring.
@@ -34,14 +34,14 @@ impl Phase for PublishRing {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         keep_reserved(context).await?;
         let Rings { base, target, .. } = Rings::of(context).await?;
         let publish = async { Ok(rings::publish_ring(context.deployment(), base, target).await?) };
         context.act(format!("set HASH_RING_IMAGE to {target}"), publish).await.map(drop)
     }
 
-    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, _context: &Context) -> Result<Undone, PhaseError> {
         Err(too_late(self))
     }
 }

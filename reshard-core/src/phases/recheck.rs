@@ -13,15 +13,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use manatee_client::ClusterState;
 
-use super::fitness::{Fitness, judge};
 use super::lock_dumps::still_locked;
 use super::moray_queue;
+use super::readiness::{Readiness, check_readiness};
 use super::reserve_ring::Base;
 use super::source::frozen_source;
 use super::transactions::{Primary, TRANSACTIONS};
 use crate::executor::Context;
 use crate::inventory::Expected;
-use crate::phase::{About, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, Undone};
 use crate::preflight::{OLD_TRANSACTION, Subject, own_zones};
 use crate::shards::server_time;
 
@@ -29,10 +29,10 @@ use crate::shards::server_time;
 pub struct Recheck;
 
 /// Waits for transactions that are open for some time already: inside the write block they would be waited for in vain.
-async fn settled(context: &Context, state: &ClusterState) -> Result<(), Trouble> {
+async fn settled(context: &Context, state: &ClusterState) -> Result<(), PhaseError> {
     let primary = Primary::connect(context, state).await?;
     let old = primary.told("its time", server_time(&primary.database, OLD_TRANSACTION).await)?;
-    let patience = Duration::from_secs(context.knobs().await?.wait_seconds).min(TRANSACTIONS);
+    let patience = Duration::from_secs(context.tuning().await?.wait_seconds).min(TRANSACTIONS);
     primary.ended_before(context, &old, "old transactions at the source", patience).await
 }
 
@@ -58,7 +58,7 @@ impl Phase for Recheck {
         true
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         context.check_budget().await?;
         let state = frozen_source(context).await?;
         still_locked(context).await?;
@@ -71,10 +71,10 @@ impl Phase for Recheck {
             ring: Some(Base::of(context).await?.image),
             shards: plan.target_names().into_iter().collect(),
         };
-        judge(context, Fitness { subject, expected }).await
+        check_readiness(context, Readiness { subject, expected }).await
     }
 
-    async fn undo(&self, _: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, _: &Context) -> Result<Undone, PhaseError> {
         Ok(Undone::Completely)
     }
 }

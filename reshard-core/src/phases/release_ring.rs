@@ -11,10 +11,10 @@ use async_trait::async_trait;
 
 use super::reserve_names::release_names;
 use super::reserve_ring::give_back;
-use super::router_work::{Rings, find_routers, in_each, reserve_again, too_late};
+use super::rollout::{Rings, find_routers, in_each, reserve_again, too_late};
 use super::unneeded::images_unneeded;
 use crate::executor::Context;
-use crate::phase::{About, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, Undone};
 use crate::reservation::Reservation;
 use crate::rings;
 use crate::routers::{self, Router};
@@ -40,7 +40,7 @@ impl Phase for ReleaseRing {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         reserve_again(context).await?;
         let rings = Rings::of(context).await?;
         images_unneeded(context, &[rings.read_only, rings.handover]).await?;
@@ -68,7 +68,7 @@ impl Phase for ReleaseRing {
         release_names(context).await
     }
 
-    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, _context: &Context) -> Result<Undone, PhaseError> {
         Err(too_late(self))
     }
 }

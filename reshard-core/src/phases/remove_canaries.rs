@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use super::canaries::remove_all;
 use crate::executor::Context;
-use crate::phase::{About, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, Undone};
 
 /// Removes the canaries.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,11 +34,11 @@ impl Phase for RemoveCanaries {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         remove_all(context).await
     }
 
-    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, _context: &Context) -> Result<Undone, PhaseError> {
         Ok(Undone::Completely)
     }
 }

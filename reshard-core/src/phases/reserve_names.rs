@@ -12,7 +12,7 @@ use super::reserve_ring::give_back;
 use super::unneeded::new_shards_gone;
 use crate::executor::Context;
 use crate::hint::{Operation, hint};
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::reservation::Reservation;
 
 /// Reserves the names of the new shards.
@@ -36,7 +36,7 @@ impl Phase for ReserveNames {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         for target in context.plan().targets() {
             let name = &target.name;
             let reserve = async {
@@ -56,7 +56,7 @@ impl Phase for ReserveNames {
         Ok(())
     }
 
-    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         new_shards_gone(context, "the names of the new shards stay reserved").await?;
         release_names(context).await?;
         Ok(Undone::Completely)
@@ -64,7 +64,7 @@ impl Phase for ReserveNames {
 }
 
 /// Gives the names back that the plan has reserved.
-pub(super) async fn release_names(context: &Context) -> Result<(), Trouble> {
+pub(super) async fn release_names(context: &Context) -> Result<(), PhaseError> {
     for target in context.plan().targets() {
         let name = &target.name;
         let release = give_back(context, Reservation::Name(name));

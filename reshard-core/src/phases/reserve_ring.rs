@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::unneeded::new_shards_unused;
-use crate::executor::{Context, Seen, Waiting};
+use crate::executor::{Context, Poll, Wait};
 use crate::hint::{Hint, Operation, hint};
 use crate::inventory::{RingFacts, read_ring};
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::reservation::Reservation;
 use crate::rings::RingError;
 
@@ -55,13 +55,16 @@ pub(super) struct Base {
 
 impl Base {
     /// The base that was decided on when the ring was reserved.
-    pub(super) async fn of(context: &Context) -> Result<Self, Trouble> {
+    pub(super) async fn of(context: &Context) -> Result<Self, PhaseError> {
         Self::if_reserved(context).await?.ok_or_else(|| {
-            Trouble::hold("the ring is not reserved", "run the phase reserve-ring before this one")
+            PhaseError::hold(
+                "the ring is not reserved",
+                "run the phase reserve-ring before this one",
+            )
         })
     }
 
-    pub(super) async fn if_reserved(context: &Context) -> Result<Option<Self>, Trouble> {
+    pub(super) async fn if_reserved(context: &Context) -> Result<Option<Self>, PhaseError> {
         context.fact(BASE).await
     }
 }
@@ -84,7 +87,7 @@ impl Phase for ReserveRing {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         context.act("take the lock on the ring", reserve(context)).await?;
         let manta = context.deployment().sapi().map_err(RingError::from)?.find_manta().await;
         let manta = manta.map_err(RingError::from)?;
@@ -97,7 +100,7 @@ impl Phase for ReserveRing {
         context.remember(BASE, &Base { image: ring.image, sha1: ring.sha1, index_shards }).await
     }
 
-    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         new_shards_unused(context, "the ring stays reserved").await?;
         let release = give_back(context, Reservation::Ring);
         context.act("give the lock on the ring back", release).await?;
@@ -107,20 +110,20 @@ impl Phase for ReserveRing {
 }
 
 /// Takes the lock, when no other plan has it any more.
-async fn reserve(context: &Context) -> Result<(), Trouble> {
-    let patience = Duration::from_secs(context.knobs().await?.wait_seconds);
-    let waiting = Waiting {
+async fn reserve(context: &Context) -> Result<(), PhaseError> {
+    let patience = Duration::from_secs(context.tuning().await?.wait_seconds);
+    let waiting = Wait {
         what: "the ring, which another plan has reserved".to_owned(),
-        you_can: "bring that plan to its end, or abort it, where its journal is".into(),
+        hint: "bring that plan to its end, or abort it, where its journal is".into(),
     };
     context
         .wait(waiting, patience, || async {
             let taken =
                 Reservation::Ring.take(context.deployment(), context.plan().uuid, context.now());
             match taken.await {
-                Ok(_) => Ok(Seen::Ready(())),
+                Ok(_) => Ok(Poll::Ready(())),
                 Err(other @ (LockError::Held { .. } | LockError::Abandoned { .. })) => {
-                    Ok(Seen::NotYet(None, other.to_string()))
+                    Ok(Poll::Pending(None, other.to_string()))
                 }
                 Err(error) => Err(RingError::from(error).into()),
             }
@@ -132,16 +135,16 @@ async fn reserve(context: &Context) -> Result<(), Trouble> {
 pub(super) async fn give_back(
     context: &Context,
     reservation: Reservation<'_>,
-) -> Result<(), Trouble> {
+) -> Result<(), PhaseError> {
     let (plan, now) = (context.plan().uuid, context.now());
     let given_back = reservation.give_back(context.deployment(), plan, now).await;
     Ok(given_back.map_err(RingError::from)?)
 }
 
 /// Checks that the plan can be carried out on this ring.
-async fn fits(context: &Context, ring: &RingFacts) -> Result<(), Trouble> {
+async fn fits(context: &Context, ring: &RingFacts) -> Result<(), PhaseError> {
     let (plan, planned) = (context.plan(), &context.plan().inventory.ring);
-    let changed = |what: String| Err(Trouble::hold(what, ring_changed()));
+    let changed = |what: String| Err(PhaseError::hold(what, ring_changed()));
     let source = &plan.request.source;
     if ring.image == planned.image {
         if ring.sha1 != planned.sha1 {

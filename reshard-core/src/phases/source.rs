@@ -6,10 +6,10 @@ use manatee_client::{ClusterState, HeldLock, Peer, Shard, ShardName};
 
 use super::catch_up::new_peer_zones;
 use super::provision_peers::not_the_tail;
-use crate::executor::{Context, Seen, Waiting};
+use crate::executor::{Context, Poll, Wait};
 use crate::hint::{Hint, Operation, hint};
 use crate::peers::tail_of;
-use crate::phase::{OrTrouble, Trouble};
+use crate::phase::{PhaseError, PhaseResultExt};
 use crate::shards::{freeze_for_plan, frozen_for_plan, primary_ready};
 
 /// The fact that the operator was told that the plan's freeze is gone.
@@ -27,17 +27,17 @@ pub(super) fn source(context: &Context) -> Shard {
 }
 
 /// The source's state.
-pub(super) async fn source_state(context: &Context) -> Result<ClusterState, Trouble> {
+pub(super) async fn source_state(context: &Context) -> Result<ClusterState, PhaseError> {
     let shard = source(context);
     let stored = shard.read_existing().await;
     let stored =
-        stored.or_trouble(format!("the state of shard {} cannot be read", shard.name()))?;
+        stored.or_phase_error(format!("the state of shard {} cannot be read", shard.name()))?;
     Ok(stored.state)
 }
 
 /// The source's state, if it is still frozen by the plan: its roles cannot have changed then. A freeze that somebody has lifted is
 /// set again once the operator was told and wants to go on.
-pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Trouble> {
+pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, PhaseError> {
     let state = source_state(context).await?;
     let (plan, name) = (context.plan().uuid, context.plan().source());
     if frozen_for_plan(&state, plan) {
@@ -63,11 +63,11 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Tro
         };
         let remedy = hint!(remedy, ", or ", Operation::Abort, ", which takes everything back");
         let found = format!("it is frozen for another reason: {}", freeze.shown().1);
-        return Err(Trouble::hold(foreign(&found), remedy));
+        return Err(PhaseError::hold(foreign(&found), remedy));
     }
     if !context.fact(UNFROZEN).await?.unwrap_or(false) {
         context.remember(UNFROZEN, &true).await?;
-        return Err(Trouble::hold(
+        return Err(PhaseError::hold(
             foreign("it is not frozen"),
             hint!(
                 "find out who, and why; then ",
@@ -81,7 +81,7 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Tro
     let shard = source(context);
     let freezing = async {
         let frozen = freeze_for_plan(&shard, plan, context.now()).await;
-        frozen.or_trouble(format!("the shard {name} cannot be frozen again"))
+        frozen.or_phase_error(format!("the shard {name} cannot be frozen again"))
     };
     context.act(format!("freeze the shard {name} again"), freezing).await?;
     context.forget(UNFROZEN).await?;
@@ -90,7 +90,9 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Tro
 }
 
 /// The source's state, frozen by the plan, and the new peers, which have to be the end of its chain, in its order.
-pub(super) async fn frozen_tail(context: &Context) -> Result<(ClusterState, Vec<Peer>), Trouble> {
+pub(super) async fn frozen_tail(
+    context: &Context,
+) -> Result<(ClusterState, Vec<Peer>), PhaseError> {
     let state = frozen_source(context).await?;
     let peers =
         tail_of(&state, &new_peer_zones(context).await?).map_err(|error| not_the_tail(&error))?;
@@ -103,18 +105,18 @@ pub(super) async fn takes_writes(
     shard: &ShardName,
     state: &ClusterState,
     limit: Duration,
-) -> Result<(), Trouble> {
+) -> Result<(), PhaseError> {
     let primary = &state.primary;
-    let waiting = Waiting {
+    let waiting = Wait {
         what: format!("the primary of {shard} ({}) to take writes", primary.ip),
-        you_can: format!("look at the sitters' logs of its peers, first at {}", primary.zone_id)
+        hint: format!("look at the sitters' logs of its peers, first at {}", primary.zone_id)
             .into(),
     };
     context
         .wait(waiting, limit, || async {
             Ok(match primary_ready(context.deployment(), state).await {
-                Ok(()) => Seen::Ready(()),
-                Err(not_ready) => Seen::NotYet(None, not_ready.to_string()),
+                Ok(()) => Poll::Ready(()),
+                Err(not_ready) => Poll::Pending(None, not_ready.to_string()),
             })
         })
         .await

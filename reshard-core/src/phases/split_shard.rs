@@ -20,15 +20,15 @@ use serde::{Deserialize, Serialize};
 
 use super::copies_end;
 use super::drain::SPLIT_POINT;
+use super::join_settled::join_settled;
 use super::new_zones::{Kind, wanted};
 use super::source::{frozen_tail, shard, takes_writes};
-use super::together::together;
 use super::unneeded::new_shards_unused;
 use crate::deployment::AnyTransport;
-use crate::executor::{Context, Seen, Waiting};
+use crate::executor::{Context, Poll, Wait};
 use crate::hint::{Hint, Operation, hint};
 use crate::morays::moray_answers;
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::plan::Layout;
 use crate::shards::{
     MovingPeer, SplitPoint, check_instance, establish, first_state, move_instance, move_peer,
@@ -78,36 +78,36 @@ impl Phase for SplitShard {
         Some("provision-peers")
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         let shards: Vec<NewShard> =
             context.decided(&key(context).await?, || decide(context)).await?;
         let mut steps = Steps::begin(context);
         // The states come first: a sitter that is restarted too early finds its role.
-        together(shards.iter().map(|new| write_state(context, new))).await?;
+        join_settled(shards.iter().map(|new| write_state(context, new))).await?;
         steps.done("write states");
-        together(peers_of(&shards).map(|(_, peer)| tell_sapi(context, peer))).await?;
+        join_settled(peers_of(&shards).map(|(_, peer)| tell_sapi(context, peer))).await?;
         steps.done("change SAPI");
         // The primaries start last, so that they find their syncs and asyncs announced.
-        together(peers_of(&shards).map(|(is_primary, peer)| {
+        join_settled(peers_of(&shards).map(|(is_primary, peer)| {
             let (zone, to) = (peer.place.zone, &peer.to);
             context.act(format!("have {zone} leave for {to}"), async move {
                 let moved = move_peer(context.deployment(), peer, !is_primary).await;
-                moved.or_trouble(format!("{zone} does not leave for {to}"))
+                moved.or_phase_error(format!("{zone} does not leave for {to}"))
             })
         }))
         .await?;
         steps.done("move peers, start syncs and asyncs");
-        together(peers_of(&shards).filter(|(is_primary, _)| *is_primary).map(|(_, peer)| {
+        join_settled(peers_of(&shards).filter(|(is_primary, _)| *is_primary).map(|(_, peer)| {
             let to = &peer.to;
             context.act(format!("start the primary of {to}"), async move {
                 let started = start_sitter(context.deployment(), peer).await;
-                started.or_trouble(format!("the primary of {to} does not start"))
+                started.or_phase_error(format!("the primary of {to} does not start"))
             })
         }))
         .await?;
         steps.done("start primaries");
         let ready = shards.iter().map(|new| takes_writes(context, &new.name, &new.state, READY));
-        together(ready).await?;
+        join_settled(ready).await?;
         steps.done("primaries take writes");
         // Before anything can be written there.
         copies_end::remember(context).await?;
@@ -115,12 +115,12 @@ impl Phase for SplitShard {
         let answered = morays.iter().map(async |one| {
             answers(context, &one.target.name, &one.made(context).await?.address).await
         });
-        together(answered).await?;
+        join_settled(answered).await?;
         steps.done("Morays answer");
         steps.tell(context).await
     }
 
-    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         let key = key(context).await?;
         let Some(shards) = context.fact::<Vec<NewShard>>(&key).await? else {
             return Ok(Undone::Completely);
@@ -131,7 +131,7 @@ impl Phase for SplitShard {
             context.note(trouble.with_causes()).await?;
             return Ok(Undone::Rewind);
         }
-        let stopped = together(peers_of(&shards).map(async |(_, peer)| {
+        let stopped = join_settled(peers_of(&shards).map(async |(_, peer)| {
             let zone = peer.place.zone;
             let stopping = stop_sitter(context.deployment(), &peer.place);
             match tokio::time::timeout(GIVE_UP, stopping).await {
@@ -148,12 +148,14 @@ impl Phase for SplitShard {
 }
 
 /// The fact with the new shards.
-async fn key(context: &Context) -> Result<String, Trouble> {
+async fn key(context: &Context) -> Result<String, PhaseError> {
     Ok(format!("new-shards/{}", context.round().await?))
 }
 
 /// The first states of the new shards, as far as the phase has written them or is about to.
-pub(super) async fn written(context: &Context) -> Result<Vec<(ShardName, ClusterState)>, Trouble> {
+pub(super) async fn written(
+    context: &Context,
+) -> Result<Vec<(ShardName, ClusterState)>, PhaseError> {
     let shards = context.fact::<Vec<NewShard>>(&key(context).await?).await?.unwrap_or_default();
     Ok(shards.into_iter().map(|new| (new.name, new.state)).collect())
 }
@@ -167,10 +169,10 @@ fn peers_of(shards: &[NewShard]) -> impl Iterator<Item = (bool, &MovingPeer)> {
 
 /// Decides on the new shards: their peers in the order that they have in the source's chain. A peer never has more of the history
 /// than the one before it, so the first of them is the primary.
-async fn decide(context: &Context) -> Result<Vec<NewShard>, Trouble> {
+async fn decide(context: &Context) -> Result<Vec<NewShard>, PhaseError> {
     let plan = context.plan();
     let point: SplitPoint = context.fact(SPLIT_POINT).await?.ok_or_else(|| {
-        Trouble::hold(
+        PhaseError::hold(
             "the journal has no split point",
             hint!(Operation::Abort, " takes everything back"),
         )
@@ -195,13 +197,13 @@ async fn decide(context: &Context) -> Result<Vec<NewShard>, Trouble> {
         let first = first_state(plan.request.layout, chain, point.lsn, plan.uuid, at);
         let state = first.map_err(|error| {
             let what = format!("the peers of {} make no shard: {error}", target.name);
-            Trouble::hold(what, hint!(Operation::Abort, " takes everything back"))
+            PhaseError::hold(what, hint!(Operation::Abort, " takes everything back"))
         })?;
         shards.push(NewShard { name: target.name.clone(), state, peers });
     }
     // Better now than when the first sitters have stopped.
     let source = plan.source();
-    together(peers_of(&shards).map(async |(_, peer)| {
+    join_settled(peers_of(&shards).map(async |(_, peer)| {
         let found =
             check_instance(sapi_of(context, peer)?, peer.place.zone, source, &peer.to, alone);
         found.await.or_hold(foreign(peer), set_back())
@@ -219,12 +221,15 @@ fn foreign(peer: &MovingPeer) -> String {
     format!("{} cannot be made to belong to {}", peer.place.zone, peer.to)
 }
 
-fn sapi_of<'a>(context: &'a Context, peer: &MovingPeer) -> Result<&'a Sapi<AnyTransport>, Trouble> {
+fn sapi_of<'a>(
+    context: &'a Context,
+    peer: &MovingPeer,
+) -> Result<&'a Sapi<AnyTransport>, PhaseError> {
     let datacenter = context.deployment().datacenter(&peer.place.datacenter);
-    Ok(&datacenter.or_trouble("SAPI cannot be reached")?.sapi)
+    Ok(&datacenter.or_phase_error("SAPI cannot be reached")?.sapi)
 }
 
-async fn write_state(context: &Context, new: &NewShard) -> Result<(), Trouble> {
+async fn write_state(context: &Context, new: &NewShard) -> Result<(), PhaseError> {
     let shard = shard(context, &new.name);
     context
         .act(format!("write the state of {}", new.name), async {
@@ -237,7 +242,7 @@ async fn write_state(context: &Context, new: &NewShard) -> Result<(), Trouble> {
     Ok(())
 }
 
-async fn tell_sapi(context: &Context, peer: &MovingPeer) -> Result<(), Trouble> {
+async fn tell_sapi(context: &Context, peer: &MovingPeer) -> Result<(), PhaseError> {
     let (sapi, zone) = (sapi_of(context, peer)?, peer.place.zone);
     let source = context.plan().source();
     context
@@ -249,16 +254,16 @@ async fn tell_sapi(context: &Context, peer: &MovingPeer) -> Result<(), Trouble> 
     Ok(())
 }
 
-async fn answers(context: &Context, shard: &ShardName, address: &str) -> Result<(), Trouble> {
-    let waiting = Waiting {
+async fn answers(context: &Context, shard: &ShardName, address: &str) -> Result<(), PhaseError> {
+    let waiting = Wait {
         what: format!("Moray of {shard} at {address} to answer"),
-        you_can: "look at svcs -xv and Moray's log in its zone".into(),
+        hint: "look at svcs -xv and Moray's log in its zone".into(),
     };
     context
         .wait(waiting, MORAY, || async {
             Ok(match moray_answers(address).await {
-                Ok(()) => Seen::Ready(()),
-                Err(error) => Seen::NotYet(None, error.with_causes()),
+                Ok(()) => Poll::Ready(()),
+                Err(error) => Poll::Pending(None, error.with_causes()),
             })
         })
         .await
@@ -282,7 +287,7 @@ impl<'a> Steps<'a> {
         self.last = now;
     }
 
-    async fn tell(self, context: &Context) -> Result<(), Trouble> {
+    async fn tell(self, context: &Context) -> Result<(), PhaseError> {
         let told: Vec<String> =
             self.took.iter().map(|(step, took)| format!("{step} {took:.2} s")).collect();
         context.remember("split-steps", &self.took).await?;

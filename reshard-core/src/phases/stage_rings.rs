@@ -8,12 +8,10 @@
 
 use async_trait::async_trait;
 
-use super::router_work::{
-    Rings, find_routers, in_each, keep_reserved, put_back, remembered_routers,
-};
+use super::rollout::{Rings, find_routers, in_each, keep_reserved, put_back, remembered_routers};
 use crate::executor::Context;
 use crate::hint::{Operation, hint};
-use crate::phase::{About, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, Undone};
 use crate::rings;
 use crate::routers::{self, InstanceState, Router};
 
@@ -38,7 +36,7 @@ impl Phase for StageRings {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         keep_reserved(context).await?;
         let rings = Rings::of(context).await?;
         let routers = find_routers(context).await?;
@@ -61,7 +59,7 @@ impl Phase for StageRings {
         })
     }
 
-    async fn undo(&self, context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         let Some(rings) = Rings::if_built(context).await? else { return Ok(Undone::Completely) };
         if remembered_routers(context).await?.is_empty() {
             return Ok(Undone::Completely);
@@ -83,7 +81,7 @@ impl Phase for StageRings {
                 continue;
             }
             if routers::is_running(context.deployment(), &router).await?.is_some() {
-                return Err(Trouble::hold(
+                return Err(PhaseError::hold(
                     format!(
                         "the electric-moray zone {} ({}) does not run, and may have the plan's rings",
                         router.place.zone, router.alias
@@ -97,11 +95,11 @@ impl Phase for StageRings {
 }
 
 /// Checks that an instance can be switched at a moment's notice.
-fn ready(router: &Router, state: &InstanceState, rings: &Rings) -> Result<(), Trouble> {
+fn ready(router: &Router, state: &InstanceState, rings: &Rings) -> Result<(), PhaseError> {
     let InstanceState { instance, ring, .. } = state;
     let alias = &router.alias;
     if state.state != "online" {
-        return Err(Trouble::hold(
+        return Err(PhaseError::hold(
             format!("{instance} in {alias} is {}", state.state),
             "see `svcs -x` in the zone; `svcadm clear` or `svcadm enable` it, or remove the zone",
         ));
@@ -109,7 +107,7 @@ fn ready(router: &Router, state: &InstanceState, rings: &Rings) -> Result<(), Tr
     if state.image != Some(rings.base) || state.flipping {
         let found =
             state.image.map_or_else(|| "no known image".to_owned(), |image| image.to_string());
-        return Err(Trouble::hold(
+        return Err(PhaseError::hold(
             format!(
                 "the ring in {ring} of {alias} is of {found}, and not of {} as SAPI says",
                 rings.base
@@ -119,7 +117,7 @@ fn ready(router: &Router, state: &InstanceState, rings: &Rings) -> Result<(), Tr
     }
     let missing = rings.new_ones();
     match missing.into_iter().find(|image| !state.staged.contains(image)) {
-        Some(image) => Err(Trouble::passing(format!(
+        Some(image) => Err(PhaseError::transient(format!(
             "the ring {image} is not beside {ring} of {alias} though it was put there"
         ))),
         None => Ok(()),

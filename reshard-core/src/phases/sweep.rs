@@ -8,12 +8,12 @@ use manatee_client::ShardName;
 use serde::{Deserialize, Serialize};
 
 use super::unneeded::OwnersWatch;
-use crate::executor::{Context, Seen, Waiting};
+use crate::executor::{Context, Poll, Wait};
 use crate::hint::{Operation, hint};
 use crate::journal::Progress;
-use crate::may_pass::MayPass;
-use crate::phase::{OrTrouble, Trouble};
+use crate::phase::{PhaseError, PhaseResultExt};
 use crate::quantity::bytes;
+use crate::retryable::Retryable;
 use crate::rows::{
     Ghost, GhostSweep, Keepers, RowsError, Split, Table, count_rows, delete_proven, sync_lag,
 };
@@ -53,7 +53,7 @@ pub(super) struct Sweeper<'a> {
 
 impl Sweeper<'_> {
     /// Deletes ghost rows, unless the table was swept to its end already. After a crash or a hold it goes on where it was.
-    pub(super) async fn run(&self) -> Result<(), Trouble> {
+    pub(super) async fn run(&self) -> Result<(), PhaseError> {
         if self.swept().await?.is_done {
             return Ok(());
         }
@@ -62,37 +62,37 @@ impl Sweeper<'_> {
     }
 
     /// Deletes from the page that was reached to the last.
-    async fn sweep(&self) -> Result<(), Trouble> {
+    async fn sweep(&self) -> Result<(), PhaseError> {
         let (context, table) = (self.context, self.table);
         let mut swept = self.swept().await?;
         let sweep = GhostSweep::begin(self.keepers, self.holder, self.table, swept.page).await;
-        let mut sweep = sweep.or_trouble(self.failing())?;
+        let mut sweep = sweep.or_phase_error(self.failing())?;
         let mut looked_at_lag = None;
         let mut looked_at_owners = None;
-        while let Some(ghosts) = sweep.next().await.or_trouble(self.failing())? {
+        while let Some(ghosts) = sweep.next().await.or_phase_error(self.failing())? {
             let mut ghosts: &[Ghost] = &ghosts;
             while !ghosts.is_empty() {
                 context.checkpoint().await?;
-                let knobs = context.knobs().await?;
+                let tuning = context.tuning().await?;
                 let now = context.monotonic();
                 if looked_at_lag.is_none_or(|then| now.saturating_sub(then) >= LAG_INTERVAL) {
-                    self.wait_for_sync(knobs.wait_seconds).await?;
+                    self.wait_for_sync(tuning.wait_seconds).await?;
                     looked_at_lag = Some(now);
                 }
                 if looked_at_owners.is_none_or(|then| now.saturating_sub(then) >= OWNERS_INTERVAL) {
                     self.owners.check(context, self.split).await?;
                     looked_at_owners = Some(now);
                 }
-                let size = usize::try_from(knobs.delete_batch.max(1)).unwrap_or(usize::MAX);
+                let size = usize::try_from(tuning.delete_batch.max(1)).unwrap_or(usize::MAX);
                 let (batch, rest) = ghosts.split_at(size.min(ghosts.len()));
-                context.still_alone().await?;
+                context.still_leased().await?;
                 let deleted = delete_proven(self.keepers, self.holder, self.table, batch).await;
-                swept.deleted += deleted.or_trouble(self.failing())?;
+                swept.deleted += deleted.or_phase_error(self.failing())?;
                 let without = batch.iter().filter(|ghost| ghost.vnode.is_none()).count();
                 swept.without_vnode += u64::try_from(without).unwrap_or(0);
                 self.remember(&swept).await?;
                 ghosts = rest;
-                context.sleep(Duration::from_millis(knobs.delete_pause_ms)).await;
+                context.sleep(Duration::from_millis(tuning.delete_pause_ms)).await;
             }
             let (done, total) = sweep.place();
             swept.page = done;
@@ -109,22 +109,22 @@ impl Sweeper<'_> {
     }
 
     /// Reads the whole table again and tells how many ghosts there are. If there are any, it has to be swept again.
-    pub(super) async fn verify(&self) -> Result<u64, Trouble> {
+    pub(super) async fn verify(&self) -> Result<u64, PhaseError> {
         let (context, table, holder) = (self.context, self.table, self.holder);
-        let database = self.keepers.database(holder, holder).or_trouble(self.failing())?;
+        let database = self.keepers.database(holder, holder).or_phase_error(self.failing())?;
         let what = format!("verifying that {holder} has no ghost rows in {table}");
         let progress = |done, total| {
             let progress = Progress { done, total, unit: "pages".to_owned() };
             let what = &what;
             async move {
-                context.checkpoint().await.map_err(Stop::Trouble)?;
-                context.progress(what, progress).await.map_err(Stop::Trouble)
+                context.checkpoint().await.map_err(Stop::PhaseError)?;
+                context.progress(what, progress).await.map_err(Stop::PhaseError)
             }
         };
         let counted = count_rows(database, self.table, self.split, progress).await;
         let counted = counted.map_err(|stop| match stop {
-            Stop::Trouble(trouble) => trouble,
-            Stop::Rows(error) => Trouble::because(self.failing(), error.remedy(), error),
+            Stop::PhaseError(trouble) => trouble,
+            Stop::Rows(error) => PhaseError::because(self.failing(), error.remedy(), error),
         })?;
         let ghosts = counted.ghosts_at(holder);
         let mut swept = self.swept().await?;
@@ -151,11 +151,11 @@ impl Sweeper<'_> {
         Ok(ghosts)
     }
 
-    async fn wait_for_sync(&self, wait_seconds: u64) -> Result<(), Trouble> {
+    async fn wait_for_sync(&self, wait_seconds: u64) -> Result<(), PhaseError> {
         let (context, holder) = (self.context, self.holder);
-        let waiting = Waiting {
+        let waiting = Wait {
             what: format!("the sync of {holder} to catch up, before more rows are deleted"),
-            you_can: hint!(
+            hint: hint!(
                 "see `manatee-adm show` in a postgres zone; ",
                 Operation::Tune { knob: "delete_max_lag_bytes".to_owned(), value: None },
                 " lets it be further behind"
@@ -163,12 +163,12 @@ impl Sweeper<'_> {
         };
         let look = async || {
             let lag = sync_lag(context.deployment(), holder).await;
-            let lag = lag.or_trouble(format!("the sync of {holder} cannot be looked at"))?;
-            let most = context.knobs().await?.delete_max_lag_bytes;
+            let lag = lag.or_phase_error(format!("the sync of {holder} cannot be looked at"))?;
+            let most = context.tuning().await?.delete_max_lag_bytes;
             Ok(match lag {
-                Some(u64::MAX) => Seen::NotYet(None, "it is away".to_owned()),
-                Some(lag) if lag > most => Seen::NotYet(None, format!("{} behind", bytes(lag))),
-                Some(_) | None => Seen::Ready(()),
+                Some(u64::MAX) => Poll::Pending(None, "it is away".to_owned()),
+                Some(lag) if lag > most => Poll::Pending(None, format!("{} behind", bytes(lag))),
+                Some(_) | None => Poll::Ready(()),
             })
         };
         context.wait(waiting, Duration::from_secs(wait_seconds), look).await
@@ -178,17 +178,17 @@ impl Sweeper<'_> {
         format!("ghost rows of {} cannot be deleted at {}", self.table, self.holder)
     }
 
-    async fn swept(&self) -> Result<Swept, Trouble> {
+    async fn swept(&self) -> Result<Swept, PhaseError> {
         Ok(self.all().await?.remove(&self.key()).unwrap_or_default())
     }
 
-    async fn remember(&self, swept: &Swept) -> Result<(), Trouble> {
+    async fn remember(&self, swept: &Swept) -> Result<(), PhaseError> {
         let mut all = self.all().await?;
         all.insert(self.key(), swept.clone());
         self.context.remember(GHOSTS, &all).await
     }
 
-    async fn all(&self) -> Result<BTreeMap<String, Swept>, Trouble> {
+    async fn all(&self) -> Result<BTreeMap<String, Swept>, PhaseError> {
         Ok(self.context.fact(GHOSTS).await?.unwrap_or_default())
     }
 
@@ -200,7 +200,7 @@ impl Sweeper<'_> {
 /// The reason why a count ended early.
 enum Stop {
     Rows(RowsError),
-    Trouble(Trouble),
+    PhaseError(PhaseError),
 }
 
 impl From<RowsError> for Stop {

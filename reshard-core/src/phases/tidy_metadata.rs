@@ -8,11 +8,11 @@
 
 use async_trait::async_trait;
 
+use super::join_settled::join_settled;
 use super::new_zones::{Kind, Wanted, wanted};
-use super::together::together;
 use crate::executor::Context;
 use crate::hint::{Operation, hint};
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::shards::alias;
 use crate::tidy::{drop_plan_tag, rename, tidy_peer};
 
@@ -38,19 +38,19 @@ impl Phase for TidyMetadata {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         let plan = context.plan();
-        together(wanted(plan, Kind::Peer).into_iter().map(|one| tidy(context, one))).await?;
-        together(wanted(plan, Kind::Moray).into_iter().map(|one| untag(context, one))).await?;
+        join_settled(wanted(plan, Kind::Peer).into_iter().map(|one| tidy(context, one))).await?;
+        join_settled(wanted(plan, Kind::Moray).into_iter().map(|one| untag(context, one))).await?;
         Ok(())
     }
 
-    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, _context: &Context) -> Result<Undone, PhaseError> {
         Ok(Undone::Completely)
     }
 }
 
-async fn tidy(context: &Context, one: Wanted<'_>) -> Result<(), Trouble> {
+async fn tidy(context: &Context, one: Wanted<'_>) -> Result<(), PhaseError> {
     let (deployment, place) = (context.deployment(), one.made(context).await?.place);
     let (source, target) = (context.plan().source(), &one.target.name);
     let old = alias("postgres", source, place.zone);
@@ -70,19 +70,19 @@ async fn tidy(context: &Context, one: Wanted<'_>) -> Result<(), Trouble> {
         .act(format!("have {} call itself {target}", place.zone), async {
             tidy_peer(deployment, &place, target, context.plan().uuid)
                 .await
-                .or_trouble(format!("{} does not call itself {target}", place.zone))
+                .or_phase_error(format!("{} does not call itself {target}", place.zone))
         })
         .await?;
     untag(context, one).await
 }
 
-async fn untag(context: &Context, one: Wanted<'_>) -> Result<(), Trouble> {
+async fn untag(context: &Context, one: Wanted<'_>) -> Result<(), PhaseError> {
     let place = one.made(context).await?.place;
     context
         .act(format!("take the plan's tag off {}", place.zone), async {
             drop_plan_tag(context.deployment(), &place)
                 .await
-                .or_trouble(format!("the plan's tag cannot be taken off {}", place.zone))
+                .or_phase_error(format!("the plan's tag cannot be taken off {}", place.zone))
         })
         .await
 }

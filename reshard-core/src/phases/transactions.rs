@@ -6,9 +6,9 @@ use manatee_client::{ClusterState, PgEndpoint};
 
 use super::source::primary_is_silent;
 use crate::deployment::Database;
-use crate::executor::{Context, Seen, Waiting};
+use crate::executor::{Context, Poll, Wait};
 use crate::hint::Hint;
-use crate::phase::{OrTrouble, Trouble};
+use crate::phase::{PhaseError, PhaseResultExt};
 use crate::shards::{how_to_end, listed, transactions_before};
 
 /// The longest that any statement may take.
@@ -28,27 +28,30 @@ pub(super) struct Primary {
 
 impl Primary {
     /// Connects to the primary that the source's state names.
-    pub(super) async fn connect(context: &Context, state: &ClusterState) -> Result<Self, Trouble> {
+    pub(super) async fn connect(
+        context: &Context,
+        state: &ClusterState,
+    ) -> Result<Self, PhaseError> {
         let name = context.plan().source();
         let silent = || primary_is_silent(state, name);
         let endpoint = state.primary.endpoint().map_err(|error| {
-            Trouble::hold(format!("the primary of {name} cannot be asked: {error}"), silent())
+            PhaseError::hold(format!("the primary of {name} cannot be asked: {error}"), silent())
         })?;
         let what = format!("the primary of {name} to answer");
-        let waiting = Waiting { what, you_can: silent() };
+        let waiting = Wait { what, hint: silent() };
         let database = context
             .wait(waiting, SILENT, || async {
                 let connected = Database::connect(&endpoint, STATEMENT).await;
-                connected.or_hold("it does not answer", silent()).map(Seen::Ready)
+                connected.or_hold("it does not answer", silent()).map(Poll::Ready)
             })
             .await?;
         Ok(Self { endpoint, database, shard: name.to_string(), silent: silent() })
     }
 
     /// The answer to a question, or the trouble that it does not tell `what`.
-    pub(super) fn told<T, E>(&self, what: &str, answer: Result<T, E>) -> Result<T, Trouble>
+    pub(super) fn told<T, E>(&self, what: &str, answer: Result<T, E>) -> Result<T, PhaseError>
     where
-        Result<T, E>: OrTrouble<T>,
+        Result<T, E>: PhaseResultExt<T>,
     {
         answer.or_hold(
             format!("the primary of {} does not tell {what}", self.shard),
@@ -63,7 +66,7 @@ impl Primary {
         time: &str,
         which: &str,
         limit: Duration,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), PhaseError> {
         let open = || async {
             let open = transactions_before(&self.database, time).await;
             self.told("its transactions", open)
@@ -73,17 +76,17 @@ impl Primary {
         if first.is_empty() {
             return Ok(());
         }
-        let waiting = Waiting {
+        let waiting = Wait {
             what: format!("{which} to end"),
-            you_can: how_to_end(&first, &self.endpoint).into(),
+            hint: how_to_end(&first, &self.endpoint).into(),
         };
         context
             .wait(waiting, limit, || async {
                 let open = open().await?;
                 if open.is_empty() {
-                    return Ok(Seen::Ready(()));
+                    return Ok(Poll::Ready(()));
                 }
-                Ok(Seen::NotYet(None, listed(&open)))
+                Ok(Poll::Pending(None, listed(&open)))
             })
             .await
     }

@@ -14,7 +14,7 @@ use manatee_client::Shard;
 use super::source::{shard, source, takes_writes};
 use crate::executor::Context;
 use crate::hint::{Operation, hint};
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::plan::Target;
 use crate::shards::unfreeze_for_plan;
 
@@ -43,23 +43,23 @@ impl Phase for Unfreeze {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         for target in context.plan().targets() {
             unfreeze_target(context, target).await?;
         }
         unfreeze(context, &source(context)).await
     }
 
-    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, _context: &Context) -> Result<Undone, PhaseError> {
         Ok(Undone::Completely)
     }
 }
 
 /// Unfreezes a new shard once its sync confirms writes: a sync that is merely late must not depose the primary.
-async fn unfreeze_target(context: &Context, target: &Target) -> Result<(), Trouble> {
+async fn unfreeze_target(context: &Context, target: &Target) -> Result<(), PhaseError> {
     let shard = shard(context, &target.name);
     let stored = shard.read_existing().await;
-    let stored = stored.or_trouble(format!("the state of {} cannot be read", target.name))?;
+    let stored = stored.or_phase_error(format!("the state of {} cannot be read", target.name))?;
     if stored.state.one_node_write_mode {
         return context.note(format!("{} stays frozen: it is one peer alone", target.name)).await;
     }
@@ -67,7 +67,7 @@ async fn unfreeze_target(context: &Context, target: &Target) -> Result<(), Troub
     unfreeze(context, &shard).await
 }
 
-async fn unfreeze(context: &Context, shard: &Shard) -> Result<(), Trouble> {
+async fn unfreeze(context: &Context, shard: &Shard) -> Result<(), PhaseError> {
     let lifting = async {
         unfreeze_for_plan(shard, context.plan().uuid).await.or_hold(
             format!("{} cannot be unfrozen", shard.name()),

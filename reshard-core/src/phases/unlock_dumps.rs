@@ -14,7 +14,7 @@ use super::lock_dumps::{LOCKED_SINCE, release};
 use crate::deployment::ZonePlace;
 use crate::dumps::{Schedule, find_schedules, missed_dumps};
 use crate::executor::Context;
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
 
 /// The fact with the dumps that were missed.
 const MISSED: &str = "missed-dumps";
@@ -41,12 +41,12 @@ impl Phase for UnlockDumps {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         release(context).await?;
         let Some(since) = context.fact::<Timestamp>(LOCKED_SINCE).await? else { return Ok(()) };
         let schedules = schedules(context).await?;
         let shards = Shard::list(context.deployment().session()).await;
-        let shards = shards.or_trouble("the shards cannot be listed")?;
+        let shards = shards.or_phase_error("the shards cannot be listed")?;
         let missed = missed_dumps(&shards, &schedules, since, context.now());
         context.remember(MISSED, &missed).await?;
         if missed.is_empty() {
@@ -58,13 +58,13 @@ impl Phase for UnlockDumps {
         Ok(())
     }
 
-    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, _context: &Context) -> Result<Undone, PhaseError> {
         Ok(Undone::Completely)
     }
 }
 
 /// The times at which dumps begin: as a zone of the source tells, or every night, as Manta's images have it.
-async fn schedules(context: &Context) -> Result<Vec<Schedule>, Trouble> {
+async fn schedules(context: &Context) -> Result<Vec<Schedule>, PhaseError> {
     let peers = &context.plan().source_facts().peers;
     let places: Vec<ZonePlace> = peers.iter().map(|peer| peer.zone.place.clone()).collect();
     let found = find_schedules(context.deployment(), &places).await;

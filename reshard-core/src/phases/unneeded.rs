@@ -9,10 +9,10 @@ use sapi_client::ImageUuid;
 
 use super::new_zones::Wanted;
 use super::reserve_ring::Base;
-use super::router_work::{Rings, another_copy_or_a_new_plan};
+use super::rollout::{Rings, another_copy_or_a_new_plan};
 use super::split_shard::written;
 use crate::executor::Context;
-use crate::phase::{OrTrouble, Trouble};
+use crate::phase::{PhaseError, PhaseResultExt};
 use crate::rings;
 use crate::rows::Split;
 use crate::serving::{NamedRing, Need, OwnWork, Serving, StillNeeded, named_ring, tagged_zones};
@@ -24,13 +24,16 @@ const READ: Duration = Duration::from_secs(10);
 /// The words that are shown where the region does not answer.
 const UNSEEN: &str = "it cannot be seen whether something still needs what the plan has made";
 
-async fn look(context: &Context) -> Result<Serving, Trouble> {
+async fn look(context: &Context) -> Result<Serving, PhaseError> {
     let known = &context.plan().inventory.ring;
-    Serving::look(context.deployment(), Some(known)).await.or_trouble(UNSEEN)
+    Serving::look(context.deployment(), Some(known)).await.or_phase_error(UNSEEN)
 }
 
 /// Holds if something still needs one of these zones, or the new shard that it is of.
-pub(super) async fn zones_unneeded(context: &Context, zones: &[Wanted<'_>]) -> Result<(), Trouble> {
+pub(super) async fn zones_unneeded(
+    context: &Context,
+    zones: &[Wanted<'_>],
+) -> Result<(), PhaseError> {
     if zones.is_empty() {
         return Ok(());
     }
@@ -49,7 +52,7 @@ pub(super) async fn zones_unneeded(context: &Context, zones: &[Wanted<'_>]) -> R
 
 /// Holds unless the new shards are gone, with all zones that the plan has made for them: what keeps others away from them (a
 /// freeze, a lock, a reservation) may go only then. `what` is not done otherwise.
-pub(super) async fn new_shards_gone(context: &Context, what: &str) -> Result<(), Trouble> {
+pub(super) async fn new_shards_gone(context: &Context, what: &str) -> Result<(), PhaseError> {
     let (plan, serving) = (context.plan(), look(context).await?);
     let mut needs: Vec<Need> = plan
         .targets()
@@ -57,7 +60,7 @@ pub(super) async fn new_shards_gone(context: &Context, what: &str) -> Result<(),
         .flat_map(|target| serving.needs_shard(&target.name, OwnWork::default()))
         .collect();
     let zones = tagged_zones(context.deployment(), plan.inventory.services, plan.uuid).await;
-    let zones = zones.or_trouble(UNSEEN)?;
+    let zones = zones.or_phase_error(UNSEEN)?;
     if !zones.is_empty() {
         let zones = zones.into_iter().map(|zone| zone.alias).collect();
         needs.push(Need::Tagged { plan: plan.uuid.to_string(), zones });
@@ -69,7 +72,7 @@ pub(super) async fn new_shards_gone(context: &Context, what: &str) -> Result<(),
 pub(super) async fn images_unneeded(
     context: &Context,
     images: &[ImageUuid],
-) -> Result<(), Trouble> {
+) -> Result<(), PhaseError> {
     let named = rings::current_ring(context.deployment()).await?;
     let needs = images.iter().filter(|image| **image == named);
     let needs = needs.map(|image| Need::Image { image: *image }).collect();
@@ -77,14 +80,14 @@ pub(super) async fn images_unneeded(
 }
 
 /// Holds if the ring that SAPI names leads clients to a new shard. `what` is not done then.
-pub(super) async fn new_shards_unused(context: &Context, what: &str) -> Result<(), Trouble> {
+pub(super) async fn new_shards_unused(context: &Context, what: &str) -> Result<(), PhaseError> {
     let named = rings::current_ring(context.deployment()).await?;
     // What was looked at when the ring was reserved.
     if Base::if_reserved(context).await?.is_some_and(|base| base.image == named) {
         return Ok(());
     }
     let ring = named_ring(context.deployment(), Some(&context.plan().inventory.ring)).await;
-    Ok(StillNeeded::check(what, leads_there(context, &ring.or_trouble(UNSEEN)?))?)
+    Ok(StillNeeded::check(what, leads_there(context, &ring.or_phase_error(UNSEEN)?))?)
 }
 
 fn leads_there(context: &Context, ring: &NamedRing) -> Vec<Need> {
@@ -96,7 +99,7 @@ fn leads_there(context: &Context, ring: &NamedRing) -> Vec<Need> {
 ///
 /// Writes may be refused meanwhile. So it does not hold for lack of an answer: where SAPI or IMGAPI is away, the original ring
 /// goes back, and only in place of the plan's own rings in between.
-pub(super) async fn may_go_back(context: &Context, rings: &Rings) -> Result<(), Trouble> {
+pub(super) async fn may_go_back(context: &Context, rings: &Rings) -> Result<(), PhaseError> {
     let what = format!("the original ring {} does not go back", rings.base);
     let asked = tokio::time::timeout(ASK, rings::current_ring(context.deployment())).await;
     let why = match asked {
@@ -121,12 +124,12 @@ pub(super) async fn may_go_back(context: &Context, rings: &Rings) -> Result<(), 
 }
 
 /// Holds unless SAPI still names the ring that the plan's rings were made of: no router is touched then.
-pub(super) async fn base_is_named(context: &Context, rings: &Rings) -> Result<(), Trouble> {
+pub(super) async fn base_is_named(context: &Context, rings: &Rings) -> Result<(), PhaseError> {
     let named = rings::current_ring(context.deployment()).await?;
     if named == rings.base {
         return Ok(());
     }
-    Err(Trouble::hold(
+    Err(PhaseError::hold(
         format!(
             "the ring that SAPI's HASH_RING_IMAGE names is {named}, and the plan's rings were made of {}: no router was touched",
             rings.base
@@ -144,13 +147,13 @@ pub(super) struct OwnersWatch {
 
 impl OwnersWatch {
     /// Holds if a shard of the split is the owner by now of rows that are to be deleted there.
-    pub(super) async fn check(&self, context: &Context, split: &Split) -> Result<(), Trouble> {
+    pub(super) async fn check(&self, context: &Context, split: &Split) -> Result<(), PhaseError> {
         let judged = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
         if judged == Some(rings::current_ring(context.deployment()).await?) {
             return Ok(());
         }
         let ring = named_ring(context.deployment(), Some(&context.plan().inventory.ring)).await;
-        let ring = ring.or_trouble(UNSEEN)?;
+        let ring = ring.or_phase_error(UNSEEN)?;
         let mut needs = Vec::new();
         for (place, shard) in split.shards().iter().enumerate() {
             let goes = |vnode| split.keeper_of(vnode) != place;
@@ -167,7 +170,7 @@ impl OwnersWatch {
 pub(super) async fn tables_unneeded(
     context: &Context,
     shards: &[ShardName],
-) -> Result<(), Trouble> {
+) -> Result<(), PhaseError> {
     let serving = look(context).await?;
     let needs = shards.iter().flat_map(|shard| serving.needs_unsharded_tables(shard)).collect();
     Ok(StillNeeded::check("no table is dropped there", needs)?)

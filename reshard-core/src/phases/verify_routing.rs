@@ -21,7 +21,7 @@ use crate::audit::{
 use crate::executor::Context;
 use crate::inventory::pnode_name;
 use crate::journal::Progress;
-use crate::phase::{About, OrTrouble, Phase, Trouble, Undone};
+use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::rows::connect_primary;
 
 /// The fact with what every router said.
@@ -55,7 +55,7 @@ impl Phase for VerifyRouting {
         }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         let canaries: Vec<Planted> = context.fact(CANARIES).await?.unwrap_or_default();
         for planted in &canaries {
             rewrite(context, planted).await?;
@@ -82,13 +82,13 @@ impl Phase for VerifyRouting {
         context.remember(AUDIT, &audits).await
     }
 
-    async fn undo(&self, _context: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, _context: &Context) -> Result<Undone, PhaseError> {
         Ok(Undone::Completely)
     }
 }
 
 /// Writes a canary anew at its new owner, and reads it through every router of the configuration.
-async fn rewrite(context: &Context, planted: &Planted) -> Result<(), Trouble> {
+async fn rewrite(context: &Context, planted: &Planted) -> Result<(), PhaseError> {
     let key = &planted.canary.key;
     for (place, router) in routers(context)?.iter().enumerate() {
         let found = find(context, router, planted).await?;
@@ -103,7 +103,7 @@ async fn rewrite(context: &Context, planted: &Planted) -> Result<(), Trouble> {
 }
 
 /// Keys of vnodes that moved, from the new shards, and of those that stayed, from the source.
-async fn sample(context: &Context) -> Result<Vec<Expected>, Trouble> {
+async fn sample(context: &Context) -> Result<Vec<Expected>, PhaseError> {
     let plan = context.plan();
     let hash = &plan.inventory.ring.hashing;
     let mut sets: Vec<_> =
@@ -112,9 +112,9 @@ async fn sample(context: &Context) -> Result<Vec<Expected>, Trouble> {
     let mut expected = Vec::new();
     for (shard, vnodes) in sets {
         let primary = connect_primary(context.deployment(), shard, STATEMENT_TIMEOUT).await;
-        let primary = primary.or_trouble(format!("the primary of {shard} cannot be asked"))?;
+        let primary = primary.or_phase_error(format!("the primary of {shard} cannot be asked"))?;
         let keys = sample_keys(&primary, hash, &vnodes, SAMPLE).await;
-        let keys = keys.or_trouble(format!("no keys can be taken from {shard}"))?;
+        let keys = keys.or_phase_error(format!("no keys can be taken from {shard}"))?;
         let pnode = pnode_name(shard);
         expected.extend(keys.into_iter().map(|key| Expected { key, pnode: pnode.clone() }));
     }
@@ -127,7 +127,7 @@ async fn audit(
     address: &RouterAddress,
     canaries: &[Planted],
     keys: &[Expected],
-) -> Result<RouterAudit, Trouble> {
+) -> Result<RouterAudit, PhaseError> {
     let router = Client::new(address.address.clone(), ClientOptions::default());
     for planted in canaries {
         let found = find(context, &router, planted).await?;
@@ -137,7 +137,7 @@ async fn audit(
             planted.after.as_deref(),
         )?;
         if found.revision < REVISION {
-            return Err(Trouble::hold(
+            return Err(PhaseError::hold(
                 format!(
                     "{} reads an old version of the canary {}",
                     address.name, planted.canary.key
@@ -148,7 +148,7 @@ async fn audit(
         }
     }
     let audit = audit_router(address, &router, keys).await;
-    let audit = audit.or_trouble("the routing cannot be audited")?;
+    let audit = audit.or_phase_error("the routing cannot be audited")?;
     if let Some(wrong) = audit.wrong.first() {
         let (count, all) = (audit.wrong.len(), keys.len());
         let WrongPnode { key, named, expected } = wrong;
@@ -162,7 +162,7 @@ async fn audit(
     let not_found: Vec<Expected> =
         keys.iter().filter(|expected| audit.gone.contains(&expected.key)).cloned().collect();
     let overlooked = overlooked(context.deployment(), address, &router, &not_found).await;
-    match overlooked.or_trouble("the routing cannot be audited")?.first() {
+    match overlooked.or_phase_error("the routing cannot be audited")?.first() {
         Some(Expected { key, pnode }) => Err(another_ring(
             address,
             &format!("does not find {key}, which is at its owner {pnode}"),
@@ -171,6 +171,9 @@ async fn audit(
     }
 }
 
-fn another_ring(router: &RouterAddress, what: &str) -> Trouble {
-    Trouble::hold(format!("{} ({}) {what}", router.name, router.address), canaries::another_ring())
+fn another_ring(router: &RouterAddress, what: &str) -> PhaseError {
+    PhaseError::hold(
+        format!("{} ({}) {what}", router.name, router.address),
+        canaries::another_ring(),
+    )
 }

@@ -11,9 +11,9 @@ use sapi_client::manta::{FindError, MetadataError, MetadataProblem};
 use super::RingMismatch;
 use crate::deployment::DeploymentError;
 use crate::hint::{Hint, Operation, hint};
-use crate::may_pass::{MayPass, look};
-use crate::phase::Trouble;
+use crate::phase::PhaseError;
 use crate::plan::PlanUuid;
+use crate::retryable::{Retryable, look};
 
 /// Something about the ring is not as it should be, or could not be asked or done.
 #[derive(Debug, thiserror::Error)]
@@ -104,12 +104,12 @@ pub enum RingError {
     Broken(#[from] tokio::task::JoinError),
 }
 
-impl MayPass for RingError {
-    fn may_pass(&self) -> bool {
+impl Retryable for RingError {
+    fn is_retryable(&self) -> bool {
         match self {
-            Self::Api(error) | Self::Manta(FindError::Call(error)) => error.may_pass(),
-            Self::Import(error) => error.may_pass(),
-            Self::Lock(error) => error.may_pass(),
+            Self::Api(error) | Self::Manta(FindError::Call(error)) => error.is_retryable(),
+            Self::Import(error) => error.is_retryable(),
+            Self::Lock(error) => error.is_retryable(),
             Self::Manta(_)
             | Self::Deployment(_)
             | Self::Metadata(_)
@@ -165,7 +165,7 @@ impl MayPass for RingError {
     }
 }
 
-impl From<RingError> for Trouble {
+impl From<RingError> for PhaseError {
     fn from(error: RingError) -> Self {
         Self::because("the ring could not be handled", error.remedy(), error)
     }

@@ -306,8 +306,11 @@ fn lines<T>(
     read: impl Fn(&str) -> Option<T>,
 ) -> Result<Vec<T>, RouterError> {
     let (script, zone) = (script.name(), router.place.zone);
-    let nonsense =
-        |line: &str| RouterError::Nonsense { script, zone, line: line.chars().take(200).collect() };
+    let nonsense = |line: &str| RouterError::UnexpectedOutput {
+        script,
+        zone,
+        line: line.chars().take(200).collect(),
+    };
     let lines = stdout.lines().filter(|line| !line.trim().is_empty());
     let read: Vec<T> =
         lines.map(|line| read(line).ok_or_else(|| nonsense(line))).collect::<Result<_, _>>()?;

@@ -5,8 +5,8 @@ use sapi_client::manta::FindError;
 
 use crate::deployment::{DeploymentError, MonitorError, ZoneCommandError};
 use crate::hint::Hint;
-use crate::may_pass::MayPass;
-use crate::phase::Trouble;
+use crate::phase::PhaseError;
+use crate::retryable::Retryable;
 
 /// Something about the routers is not as it should be, or could not be asked or done.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +23,7 @@ pub enum RouterError {
     Deployment(#[from] DeploymentError),
     /// SAPI's services or instances are not as they should be.
     #[error("{what}")]
-    Odd {
+    Unexpected {
         /// The fault.
         what: String,
         /// The remedy.
@@ -50,7 +50,7 @@ pub enum RouterError {
     },
     /// A script printed something that this program does not understand.
     #[error("the script {script} printed {line:?} in the zone {zone}, which makes no sense")]
-    Nonsense {
+    UnexpectedOutput {
         /// The script.
         script: &'static str,
         /// The zone.
@@ -63,24 +63,25 @@ pub enum RouterError {
     Status(#[from] MonitorError),
 }
 
-impl MayPass for RouterError {
-    fn may_pass(&self) -> bool {
+impl Retryable for RouterError {
+    fn is_retryable(&self) -> bool {
         match self {
-            Self::Api(error) | Self::Manta(FindError::Call(error)) => error.may_pass(),
-            Self::Zone(error) => error.may_pass(),
+            Self::Api(error) | Self::Manta(FindError::Call(error)) => error.is_retryable(),
+            Self::Zone(error) => error.is_retryable(),
             Self::NotStaged { .. } | Self::Status(_) => true,
             Self::Manta(_)
             | Self::Deployment(_)
-            | Self::Odd { .. }
+            | Self::Unexpected { .. }
             | Self::Refused { .. }
-            | Self::Nonsense { .. } => false,
+            | Self::UnexpectedOutput { .. } => false,
         }
     }
 }
 
-impl From<RouterError> for Trouble {
+impl From<RouterError> for PhaseError {
     fn from(error: RouterError) -> Self {
-        if let RouterError::Odd { what, remedy } | RouterError::Refused { what, remedy, .. } = error
+        if let RouterError::Unexpected { what, remedy }
+        | RouterError::Refused { what, remedy, .. } = error
         {
             return Self::hold(what, remedy);
         }

@@ -42,7 +42,7 @@ pub async fn list_routers(deployment: &Deployment) -> Result<Vec<Router>, Router
     let services = sapi.list_services(&filter).await?;
     let [service] = services.as_slice() else {
         let count = services.len();
-        return Err(RouterError::Odd {
+        return Err(RouterError::Unexpected {
             what: format!("SAPI has {count} services named {SERVICE} of the application manta"),
             remedy: "see `sdc-sapi /services?name=electric-moray`; there has to be one".into(),
         });
@@ -55,7 +55,7 @@ pub async fn list_routers(deployment: &Deployment) -> Result<Vec<Router>, Router
     let instances = sapi.list_instances(&filter).await?;
     let routers = instances.into_iter().map(|instance| async move {
         let uuid = instance.uuid;
-        let odd = |what: &str| RouterError::Odd {
+        let odd = |what: &str| RouterError::Unexpected {
             what: format!("the electric-moray instance {uuid} has {what}"),
             remedy: format!("see `sdc-sapi /instances/{uuid}`: put it right, or delete it").into(),
         };
@@ -76,7 +76,7 @@ pub async fn list_routers(deployment: &Deployment) -> Result<Vec<Router>, Router
     });
     let mut routers = try_join_all(routers).await?;
     if routers.is_empty() {
-        return Err(RouterError::Odd {
+        return Err(RouterError::Unexpected {
             what: "SAPI has no instance of electric-moray".to_owned(),
             remedy: "without routers there is nothing that a ring could be installed in".into(),
         });

@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use super::{Router, RouterError};
-use crate::may_pass::MayPass;
+use crate::retryable::Retryable;
 
 /// Does something in every zone, in `concurrency` of them at a time. A failure in one keeps nothing from being done in the
 /// others; `done` is called as each ends.
@@ -32,7 +32,7 @@ where
             Ok(result) => results.push(result),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a router failed");
-                if failed.as_ref().is_none_or(MayPass::may_pass) {
+                if failed.as_ref().is_none_or(Retryable::is_retryable) {
                     failed = Some(error);
                 }
             }

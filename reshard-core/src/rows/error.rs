@@ -6,7 +6,7 @@ use super::proof::SeenRow;
 use super::tables::Table;
 use crate::deployment::DatabaseError;
 use crate::hint::{Hint, Operation, hint};
-use crate::may_pass::{MayPass, look};
+use crate::retryable::{Retryable, look};
 
 /// Rows could not be read, compared or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +47,7 @@ pub enum RowsError {
     },
     /// A server's answer makes no sense.
     #[error("PostgreSQL answers {what}, which makes no sense")]
-    Odd {
+    Unexpected {
         /// The answer.
         what: String,
     },
@@ -143,15 +143,15 @@ impl Unproven {
     }
 }
 
-impl MayPass for RowsError {
-    fn may_pass(&self) -> bool {
+impl Retryable for RowsError {
+    fn is_retryable(&self) -> bool {
         match self {
-            Self::Database(source) => source.may_pass(),
-            Self::Shard { source, .. } => source.may_pass(),
+            Self::Database(source) => source.is_retryable(),
+            Self::Shard { source, .. } => source.is_retryable(),
             // Roles change under our connections.
             Self::NotPrimary { .. } | Self::Lag { .. } => true,
             Self::PgUrl { .. }
-            | Self::Odd { .. }
+            | Self::Unexpected { .. }
             | Self::Ring { .. }
             | Self::UnknownShard { .. }
             | Self::NotCopies { .. }
@@ -191,7 +191,7 @@ impl MayPass for RowsError {
             | Self::Shard { .. }
             | Self::PgUrl { .. }
             | Self::Lag { .. }
-            | Self::Odd { .. }
+            | Self::Unexpected { .. }
             | Self::Ring { .. }
             | Self::UnknownShard { .. }
             | Self::NoBuckets { .. } => look(),

@@ -79,7 +79,7 @@ impl<'a> Keepers<'a> {
 
     fn shard(&self, position: usize) -> Result<&ShardName, RowsError> {
         let shard = self.split.shards().get(position);
-        shard.ok_or_else(|| RowsError::Odd { what: format!("the shard number {position}") })
+        shard.ok_or_else(|| RowsError::Unexpected { what: format!("the shard number {position}") })
     }
 }
 

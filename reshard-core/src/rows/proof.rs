@@ -82,7 +82,7 @@ pub async fn end_of_copying(target: &Database) -> Result<u64, RowsError> {
 pub(super) async fn current_snapshot(database: &Database) -> Result<Snapshot, RowsError> {
     let sql = "SELECT txid_current_snapshot()::text";
     let text: String = database.value("ask for a snapshot", sql, &[]).await?;
-    text.parse().map_err(|_| RowsError::Odd { what: format!("the snapshot {text:?}") })
+    text.parse().map_err(|_| RowsError::Unexpected { what: format!("the snapshot {text:?}") })
 }
 
 /// The full number of the transaction that a row names with its lower 32 bits, given the first number that was not yet in

@@ -108,7 +108,8 @@ impl Scan {
 
 fn head(database: &Database, row: &Row) -> Result<RowHead, RowsError> {
     let xmin: String = database.cell(READ, row, 4)?;
-    let xmin = xmin.parse().map_err(|_| RowsError::Odd { what: format!("xmin {xmin:?}") })?;
+    let xmin =
+        xmin.parse().map_err(|_| RowsError::Unexpected { what: format!("xmin {xmin:?}") })?;
     let (key, vnode) = (database.cell(READ, row, 0)?, database.cell(READ, row, 3)?);
     let seen = SeenRow { etag: database.cell(READ, row, 1)?, mtime: database.cell(READ, row, 2)? };
     Ok(RowHead { key, vnode, seen, xmin })
@@ -117,5 +118,7 @@ fn head(database: &Database, row: &Row) -> Result<RowHead, RowsError> {
 pub(crate) async fn server_version(database: &Database) -> Result<ServerVersion, RowsError> {
     let sql = "SELECT current_setting('server_version_num')";
     let number: String = database.value("ask for the version", sql, &[]).await?;
-    number.parse().map_err(|_| RowsError::Odd { what: format!("server_version_num {number:?}") })
+    number
+        .parse()
+        .map_err(|_| RowsError::Unexpected { what: format!("server_version_num {number:?}") })
 }

@@ -6,8 +6,8 @@ use manatee_client::{Role, ShardName, ZoneId};
 use sapi_client::ImageUuid;
 
 use crate::hint::{Hint, Operation, hint};
-use crate::may_pass::MayPass;
-use crate::phase::Trouble;
+use crate::phase::PhaseError;
+use crate::retryable::Retryable;
 
 /// A reason why something must stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,14 +147,14 @@ impl StillNeeded {
     }
 }
 
-impl From<StillNeeded> for Trouble {
+impl From<StillNeeded> for PhaseError {
     fn from(needed: StillNeeded) -> Self {
         Self::hold(needed.to_string(), needed.remedy())
     }
 }
 
-impl MayPass for StillNeeded {
-    fn may_pass(&self) -> bool {
+impl Retryable for StillNeeded {
+    fn is_retryable(&self) -> bool {
         false
     }
 

@@ -7,8 +7,8 @@ use manatee_client::{
 };
 
 use super::freeze::reason;
-use crate::may_pass::MayPass;
 use crate::plan::{Layout, PlanUuid};
+use crate::retryable::Retryable;
 
 /// The first state of a new shard, frozen by the plan: the peers in the order of their chain, with their data up to `split` at
 /// least, which a sync must have replayed before it may ever take over. One peer alone gets the state that sitters write for
@@ -95,9 +95,9 @@ pub enum EstablishError {
     Shard(#[from] ShardError),
 }
 
-impl MayPass for EstablishError {
-    fn may_pass(&self) -> bool {
-        matches!(self, Self::Shard(error) if error.may_pass())
+impl Retryable for EstablishError {
+    fn is_retryable(&self) -> bool {
+        matches!(self, Self::Shard(error) if error.is_retryable())
     }
 }
 

@@ -5,7 +5,7 @@ use sapi_client::sapi::{Change, Sapi};
 use sapi_client::{Attributes, InstanceUuid, Transport};
 use serde_json::Value;
 
-use crate::may_pass::MayPass;
+use crate::retryable::Retryable;
 
 /// The member that makes a sitter run its peer alone.
 pub const ONE_NODE_WRITE_MODE: &str = "ONE_NODE_WRITE_MODE";
@@ -156,9 +156,9 @@ pub enum MembershipError {
     },
 }
 
-impl MayPass for MembershipError {
-    fn may_pass(&self) -> bool {
-        matches!(self, Self::Call { source, .. } if source.may_pass())
+impl Retryable for MembershipError {
+    fn is_retryable(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if source.is_retryable())
     }
 }
 

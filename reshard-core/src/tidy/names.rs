@@ -6,7 +6,7 @@ use sapi_client::{Attributes, InstanceUuid};
 use serde_json::Value;
 
 use crate::deployment::{Deployment, DeploymentError, ZonePlace};
-use crate::may_pass::MayPass;
+use crate::retryable::Retryable;
 use crate::zones::PLAN_TAG;
 
 /// Gives a zone another alias, in VMAPI and in SAPI. `old` is the one that it has from before.
@@ -116,10 +116,10 @@ pub enum TidyError {
     Datacenter(#[from] DeploymentError),
 }
 
-impl MayPass for TidyError {
-    fn may_pass(&self) -> bool {
+impl Retryable for TidyError {
+    fn is_retryable(&self) -> bool {
         match self {
-            Self::Call { source, .. } => source.may_pass(),
+            Self::Call { source, .. } => source.is_retryable(),
             // A job that failed can be asked for again.
             Self::Job { .. } => true,
             Self::Foreign { .. } | Self::Alias(_) | Self::Datacenter(_) => false,

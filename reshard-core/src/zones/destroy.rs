@@ -1,7 +1,7 @@
 //! Destroying a zone of a plan.
 
 use super::sight::find;
-use super::{ZoneError, ZoneOrder, ZoneSight, order};
+use super::{ZoneError, ZoneOrder, ZoneStatus, order};
 use crate::deployment::Deployment;
 
 /// The outcome of destroying a zone.
@@ -25,14 +25,14 @@ pub async fn destroy(deployment: &Deployment, of: &ZoneOrder) -> Result<Destroye
     let zone = of.uuid;
     let found = find(deployment, &of.datacenter, zone).await?;
     let sight = found.sight();
-    if sight == ZoneSight::Absent {
+    if sight == ZoneStatus::Absent {
         return Ok(Destroyed::Already);
     }
     let (plan, owner) = (of.plan.to_string(), found.plan());
     if owner != Some(plan.as_str()) {
         return Err(ZoneError::NotOurs { zone, plan, found: owner.map(str::to_owned) });
     }
-    if matches!(sight, ZoneSight::InstanceOnly | ZoneSight::ZoneOnly) {
+    if matches!(sight, ZoneStatus::InstanceOnly | ZoneStatus::ZoneOnly) {
         order(deployment, of).await?;
     }
     let datacenter = deployment.datacenter(&of.datacenter);
@@ -40,7 +40,7 @@ pub async fn destroy(deployment: &Deployment, of: &ZoneOrder) -> Result<Destroye
     match datacenter.sapi.delete_instance(zone).await {
         Ok(()) => Ok(Destroyed::Now),
         Err(error) if error.is_not_found() => {
-            if super::look(deployment, &of.datacenter, zone).await? == ZoneSight::Absent {
+            if super::look(deployment, &of.datacenter, zone).await? == ZoneStatus::Absent {
                 return Ok(Destroyed::Now);
             }
             Err(ZoneError::Call { doing: "destroy", zone, source: error })

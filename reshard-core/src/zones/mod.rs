@@ -10,14 +10,14 @@ mod template;
 
 pub use self::destroy::{Destroyed, destroy};
 pub use self::order::{PLAN_TAG, ZoneOrder, order};
-pub use self::sight::{ZoneSight, look, plan_of};
+pub use self::sight::{ZoneStatus, look, plan_of};
 pub use self::template::{TemplateError, shard_metadata};
 
 use sapi_client::{InstanceUuid, JobUuid};
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::{DeploymentError, ZonePlace};
-use crate::may_pass::MayPass;
+use crate::retryable::Retryable;
 
 /// A zone that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,8 +75,8 @@ pub enum ZoneError {
     },
 }
 
-impl MayPass for ZoneError {
-    fn may_pass(&self) -> bool {
-        matches!(self, Self::Call { source, .. } if source.may_pass())
+impl Retryable for ZoneError {
+    fn is_retryable(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if source.is_retryable())
     }
 }

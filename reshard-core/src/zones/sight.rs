@@ -10,7 +10,7 @@ use crate::deployment::Deployment;
 
 /// SAPI's and VMAPI's knowledge of a zone.
 #[derive(Clone, Debug, PartialEq)]
-pub enum ZoneSight {
+pub enum ZoneStatus {
     /// Nothing: it was never made, or it is destroyed and gone.
     Absent,
     /// SAPI has an instance, VMAPI no zone: it is about to be asked for, or never will be.
@@ -24,7 +24,7 @@ pub enum ZoneSight {
     /// The zone does not run.
     Stopped(String),
     /// Making the zone failed, or it was destroyed; SAPI still has its instance. The UUID is used up.
-    Spent,
+    Failed,
 }
 
 pub(super) struct Found {
@@ -41,7 +41,7 @@ pub async fn look(
     deployment: &Deployment,
     datacenter: &str,
     zone: InstanceUuid,
-) -> Result<ZoneSight, ZoneError> {
+) -> Result<ZoneStatus, ZoneError> {
     Ok(find(deployment, datacenter, zone).await?.sight())
 }
 
@@ -67,25 +67,25 @@ fn known<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
 }
 
 impl Found {
-    pub(super) fn sight(&self) -> ZoneSight {
+    pub(super) fn sight(&self) -> ZoneStatus {
         let Some(vm) = &self.vm else {
             return if self.instance.is_some() {
-                ZoneSight::InstanceOnly
+                ZoneStatus::InstanceOnly
             } else {
-                ZoneSight::Absent
+                ZoneStatus::Absent
             };
         };
         if !vm.exists() {
             // A failed zone without an instance has nothing left to destroy by.
-            return if self.instance.is_some() { ZoneSight::Spent } else { ZoneSight::Absent };
+            return if self.instance.is_some() { ZoneStatus::Failed } else { ZoneStatus::Absent };
         }
         if self.instance.is_none() {
-            return ZoneSight::ZoneOnly;
+            return ZoneStatus::ZoneOnly;
         }
         match (&vm.state, vm.primary_ip()) {
-            (Some(VmState::Running), Some(address)) => ZoneSight::Running(address.to_owned()),
-            (Some(VmState::Stopped), _) => ZoneSight::Stopped("stopped".to_owned()),
-            _ => ZoneSight::BeingMade,
+            (Some(VmState::Running), Some(address)) => ZoneStatus::Running(address.to_owned()),
+            (Some(VmState::Stopped), _) => ZoneStatus::Stopped("stopped".to_owned()),
+            _ => ZoneStatus::BeingMade,
         }
     }
 

@@ -5,7 +5,7 @@ use sapi_client::sapi::{Instance, InstanceFilter};
 use sapi_client::{Attributes, ServiceUuid};
 
 use crate::deployment::{Deployment, DeploymentError};
-use crate::may_pass::MayPass;
+use crate::retryable::Retryable;
 
 /// Members that every zone must have.
 const NEEDED: [&str; 6] =
@@ -145,9 +145,9 @@ pub enum TemplateError {
     Deployment(#[from] DeploymentError),
 }
 
-impl MayPass for TemplateError {
-    fn may_pass(&self) -> bool {
-        matches!(self, Self::Call { source, .. } if source.may_pass())
+impl Retryable for TemplateError {
+    fn is_retryable(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if source.is_retryable())
     }
 }
 

@@ -10,7 +10,7 @@ use lab::control::ExecRequest;
 use manatee_client::ShardName;
 use reshard_core::preflight::{Report, Stage, Subject, Verdict, check};
 use reshard_core::shards::SplitPoint;
-use reshard_core::{Ended, Executor, SqliteStore, Store, SystemClock};
+use reshard_core::{Executor, Journal, Outcome, SqliteJournal, SystemClock};
 use sapi_client::Attributes;
 use sapi_client::manta::MantaApplication;
 use sapi_client::sapi::{Change, ServiceFilter};
@@ -55,7 +55,7 @@ async fn what_is_in_the_way_of_a_write_block_is_found_before_it_and_stragglers_a
     an_old_transaction_holds_the_plan_before_the_block(&region, &store, &executor).await;
     requests_that_moray_had_before_the_block_are_part_of_the_split(&region, &store, &executor)
         .await;
-    assert_eq!(executor.abort().await.unwrap(), Ended::Aborted);
+    assert_eq!(executor.abort().await.unwrap(), Outcome::Aborted);
     region.end().await;
 }
 
@@ -167,7 +167,7 @@ async fn sh(line: &str) {
     assert!(status.success(), "{line}");
 }
 
-async fn pause_before_the_block(store: &SqliteStore) {
+async fn pause_before_the_block(store: &SqliteJournal) {
     let wish = Some("block-writes".to_owned());
     store.update_controls(&mut |controls| controls.pause_before.clone_from(&wish)).await.unwrap();
 }
@@ -175,12 +175,12 @@ async fn pause_before_the_block(store: &SqliteStore) {
 /// Also where the plan had looked before it paused: the transaction came afterwards.
 async fn an_old_transaction_holds_the_plan_before_the_block(
     region: &Region,
-    store: &Arc<SqliteStore>,
+    store: &Arc<SqliteJournal>,
     executor: &Executor,
 ) {
     let source = half(region).source;
     pause_before_the_block(store).await;
-    let paused = Ended::Paused { phase: "block-writes".to_owned() };
+    let paused = Outcome::Paused { phase: "block-writes".to_owned() };
     assert_eq!(executor.run().await.unwrap(), paused);
     let transaction = Psql::begin(region, &source, "BEGIN; SELECT pg_sleep(6);").await;
     let is_old = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'psql' \
@@ -191,9 +191,9 @@ async fn an_old_transaction_holds_the_plan_before_the_block(
         })
         .await;
     // It holds soon.
-    store.update_controls(&mut |controls| controls.knobs.wait_seconds = 3).await.unwrap();
+    store.update_controls(&mut |controls| controls.tuning.wait_seconds = 3).await.unwrap();
     let ended = executor.run().await.unwrap();
-    let Ended::Held { phase, what, remedy } = ended else { panic!("{ended:?}") };
+    let Outcome::Held { phase, what, remedy } = ended else { panic!("{ended:?}") };
     assert_eq!(phase, "recheck");
     assert!(what.contains("old transactions at the source to end: process "), "{what}");
     assert!(store.fact("write-block").await.unwrap().is_none(), "writes were refused");
@@ -207,7 +207,7 @@ async fn an_old_transaction_holds_the_plan_before_the_block(
 /// open by then, and keeps those back that begin after them.
 async fn requests_that_moray_had_before_the_block_are_part_of_the_split(
     region: &Region,
-    store: &Arc<SqliteStore>,
+    store: &Arc<SqliteJournal>,
     executor: &Executor,
 ) {
     const LOCK: &str = "BEGIN; LOCK TABLE manta IN SHARE ROW EXCLUSIVE MODE;";
@@ -219,7 +219,7 @@ async fn requests_that_moray_had_before_the_block_are_part_of_the_split(
         .until("the lock", async || (region.psql(&source, locked).await == "1").then_some(()))
         .await;
     let ended = executor.step("block-writes").await.unwrap();
-    assert!(matches!(ended, Ended::Paused { .. }), "{ended:?}");
+    assert!(matches!(ended, Outcome::Paused { .. }), "{ended:?}");
     let second = async {
         let mut second = Psql::begin(region, &source, LOCK).await;
         let waits = locked.replace(" AND granted", " AND NOT granted");
@@ -236,7 +236,7 @@ async fn requests_that_moray_had_before_the_block_are_part_of_the_split(
     };
     let (ended, ()) = tokio::join!(executor.step("drain"), second);
     let ended = ended.unwrap();
-    assert!(matches!(ended, Ended::Paused { .. }), "{ended:?}");
+    assert!(matches!(ended, Outcome::Paused { .. }), "{ended:?}");
     // All that Moray had is over, one way or the other.
     tokio::time::timeout(Duration::from_mins(1), async {
         while pending(region).await > 0 {

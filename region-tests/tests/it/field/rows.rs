@@ -1,7 +1,7 @@
 //! Rows that nobody may delete: of tables that are no buckets, without the time of their last change, and written where the
 //! sweep has been.
 
-use reshard_core::{Ended, Executor, Selection, Store};
+use reshard_core::{Executor, Journal, Outcome, Selection};
 
 use super::super::started::{Region, half, small};
 
@@ -30,7 +30,7 @@ fn drop_bucket(name: &str) -> String {
 /// Runs the plan until it holds in this phase, and says so.
 async fn held(executor: &Executor, phase: &str, words: &str) {
     let ended = executor.run().await.unwrap();
-    let Ended::Held { phase: held, what, remedy } = &ended else { panic!("{words}: {ended:?}") };
+    let Outcome::Held { phase: held, what, remedy } = &ended else { panic!("{words}: {ended:?}") };
     assert!(held == phase && what.contains(words) && !remedy.is_empty(), "{words}: {ended:?}");
 }
 
@@ -69,7 +69,7 @@ async fn rows_that_nobody_may_delete() {
     region.psql(&source, &drop_bucket("early")).await;
     let ghosts = Some("delete-ghosts".to_owned());
     store.update_controls(&mut |controls| controls.pause_before.clone_from(&ghosts)).await.unwrap();
-    let paused = Ended::Paused { phase: "delete-ghosts".to_owned() };
+    let paused = Outcome::Paused { phase: "delete-ghosts".to_owned() };
     assert_eq!(executor.run().await.unwrap(), paused);
 
     // Afterwards the operator is told of one, and it is left alone; so is a copy that is on one side only.
@@ -102,7 +102,7 @@ async fn rows_that_nobody_may_delete() {
     region.psql(&source, &format!("DELETE FROM manta_uploads WHERE _key = '{upload}'")).await;
     held(&executor, "delete-ghosts", &straggler).await;
     region.psql(&source, &format!("DELETE FROM manta WHERE _key = '{straggler}'")).await;
-    assert_eq!(executor.run().await.unwrap(), Ended::Done);
+    assert_eq!(executor.run().await.unwrap(), Outcome::Done);
 
     assert_eq!(region.psql(&source, COUNTS).await, counts);
     assert_eq!(region.psql(&source, before_cleanup).await, copied);

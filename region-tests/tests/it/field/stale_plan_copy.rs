@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use reshard_core::zones::{self, ZoneError, ZoneOrder};
 use reshard_core::{
-    Configuration, Ended, Executor, ExecutorError, Operation, Plan, PlanState, PlanUuid,
-    SqliteStore, Store, ValidPlan,
+    Configuration, Executor, ExecutorError, Journal, Operation, Outcome, Plan, PlanState, PlanUuid,
+    SqliteJournal, ValidPlan,
 };
 use sapi_client::manta::MantaApplication;
 use sapi_client::{Attributes, ImageUuid};
@@ -42,7 +42,11 @@ async fn old_copies_of_a_plan_that_is_done_destroy_nothing() {
             rows_of_an_owner_stay(&region, &executor).await;
         }
         let ended = executor.step(phase.name()).await.unwrap();
-        assert!(matches!(ended, Ended::Paused { .. } | Ended::Done), "{}: {ended:?}", phase.name());
+        assert!(
+            matches!(ended, Outcome::Paused { .. } | Outcome::Done),
+            "{}: {ended:?}",
+            phase.name()
+        );
         if COPIED_AFTER.contains(&phase.name()) {
             copy(&region, phase.name());
             epoch.keep().await;
@@ -72,7 +76,7 @@ async fn old_copies_of_a_plan_that_is_done_destroy_nothing() {
         epoch.forget().await;
         let copy = open(&region, name);
         let ended = region.executor(&copy).await.abort().await.unwrap();
-        let Ended::Held { what, remedy, .. } = ended else {
+        let Outcome::Held { what, remedy, .. } = ended else {
             panic!("copied after {name}: {ended:?}")
         };
         println!("copied after {name}: {what}. {remedy}");
@@ -87,7 +91,7 @@ async fn old_copies_of_a_plan_that_is_done_destroy_nothing() {
         epoch.forget().await;
         let copy = open(&region, &resumed(name));
         let ended = region.executor(&copy).await.run().await.unwrap();
-        let Ended::Held { what, .. } = ended else { panic!("copied after {name}: {ended:?}") };
+        let Outcome::Held { what, .. } = ended else { panic!("copied after {name}: {ended:?}") };
         let causes = ["not reserved for this plan any more", "changed the plan's freeze"];
         assert!(causes.iter().any(|cause| what.contains(cause)), "{name}: {what}");
         assert!(!what.contains("REFUSED"), "{name}: {what}");
@@ -129,13 +133,13 @@ async fn rows_of_an_owner_stay(region: &Region, executor: &Executor) {
         let change = MantaApplication::set_hash_ring_image(image);
         sapi.change_application(manta.uuid(), change).await.unwrap();
     };
-    let before = SqliteStore::open(&region.file("split.plan")).unwrap().plan().await.unwrap();
+    let before = SqliteJournal::open(&region.file("split.plan")).unwrap().plan().await.unwrap();
     name(before.inventory.ring.image).await;
     let count = format!("select count(*) from manta where {}", moved(&before));
     let rows = region.psql(&source, &count).await;
     assert_ne!(rows, "0");
     let ended = executor.step("delete-ghosts").await.unwrap();
-    let Ended::Held { what, .. } = ended else { panic!("{ended:?}") };
+    let Outcome::Held { what, .. } = ended else { panic!("{ended:?}") };
     for part in [before.inventory.ring.image.to_string(), format!("vnodes at {source}")] {
         assert!(what.contains(&part), "{what}");
     }
@@ -157,7 +161,7 @@ async fn what_a_lost_plan_keeps_is_freed(region: &Region) {
     let plan = store.plan().await.unwrap().uuid;
     for phase in &phases() {
         let ended = executor.step(phase.name()).await.unwrap();
-        assert!(matches!(ended, Ended::Paused { .. }), "{}: {ended:?}", phase.name());
+        assert!(matches!(ended, Outcome::Paused { .. }), "{}: {ended:?}", phase.name());
         if phase.name() == "lock-dumps" {
             break;
         }
@@ -181,7 +185,7 @@ async fn what_a_lost_plan_keeps_is_freed(region: &Region) {
     executor.step("provision-peers").await.unwrap();
     let (freed, said) = release(&["--file-lost"]).await;
     assert!(!freed && said.contains("SAPI has zones with the tag of plan"), "{said}");
-    assert_eq!(executor.abort().await.unwrap(), Ended::Aborted);
+    assert_eq!(executor.abort().await.unwrap(), Outcome::Aborted);
 }
 
 /// The things that a plan keeps, as `reshard plans` tells.
@@ -256,8 +260,8 @@ fn copied(region: &Region, name: &str) -> PathBuf {
     file
 }
 
-fn open(region: &Region, name: &str) -> Arc<SqliteStore> {
-    Arc::new(SqliteStore::open(&copied(region, name)).unwrap())
+fn open(region: &Region, name: &str) -> Arc<SqliteJournal> {
+    Arc::new(SqliteJournal::open(&copied(region, name)).unwrap())
 }
 
 /// The electric-moray processes that there are, and since when.

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use reshard_core::{OpenWriteBlock, PlanState, SqliteStore, Store, SystemClock};
+use reshard_core::{Journal, OpenWriteBlock, PlanState, SqliteJournal, SystemClock};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
@@ -98,7 +98,7 @@ async fn one_that_is_stopped_refuses_no_writes(region: &Region, in_a_write: bool
     assert_eq!(store.state().await.unwrap(), PlanState::Aborted);
 }
 
-async fn block_of(store: &SqliteStore) -> Option<OpenWriteBlock> {
+async fn block_of(store: &SqliteJournal) -> Option<OpenWriteBlock> {
     OpenWriteBlock::of(store, &store.plan().await.unwrap(), &phases(), &SystemClock).await.unwrap()
 }
 

@@ -5,7 +5,7 @@ use lab::Fault;
 use lab::control::ExecRequest;
 use reshard_core::shards::alias;
 use reshard_core::tidy::rename;
-use reshard_core::{PlanUuid, Reservation, Store};
+use reshard_core::{Journal, PlanUuid, Reservation};
 use sapi_client::Attributes;
 use sapi_client::manta::{MantaApplication, Shard};
 use sapi_client::sapi::Change;

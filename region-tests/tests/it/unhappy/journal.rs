@@ -1,6 +1,6 @@
 //! A plan file that cannot be written.
 
-use reshard_core::{PlanState, Store};
+use reshard_core::{Journal, PlanState};
 use tokio::process::Command;
 
 use super::region::World;

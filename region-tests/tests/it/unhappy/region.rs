@@ -7,8 +7,8 @@ use lab::{ApiFault, ApiName, Fault, FaultKind, Role};
 use manatee_client::{ClusterState, ShardName};
 use reshard_core::zones::MadeZone;
 use reshard_core::{
-    Controls, Database, DatabaseError, Deployment, Ended, Event, Executor, PlanState, SqliteStore,
-    Step, Store, ZonePlace,
+    Controls, Database, DatabaseError, Deployment, Event, Executor, Journal, Outcome, PlanState,
+    SqliteJournal, Step, ZonePlace,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -21,7 +21,7 @@ const DEADLINE: Duration = Duration::from_secs(90);
 /// A region with a plan that is carried out.
 pub(super) struct World {
     pub(super) region: Region,
-    pub(super) store: Arc<SqliteStore>,
+    pub(super) store: Arc<SqliteJournal>,
     pub(super) executor: Executor,
     /// The words that the operator was shown since the last trouble began.
     pub(super) said: Arc<Mutex<Vec<String>>>,
@@ -85,7 +85,7 @@ impl World {
                 return;
             }
             let ended = self.executor.step(phase.name()).await.unwrap();
-            let done = matches!(ended, Ended::Paused { .. } | Ended::Done);
+            let done = matches!(ended, Outcome::Paused { .. } | Outcome::Done);
             assert!(done, "{}: {ended:?}", phase.name());
         }
     }
@@ -93,10 +93,10 @@ impl World {
     /// Gives troubles much time to pass, or little so that the plan holds soon.
     pub(super) async fn be_patient(&self, patient: bool, trouble: &Trouble) {
         let mut tune = |controls: &mut Controls| {
-            let knobs = &mut controls.knobs;
-            (knobs.patience_seconds, knobs.wait_seconds) =
+            let tuning = &mut controls.tuning;
+            (tuning.patience_seconds, tuning.wait_seconds) =
                 if patient { (120, 600) } else { (2, 4) };
-            knobs.budget_seconds = match trouble {
+            tuning.budget_seconds = match trouble {
                 Trouble::Budget(seconds) => Some(*seconds),
                 _ => None,
             };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lab::{Fault, FaultKind};
-use reshard_core::{Ended, PlanState, Store};
+use reshard_core::{Journal, Outcome, PlanState};
 
 use super::super::started::{Region, phases, small};
 use super::region::{Cure, World};
@@ -57,7 +57,7 @@ async fn meet(world: &World, row: &Row) {
     let ended = ended.unwrap_or_else(|error| panic!("{row:?}: {error:?}"));
     println!("{}: {:?}: {ended:?} after {:?}", row.phase, row.trouble, began.elapsed());
     if let Then::Holds(says, remedy) = row.then {
-        let Ended::Held { what, remedy: told, .. } = ended else { panic!("{row:?}: {ended:?}") };
+        let Outcome::Held { what, remedy: told, .. } = ended else { panic!("{row:?}: {ended:?}") };
         assert!(what.contains(says), "{row:?}: {what}");
         assert!(told.to_string().contains(remedy), "{row:?}: {told}");
         world.heal(&cure).await;
@@ -68,7 +68,7 @@ async fn meet(world: &World, row: &Row) {
         }
         return;
     }
-    assert!(matches!(ended, Ended::Paused { .. } | Ended::Done), "{row:?}: {ended:?}");
+    assert!(matches!(ended, Outcome::Paused { .. } | Outcome::Done), "{row:?}: {ended:?}");
     // What ends by itself was met as often as it was to be.
     assert!(world.is_spent().await, "{row:?} was not met");
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use reshard_core::{SqliteStore, Store};
+use reshard_core::{Journal, SqliteJournal};
 use serde_json::Value;
 
 use crate::exit;
@@ -31,8 +31,8 @@ pub(super) struct DiffArgs {
 
 impl DiffArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
-        let first = SqliteStore::open_read_only(&self.first)?.plan().await?;
-        let second = SqliteStore::open_read_only(&self.second)?.plan().await?;
+        let first = SqliteJournal::open_read_only(&self.first)?.plan().await?;
+        let second = SqliteJournal::open_read_only(&self.second)?.plan().await?;
         let differences = first.differences(&second);
         if self.output.is_json() {
             out.json(&differences)?;

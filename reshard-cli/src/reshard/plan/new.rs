@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use reshard_core::{
-    Costs, Layout, Plan, PlanUuid, Request, Selection, SqliteStore, SystemClock, VnodeSet, gather,
+    Costs, Layout, Plan, PlanUuid, Request, Selection, SqliteJournal, SystemClock, VnodeSet, gather,
 };
 use sapi_client::{ImageUuid, ServerUuid};
 
@@ -129,7 +129,7 @@ impl NewArgs {
         let plan = Plan::make(PlanUuid::random(), Timestamp::now(), request, inventory, &costs)?;
         summary(&plan, out)?;
         if !self.dry_run {
-            SqliteStore::create(&self.plan, &plan)?;
+            SqliteJournal::create(&self.plan, &plan)?;
             let line = Runnable::new(&self.plan, self.region.config().said());
             say(format_args!(
                 "Written to {}; `{}` carries it out.",

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 use reshard_core::quantity::{bytes, count, seconds};
-use reshard_core::{Plan, Store};
+use reshard_core::{Journal, Plan};
 
 use crate::output::Output;
 use crate::reshard::error::Result;

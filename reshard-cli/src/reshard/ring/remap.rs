@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use fash::{Ring, create_ring};
 use reshard_core::rings::{RingError, read_directory};
-use reshard_core::{Store, ValidPlan};
+use reshard_core::{Journal, ValidPlan};
 use serde_json::json;
 
 use crate::output::Output;

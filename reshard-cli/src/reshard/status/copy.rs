@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use reshard_core::{Chain, Configuration, Deployment, Epoch, Plan, Standing, Store, epoch_of};
+use reshard_core::{Chain, Configuration, Deployment, Epoch, Journal, Plan, Standing, epoch_of};
 use serde::Serialize;
 
 use crate::reshard::error::Result;
@@ -58,7 +58,7 @@ impl<'a> Asking<'a> {
         Self { config, deployment: None, answer: None }
     }
 
-    pub(super) async fn ask(&mut self, store: &dyn Store, plan: &Plan) -> Result<FileCopy> {
+    pub(super) async fn ask(&mut self, store: &dyn Journal, plan: &Plan) -> Result<FileCopy> {
         let is_fresh = |(at, _): &(Instant, Answer)| at.elapsed() < EVERY;
         if !self.answer.as_ref().is_some_and(is_fresh) {
             let answer = tokio::time::timeout(PATIENCE, self.epoch(plan)).await;

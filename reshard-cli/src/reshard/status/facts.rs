@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reshard_core::{
-    Activity, Controls, Entry, EntryKind, Liveness, OpenWriteBlock, Phase, Plan, Report, Sequence,
-    Store, StoreError, SystemClock,
+    Activity, Controls, Entry, EntryKind, Journal, JournalError, Liveness, OpenWriteBlock, Phase,
+    Plan, Report, Sequence, SystemClock,
 };
 
 use super::copy::FileCopy;
@@ -46,12 +46,12 @@ pub(super) struct Step {
 impl Facts {
     /// Reads the journal.
     pub(super) async fn of(
-        store: &dyn Store,
+        store: &dyn Journal,
         plan: &Plan,
         phases: &Sequence,
         copy: FileCopy,
         runnable: &Runnable,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, JournalError> {
         let now = Timestamp::now();
         let report = Report::of(store, phases).await?;
         let begun = |phase: &&reshard_core::Step| {

@@ -12,7 +12,7 @@ mod view;
 use std::time::Duration;
 
 use clap::Args;
-use reshard_core::Store;
+use reshard_core::Journal;
 
 use self::copy::Asking;
 use self::facts::Facts;

@@ -244,7 +244,7 @@ fn what_goes_on_has_units() {
         phase: "block-writes".to_owned(),
         what: "copy".to_owned(),
         since: ago(10),
-        you_can: Some("wait".into()),
+        hint: Some("wait".into()),
         progress: Some(Progress { done: 100 << 20, total: 400 << 20, unit: "bytes".to_owned() }),
     });
     let shown = screen(&facts);
@@ -273,7 +273,7 @@ fn a_phase_that_has_not_said_what_it_does_is_not_taken_for_the_one_before() {
         phase: phase.to_owned(),
         what: "ask".to_owned(),
         since: ago(5),
-        you_can: None,
+        hint: None,
         progress: None,
     };
     facts.activity = Some(activity("preflight"));

@@ -125,7 +125,7 @@ impl View {
             since_seconds: ago(facts.now, activity.since).as_secs_f64(),
             phase: activity.phase,
             what: activity.what,
-            you_can: activity.you_can.filter(|can| !can.is_empty()).map(|can| worded(&can, file)),
+            you_can: activity.hint.filter(|can| !can.is_empty()).map(|can| worded(&can, file)),
             progress: activity.progress.filter(|progress| progress.total > 0),
         });
         let phases = phases(facts);
@@ -223,7 +223,7 @@ fn present(facts: &Facts) -> Option<Activity> {
         phase: begun.name.clone(),
         what: begun.title.clone(),
         since: begun.began,
-        you_can: None,
+        hint: None,
         progress: None,
     }))
 }

@@ -56,7 +56,7 @@ impl Fixture {
             deployment: self.deployment.clone(),
             clock: self.clock.clone(),
             world: self.world.clone(),
-            store: Arc::new(SqliteStore::open(path).unwrap()),
+            store: Arc::new(SqliteJournal::open(path).unwrap()),
             directory: TempDir::new().unwrap(),
         }
     }
@@ -77,11 +77,11 @@ async fn paused_before_the_block(deployment: &Deployment) -> Fixture {
         .await
         .unwrap();
     let ended = fixture.executor().run().await.unwrap();
-    assert_eq!(ended, Ended::Paused { phase: "block".to_owned() });
+    assert_eq!(ended, Outcome::Paused { phase: "block".to_owned() });
     fixture
 }
 
-fn refused(ended: Result<Ended, ExecutorError>) -> (Box<Epoch>, String) {
+fn refused(ended: Result<Outcome, ExecutorError>) -> (Box<Epoch>, String) {
     let error = ended.unwrap_err();
     let text = crate::causes::Chain(&error).to_string();
     let ExecutorError::OlderCopy { latest, .. } = error else { panic!("{text}") };
@@ -92,7 +92,7 @@ async fn an_old_copy_of_a_plan_that_is_done_takes_nothing_back(deployment: &Depl
     let fixture = paused_before_the_block(deployment).await;
     let copy = fixture.copy("copy");
     assert_eq!(copy.standing().await, Standing::Latest);
-    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+    assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done);
     assert_eq!(
         (fixture.standing().await, copy.standing().await),
         (Standing::Latest, Standing::Older)
@@ -120,14 +120,14 @@ async fn an_old_copy_of_a_plan_that_goes_on_changes_nothing(deployment: &Deploym
     // Held after publication.
     fixture.world.lock().unwrap().script = vec![Does::Holds, Does::Well, Does::Well, Does::Well];
     let ended = fixture.executor().run().await.unwrap();
-    assert!(matches!(ended, Ended::Held { .. }), "{ended:?}");
+    assert!(matches!(ended, Outcome::Held { .. }), "{ended:?}");
     let effects = fixture.effects();
     let (latest, text) = refused(copy.executor().run().await);
     assert!(matches!(latest.state, PlanState::Held { .. }), "{latest:?}");
     assert!(latest.writes_refused_since.is_some() && text.contains("held in unblock"), "{text}");
     refused(copy.executor().abort().await);
     assert_eq!(fixture.effects(), effects);
-    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+    assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done);
     let known = known_plans(deployment).await.unwrap();
     let uuid = fixture.store.plan().await.unwrap().uuid;
     let known = known.into_iter().find(|known| known.plan == uuid).unwrap();
@@ -141,7 +141,7 @@ async fn a_plain_copy_after_a_crash_is_the_plan(deployment: &Deployment) {
     assert!(fixture.run().await.is_none(), "it did not crash");
     assert!(fixture.block().await.is_some_and(|block| block.ended.is_none()));
     let moved = fixture.copy("moved");
-    assert_eq!(moved.executor().abort().await.unwrap(), Ended::Aborted);
+    assert_eq!(moved.executor().abort().await.unwrap(), Outcome::Aborted);
     assert_eq!(fixture.effects(), Vec::<&str>::new());
     let (latest, _) = refused(fixture.executor().run().await);
     assert_eq!((latest.state, latest.file), (PlanState::Aborted, moved.store.place()));
@@ -157,12 +157,12 @@ async fn a_plan_of_another_region_is_refused(deployment: &Deployment) {
     assert_eq!(fixture.effects(), ["first", "make"]);
     // Of a plan that has not begun ZooKeeper need not know anything.
     let other = Fixture::new(&other.deployment, Vec::new());
-    assert_eq!(other.executor().run().await.unwrap(), Ended::Done);
+    assert_eq!(other.executor().run().await.unwrap(), Outcome::Done);
 }
 
 async fn whoever_looks_sees_who_executes(deployment: &Deployment) {
     let fixture = Fixture::new(deployment, vec![Does::Crashes]);
-    let file = SqliteStore::open_read_only(fixture.store.path()).unwrap();
+    let file = SqliteJournal::open_read_only(fixture.store.path()).unwrap();
     let liveness = async || Liveness::of(&file, fixture.clock.now()).await.unwrap();
     assert_eq!(liveness().await, Liveness::Nobody);
     let executor = fixture.executor();
@@ -205,7 +205,7 @@ async fn nobody_goes_on_without_one_of_the_phases(deployment: &Deployment) {
         }
     }
     assert_eq!(fixture.effects(), ["first", "make"]);
-    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+    assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done);
 }
 
 /// Names and rings are shown as in use by the session, so nobody may have to think of closing it.
@@ -231,7 +231,7 @@ async fn an_end_that_zookeeper_missed_is_told_later(deployment: &Deployment) {
     let uuid = fixture.store.plan().await.unwrap().uuid;
     let epoch = async || epoch_of(deployment, uuid).await.unwrap().unwrap();
     let before = serde_json::to_vec(&epoch().await).unwrap();
-    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+    assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done);
     let held = lock_of(deployment, uuid).await;
     let last = held.note(NOTE).await.unwrap();
     held.write_note(NOTE, &before, last.as_ref()).await.unwrap();
@@ -245,7 +245,7 @@ async fn an_end_that_zookeeper_missed_is_told_later(deployment: &Deployment) {
 /// The plan's lock, as another executor has it.
 async fn lock_of(deployment: &Deployment, plan: PlanUuid) -> HeldLock {
     let lock = Lock::new(deployment.session().clone(), PLAN_LOCKS, &plan.to_string()).unwrap();
-    let patience = deployment.until_the_dead_are_missed();
+    let patience = deployment.session_expiry_grace();
     lock.acquire("other", jiff::Timestamp::now(), Takeover::Anyone, patience).await.unwrap()
 }
 
@@ -267,7 +267,7 @@ impl Phase for Sleeps {
         About { title, rfd103: "", reads: "", writes: "", done_when: "", undo: "", pause: "" }
     }
 
-    async fn run(&self, context: &Context) -> Result<(), Trouble> {
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         self.begun.notify_one();
         self.wakes.notified().await;
         let change = async {
@@ -277,7 +277,7 @@ impl Phase for Sleeps {
         context.act("change something", change).await
     }
 
-    async fn undo(&self, _: &Context) -> Result<Undone, Trouble> {
+    async fn undo(&self, _: &Context) -> Result<Undone, PhaseError> {
         Ok(Undone::Completely)
     }
 }
@@ -318,7 +318,7 @@ async fn a_sleeper_leaves_the_plan_to_the_one_that_took_it(
     awake.wakes.notify_one();
     let second = Executor::with_sequence(other.store.clone(), deployment.clone(), only(&awake))
         .with_clock(fixture.clock.clone());
-    assert_eq!(second.run().await.unwrap(), Ended::Done);
+    assert_eq!(second.run().await.unwrap(), Outcome::Done);
     let log = other.store.log_after(0).await.unwrap();
 
     zookeeper.mend(session);

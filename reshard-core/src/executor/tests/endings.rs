@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Deployment, Does, Ended, Fixture, Gone, Guard, PHASES, PlanState};
-use crate::journal::Store;
+use super::{Deployment, Does, Fixture, Gone, Guard, Outcome, PHASES, PlanState};
+use crate::journal::Journal;
 
 pub(super) async fn all(deployment: &Deployment) {
     a_signal_stops_it_where_that_is_safe(deployment).await;
@@ -20,23 +20,23 @@ pub(super) async fn all(deployment: &Deployment) {
 async fn a_signal_stops_it_where_that_is_safe(deployment: &Deployment) {
     let fixture = Fixture::new(deployment, vec![Does::IsSignalled]);
     let ended = fixture.executor().run().await.unwrap();
-    assert_eq!(ended, Ended::Paused { phase: "make".to_owned() });
+    assert_eq!(ended, Outcome::Paused { phase: "make".to_owned() });
     // The file does not say so: the next one goes on.
     assert!(!fixture.store.controls().await.unwrap().pause);
-    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+    assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done);
 }
 
 async fn a_signal_while_writes_are_refused_lets_the_block_end(deployment: &Deployment) {
     let script = vec![Does::IsSignalled, Does::Well, Does::Well, Does::Well];
     let fixture = Fixture::new(deployment, script);
     let ended = fixture.executor().run().await.unwrap();
-    assert_eq!(ended, Ended::Paused { phase: "last".to_owned() });
+    assert_eq!(ended, Outcome::Paused { phase: "last".to_owned() });
     assert!(fixture.block().await.unwrap().moved);
     // It may go back as well, and holds then.
     let script = vec![Does::Holds, Does::IsSignalled, Does::Well, Does::Well];
     let fixture = Fixture::new(deployment, script);
     let ended = fixture.executor().run().await.unwrap();
-    assert!(matches!(ended, Ended::Held { .. }), "{ended:?}");
+    assert!(matches!(ended, Outcome::Held { .. }), "{ended:?}");
     assert!(fixture.block().await.unwrap().ended.is_some());
 }
 
@@ -47,9 +47,9 @@ async fn an_abort_keeps_no_writes_refused_for_what_cannot_be_undone(deployment: 
     let script = begins.into_iter().chain(goes_back).rev().collect();
     let fixture = Fixture::new(deployment, script);
     let ended = fixture.executor().run().await.unwrap();
-    assert!(matches!(&ended, Ended::Held { phase, .. } if phase == "split"), "{ended:?}");
+    assert!(matches!(&ended, Outcome::Held { phase, .. } if phase == "split"), "{ended:?}");
     assert!(fixture.block().await.unwrap().ended.is_some(), "writes are refused");
-    assert_eq!(fixture.executor().abort().await.unwrap(), Ended::Aborted);
+    assert_eq!(fixture.executor().abort().await.unwrap(), Outcome::Aborted);
     assert!(fixture.effects().is_empty(), "{:?}", fixture.effects());
 }
 
@@ -57,11 +57,11 @@ async fn a_signal_stops_an_abort_between_phases(deployment: &Deployment) {
     let script = vec![Does::IsSignalled, Does::Holds, Does::Well];
     let fixture = Fixture::new(deployment, script);
     let ended = fixture.executor().run().await.unwrap();
-    assert!(matches!(ended, Ended::Held { .. }), "{ended:?}");
+    assert!(matches!(ended, Outcome::Held { .. }), "{ended:?}");
     let ended = fixture.executor().abort().await.unwrap();
-    assert!(matches!(ended, Ended::Paused { .. }), "{ended:?}");
+    assert!(matches!(ended, Outcome::Paused { .. }), "{ended:?}");
     assert_eq!(fixture.effects(), ["first"]);
-    assert_eq!(fixture.executor().abort().await.unwrap(), Ended::Aborted);
+    assert_eq!(fixture.executor().abort().await.unwrap(), Outcome::Aborted);
     assert!(fixture.effects().is_empty());
 }
 
@@ -77,18 +77,18 @@ async fn whatever_an_executor_dies_in_writes_are_accepted_again(deployment: &Dep
         assert!(!open, "{phase}: {rescued:?}");
         match rescued {
             None => assert!(["first", "make", "last"].contains(&phase), "{phase}"),
-            Some(Ended::Held { what, .. }) => {
+            Some(Outcome::Held { what, .. }) => {
                 assert!(
                     what.contains("gone at noon") && what.contains("writes flow again"),
                     "{what}"
                 );
                 assert_eq!(fixture.effects(), ["first", "make"], "{phase}");
             }
-            Some(Ended::Done) => assert!(["publish", "unblock"].contains(&phase), "{phase}"),
+            Some(Outcome::Done) => assert!(["publish", "unblock"].contains(&phase), "{phase}"),
             Some(other) => panic!("{phase}: {other:?}"),
         }
         if fixture.store.state().await.unwrap() != PlanState::Done {
-            assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done, "{phase}");
+            assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done, "{phase}");
         }
     }
 }
@@ -105,7 +105,7 @@ impl Guard for Asleep {
 async fn no_block_without_a_guard(deployment: &Deployment) {
     let fixture = Fixture::new(deployment, Vec::new());
     let ended = fixture.executor().guarded_by(Arc::new(Asleep)).run().await.unwrap();
-    let Ended::Held { phase, what, .. } = ended else { panic!("{ended:?}") };
+    let Outcome::Held { phase, what, .. } = ended else { panic!("{ended:?}") };
     assert_eq!(phase, "block");
     assert!(what.contains("it sleeps"), "{what}");
     assert_eq!(fixture.effects(), ["first", "make"]);

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Deployment, Does, Ended, Fixture};
+use super::{Deployment, Does, Fixture, Outcome};
 use crate::hint::Operation;
-use crate::journal::Store;
+use crate::journal::Journal;
 use crate::report::Report;
 
 pub(super) async fn all(deployment: &Deployment) {
@@ -21,14 +21,14 @@ async fn a_hold_in_the_write_block_ends_it(deployment: &Deployment) {
     let script = vec![Does::Holds, Does::Well, Does::Well, Does::Well];
     let fixture = Fixture::new(deployment, script);
     let ended = fixture.executor().run().await.unwrap();
-    let Ended::Held { phase, what, remedy } = ended else { panic!("{ended:?}") };
+    let Outcome::Held { phase, what, remedy } = ended else { panic!("{ended:?}") };
     assert_eq!((phase.as_str(), remedy.to_string().as_str()), ("split", "mend it"));
     assert!(what.contains("writes flow again"), "{what}");
     assert_eq!(fixture.effects(), ["first", "make"]);
     let block = fixture.block().await.unwrap();
     assert!(block.ended.is_some() && !block.moved);
     // Undoing the split spoiled what was made: it is made anew, and only then the plan goes on.
-    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+    assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done);
     let log = fixture.store.log_after(0).await.unwrap();
     let made = log
         .iter()
@@ -41,7 +41,7 @@ async fn a_hold_in_the_write_block_ends_it(deployment: &Deployment) {
 async fn a_budget_ends_the_write_block(deployment: &Deployment) {
     let fixture = Fixture::new(deployment, vec![Does::Lasts, Does::Well, Does::Well, Does::Well]);
     let ended = fixture.executor().run().await.unwrap();
-    let Ended::Held { what, .. } = ended else { panic!("{ended:?}") };
+    let Outcome::Held { what, .. } = ended else { panic!("{ended:?}") };
     assert!(what.contains("budget") && what.contains("The time went to: block"), "{what}");
     assert_eq!(fixture.effects(), ["first", "make"]);
 }
@@ -51,7 +51,7 @@ async fn a_clock_that_is_set_counts_for_nothing(deployment: &Deployment) {
         let script = vec![Does::SetsTheClock(hours), Does::Well, Does::Well, Does::Well];
         let fixture = Fixture::new(deployment, script);
         let executor = fixture.executor();
-        assert_eq!(executor.run().await.unwrap(), Ended::Done, "{hours} h");
+        assert_eq!(executor.run().await.unwrap(), Outcome::Done, "{hours} h");
         let report = Report::of(&*fixture.store, executor.sequence()).await.unwrap();
         assert_eq!(report.write_block.measured_seconds, Some(5.0), "{hours} h");
         let split = report.phases.iter().find(|phase| phase.name == "split").unwrap();
@@ -66,7 +66,7 @@ async fn the_way_back_is_part_of_the_budget(deployment: &Deployment) {
     let fixture = Fixture::new(deployment, hangs.into());
     fixture.allow(200).await;
     let ended = fixture.executor().run().await.unwrap();
-    let Ended::Held { what, .. } = ended else { panic!("{ended:?}") };
+    let Outcome::Held { what, .. } = ended else { panic!("{ended:?}") };
     assert!(what.contains("used up its budget"), "{what}");
     let took = fixture.block().await.unwrap().took().unwrap();
     assert!(took <= Duration::from_secs(200) && took > Duration::from_secs(190), "{took:?}");
@@ -74,7 +74,7 @@ async fn the_way_back_is_part_of_the_budget(deployment: &Deployment) {
     let fixture = Fixture::new(deployment, vec![Does::Hangs, Does::Well, Does::Well]);
     fixture.allow(200).await;
     let ended = fixture.executor().run().await.unwrap();
-    assert!(matches!(&ended, Ended::Held { phase, .. } if phase == "block"), "{ended:?}");
+    assert!(matches!(&ended, Outcome::Held { phase, .. } if phase == "block"), "{ended:?}");
     let took = fixture.block().await.unwrap().took().unwrap();
     assert!(took < Duration::from_secs(100), "{took:?}");
 }
@@ -83,7 +83,7 @@ async fn a_budget_that_is_too_small_is_refused_before_the_block(deployment: &Dep
     let fixture = Fixture::new(deployment, Vec::new());
     fixture.allow(8).await;
     let ended = fixture.executor().run().await.unwrap();
-    let Ended::Held { phase, what, remedy } = ended else { panic!("{ended:?}") };
+    let Outcome::Held { phase, what, remedy } = ended else { panic!("{ended:?}") };
     assert_eq!(phase, "block");
     assert!(what.contains("at most 8 s, which is too short"), "{what}");
     assert!(fixture.block().await.is_none());
@@ -91,7 +91,7 @@ async fn a_budget_that_is_too_small_is_refused_before_the_block(deployment: &Dep
     let tune = Operation::Tune { knob: "budget_seconds".to_owned(), value: Some(needed) };
     assert_eq!(remedy.operations().collect::<Vec<_>>(), [&tune, &Operation::Resume]);
     fixture.allow(needed).await;
-    assert_eq!(fixture.executor().run().await.unwrap(), Ended::Done);
+    assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done);
 }
 
 async fn what_was_met_last_is_told_when_the_budget_is_over(deployment: &Deployment) {
@@ -100,8 +100,8 @@ async fn what_was_met_last_is_told_when_the_budget_is_over(deployment: &Deployme
     let script = script.concat();
     let fixture = Fixture::new(deployment, script);
     fixture.allow(120).await;
-    fixture.tune(&mut |knobs| knobs.patience_seconds = 1000).await;
+    fixture.tune(&mut |tuning| tuning.patience_seconds = 1000).await;
     let ended = fixture.executor().run().await.unwrap();
-    let Ended::Held { what, .. } = ended else { panic!("{ended:?}") };
+    let Outcome::Held { what, .. } = ended else { panic!("{ended:?}") };
     assert!(what.contains("used up its budget: it may pass"), "{what}");
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tempfile::TempDir;
 
-use super::SqliteStore;
-use crate::journal::{Controls, PlanState, StoreError};
+use super::SqliteJournal;
+use crate::journal::{Controls, JournalError, PlanState};
 use crate::plan::Plan;
 
 const SCHEMA: &str = include_str!("../schema.sql");
@@ -17,7 +17,7 @@ const VERSION: i64 = 1;
 /// The time to wait for another process that writes the same file.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
 
-impl SqliteStore {
+impl SqliteJournal {
     fn over(path: &Path, connection: Connection) -> Self {
         Self {
             path: path.to_owned(),
@@ -31,11 +31,11 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Exists`] if there is such a file, and as it may be the only witness of a plan half done, it is left
-    /// alone; [`StoreError::Io`], [`StoreError::Database`].
-    pub fn create(path: &Path, plan: &Plan) -> Result<Self, StoreError> {
+    /// [`JournalError::Exists`] if there is such a file, and as it may be the only witness of a plan half done, it is left
+    /// alone; [`JournalError::Io`], [`JournalError::Database`].
+    pub fn create(path: &Path, plan: &Plan) -> Result<Self, JournalError> {
         let shown = || path.display().to_string();
-        let io = |source| StoreError::Io { path: shown(), source };
+        let io = |source| JournalError::Io { path: shown(), source };
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -43,7 +43,7 @@ impl SqliteStore {
         let draft = tempfile::Builder::new().prefix(".plan-").tempfile_in(directory).map_err(io)?;
         {
             let connection = Connection::open(draft.path())
-                .map_err(|source| StoreError::of_sqlite(shown(), source))?;
+                .map_err(|source| JournalError::of_sqlite(shown(), source))?;
             let store = Self::over(path, connection);
             store.write(|transaction| {
                 let schema = transaction
@@ -58,7 +58,7 @@ impl SqliteStore {
         draft.as_file().sync_all().map_err(io)?;
         draft.persist_noclobber(path).map_err(|error| {
             if error.error.kind() == std::io::ErrorKind::AlreadyExists {
-                StoreError::Exists { path: shown() }
+                JournalError::Exists { path: shown() }
             } else {
                 io(error.error)
             }
@@ -71,10 +71,10 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; a file that is no plan file is not changed.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    /// [`JournalError`]; a file that is no plan file is not changed.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, path)?;
-        let failed = |source| StoreError::of_sqlite(path.display().to_string(), source);
+        let failed = |source| JournalError::of_sqlite(path.display().to_string(), source);
         // The file alone is the plan whenever no write is under way: what a write-ahead log has would be lost to a plain copy
         // after a crash. Its journal's removal is synced too, or the last write would be undone after a power failure.
         connection.pragma_update(None, "journal_mode", "delete").map_err(failed)?;
@@ -89,13 +89,13 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]
-    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+    /// [`JournalError`]
+    pub fn open_read_only(path: &Path) -> Result<Self, JournalError> {
         match connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, path) {
-            Err(StoreError::Database { source, .. }) if is_half_written(&source) => {}
+            Err(JournalError::Database { source, .. }) if is_half_written(&source) => {}
             connection => return Ok(Self::over(path, connection?)),
         }
-        let io = |source| StoreError::Io { path: path.display().to_string(), source };
+        let io = |source| JournalError::Io { path: path.display().to_string(), source };
         let directory = TempDir::new().map_err(io)?;
         let copy = directory.path().join("plan");
         std::fs::copy(path, &copy).map_err(io)?;
@@ -103,7 +103,7 @@ impl SqliteStore {
         let connection = connect(&copy, OpenFlags::SQLITE_OPEN_READ_WRITE, path)?;
         connection
             .pragma_update(None, "query_only", true)
-            .map_err(|source| StoreError::of_sqlite(path.display().to_string(), source))?;
+            .map_err(|source| JournalError::of_sqlite(path.display().to_string(), source))?;
         Ok(Self { _copy: Some(directory), ..Self::over(path, connection) })
     }
 }
@@ -123,25 +123,25 @@ pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
 }
 
 /// Opens a file and looks whether it is a plan file, and a whole one; errors name it as `shown`.
-fn connect(path: &Path, flags: OpenFlags, shown: &Path) -> Result<Connection, StoreError> {
+fn connect(path: &Path, flags: OpenFlags, shown: &Path) -> Result<Connection, JournalError> {
     let shown = shown.display().to_string();
     if !path.exists() {
-        return Err(StoreError::Missing { path: shown });
+        return Err(JournalError::Missing { path: shown });
     }
-    let failed = |source| StoreError::of_sqlite(shown.clone(), source);
+    let failed = |source| JournalError::of_sqlite(shown.clone(), source);
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
     let found: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     if found != VERSION {
-        return Err(StoreError::Version { path: shown, found, known: VERSION });
+        return Err(JournalError::Version { path: shown, found, known: VERSION });
     }
     let problem: String = connection
         .query_row("pragma quick_check(1)", [], |row| row.get(0))
-        .map_err(|source| StoreError::of_sqlite(shown.clone(), source))?;
+        .map_err(|source| JournalError::of_sqlite(shown.clone(), source))?;
     if problem != "ok" {
-        return Err(StoreError::Torn { path: shown, problem });
+        return Err(JournalError::Torn { path: shown, problem });
     }
     Ok(connection)
 }

@@ -10,10 +10,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::SqliteStore;
+use super::SqliteJournal;
 use super::open::{BUSY, beside};
 use crate::journal::{
-    Activity, Controls, ControlsChange, Entry, PhaseRecord, PlanState, Presence, Store, StoreError,
+    Activity, Controls, ControlsChange, Entry, Journal, JournalError, PhaseRecord, PlanState,
+    Presence,
 };
 use crate::plan::{PLAN_VERSION, Plan, ValidPlan};
 
@@ -24,22 +25,22 @@ struct Version {
 }
 
 #[async_trait]
-impl Store for SqliteStore {
-    async fn plan(&self) -> Result<ValidPlan, StoreError> {
+impl Journal for SqliteJournal {
+    async fn plan(&self) -> Result<ValidPlan, JournalError> {
         let problem =
-            |problem: &str| StoreError::Plan { path: self.shown(), problem: problem.to_owned() };
+            |problem: &str| JournalError::Plan { path: self.shown(), problem: problem.to_owned() };
         let Version { version } =
             self.get("document", "plan")?.ok_or_else(|| problem("there is none"))?;
         if version != PLAN_VERSION {
             let (path, found, known) = (self.shown(), version, PLAN_VERSION);
-            return Err(StoreError::PlanVersion { path, found, known });
+            return Err(JournalError::PlanVersion { path, found, known });
         }
         let plan: Plan = self.get("document", "plan")?.ok_or_else(|| problem("there is none"))?;
         if !plan.hash_is_right() {
             return Err(problem("its hash does not fit: it was changed by hand"));
         }
         ValidPlan::new(plan)
-            .map_err(|source| StoreError::InvalidPlan { path: self.shown(), source })
+            .map_err(|source| JournalError::InvalidPlan { path: self.shown(), source })
     }
 
     fn place(&self) -> String {
@@ -56,42 +57,42 @@ impl Store for SqliteStore {
         self.lock().busy_timeout(patience.unwrap_or(BUSY)).ok();
     }
 
-    async fn state(&self) -> Result<PlanState, StoreError> {
+    async fn state(&self) -> Result<PlanState, JournalError> {
         Ok(self.get("document", "state")?.unwrap_or(PlanState::Planned))
     }
 
-    async fn set_state(&self, state: &PlanState) -> Result<(), StoreError> {
+    async fn set_state(&self, state: &PlanState) -> Result<(), JournalError> {
         self.set("document", "state", Some(state))
     }
 
-    async fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, StoreError> {
+    async fn phases(&self) -> Result<BTreeMap<String, PhaseRecord>, JournalError> {
         self.all("phase")
     }
 
-    async fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), StoreError> {
+    async fn set_phase(&self, name: &str, record: &PhaseRecord) -> Result<(), JournalError> {
         self.set("phase", name, Some(record))
     }
 
-    async fn fact(&self, key: &str) -> Result<Option<Value>, StoreError> {
+    async fn fact(&self, key: &str) -> Result<Option<Value>, JournalError> {
         self.get("fact", key)
     }
 
-    async fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), StoreError> {
+    async fn set_fact(&self, key: &str, value: Option<&Value>) -> Result<(), JournalError> {
         self.set("fact", key, value)
     }
 
-    async fn facts(&self) -> Result<BTreeMap<String, Value>, StoreError> {
+    async fn facts(&self) -> Result<BTreeMap<String, Value>, JournalError> {
         self.all("fact")
     }
 
-    async fn controls(&self) -> Result<Controls, StoreError> {
+    async fn controls(&self) -> Result<Controls, JournalError> {
         Ok(self.get("document", "controls")?.unwrap_or_default())
     }
 
     async fn update_controls(
         &self,
         change: &mut ControlsChange<'_>,
-    ) -> Result<Controls, StoreError> {
+    ) -> Result<Controls, JournalError> {
         self.write(|transaction| {
             let mut controls =
                 self.get_in(transaction, "document", "controls")?.unwrap_or_default();
@@ -101,21 +102,21 @@ impl Store for SqliteStore {
         })
     }
 
-    async fn activity(&self) -> Result<Option<Activity>, StoreError> {
+    async fn activity(&self) -> Result<Option<Activity>, JournalError> {
         self.get("document", "activity")
     }
 
-    async fn set_activity(&self, activity: Option<&Activity>) -> Result<(), StoreError> {
+    async fn set_activity(&self, activity: Option<&Activity>) -> Result<(), JournalError> {
         self.set("document", "activity", activity)
     }
 
-    async fn claim(&self, executor: &Presence) -> Result<(), StoreError> {
+    async fn claim(&self, executor: &Presence) -> Result<(), JournalError> {
         self.write(|transaction| {
             let last = self.refuse_below(transaction, executor.token)?;
             let is_other =
                 |last: &Presence| last.token == executor.token && last.session != executor.session;
             if let Some(by) = last.filter(is_other) {
-                return Err(StoreError::Overtaken { path: self.shown(), by: Box::new(by) });
+                return Err(JournalError::Overtaken { path: self.shown(), by: Box::new(by) });
             }
             self.put(transaction, "document", "executor", executor)
         })?;
@@ -123,11 +124,11 @@ impl Store for SqliteStore {
         Ok(())
     }
 
-    async fn presence(&self) -> Result<Option<Presence>, StoreError> {
+    async fn presence(&self) -> Result<Option<Presence>, JournalError> {
         self.get("document", "executor")
     }
 
-    async fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), StoreError> {
+    async fn beat(&self, at: Timestamp, leaves: bool) -> Result<(), JournalError> {
         let token = self.token.load(Ordering::SeqCst);
         let connection = self.lock();
         let usual = connection.pragma_query_value(None, "busy_timeout", |row| row.get(0));
@@ -148,7 +149,7 @@ impl Store for SqliteStore {
         written
     }
 
-    async fn entries(&self) -> Result<u64, StoreError> {
+    async fn entries(&self) -> Result<u64, JournalError> {
         let number: i64 = self.run(|connection| {
             let sql = "select coalesce(max(number), 0) from log";
             connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
@@ -156,7 +157,11 @@ impl Store for SqliteStore {
         Ok(u64::try_from(number).unwrap_or_default())
     }
 
-    async fn append(&self, entry: &Entry, activity: Option<&Activity>) -> Result<u64, StoreError> {
+    async fn append(
+        &self,
+        entry: &Entry,
+        activity: Option<&Activity>,
+    ) -> Result<u64, JournalError> {
         let json = self.written("log", entry)?;
         let number = self.write(|transaction| {
             if let Some(activity) = activity {
@@ -170,7 +175,7 @@ impl Store for SqliteStore {
         Ok(u64::try_from(number).unwrap_or_default())
     }
 
-    async fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, StoreError> {
+    async fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, JournalError> {
         let after = i64::try_from(number).unwrap_or(i64::MAX);
         let rows: Vec<(i64, String)> = self.run(|connection| {
             let sql = "select number, json from log where number > ?1 order by number";

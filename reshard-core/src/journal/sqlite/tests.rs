@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::journal::{Controls, Entry, EntryKind, PhaseRecord, PhaseState, PlanState, Store};
+use crate::journal::{Controls, Entry, EntryKind, Journal, PhaseRecord, PhaseState, PlanState};
 use crate::plan::PlanUuid;
 
 fn planned() -> (TempDir, PathBuf) {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("split.plan");
-    SqliteStore::create(&path, &crate::plan::example(PlanUuid::random())).unwrap();
+    SqliteJournal::create(&path, &crate::plan::example(PlanUuid::random())).unwrap();
     (directory, path)
 }
 
@@ -18,15 +18,15 @@ fn planned() -> (TempDir, PathBuf) {
 async fn what_several_want_at_once_is_not_lost() {
     const TIMES: u32 = 40;
     let (_directory, path) = planned();
-    SqliteStore::open(&path)
+    SqliteJournal::open(&path)
         .unwrap()
         .update_controls(&mut |controls| {
-            (controls.knobs.router_concurrency, controls.knobs.delete_batch) = (0, 0);
+            (controls.tuning.router_concurrency, controls.tuning.delete_batch) = (0, 0);
         })
         .await
         .unwrap();
     let many = |change: fn(&mut Controls)| {
-        let store = SqliteStore::open(&path).unwrap();
+        let store = SqliteJournal::open(&path).unwrap();
         tokio::spawn(async move {
             for _ in 0..TIMES {
                 store.update_controls(&mut |controls| change(controls)).await.unwrap();
@@ -34,16 +34,16 @@ async fn what_several_want_at_once_is_not_lost() {
         })
     };
     let all = [
-        many(|controls| controls.knobs.router_concurrency += 1),
-        many(|controls| controls.knobs.delete_batch += 1),
+        many(|controls| controls.tuning.router_concurrency += 1),
+        many(|controls| controls.tuning.delete_batch += 1),
         many(|controls| controls.pause = true),
     ];
     for one in all {
         one.await.unwrap();
     }
-    let controls = SqliteStore::open(&path).unwrap().controls().await.unwrap();
+    let controls = SqliteJournal::open(&path).unwrap().controls().await.unwrap();
     assert!(controls.pause);
-    assert_eq!((controls.knobs.router_concurrency, controls.knobs.delete_batch), (TIMES, TIMES));
+    assert_eq!((controls.tuning.router_concurrency, controls.tuning.delete_batch), (TIMES, TIMES));
 }
 
 fn executor(token: u64) -> Presence {
@@ -58,14 +58,14 @@ fn executor(token: u64) -> Presence {
     }
 }
 
-fn is_overtaken<T>(written: Result<T, StoreError>) -> bool {
-    matches!(written, Err(StoreError::Overtaken { by, .. }) if by.token == 6)
+fn is_overtaken<T>(written: Result<T, JournalError>) -> bool {
+    matches!(written, Err(JournalError::Overtaken { by, .. }) if by.token == 6)
 }
 
 #[tokio::test]
 async fn an_executor_writes_nothing_once_another_has_claimed_the_plan() {
     let (_directory, path) = planned();
-    let open = || SqliteStore::open(&path).unwrap();
+    let open = || SqliteJournal::open(&path).unwrap();
     let (first, second, operator) = (open(), open(), open());
     let now = Timestamp::UNIX_EPOCH;
     let entry = Entry { at: now, phase: String::new(), kind: EntryKind::Note, text: "here".into() };
@@ -107,7 +107,7 @@ async fn an_executor_writes_nothing_once_another_has_claimed_the_plan() {
 #[tokio::test]
 async fn a_plan_file_tells_who_executes_it() {
     let (_directory, path) = planned();
-    let (store, other) = (SqliteStore::open(&path).unwrap(), SqliteStore::open(&path).unwrap());
+    let (store, other) = (SqliteJournal::open(&path).unwrap(), SqliteJournal::open(&path).unwrap());
     assert_eq!(other.presence().await.unwrap(), None);
     store.claim(&executor(1)).await.unwrap();
     assert_eq!(other.presence().await.unwrap(), Some(executor(1)));
@@ -133,17 +133,17 @@ fn files(directory: &TempDir) -> Vec<String> {
 #[tokio::test]
 async fn the_file_alone_is_the_plan() {
     let (directory, path) = planned();
-    let store = SqliteStore::open(&path).unwrap();
+    let store = SqliteJournal::open(&path).unwrap();
     store.set_state(&PlanState::Running).await.unwrap();
     store.set_fact("round", Some(&1.into())).await.unwrap();
     assert_eq!(files(&directory), ["split.plan"]);
     let copy = directory.path().join("copy.plan");
     std::fs::copy(&path, &copy).unwrap();
-    let copy = SqliteStore::open_read_only(&copy).unwrap();
+    let copy = SqliteJournal::open_read_only(&copy).unwrap();
     assert_eq!(copy.state().await.unwrap(), PlanState::Running);
     assert_eq!(copy.fact("round").await.unwrap(), Some(1.into()));
     assert_eq!(files(&directory), ["copy.plan", "split.plan"]);
-    assert!(matches!(copy.set_state(&PlanState::Done).await, Err(StoreError::Database { .. })));
+    assert!(matches!(copy.set_state(&PlanState::Done).await, Err(JournalError::Database { .. })));
 }
 
 /// The disk as it is when an executor is killed in the middle of a write.
@@ -171,12 +171,12 @@ async fn a_write_that_was_broken_off_is_not_there() {
     let killed = killed_while_writing(&directory, &path);
     let all = files(&directory);
     // Whoever only looks changes nothing.
-    let seen = SqliteStore::open_read_only(&killed).unwrap();
+    let seen = SqliteJournal::open_read_only(&killed).unwrap();
     assert_eq!(seen.facts().await.unwrap(), BTreeMap::new());
     assert_eq!(seen.state().await.unwrap(), PlanState::Planned);
-    assert!(matches!(seen.set_state(&PlanState::Done).await, Err(StoreError::Database { .. })));
+    assert!(matches!(seen.set_state(&PlanState::Done).await, Err(JournalError::Database { .. })));
     assert_eq!(files(&directory), all);
-    let store = SqliteStore::open(&killed).unwrap();
+    let store = SqliteJournal::open(&killed).unwrap();
     assert_eq!(store.facts().await.unwrap(), BTreeMap::new());
     store.set_state(&PlanState::Done).await.unwrap();
     assert_eq!(files(&directory), ["killed.plan", "split.plan"]);
@@ -188,10 +188,10 @@ async fn a_copy_without_the_journal_beside_it_is_no_mixture() {
     let (directory, path) = planned();
     let killed = killed_while_writing(&directory, &path);
     std::fs::remove_file(open::beside(&killed, "-journal")).unwrap();
-    for opened in [SqliteStore::open_read_only(&killed), SqliteStore::open(&killed)] {
+    for opened in [SqliteJournal::open_read_only(&killed), SqliteJournal::open(&killed)] {
         match opened {
             Ok(store) => assert_eq!(store.facts().await.unwrap(), BTreeMap::new()),
-            Err(error) => assert!(matches!(error, StoreError::Torn { .. }), "{error:?}"),
+            Err(error) => assert!(matches!(error, JournalError::Torn { .. }), "{error:?}"),
         }
     }
 }
@@ -199,14 +199,14 @@ async fn a_copy_without_the_journal_beside_it_is_no_mixture() {
 #[tokio::test]
 async fn a_file_that_is_not_whole_is_refused() {
     let (_directory, path) = planned();
-    let store = SqliteStore::open(&path).unwrap();
+    let store = SqliteJournal::open(&path).unwrap();
     for number in 0..50 {
         store.set_fact(&format!("fact-{number}"), Some(&"x".repeat(1000).into())).await.unwrap();
     }
     drop(store);
     let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
     file.set_len(file.metadata().unwrap().len() / 2).unwrap();
-    for opened in [SqliteStore::open(&path), SqliteStore::open_read_only(&path)] {
+    for opened in [SqliteJournal::open(&path), SqliteJournal::open_read_only(&path)] {
         let Err(error) = opened else { panic!("it was opened") };
         let text = crate::causes::Chain(&error).to_string();
         assert!(text.contains("damaged") || text.contains("malformed"), "{text}");
@@ -220,7 +220,7 @@ async fn a_plan_of_another_version_is_refused_by_its_number() {
     let connection = Connection::open(&path).unwrap();
     let older = r#"UPDATE document SET json = '{"version": 1}' WHERE name = 'plan'"#;
     assert_eq!(connection.execute(older, []).unwrap(), 1);
-    let error = SqliteStore::open(&path).unwrap().plan().await.unwrap_err().to_string();
+    let error = SqliteJournal::open(&path).unwrap().plan().await.unwrap_err().to_string();
     assert!(error.contains("is of version 1, "), "{error}");
 }
 
@@ -231,7 +231,7 @@ async fn a_plan_whose_parts_do_not_fit_is_refused_by_its_member() {
     let mut plan = crate::plan::example(PlanUuid::random());
     plan.new_shards.clear();
     plan.hash = plan.computed_hash();
-    let store = SqliteStore::create(&path, &plan).unwrap();
+    let store = SqliteJournal::create(&path, &plan).unwrap();
     let text = crate::causes::Chain(&store.plan().await.unwrap_err()).to_string();
     assert!(text.contains("split.plan cannot be carried out"), "{text}");
     assert!(text.contains("moves.0.to: new_shards does not have 3.moray"), "{text}");

@@ -1,13 +1,13 @@
-//! The region's fitness for the plan: the checks, and what has drifted since it was made.
+//! The region's readiness for the plan: the checks, and what has drifted since it was made.
 
 use crate::executor::Context;
 use crate::hint::{Hint, Operation, hint};
 use crate::inventory::{DriftSeverity, Expected, drift, gather};
-use crate::phase::{OrTrouble, Trouble};
+use crate::phase::{PhaseError, PhaseResultExt};
 use crate::preflight::{Subject, Verdict, check};
 
 /// The purpose that the region shall be fit for.
-pub(super) struct Fitness {
+pub(super) struct Readiness {
     /// The subject of the checks.
     pub(super) subject: Subject,
     /// The changes that the plan has made itself.
@@ -15,11 +15,14 @@ pub(super) struct Fitness {
 }
 
 /// Makes the checks and compares the inventory; holds if anything is in the way, and notes what is worth knowing.
-pub(super) async fn judge(context: &Context, fitness: Fitness) -> Result<(), Trouble> {
+pub(super) async fn check_readiness(
+    context: &Context,
+    readiness: Readiness,
+) -> Result<(), PhaseError> {
     context.checkpoint().await?;
     let (plan, deployment) = (context.plan(), context.deployment());
     let cache = context.work_directory();
-    let report = check(deployment, &fitness.subject, &cache, context.clock()).await;
+    let report = check(deployment, &readiness.subject, &cache, context.clock()).await;
     let (mut wrong, mut remedies) = (Vec::new(), Vec::new());
     for check in &report.checks {
         match check.verdict {
@@ -35,16 +38,16 @@ pub(super) async fn judge(context: &Context, fitness: Fitness) -> Result<(), Tro
         }
     }
     if !wrong.is_empty() {
-        return Err(Trouble::hold(
+        return Err(PhaseError::hold(
             format!("not fit for the plan: {}", wrong.join("; ")),
             hint!(Hint::join(remedies, "; "), "; then ", Operation::Resume),
         ));
     }
     let source = plan.source();
     let now = gather(deployment, source, &cache, context.clock(), &|_| ()).await;
-    let now = now.or_trouble("the inventory cannot be read")?;
+    let now = now.or_phase_error("the inventory cannot be read")?;
     let mut moved = Vec::new();
-    for drift in drift(&plan.inventory, &now, &fitness.expected) {
+    for drift in drift(&plan.inventory, &now, &readiness.expected) {
         match drift.severity {
             DriftSeverity::Refuse => moved.push(drift.to_string()),
             DriftSeverity::Mention => {
@@ -53,7 +56,7 @@ pub(super) async fn judge(context: &Context, fitness: Fitness) -> Result<(), Tro
         }
     }
     if !moved.is_empty() {
-        return Err(Trouble::hold(
+        return Err(PhaseError::hold(
             format!("the region is not what the plan was made for: {}", moved.join("; ")),
             hint!(
                 "put back what was changed and ",

@@ -6,18 +6,18 @@ use std::fmt::Display;
 use crate::causes::Chain;
 use crate::epoch::EpochError;
 use crate::hint::{Hint, Operation, hint};
-use crate::journal::StoreError;
-use crate::may_pass::{MayPass, look};
+use crate::journal::JournalError;
+use crate::retryable::{Retryable, look};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// The reason that a phase did not get to its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Trouble {
+pub enum PhaseError {
     /// It may go away by itself: the executor tries the phase again.
     #[error("{what}")]
-    Passing {
+    Transient {
         /// The thing that could not be done.
         what: String,
         /// The remedy if it does not go away, where more is known than the message says.
@@ -43,7 +43,7 @@ pub enum Trouble {
     OverBudget {
         /// The trouble that the present phase met last.
         #[source]
-        last: Option<Box<Trouble>>,
+        last: Option<Box<PhaseError>>,
     },
     /// ZooKeeper has ended the session, and with it goes the proof that this is the plan's only executor.
     #[error("the session with ZooKeeper is over")]
@@ -56,19 +56,19 @@ pub enum Trouble {
     },
     /// The journal cannot be read or written, so nothing can be done safely.
     #[error("the journal failed")]
-    Journal(#[source] StoreError),
+    Journal(#[source] JournalError),
 }
 
-impl From<StoreError> for Trouble {
-    fn from(error: StoreError) -> Self {
-        if let StoreError::Overtaken { by, .. } = &error {
+impl From<JournalError> for PhaseError {
+    fn from(error: JournalError) -> Self {
+        if let JournalError::Overtaken { by, .. } = &error {
             return Self::Overtaken { by: by.to_string() };
         }
         Self::Journal(error)
     }
 }
 
-impl From<EpochError> for Trouble {
+impl From<EpochError> for PhaseError {
     fn from(error: EpochError) -> Self {
         match error {
             EpochError::Overtaken { by } => Self::Overtaken { by: by.to_string() },
@@ -83,7 +83,7 @@ impl From<EpochError> for Trouble {
                 source: Some(Box::new(error)),
             },
             EpochError::Lock { .. } | EpochError::List { .. } | EpochError::Contention { .. } => {
-                Self::Passing {
+                Self::Transient {
                     what: "cannot see whether this is still the plan's only executor".to_owned(),
                     remedy: None,
                     source: Some(Box::new(error)),
@@ -93,10 +93,10 @@ impl From<EpochError> for Trouble {
     }
 }
 
-impl Trouble {
+impl PhaseError {
     /// A trouble without a deeper cause that may go away.
-    pub fn passing(what: impl Into<String>) -> Self {
-        Self::Passing { what: what.into(), remedy: None, source: None }
+    pub fn transient(what: impl Into<String>) -> Self {
+        Self::Transient { what: what.into(), remedy: None, source: None }
     }
 
     /// A trouble without a deeper cause that the operator has to look at.
@@ -107,28 +107,28 @@ impl Trouble {
     /// `what` could not be done for a reason that knows whether it may pass; the remedy is shown if it does not.
     pub fn because<E>(what: impl Display, remedy: impl Into<Hint>, error: E) -> Self
     where
-        E: MayPass + StdError + Send + Sync + 'static,
+        E: Retryable + StdError + Send + Sync + 'static,
     {
         let (what, remedy) = (what.to_string(), remedy.into());
-        if error.may_pass() {
+        if error.is_retryable() {
             let remedy = (remedy != look()).then_some(remedy);
-            return Self::Passing { what, remedy, source: Some(Box::new(error)) };
+            return Self::Transient { what, remedy, source: Some(Box::new(error)) };
         }
         Self::Hold { what, remedy, source: Some(Box::new(error)) }
     }
 
     /// Tells whether this executor cannot do anything any more.
-    pub(crate) fn is_the_end(&self) -> bool {
+    pub(crate) fn is_fatal(&self) -> bool {
         matches!(self, Self::Journal(_) | Self::SessionOver | Self::Overtaken { .. })
     }
 
     /// The remedy: what the operator can do if it does not go away by itself.
     pub fn remedy(&self) -> Hint {
         match self {
-            Self::Passing { remedy: Some(remedy), .. } | Self::Hold { remedy, .. } => {
+            Self::Transient { remedy: Some(remedy), .. } | Self::Hold { remedy, .. } => {
                 remedy.clone()
             }
-            Self::Passing { remedy: None, .. }
+            Self::Transient { remedy: None, .. }
             | Self::Stopped
             | Self::OverBudget { .. }
             | Self::SessionOver
@@ -148,32 +148,32 @@ fn put_right() -> Hint {
     hint!("put right what the message names; then ", Operation::Resume)
 }
 
-/// Turns an error into a [`Trouble`] that says what could not be done.
-pub trait OrTrouble<T> {
+/// Turns an error into a [`PhaseError`] that says what could not be done.
+pub trait PhaseResultExt<T> {
     /// `what` could not be done; whether that may pass, the error knows.
     ///
     /// # Errors
     ///
-    /// [`Trouble::Passing`] or [`Trouble::Hold`].
-    fn or_trouble(self, what: impl Display) -> Result<T, Trouble>;
+    /// [`PhaseError::Transient`] or [`PhaseError::Hold`].
+    fn or_phase_error(self, what: impl Display) -> Result<T, PhaseError>;
 
-    /// As [`OrTrouble::or_trouble`], with the remedy to show if it does not pass.
+    /// As [`PhaseResultExt::or_phase_error`], with the remedy to show if it does not pass.
     ///
     /// # Errors
     ///
-    /// [`Trouble::Passing`] or [`Trouble::Hold`].
-    fn or_hold(self, what: impl Display, remedy: impl Into<Hint>) -> Result<T, Trouble>;
+    /// [`PhaseError::Transient`] or [`PhaseError::Hold`].
+    fn or_hold(self, what: impl Display, remedy: impl Into<Hint>) -> Result<T, PhaseError>;
 }
 
-impl<T, E> OrTrouble<T> for Result<T, E>
+impl<T, E> PhaseResultExt<T> for Result<T, E>
 where
-    E: MayPass + StdError + Send + Sync + 'static,
+    E: Retryable + StdError + Send + Sync + 'static,
 {
-    fn or_trouble(self, what: impl Display) -> Result<T, Trouble> {
-        self.map_err(|error| Trouble::because(what, error.remedy(), error))
+    fn or_phase_error(self, what: impl Display) -> Result<T, PhaseError> {
+        self.map_err(|error| PhaseError::because(what, error.remedy(), error))
     }
 
-    fn or_hold(self, what: impl Display, remedy: impl Into<Hint>) -> Result<T, Trouble> {
-        self.map_err(|error| Trouble::because(what, remedy, error))
+    fn or_hold(self, what: impl Display, remedy: impl Into<Hint>) -> Result<T, PhaseError> {
+        self.map_err(|error| PhaseError::because(what, remedy, error))
     }
 }

@@ -15,9 +15,9 @@ pub(crate) fn look() -> Hint {
 const NO_PROGRAM: [i64; 2] = [126, 127];
 
 /// An error that tells whether it may go away by itself, and what to do if not.
-pub trait MayPass {
+pub trait Retryable {
     /// Tells whether trying again, having looked what is there, can help.
-    fn may_pass(&self) -> bool;
+    fn is_retryable(&self) -> bool;
 
     /// The remedy: what an operator can do about it, where more is known than the message says.
     fn remedy(&self) -> Hint {
@@ -25,8 +25,8 @@ pub trait MayPass {
     }
 }
 
-impl MayPass for sapi_client::Error {
-    fn may_pass(&self) -> bool {
+impl Retryable for sapi_client::Error {
+    fn is_retryable(&self) -> bool {
         // A 500 does not tell its cause, and is mostly of the moment: the database behind an API changes its primary. What
         // is tried again looks first what is there.
         let failed = self.status().is_some_and(|status| status >= 500);
@@ -34,22 +34,22 @@ impl MayPass for sapi_client::Error {
     }
 }
 
-impl MayPass for ShardError {
-    fn may_pass(&self) -> bool {
+impl Retryable for ShardError {
+    fn is_retryable(&self) -> bool {
         self.is_retryable() || self.outcome_unknown()
     }
 }
 
-impl MayPass for ZooKeeperError {
-    fn may_pass(&self) -> bool {
+impl Retryable for ZooKeeperError {
+    fn is_retryable(&self) -> bool {
         self.is_retryable() || self.outcome_unknown()
     }
 }
 
-impl MayPass for PostgresError {
-    fn may_pass(&self) -> bool {
+impl Retryable for PostgresError {
+    fn is_retryable(&self) -> bool {
         match self {
-            Self::At { source, .. } => source.may_pass(),
+            Self::At { source, .. } => source.is_retryable(),
             Self::Timeout { .. } | Self::Connection { .. } => true,
             Self::Refused { code, .. } => is_of_the_moment(code),
             // An answer that cannot be read is the same the next time.
@@ -58,11 +58,11 @@ impl MayPass for PostgresError {
     }
 }
 
-impl MayPass for ZoneCommandError {
-    fn may_pass(&self) -> bool {
+impl Retryable for ZoneCommandError {
+    fn is_retryable(&self) -> bool {
         match self {
-            Self::NotRun { source, .. } => source.may_pass(),
-            Self::NotBegun { may_pass, .. } => *may_pass,
+            Self::NotRun { source, .. } => source.is_retryable(),
+            Self::NotBegun { is_retryable, .. } => *is_retryable,
             // Scripts can be run again, and most failures in zones are of the moment; not a program that is not there.
             Self::Failed { exit_code, .. } => !NO_PROGRAM.contains(exit_code),
             Self::UnknownDatacenter { .. } | Self::NoScript(_) => false,
@@ -70,38 +70,38 @@ impl MayPass for ZoneCommandError {
     }
 }
 
-impl MayPass for DeploymentError {
-    fn may_pass(&self) -> bool {
-        matches!(self, Self::ZooKeeper(error) if error.may_pass())
+impl Retryable for DeploymentError {
+    fn is_retryable(&self) -> bool {
+        matches!(self, Self::ZooKeeper(error) if error.is_retryable())
     }
 }
 
-impl MayPass for LockError {
-    fn may_pass(&self) -> bool {
-        matches!(self, Self::ZooKeeper { source, .. } if source.may_pass())
+impl Retryable for LockError {
+    fn is_retryable(&self) -> bool {
+        matches!(self, Self::ZooKeeper { source, .. } if source.is_retryable())
     }
 }
 
-impl MayPass for DumpLockError {
-    fn may_pass(&self) -> bool {
-        matches!(self, Self::ZooKeeper(source) if source.may_pass())
+impl Retryable for DumpLockError {
+    fn is_retryable(&self) -> bool {
+        matches!(self, Self::ZooKeeper(source) if source.is_retryable())
     }
 }
 
-impl MayPass for ImportError {
-    fn may_pass(&self) -> bool {
-        matches!(self, Self::Call { source, .. } if source.may_pass())
+impl Retryable for ImportError {
+    fn is_retryable(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if source.is_retryable())
     }
 }
 
-impl MayPass for std::io::Error {
-    fn may_pass(&self) -> bool {
+impl Retryable for std::io::Error {
+    fn is_retryable(&self) -> bool {
         false
     }
 }
 
-impl MayPass for DatabaseError {
-    fn may_pass(&self) -> bool {
+impl Retryable for DatabaseError {
+    fn is_retryable(&self) -> bool {
         self.is_retryable()
     }
 }

@@ -13,7 +13,7 @@ use crate::deployment::{Deployment, MonitorError};
 use crate::executor::Context;
 use crate::hint::{Hint, Operation, hint};
 use crate::journal::Progress;
-use crate::phase::{Phase, Trouble};
+use crate::phase::{Phase, PhaseError};
 use crate::reservation::Reservation;
 use crate::rings::{self, RingError};
 use crate::routers::{
@@ -46,13 +46,13 @@ pub(super) struct Rings {
 
 impl Rings {
     /// The rings that [`super::BuildRings`] made.
-    pub(super) async fn of(context: &Context) -> Result<Self, Trouble> {
+    pub(super) async fn of(context: &Context) -> Result<Self, PhaseError> {
         Self::if_built(context).await?.ok_or_else(|| {
-            Trouble::hold("no rings were built", "run the phase build-rings before this one")
+            PhaseError::hold("no rings were built", "run the phase build-rings before this one")
         })
     }
 
-    pub(super) async fn if_built(context: &Context) -> Result<Option<Self>, Trouble> {
+    pub(super) async fn if_built(context: &Context) -> Result<Option<Self>, PhaseError> {
         context.fact(RINGS).await
     }
 
@@ -81,7 +81,7 @@ impl Rings {
     }
 
     /// The next command to the routers.
-    pub(super) async fn command(&self, context: &Context) -> Result<Command, Trouble> {
+    pub(super) async fn command(&self, context: &Context) -> Result<Command, PhaseError> {
         let number = context.fact::<u64>(COMMANDS).await?.unwrap_or(0) + 1;
         context.remember(COMMANDS, &number).await?;
         Ok(Command { plan: context.plan().uuid, number, unstamped: self.unstamped() })
@@ -90,13 +90,13 @@ impl Rings {
 
 /// Takes the ring's lock over from the executor before this one. Holds if the plan does not have it any more: then nobody
 /// knows what became of the ring meanwhile.
-pub(super) async fn keep_reserved(context: &Context) -> Result<(), Trouble> {
+pub(super) async fn keep_reserved(context: &Context) -> Result<(), PhaseError> {
     let (plan, now) = (context.plan().uuid, context.now());
     let kept = Reservation::Ring.keep(context.deployment(), plan, now).await;
     if kept.map_err(RingError::from)?.is_some() {
         return Ok(());
     }
-    Err(Trouble::hold(
+    Err(PhaseError::hold(
         "the ring is not reserved for this plan any more: it was given back, and may be another one by now",
         another_copy_or_a_new_plan(),
     ))
@@ -114,19 +114,19 @@ pub(super) fn another_copy_or_a_new_plan() -> Hint {
 }
 
 /// Takes the ring's lock, for a plan that can only go on: it has it still, or has just given it back.
-pub(super) async fn reserve_again(context: &Context) -> Result<(), Trouble> {
+pub(super) async fn reserve_again(context: &Context) -> Result<(), PhaseError> {
     let (plan, now) = (context.plan().uuid, context.now());
     Reservation::Ring.take(context.deployment(), plan, now).await.map_err(RingError::from)?;
     Ok(())
 }
 
 /// All routers as they are now; remembered, so that going back needs nobody's answer.
-pub(super) async fn find_routers(context: &Context) -> Result<Vec<Router>, Trouble> {
+pub(super) async fn find_routers(context: &Context) -> Result<Vec<Router>, PhaseError> {
     let found = routers::list_routers(context.deployment()).await?;
     for router in &found {
         if !router.running {
             let (zone, alias) = (router.place.zone, &router.alias);
-            return Err(Trouble::hold(
+            return Err(PhaseError::hold(
                 format!(
                     "the electric-moray zone {zone} ({alias}) does not run, so its rings cannot be changed"
                 ),
@@ -142,7 +142,7 @@ pub(super) async fn find_routers(context: &Context) -> Result<Vec<Router>, Troub
 }
 
 /// The routers that the plan may have touched.
-pub(super) async fn remembered_routers(context: &Context) -> Result<Vec<Router>, Trouble> {
+pub(super) async fn remembered_routers(context: &Context) -> Result<Vec<Router>, PhaseError> {
     Ok(context.fact(ROUTERS).await?.unwrap_or_default())
 }
 
@@ -152,11 +152,11 @@ pub(super) async fn in_each<T, F>(
     what: &str,
     routers: &[Router],
     work: impl Fn(Router) -> F,
-) -> Result<Vec<T>, Trouble>
+) -> Result<Vec<T>, PhaseError>
 where
     F: Future<Output = Result<T, RouterError>>,
 {
-    let concurrency = context.knobs().await?.router_concurrency;
+    let concurrency = context.tuning().await?.router_concurrency;
     let total = routers.len() as u64;
     let mut ended = 0;
     let show = || {
@@ -177,7 +177,7 @@ pub(super) async fn put_in_place(
     what: &str,
     rings: &Rings,
     flip: &Flip,
-) -> Result<Vec<(Router, Vec<Flipped>)>, Trouble> {
+) -> Result<Vec<(Router, Vec<Flipped>)>, PhaseError> {
     let routers = find_routers(context).await?;
     context.act(what, flip_all(context, what, &routers, rings, flip)).await
 }
@@ -192,7 +192,7 @@ async fn flip_all(
     routers: &[Router],
     rings: &Rings,
     flip: &Flip,
-) -> Result<Vec<(Router, Vec<Flipped>)>, Trouble> {
+) -> Result<Vec<(Router, Vec<Flipped>)>, PhaseError> {
     let began = context.monotonic();
     let deployment = context.deployment();
     let flipping = Flipping {
@@ -257,7 +257,7 @@ impl Flipping<'_> {
         let status = get_status(self.deployment, router, flipped.status_port).await?;
         let odd = |problem: String| {
             let url = format!("http://{}:{}/status", router.ip, flipped.status_port);
-            Err(RouterError::from(MonitorError::Odd { url, problem }))
+            Err(RouterError::from(MonitorError::Unexpected { url, problem }))
         };
         if status.pid != *pid || status.start_time != *start_time {
             return odd(format!(
@@ -281,7 +281,7 @@ pub(super) async fn put_back(
     context: &Context,
     rings: &Rings,
     want: ImageUuid,
-) -> Result<Vec<Router>, Trouble> {
+) -> Result<Vec<Router>, PhaseError> {
     may_go_back(context, rings).await?;
     let mut from = vec![rings.read_only, rings.handover];
     from.retain(|image| *image != want);
@@ -304,9 +304,9 @@ pub(super) async fn where_running<F>(
     context: &Context,
     elsewhere: &str,
     work: impl Fn(Vec<Router>) -> F,
-) -> Result<Vec<Router>, Trouble>
+) -> Result<Vec<Router>, PhaseError>
 where
-    F: Future<Output = Result<(), Trouble>>,
+    F: Future<Output = Result<(), PhaseError>>,
 {
     let mut routers = remembered_routers(context).await?;
     loop {
@@ -331,7 +331,7 @@ where
 }
 
 /// The new shards that SAPI did not list before the plan.
-pub(super) async fn newly_listed(context: &Context) -> Result<Vec<String>, Trouble> {
+pub(super) async fn newly_listed(context: &Context) -> Result<Vec<String>, PhaseError> {
     let before =
         ShardList::parse(&Base::of(context).await?.index_shards).map_err(RingError::from)?;
     let mut shards = context.plan().target_names();
@@ -340,8 +340,8 @@ pub(super) async fn newly_listed(context: &Context) -> Result<Vec<String>, Troub
 }
 
 /// The answer of a phase that cannot be undone.
-pub(super) fn too_late(phase: &dyn Phase) -> Trouble {
-    Trouble::hold(
+pub(super) fn too_late(phase: &dyn Phase) -> PhaseError {
+    PhaseError::hold(
         format!("{} cannot be taken back: the new ring is or was in use", phase.name()),
         hint!(
             Operation::Resume,
