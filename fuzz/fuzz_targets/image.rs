@@ -1,7 +1,7 @@
 //! Any file, taken for a ring image: `unpack` returns, and leaves a ring with a `CURRENT` or nothing.
 //!
 //! The first byte says whether the rest is the file itself, a tar file yet to be compressed, or one whose headers
-//! need their checksums put right besides, without which hardly a change gets beyond the first of them.
+//! need their checksums fixed besides, without which hardly a change gets beyond the first of them.
 
 #![no_main]
 

@@ -19,7 +19,7 @@ use crate::wire::Op;
 
 /// The node that the dump scripts look for.
 const PATH: &str = "/pg_dump_lock";
-/// The node whose version grows with every change of the lock. The lock's own begins anew whenever it is made anew, so that a change
+/// The node whose version grows with every change of the lock. The lock's own begins anew whenever it is recreated, so that a change
 /// that was decided upon an earlier one could pass for one of the present.
 const CHANGES: &str = "/manta_reshard/dump_lock";
 /// The number of times that a change is tried while others change the list.

@@ -47,7 +47,7 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// Tells whether the plan is done or was taken back.
+    /// Tells whether the plan is done or was rolled back.
     pub fn is_over(&self) -> bool {
         self.state.is_over()
     }

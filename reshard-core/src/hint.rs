@@ -14,7 +14,7 @@ use crate::plan_uuid::PlanUuid;
 pub enum Operation {
     /// Goes on with the plan.
     Resume,
-    /// Takes back everything that the plan did.
+    /// Rolls back everything that the plan did.
     Abort,
     /// Shows how far the plan is.
     ShowStatus,

@@ -62,7 +62,7 @@ pub struct WriteBlockReport {
     pub measured_seconds: Option<f64>,
     /// The phases in it, with their seconds.
     pub measured_parts: Vec<(String, f64)>,
-    /// All of them; those that moved nothing were taken back.
+    /// All of them; those that moved nothing were rolled back.
     pub all: Vec<WriteBlockRecord>,
 }
 
@@ -187,7 +187,10 @@ impl Report {
         }
         let taken_back = block.all.iter().filter(|record| !record.moved).count();
         if taken_back > 0 {
-            writeln!(to, "* {taken_back} times writes were refused and everything was taken back")?;
+            writeln!(
+                to,
+                "* {taken_back} times writes were refused and everything was rolled back"
+            )?;
         }
         writeln!(to, "\n## Shards\n")?;
         writeln!(
@@ -258,8 +261,8 @@ fn described(state: &PlanState) -> String {
         PlanState::Held { phase, what, remedy } => {
             format!("held in {phase}: {what}. To do: {remedy}")
         }
-        PlanState::Aborting => "being taken back".to_owned(),
-        PlanState::Aborted => "taken back".to_owned(),
+        PlanState::Aborting => "being rolled back".to_owned(),
+        PlanState::Aborted => "rolled back".to_owned(),
         PlanState::Done => "done".to_owned(),
     }
 }

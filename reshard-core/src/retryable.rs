@@ -8,7 +8,7 @@ use crate::hint::{Hint, Operation, hint};
 
 /// The remedy where nothing better is known.
 pub(crate) fn look() -> Hint {
-    hint!("see what the message says; when it is put right, ", Operation::Resume)
+    hint!("see what the message says; when it is fixed, ", Operation::Resume)
 }
 
 /// The exit statuses of a shell that cannot run a program.

@@ -99,7 +99,7 @@ impl Router {
                 if let Some(value) = args.get_mut(2).and_then(Value::as_object_mut) {
                     value.insert("vnode".to_owned(), node.vnode.number().into());
                 }
-                // A text of the value as the client has it, without the vnode. It is made anew.
+                // A text of the value as the client has it, without the vnode. It is recreated.
                 if let Some(options) = args.get_mut(3).and_then(Value::as_object_mut) {
                     options.shift_remove("_value");
                 }

@@ -72,7 +72,7 @@ pub async fn prove<P: AsRef<Path>>(
         let shard = name.split(':').next().unwrap_or(name);
         match primary(layout, shard).await {
             Ok(address) => shards.push(ShardAddress::new(pnode.as_str(), address)),
-            // It was made and taken back. Whether it owned anything when the others are read is looked at later.
+            // It was made and rolled back. Whether it owned anything when the others are read is looked at later.
             Err(LabError::NoPrimary { .. }) if !rings.is_in_force(pnode) => {}
             Err(error) => return Err(error.into()),
         }

@@ -89,7 +89,7 @@ pub(crate) struct ClusterState {
     pub(crate) one_node_write_mode: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) promote: Option<Value>,
-    /// Fields that nobody knows. They stay only where a state is not made anew.
+    /// Fields that nobody knows. They stay only where a state is not recreated.
     #[serde(flatten)]
     pub(crate) extra: Map<String, Value>,
 }

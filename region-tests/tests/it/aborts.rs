@@ -1,4 +1,4 @@
-//! Plans that are taken back: the region is as it was.
+//! Plans that are rolled back: the region is as it was.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -30,7 +30,7 @@ async fn an_abort_after_every_phase_leaves_everything_as_it_was() {
         for (what, now) in &after {
             assert_eq!(now, &before[what], "{what}, after {last} and an abort");
         }
-        println!("taken back after {last}");
+        println!("rolled back after {last}");
     }
     region.end().await;
 }

@@ -122,7 +122,7 @@ verbs!(
         HandOver => "hand-over-reads",
         /// RFD 103 step 8: make the new ring SAPI's; from here on there is no way back
         Publish => "publish-ring",
-        /// RFD 103 step 8: put the new ring in place everywhere; writes flow again
+        /// RFD 103 step 8: put the new ring in place everywhere; writes are accepted again
         Install => "install-ring",
         /// Remove what is left over of the old ring, and let others change rings
         Release => "release-ring",

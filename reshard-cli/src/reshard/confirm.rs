@@ -1,4 +1,4 @@
-//! Asking before anything that cannot simply be taken back.
+//! Asking before anything that cannot simply be rolled back.
 
 use std::io::{IsTerminal, Write, stderr, stdin};
 

@@ -38,7 +38,7 @@ pub(super) struct ExecuteArgs {
 pub(super) enum Work {
     /// All phases that are not done.
     Run,
-    /// To take back what was done.
+    /// To roll back what was done.
     Abort,
     /// One phase.
     Step(&'static str),
@@ -205,7 +205,7 @@ pub(super) fn told(ended: &Outcome, work: Work, file: &str) -> (String, u8) {
         }
         Outcome::Aborted => {
             let status = if work == Work::Abort { exit::SUCCESS } else { exit::ABORTED };
-            ("Everything was taken back.".to_owned(), status)
+            ("Everything was rolled back.".to_owned(), status)
         }
     }
 }
@@ -231,8 +231,8 @@ mod tests {
             (paused("drain"), Work::Step("drain"), exit::PAUSED, "Stopped before or in drain"),
             (held.clone(), Work::Step("drain"), exit::HELD, "HELD in drain: w\nTo do: do this"),
             (held, Work::Abort, exit::HELD, "HELD in drain"),
-            (Outcome::Aborted, Work::Run, exit::ABORTED, "Everything was taken back."),
-            (Outcome::Aborted, Work::Abort, exit::SUCCESS, "Everything was taken back."),
+            (Outcome::Aborted, Work::Run, exit::ABORTED, "Everything was rolled back."),
+            (Outcome::Aborted, Work::Abort, exit::SUCCESS, "Everything was rolled back."),
         ] {
             let (said, code) = told(&ended, work, "split.plan");
             assert_eq!(code, status, "{ended:?} {work:?}");

@@ -67,7 +67,7 @@ Exit status:
   2  `doctor`, `ring audit` or `rows verify` found something wrong
   3  the plan needs the operator
   4  the plan was paused
-  5  the plan was taken back on request
+  5  the plan was rolled back on request
   129, 130, 143  left at once, on a second SIGHUP, SIGINT, SIGTERM
   `lab` ends with the status of reshard-lab")]
 struct Cli {

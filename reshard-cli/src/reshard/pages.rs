@@ -19,7 +19,7 @@ Exit status:
   1  it could not be begun, or the command line is wrong
   3  it holds: it needs the operator
   4  it was paused
-  5  it was taken back, as somebody asked from elsewhere"
+  5  it was rolled back, as somebody asked from elsewhere"
         )
     };
 }
@@ -49,7 +49,7 @@ const GROUPS: [(&str, &str); 7] = [
     ("check", "reshard check preflight split.plan"),
 ];
 
-/// The whole command line. What a verb reads, changes, and how it is taken back is what its phase says.
+/// The whole command line. What a verb reads, changes, and how it is rolled back is what its phase says.
 pub(super) fn command() -> Command {
     let mut command = Cli::command();
     for (group, example) in GROUPS {

@@ -11,7 +11,7 @@ use super::format::Format;
 use crate::output::Output;
 use crate::table::Table;
 
-/// List the phases of a plan: what each reads and changes, when it is done, and how it is taken back
+/// List the phases of a plan: what each reads and changes, when it is done, and how it is rolled back
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   reshard phases

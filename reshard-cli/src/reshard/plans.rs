@@ -163,8 +163,8 @@ fn state(state: &PlanState) -> String {
         PlanState::Running => "running".to_owned(),
         PlanState::Paused => "paused".to_owned(),
         PlanState::Held { phase, .. } => format!("held in {phase}"),
-        PlanState::Aborting => "being taken back".to_owned(),
-        PlanState::Aborted => "taken back".to_owned(),
+        PlanState::Aborting => "being rolled back".to_owned(),
+        PlanState::Aborted => "rolled back".to_owned(),
         PlanState::Done => "done".to_owned(),
     }
 }

@@ -72,7 +72,7 @@ fn question(plan: &ValidPlan) -> String {
     )
 }
 
-/// Take back everything that a plan did
+/// Roll back everything that a plan did
 ///
 /// Possible until the new ring is published; afterwards the plan can only go on.
 #[derive(Args, Debug)]
@@ -82,7 +82,7 @@ fn question(plan: &ValidPlan) -> String {
   reshard abort split.plan --signal
 
 Exit status:
-  0  everything was taken back
+  0  everything was rolled back
   1  it could not be begun, or there is no way back any more
   3  it holds: it needs the operator
   4  it was paused")]
@@ -106,20 +106,20 @@ impl AbortArgs {
                 return Ok(exit::SUCCESS);
             }
             for phase in begun {
-                writeln!(out, "to be taken back: {} ({})", phase.about().title, phase.name())?;
+                writeln!(out, "to be rolled back: {} ({})", phase.about().title, phase.name())?;
             }
             return Ok(exit::SUCCESS);
         }
         for phase in begun {
-            say(format_args!("to be taken back: {} ({})", phase.about().title, phase.name()));
+            say(format_args!("to be rolled back: {} ({})", phase.about().title, phase.name()));
         }
-        self.on.confirm.ask("Everything that the plan did is taken back")?;
+        self.on.confirm.ask("Everything that the plan did is rolled back")?;
         if self.signal {
             let liveness = listener(self.on.config(), &store).await?;
             store.update_controls(&mut |controls| controls.abort = true).await?;
-            let now = "The executor takes everything back as soon as it can; `reshard status` shows how far it is.";
+            let now = "The executor rolls everything back as soon as it can; `reshard status` shows how far it is.";
             let then =
-                "the next `reshard resume` takes everything back, and `reshard abort` does it now.";
+                "the next `reshard resume` rolls everything back, and `reshard abort` does it now.";
             say(when(&liveness, now, then));
             if self.on.output.is_json() {
                 out.json(&json!({ "signalled": true }))?;

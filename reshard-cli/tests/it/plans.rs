@@ -77,7 +77,7 @@ async fn an_abort_tells_what_it_takes_back_until_it_is_too_late() {
     begin(&store, "publish-ring", PhaseState::Begun).await;
     let why = |line: &str| sealed.reshard(line).failure()["error"].to_string();
     let error = why(line);
-    assert!(error.contains("cannot be taken back: publish-ring has begun"), "{error}");
+    assert!(error.contains("cannot be rolled back: publish-ring has begun"), "{error}");
     store.set_state(&PlanState::Done).await.unwrap();
     assert!(why(line).contains("is over: it is done"));
 }

@@ -14,7 +14,9 @@ impl Executor {
         context: &mut Context,
     ) -> Result<(), PhaseError> {
         if let Some(lifted) = self.lifted(context).await? {
-            context.note(format!("{lifted}; the write block is taken back and begun anew")).await?;
+            context
+                .note(format!("{lifted}; the write block is rolled back and begun anew"))
+                .await?;
             self.undo_write_block(context).await?;
             self.store.do_without(false).await;
         }
@@ -22,7 +24,7 @@ impl Executor {
     }
 
     /// Says what is there in place of what refuses writes, if the journal says that writes are refused and they are not. The write
-    /// block is open then, so that it is taken back.
+    /// block is open then, so that it is rolled back.
     pub(super) async fn lifted(&self, context: &mut Context) -> Result<Option<String>, PhaseError> {
         let Some(first) = self.found_begun().await? else { return Ok(None) };
         context.phase = first.name();

@@ -20,7 +20,7 @@ use crate::journal::{Activity, Entry, EntryKind, Journal, Progress, Tuning};
 use crate::phase::PhaseError;
 use crate::plan::ValidPlan;
 
-/// The fact that counts how often the plan began anew after it had taken everything back.
+/// The fact that counts how often the plan began anew after it had rolled everything back.
 pub(super) const ROUND: &str = "round";
 /// The interval at which something that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(500);
@@ -116,7 +116,7 @@ impl Context {
         self.in_write_block
     }
 
-    /// The number of times that the plan began anew after it had taken everything back: what it creates then has other names.
+    /// The number of times that the plan began anew after it had rolled everything back: what it creates then has other names.
     ///
     /// # Errors
     ///

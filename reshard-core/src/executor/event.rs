@@ -27,7 +27,7 @@ pub enum Event {
         #[serde(rename = "took_seconds", serialize_with = "seconds")]
         took: Duration,
     },
-    /// A phase was taken back.
+    /// A phase was rolled back.
     PhaseUndone {
         /// The phase.
         phase: &'static str,
@@ -38,7 +38,7 @@ pub enum Event {
         #[serde(rename = "budget_seconds", serialize_with = "seconds")]
         budget: Duration,
     },
-    /// Writes flow again.
+    /// Writes are accepted again.
     WriteBlockEnded {
         /// The time for which they were refused.
         #[serde(rename = "took_seconds", serialize_with = "seconds")]

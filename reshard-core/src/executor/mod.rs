@@ -98,7 +98,7 @@ pub enum Outcome {
         /// The remedy.
         remedy: Hint,
     },
-    /// It was taken back.
+    /// It was rolled back.
     Aborted,
 }
 
@@ -189,7 +189,7 @@ pub enum ExecutorError {
         source: JournalError,
     },
     /// An abort was asked for too late.
-    #[error("plan {plan} cannot be taken back: {phase} has begun, and the new ring may be in use")]
+    #[error("plan {plan} cannot be rolled back: {phase} has begun, and the new ring may be in use")]
     TooLate {
         /// The plan.
         plan: PlanUuid,
@@ -233,11 +233,11 @@ impl From<JournalError> for ExecutorError {
 fn told(latest: &Epoch) -> String {
     let state = match &latest.state {
         PlanState::Done => "it was done".to_owned(),
-        PlanState::Aborted => "it was taken back".to_owned(),
+        PlanState::Aborted => "it was rolled back".to_owned(),
         PlanState::Held { phase, .. } => format!("it was held in {phase}"),
         PlanState::Paused => "it was paused".to_owned(),
         PlanState::Planned | PlanState::Running => "it was being carried out".to_owned(),
-        PlanState::Aborting => "it was being taken back".to_owned(),
+        PlanState::Aborting => "it was being rolled back".to_owned(),
     };
     format!("{state} at {}", latest.told.strftime("%Y-%m-%d %H:%M:%S UTC"))
 }
@@ -302,7 +302,7 @@ impl Executor {
             .await
     }
 
-    /// The time that the way back takes, if the write block that lasts is taken back now.
+    /// The time that the way back takes, if the write block that lasts is rolled back now.
     ///
     /// # Errors
     ///

@@ -111,7 +111,7 @@ impl Executor {
         Ok(phase.expires() && !blocks.is_some_and(|record| record.state.may_have_effects()))
     }
 
-    /// Undoes what a write block that was taken back has made unusable, so that it is made anew under other names.
+    /// Undoes what a write block that was rolled back has made unusable, so that it is recreated under other names.
     pub(super) async fn rewind(&self, context: &mut Context) -> Result<(), PhaseError> {
         let Some(back_to) = self.journal().remembered::<String>(UNDO_BACK_TO).await? else {
             return Ok(());
@@ -246,7 +246,7 @@ impl Executor {
         moved: bool,
     ) -> Result<(), PhaseError> {
         if let Some(took) = self.end_write_block(moved).await? {
-            let text = format!("writes flow again after {:.1} s", took.as_secs_f64());
+            let text = format!("writes are accepted again after {:.1} s", took.as_secs_f64());
             context.log(EntryKind::Stage, text).await?;
             context.tell(&Event::WriteBlockEnded { took, moved });
         }

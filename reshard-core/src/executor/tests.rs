@@ -321,7 +321,7 @@ impl Observer for Trace {
     }
 }
 
-/// Everything that executions of a script tell, up to the end of the plan, in a world that is made anew.
+/// Everything that executions of a script tell, up to the end of the plan, in a world that is recreated.
 fn traced(script: &[Does]) -> String {
     runtime().block_on(async {
         let (trace, zookeeper) = (Arc::new(Trace::default()), zookeeper());

@@ -19,7 +19,7 @@ pub(super) const UNDO_BACK_TO: &str = "undo-back-to";
 const PAUSE: Duration = Duration::from_millis(500);
 
 impl Executor {
-    /// Takes back whatever the plan did, in reverse order.
+    /// Rolls back whatever the plan did, in reverse order.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl Executor {
             // First, for what else cannot be undone must not keep them refused either.
             if let Err(worse) = self.undo_write_block(&mut context).await {
                 return self
-                    .end_with(&context, not_lifted("everything is taken back", worse))
+                    .end_with(&context, not_lifted("everything is rolled back", worse))
                     .await;
             }
         }
@@ -65,7 +65,7 @@ impl Executor {
         }
         self.store.update_controls(&mut |controls| controls.abort = false).await?;
         context.phase = "";
-        self.finish(&context, &PlanState::Aborted, "everything was taken back").await?;
+        self.finish(&context, &PlanState::Aborted, "everything was rolled back").await?;
         Ok(Outcome::Aborted)
     }
 
@@ -112,7 +112,7 @@ impl Executor {
             return self.end_with(context, not_lifted(&text, worse)).await;
         }
         context.phase = held_in;
-        let mut what = format!("{}; writes flow again", trouble.with_causes());
+        let mut what = format!("{}; writes are accepted again", trouble.with_causes());
         let remedy = match trouble {
             PhaseError::OverBudget { .. } => {
                 what = format!("{what}. {where_it_went}{}", at_last.unwrap_or_default());
@@ -152,7 +152,7 @@ impl Executor {
                 Ok(_) => {}
                 Err(trouble) if block == WriteBlock::Inside && !trouble.is_fatal() => {
                     let text = format!(
-                        "{} is not taken back now: {}; writes do not wait for that",
+                        "{} is not rolled back now: {}; writes do not wait for that",
                         phase.name(),
                         trouble.with_causes()
                     );
@@ -183,7 +183,7 @@ impl Executor {
                 hint!(
                     "see who has changed the plan file; ",
                     Operation::Abort,
-                    " takes everything back"
+                    " rolls everything back"
                 ),
             ));
         }
@@ -227,7 +227,7 @@ impl Executor {
         let undoing =
             PhaseRecord { state: PhaseState::Undoing, ended: None, took_millis: None, ..record };
         self.store.set_phase(phase.name(), &undoing).await?;
-        context.log(EntryKind::Stage, format!("taking back: {}", phase.about().title)).await?;
+        context.log(EntryKind::Stage, format!("rolling back: {}", phase.about().title)).await?;
         let began = self.clock.monotonic();
         let undone = loop {
             let undone = phase.undo(context).await;
@@ -307,7 +307,7 @@ impl Executor {
 
 /// The operator's advice where the plan can go on or back.
 pub(super) fn again_or_back() -> Hint {
-    hint!(Operation::Resume, " tries again, ", Operation::Abort, " takes everything back")
+    hint!(Operation::Resume, " tries again, ", Operation::Abort, " rolls everything back")
 }
 
 /// The trouble to report if the original rings could not be put back while this was done.
@@ -316,7 +316,7 @@ fn not_lifted(doing: &str, worse: PhaseError) -> PhaseError {
         return worse;
     }
     let again = hint!(
-        "put right what the message names, then at once ",
+        "fixed what the message names, then at once ",
         Operation::Abort,
         ", which tries it again"
     );

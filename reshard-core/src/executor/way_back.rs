@@ -1,10 +1,10 @@
-//! The way back: whether a plan can be taken back, and what that takes back.
+//! The way back: whether a plan can be rolled back, and what that rolls back.
 
 use super::ExecutorError;
 use crate::journal::{Journal, JournalError, PlanState};
 use crate::phase::{Sequence, Step};
 
-/// The phases that an abort takes back, in its order. Nothing is changed.
+/// The phases that an abort rolls back, in its order. Nothing is changed.
 ///
 /// # Errors
 ///
@@ -28,7 +28,7 @@ pub async fn taken_back_by_abort<'a>(
     Ok(begun.collect())
 }
 
-/// Refuses a plan that is done or was taken back: nothing is left to do of it.
+/// Refuses a plan that is done or was rolled back: nothing is left to do of it.
 ///
 /// # Errors
 ///
@@ -36,7 +36,7 @@ pub async fn taken_back_by_abort<'a>(
 pub async fn refuse_if_over(store: &dyn Journal) -> Result<(), ExecutorError> {
     let how = match store.state().await? {
         PlanState::Done => "it is done",
-        PlanState::Aborted => "it was taken back",
+        PlanState::Aborted => "it was rolled back",
         PlanState::Planned
         | PlanState::Running
         | PlanState::Paused

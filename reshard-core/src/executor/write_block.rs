@@ -73,7 +73,7 @@ impl Executor {
         Ok(true)
     }
 
-    /// Notes that writes flow again. Tells for how long they did not, if they did not.
+    /// Notes that writes are accepted again. Tells for how long they did not, if they did not.
     pub(super) async fn end_write_block(
         &self,
         moved: bool,

@@ -38,7 +38,7 @@ impl Display for Drift {
 pub enum DriftSeverity {
     /// Worth knowing; the plan still does what it was shown to do.
     Mention,
-    /// The plan would do something else than what it was shown to do: it needs to be made anew.
+    /// The plan would do something else than what it was shown to do: it needs to be recreated.
     Refuse,
 }
 

@@ -213,7 +213,7 @@ impl Retryable for InventoryError {
 
     fn remedy(&self) -> Hint {
         match self.hint() {
-            Some(hint) => hint!(hint, "; when it is put right, ", Operation::Resume),
+            Some(hint) => hint!(hint, "; when it is fixed, ", Operation::Resume),
             None => look(),
         }
     }

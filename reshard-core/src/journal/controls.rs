@@ -17,7 +17,7 @@ pub struct Controls {
     pub pause: bool,
     /// Stop before this phase.
     pub pause_before: Option<String>,
-    /// Take everything back.
+    /// Roll everything back.
     pub abort: bool,
     /// Live settings.
     #[serde(rename = "knobs")]

@@ -160,9 +160,9 @@ pub enum PlanState {
         /// The remedy.
         remedy: Hint,
     },
-    /// It is being taken back.
+    /// It is being rolled back.
     Aborting,
-    /// It was taken back.
+    /// It was rolled back.
     Aborted,
     /// It is done.
     Done,
@@ -205,12 +205,12 @@ pub enum PhaseState {
     Done,
     /// Undoing it was begun.
     Undoing,
-    /// It was taken back.
+    /// It was rolled back.
     Undone,
 }
 
 impl PlanState {
-    /// Tells whether the plan is done or was taken back: nothing is left to do.
+    /// Tells whether the plan is done or was rolled back: nothing is left to do.
     pub fn is_over(&self) -> bool {
         matches!(self, Self::Done | Self::Aborted)
     }

@@ -75,11 +75,7 @@ impl From<EpochError> for PhaseError {
             EpochError::Journal(error) => error.into(),
             EpochError::Unreadable { .. } => Self::Hold {
                 what: "cannot see whether this is still the plan's only executor".to_owned(),
-                remedy: hint!(
-                    "find out who wrote that; ",
-                    Operation::Resume,
-                    " when it is put right"
-                ),
+                remedy: hint!("find out who wrote that; ", Operation::Resume, " when it is fixed"),
                 source: Some(Box::new(error)),
             },
             EpochError::Lock { .. } | EpochError::List { .. } | EpochError::Contention { .. } => {
@@ -145,7 +141,7 @@ impl PhaseError {
 
 /// The remedy for a passing trouble that did not pass, where nothing better is known.
 fn put_right() -> Hint {
-    hint!("put right what the message names; then ", Operation::Resume)
+    hint!("fixed what the message names; then ", Operation::Resume)
 }
 
 /// Turns an error into a [`PhaseError`] that says what could not be done.

@@ -57,7 +57,7 @@ pub trait Phase: Send + Sync {
     /// [`PhaseError`] says whether to try again or to ask the operator.
     async fn run(&self, context: &Context) -> Result<(), PhaseError>;
 
-    /// Takes back whatever the phase did, also if it had only begun. Called again, it finds everything taken back. Inside the
+    /// Rolls back whatever the phase did, also if it had only begun. Called again, it finds everything rolled back. Inside the
     /// write block a failure does not keep the original rings from going back: the phase is then run or undone again later.
     ///
     /// # Errors
@@ -89,7 +89,7 @@ pub struct About {
     pub writes: &'static str,
     /// The condition under which it is done.
     pub done_when: &'static str,
-    /// The way that it is taken back.
+    /// The way that it is rolled back.
     pub undo: &'static str,
     /// The points at which it can be paused.
     pub pause: &'static str,

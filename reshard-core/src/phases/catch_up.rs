@@ -164,7 +164,7 @@ fn stalled(
                 Operation::Resume,
                 " goes on waiting, ",
                 Operation::Abort,
-                " takes everything back"
+                " rolls everything back"
             ),
         ));
     }

@@ -16,7 +16,7 @@ use crate::rows::{connect_primary, end_of_copying};
 /// The longest that the statement may take: writes are refused meanwhile.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The fact with the ends, by new shard. Shards that are made anew have another.
+/// The fact with the ends, by new shard. Shards that are recreated have another.
 async fn key(context: &Context) -> Result<String, PhaseError> {
     Ok(format!("copies-end/{}", context.round().await?))
 }

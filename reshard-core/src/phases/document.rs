@@ -26,7 +26,7 @@ fn describe(text: &mut String, number: u32, phase: &Step) -> std::fmt::Result {
         WriteBlock::Outside => "",
         WriteBlock::Begins => " From here on writes to the moving vnodes are refused.",
         WriteBlock::Inside => " Writes to the moving vnodes are refused meanwhile.",
-        WriteBlock::Ends => " In the end writes flow again.",
+        WriteBlock::Ends => " In the end writes are accepted again.",
     };
     let last = if phase.is_pivot() { " From here on there is no way back." } else { "" };
     if !block.is_empty() || !last.is_empty() {

@@ -51,7 +51,7 @@ impl Phase for ListShard {
         let what = "have every electric-moray's configuration written";
         let render = render(context, what, &rings, &routers, &shards, true);
         for (router, states) in context.act(what, render).await? {
-            // A zone that was made anew after writes were blocked has the original ring, and takes writes.
+            // A zone that was recreated after writes were blocked has the original ring, and takes writes.
             if let Some(state) = states.iter().find(|state| state.image != Some(rings.read_only)) {
                 return Err(PhaseError::hold(
                     format!(

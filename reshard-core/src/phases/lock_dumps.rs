@@ -100,7 +100,7 @@ pub(super) async fn still_locked(context: &Context) -> Result<(), PhaseError> {
                 Operation::Resume,
                 " locks them out again, or ",
                 Operation::Abort,
-                " takes everything back"
+                " rolls everything back"
             ),
         ));
     }

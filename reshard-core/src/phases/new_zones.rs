@@ -88,7 +88,7 @@ impl Wanted<'_> {
         context.fact(&self.made_key(context.round().await?)).await?.ok_or_else(|| {
             PhaseError::hold(
                 format!("the journal does not know the zone {} of the plan", self.zone.role),
-                hint!(Operation::Abort, " takes everything back"),
+                hint!(Operation::Abort, " rolls everything back"),
             )
         })
     }
@@ -236,7 +236,7 @@ async fn running(
     match context.wait(waiting, BOOT, look).await? {
         Ok(address) => Ok(address),
         Err(ZoneStatus::Absent) => Err(PhaseError::transient(format!(
-            "the zone {} is gone: SAPI has taken it back",
+            "the zone {} is gone: SAPI has rolled it back",
             order.alias
         ))),
         Err(_) => Err(spent(context, order, job).await?),
@@ -263,7 +263,7 @@ async fn spent(
             order.alias, order.uuid, order.server
         ),
         hint!(
-            "put right what made it fail (VMAPI's job tells); then ",
+            "fixed what made it fail (VMAPI's job tells); then ",
             Operation::Resume,
             " makes another in its place"
         ),

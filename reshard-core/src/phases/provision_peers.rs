@@ -109,7 +109,7 @@ pub(super) fn not_the_tail(error: &ChainError) -> PhaseError {
                 Operation::Resume,
                 ", or ",
                 Operation::Abort,
-                ", which takes everything back"
+                ", which rolls everything back"
             )
         }
         ChainError::Role { .. } | ChainError::InFront { .. } => hint!(

@@ -68,5 +68,5 @@ pub(super) async fn check_readiness(
         ));
     }
     let ok = report.checks.iter().filter(|check| check.verdict == Verdict::Ok).count();
-    context.note(format!("{ok} of {} checks are well", report.checks.len())).await
+    context.note(format!("{ok} of {} checks passed", report.checks.len())).await
 }

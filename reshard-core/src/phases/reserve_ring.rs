@@ -1,4 +1,4 @@
-//! Reserves the ring for the plan, and decides which one it is made anew from.
+//! Reserves the ring for the plan, and decides which one it is recreated from.
 //!
 //! Plans may prepare at the same time, and only one may change the ring: this one waits until another has ended. The ring is
 //! then another one than when the plan was made. That does not matter as long as what the plan splits is the same.

@@ -342,7 +342,7 @@ pub(super) async fn newly_listed(context: &Context) -> Result<Vec<String>, Phase
 /// The answer of a phase that cannot be undone.
 pub(super) fn too_late(phase: &dyn Phase) -> PhaseError {
     PhaseError::hold(
-        format!("{} cannot be taken back: the new ring is or was in use", phase.name()),
+        format!("{} cannot be rolled back: the new ring is or was in use", phase.name()),
         hint!(
             Operation::Resume,
             " brings the plan to its end; to undo the move, plan one in the other direction afterwards"

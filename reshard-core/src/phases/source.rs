@@ -61,7 +61,7 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Pha
                 Operation::Resume
             ),
         };
-        let remedy = hint!(remedy, ", or ", Operation::Abort, ", which takes everything back");
+        let remedy = hint!(remedy, ", or ", Operation::Abort, ", which rolls everything back");
         let found = format!("it is frozen for another reason: {}", freeze.shown().1);
         return Err(PhaseError::hold(foreign(&found), remedy));
     }
@@ -74,7 +74,7 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Pha
                 Operation::Resume,
                 " freezes it again, or ",
                 Operation::Abort,
-                " takes everything back"
+                " rolls everything back"
             ),
         ));
     }
@@ -128,5 +128,5 @@ pub(super) fn primary_is_silent(state: &ClusterState, name: &ShardName) -> Hint 
         "see what is the matter with the primary {} ({}) of {name}: nobody takes over while the shard is frozen; ",
         state.primary.zone_id, state.primary.ip
     );
-    hint!(silent, Operation::Abort, " takes everything back and lifts the freeze")
+    hint!(silent, Operation::Abort, " rolls everything back and lifts the freeze")
 }

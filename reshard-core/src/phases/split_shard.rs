@@ -69,7 +69,7 @@ impl Phase for SplitShard {
             reads: "the source's state, the split point, the new primaries and Moray zones",
             writes: "the new peers' metadata in SAPI, /manatee/NEW, services and configuration in their zones",
             done_when: "every new primary takes writes with its sync, and every new Moray answers",
-            undo: "stops the sitters; the peers are then made anew",
+            undo: "stops the sitters; the peers are then recreated",
             pause: "never: it is inside the write block",
         }
     }
@@ -174,7 +174,7 @@ async fn decide(context: &Context) -> Result<Vec<NewShard>, PhaseError> {
     let point: SplitPoint = context.fact(SPLIT_POINT).await?.ok_or_else(|| {
         PhaseError::hold(
             "the journal has no split point",
-            hint!(Operation::Abort, " takes everything back"),
+            hint!(Operation::Abort, " rolls everything back"),
         )
     })?;
     let (_, tail) = frozen_tail(context).await?;
@@ -197,7 +197,7 @@ async fn decide(context: &Context) -> Result<Vec<NewShard>, PhaseError> {
         let first = first_state(plan.request.layout, chain, point.lsn, plan.uuid, at);
         let state = first.map_err(|error| {
             let what = format!("the peers of {} make no shard: {error}", target.name);
-            PhaseError::hold(what, hint!(Operation::Abort, " takes everything back"))
+            PhaseError::hold(what, hint!(Operation::Abort, " rolls everything back"))
         })?;
         shards.push(NewShard { name: target.name.clone(), state, peers });
     }
@@ -235,7 +235,7 @@ async fn write_state(context: &Context, new: &NewShard) -> Result<(), PhaseError
         .act(format!("write the state of {}", new.name), async {
             establish(&shard, &new.state).await.or_hold(
                 format!("the state of {} cannot be written", new.name),
-                hint!("find out whose shard that is; ", Operation::Abort, " takes everything back"),
+                hint!("find out whose shard that is; ", Operation::Abort, " rolls everything back"),
             )
         })
         .await?;

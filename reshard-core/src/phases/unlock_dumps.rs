@@ -3,7 +3,7 @@
 //! * reads: cron's times in the source's zones
 //! * writes: the plan is no holder of `/pg_dump_lock` any more
 //! * done when: the plan's hold is released
-//! * undo: nothing: dumps may begin whatever else is taken back
+//! * undo: nothing: dumps may begin whatever else is rolled back
 //! * pause: before
 
 use async_trait::async_trait;

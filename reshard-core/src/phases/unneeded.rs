@@ -1,4 +1,4 @@
-//! The question before anything of a plan is taken back or removed: does something still need it? The region answers, not the
+//! The question before anything of a plan is rolled back or removed: does something still need it? The region answers, not the
 //! journal, which may be an old one: see [`crate::serving`].
 
 use std::sync::{Mutex, PoisonError};

@@ -72,7 +72,7 @@ pub(super) fn actions(
         "publish-ring",
         "make the new ring SAPI's HASH_RING_IMAGE; from here on there is no way back".to_owned(),
     );
-    list.blocked("install-ring", format!("the new ring in {routers}: writes flow again"));
+    list.blocked("install-ring", format!("the new ring in {routers}: writes are accepted again"));
     list.add(
         "verify-routing",
         "follow the canaries, and compare every router with the new ring".to_owned(),

@@ -6,7 +6,7 @@ use super::Plan;
 
 impl Plan {
     /// The UUID of a zone that the plan creates: the same whenever it is asked for, so that creating can be tried again.
-    /// `round` counts how often the plan began anew after it had taken everything back; what was destroyed is not
+    /// `round` counts how often the plan began anew after it had rolled everything back; what was destroyed is not
     /// created again under its old name.
     pub fn instance_uuid(&self, role: &str, round: u32) -> InstanceUuid {
         self.uuid.of_name(&format!("instance/{role}/{round}")).into()

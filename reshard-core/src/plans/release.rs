@@ -274,7 +274,7 @@ impl ReleaseError {
     /// Advice that goes with the message, if there is any.
     pub fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Executing { .. } => Some(hint!(Operation::Abort, " with its file takes it back")),
+            Self::Executing { .. } => Some(hint!(Operation::Abort, " with its file rolls it back")),
             Self::NotOver { plan, last } => Some(hint!(
                 Operation::Resume,
                 " or ",

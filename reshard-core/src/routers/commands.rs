@@ -21,7 +21,7 @@ const STAGING: Duration = Duration::from_mins(30);
 const STARTING: Duration = Duration::from_mins(1);
 /// The longest that config-agent may take to write the configuration.
 const RENDERING: Duration = Duration::from_secs(30);
-/// The longest for that when something is taken back: writes are refused until it is over.
+/// The longest for that when something is rolled back: writes are refused until it is over.
 const UNLISTING: Duration = Duration::from_secs(10);
 
 macro_rules! script {
@@ -77,7 +77,7 @@ pub struct Flip {
     pub from: Vec<ImageUuid>,
     /// The ring that the operator is told to put back where another one is found.
     pub proper: ImageUuid,
-    /// True if it is to take something back: then instances that do not run get the ring too.
+    /// True if it is to roll something back: then instances that do not run get the ring too.
     pub back: bool,
     /// Shards that the instances shall route writes to; an instance that does not is restarted.
     pub shards: Vec<String>,

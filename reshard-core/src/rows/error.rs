@@ -174,7 +174,7 @@ impl Retryable for RowsError {
             Self::EmptyKeeper(empty) => {
                 let EmptyKeeper { table, holder, keeper, .. } = &**empty;
                 let text = format!(
-                    "find out how {table} at {keeper} became empty (was it truncated, or made anew?): if the rows are missed \
+                    "find out how {table} at {keeper} became empty (was it truncated, or recreated?): if the rows are missed \
                      there, copy them from {holder}; if their clients have deleted them all, delete them at {holder} too ("
                 );
                 let count = Operation::CountRows { shard: holder.clone() };

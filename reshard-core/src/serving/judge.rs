@@ -39,7 +39,7 @@ impl From<RingFacts> for NamedRing {
     }
 }
 
-/// The work that a plan has done itself on a new shard before it serves anybody: that alone keeps nothing from being taken back.
+/// The work that a plan has done itself on a new shard before it serves anybody: that alone keeps nothing from being rolled back.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OwnWork<'a> {
     /// The first states that it wrote.

@@ -1,4 +1,4 @@
-//! Things that serve, which nobody may destroy, empty, free or take back, whatever a journal says of them.
+//! Things that serve, which nobody may destroy, empty, free or roll back, whatever a journal says of them.
 //!
 //! A journal may be old: a copy of a plan's file that was made before the plan went on knows of zones that it has made, and not
 //! that they are a shard now that clients use. So whoever removes something looks here first. [`Serving::look`] reads what the

@@ -102,7 +102,7 @@ impl fmt::Display for Need {
     }
 }
 
-/// Something was to be destroyed, emptied, freed or taken back, and is still needed. Nothing was done to it.
+/// Something was to be destroyed, emptied, freed or rolled back, and is still needed. Nothing was done to it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {what}", causes(.needs))]
 pub struct StillNeeded {

@@ -37,7 +37,7 @@ pub(crate) fn left_file(plan: PlanUuid) -> String {
 
 impl MovingPeer {
     fn script(&self, name: &'static str, text: &'static str) -> ZoneScript {
-        // The zone is the plan's own, so the file goes with it if the plan is taken back.
+        // The zone is the plan's own, so the file goes with it if the plan is rolled back.
         ZoneScript::new(name, text)
             .with("shard_path", format!("/manatee/{}", self.to))
             .with("left", left_file(self.plan))

@@ -1,4 +1,4 @@
-//! The things left to be put right once zones are where they belong: their names, their tags, and what they call themselves.
+//! The things left to be fixed once zones are where they belong: their names, their tags, and what they call themselves.
 
 mod names;
 mod zone;

@@ -156,7 +156,7 @@ impl Vmapi {
         self.job_faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes back what [`Self::fail_next`] was told, if it has not happened yet.
+    /// Rolls back what [`Self::fail_next`] was told, if it has not happened yet.
     pub(crate) fn forgive(&self, fault: &JobFault) {
         let mut faults = self.job_faults.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = faults.iter().position(|waiting| waiting == fault) {

@@ -41,7 +41,10 @@ async fn writes_are_accepted_again_whatever_ends_the_executor() {
             matches!(state, PlanState::Held { .. } | PlanState::Done).then_some(state)
         };
         if let PlanState::Held { what, .. } = region.until("the watchdog's words", over).await {
-            assert!(what.contains("was gone at") && what.contains("writes flow again"), "{what}");
+            assert!(
+                what.contains("was gone at") && what.contains("writes are accepted again"),
+                "{what}"
+            );
         }
     }
     assert_eq!(store.state().await.unwrap(), PlanState::Done);

@@ -1,4 +1,4 @@
-//! The troubles that people make by hand in a region while a plan runs, and how they are put right again.
+//! The troubles that people make by hand in a region while a plan runs, and how they are fixed again.
 
 use jiff::Timestamp;
 use lab::Fault;

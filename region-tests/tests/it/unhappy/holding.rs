@@ -1,4 +1,4 @@
-//! For each phase troubles that somebody has to put right: the plan holds, says what is the matter and what to do, and goes on
+//! For each phase troubles that somebody has to fixed: the plan holds, says what is the matter and what to do, and goes on
 //! when that is done.
 
 use lab::ApiName::{Imgapi, Sapi};
@@ -11,7 +11,7 @@ use super::trouble::Times::Healed;
 use super::trouble::Trouble::*;
 use super::trouble::Zone::{NewPeer, Primary, Routers};
 
-const PUT_RIGHT: &str = "put right what the message names";
+const PUT_RIGHT: &str = "fixed what the message names";
 const ENABLE: &str = "`svcadm enable` it";
 const START: &str = "start it, or remove it";
 

@@ -1,5 +1,5 @@
 //! An unhappy world for each phase: either the plan gets through, or it holds with words that name the cause and the remedy,
-//! and goes on when that is put right.
+//! and goes on when that is fixed.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "most troubles are alike to most of the code")]
 

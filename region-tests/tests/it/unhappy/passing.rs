@@ -1,4 +1,4 @@
-//! For each phase a trouble that is over by itself, or is put right while the phase waits: it gets through.
+//! For each phase a trouble that is over by itself, or is fixed while the phase waits: it gets through.
 
 use lab::ApiName::{Cnapi, Imgapi, Sapi, Vmapi};
 use lab::FaultKind::{CutAfterActing, Error500, Hang, Unavailable503};

@@ -29,7 +29,7 @@ pub(super) struct World {
     pub(super) source: ShardName,
 }
 
-/// The way in which a trouble is put right.
+/// The way in which a trouble is fixed.
 pub(super) enum Cure {
     /// It is over by itself.
     Nothing,

@@ -27,7 +27,7 @@ pub(super) enum Trouble {
     AnotherRing,
     /// The ring that a router's process is to read by is damaged where it was put.
     RingDamaged,
-    /// The zone of the routers is made anew.
+    /// The zone of the routers is recreated.
     Reprovisioned,
     /// Somebody names another ring in SAPI.
     RingEdited,

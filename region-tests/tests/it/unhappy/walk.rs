@@ -21,7 +21,7 @@ pub(super) async fn walk(rows: &[Row]) {
     journal::is_full(&world).await;
     for phase in &phases() {
         for row in rows.iter().filter(|row| row.phase == phase.name()) {
-            // What was taken back because of the row before is done again.
+            // What was rolled back because of the row before is done again.
             world.done_before(phase.name()).await;
             meet(&world, row).await;
         }

@@ -22,7 +22,7 @@ pub(super) fn suggestions(facts: &Facts, situation: Situation) -> Vec<Suggestion
     let way_back = facts.no_way_back.is_none();
     let mut list = List(Vec::new());
     let resume = |why| (line.in_region("resume", ""), why);
-    let abort = (line.in_region("abort", ""), "takes everything back");
+    let abort = (line.in_region("abort", ""), "rolls everything back");
     let rest = (line.about("resume", " --dry-run"), "shows what is left to do");
     match situation {
         Situation::Planned => {
@@ -35,9 +35,9 @@ pub(super) fn suggestions(facts: &Facts, situation: Situation) -> Vec<Suggestion
             }
             if way_back {
                 let why = if blocked {
-                    "lets the original rings go back, and takes everything back"
+                    "lets the original rings go back, and rolls everything back"
                 } else {
-                    "tells the executor to take everything back"
+                    "tells the executor to roll everything back"
                 };
                 list.add((line.about("abort", " --signal"), why));
             }
@@ -48,9 +48,9 @@ pub(super) fn suggestions(facts: &Facts, situation: Situation) -> Vec<Suggestion
         Situation::Paused | Situation::Held => {
             list.add(resume(match (situation, blocked) {
                 (Situation::Held, true) => {
-                    "goes on when that is put right: only so writes flow again"
+                    "goes on when that is fixed: only so writes are accepted again"
                 }
-                (Situation::Held, false) => "goes on when that is put right",
+                (Situation::Held, false) => "goes on when that is fixed",
                 _ => "goes on",
             }));
             list.add(rest);
@@ -64,12 +64,12 @@ pub(super) fn suggestions(facts: &Facts, situation: Situation) -> Vec<Suggestion
             }
             (_, true) => {
                 list.add(resume(
-                    "goes on at once; writes flow again at the end of the write block",
+                    "goes on at once; writes are accepted again at the end of the write block",
                 ));
                 if way_back {
                     list.add((
                         line.in_region("abort", ""),
-                        "puts the original rings back, so that writes flow; takes everything back",
+                        "puts the original rings back, so that writes flow; rolls everything back",
                     ));
                 }
             }

@@ -46,7 +46,7 @@ pub(super) struct StatusArgs {
     file: PlanFile,
     #[command(flatten)]
     config: ConfigFile,
-    /// Go on until the plan has stopped: it is done, taken back, paused or held
+    /// Go on until the plan has stopped: it is done, rolled back, paused or held
     #[arg(short, long)]
     watch: bool,
     /// How to print it

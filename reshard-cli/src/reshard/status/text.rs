@@ -60,7 +60,7 @@ pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Vec<String> 
         text.item(entry::mood(trouble.kind), name, &said);
     }
     for before in &view.refused_before {
-        let how = if before.moved { "the vnodes moved" } else { "taken back" };
+        let how = if before.moved { "the vnodes moved" } else { "rolled back" };
         let took = seconds(before.seconds);
         text.item(Mood::Plain, "writes", &format!("were refused for {took}: {how}"));
     }
@@ -171,15 +171,15 @@ fn state(view: &View) -> (Mood, String) {
         (Situation::Overtaken, _) => (Mood::Bad, "this file is an old copy of the plan".to_owned()),
         (_, PlanState::Held { phase, what, .. }) => (Mood::Bad, format!("HELD in {phase}: {what}")),
         (Situation::Abandoned, PlanState::Aborting) => {
-            (Mood::Bad, "interrupted while everything was taken back".to_owned())
+            (Mood::Bad, "interrupted while everything was rolled back".to_owned())
         }
         (Situation::Abandoned, _) => (Mood::Bad, "interrupted".to_owned()),
         (Situation::NotResponding, _) => (Mood::Bad, "stands still".to_owned()),
         (_, PlanState::Planned) => (Mood::Plain, "not begun".to_owned()),
         (_, PlanState::Running) => (Mood::Plain, "running".to_owned()),
         (_, PlanState::Paused) => (Mood::Warning, "paused".to_owned()),
-        (_, PlanState::Aborting) => (Mood::Warning, "being taken back".to_owned()),
-        (_, PlanState::Aborted) => (Mood::Good, "taken back".to_owned()),
+        (_, PlanState::Aborting) => (Mood::Warning, "being rolled back".to_owned()),
+        (_, PlanState::Aborted) => (Mood::Good, "rolled back".to_owned()),
         (_, PlanState::Done) => (Mood::Good, "done".to_owned()),
     }
 }

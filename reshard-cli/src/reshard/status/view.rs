@@ -57,7 +57,7 @@ pub(super) enum Situation {
     Planned,
     /// An executor goes forward.
     Running,
-    /// An executor takes everything back.
+    /// An executor rolls everything back.
     Aborting,
     /// The operator stopped it.
     Paused,
@@ -69,7 +69,7 @@ pub(super) enum Situation {
     NotResponding,
     /// The file is an old copy: another one tells what became of the plan.
     Overtaken,
-    /// It was taken back.
+    /// It was rolled back.
     Aborted,
     /// It is done.
     Done,
@@ -112,7 +112,7 @@ pub(super) struct PhaseView {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct RefusedBefore {
     pub(super) seconds: f64,
-    /// True if the vnodes moved; everything was taken back otherwise.
+    /// True if the vnodes moved; everything was rolled back otherwise.
     pub(super) moved: bool,
 }
 
@@ -232,7 +232,7 @@ fn asked(facts: &Facts) -> Vec<String> {
     let controls = &facts.controls;
     let mut asked = Vec::new();
     if controls.abort {
-        asked.push("take everything back".to_owned());
+        asked.push("roll everything back".to_owned());
     }
     if controls.pause {
         asked.push("stop as soon as that is safe".to_owned());
@@ -280,7 +280,7 @@ fn remaining(phases: &[PhaseView], now: Option<&Now>) -> Option<f64> {
                 let rest = (predicted - phase.seconds.unwrap_or(0.0)).max(0.0);
                 by_progress.unwrap_or(rest)
             }
-            // What was taken back is done again.
+            // What was rolled back is done again.
             Some(PhaseState::Undone) | None => predicted,
         }
     };

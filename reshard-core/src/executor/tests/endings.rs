@@ -79,7 +79,7 @@ async fn whatever_an_executor_dies_in_writes_are_accepted_again(deployment: &Dep
             None => assert!(["first", "make", "last"].contains(&phase), "{phase}"),
             Some(Outcome::Held { what, .. }) => {
                 assert!(
-                    what.contains("gone at noon") && what.contains("writes flow again"),
+                    what.contains("gone at noon") && what.contains("writes are accepted again"),
                     "{what}"
                 );
                 assert_eq!(fixture.effects(), ["first", "make"], "{phase}");

@@ -23,11 +23,11 @@ async fn a_hold_in_the_write_block_ends_it(deployment: &Deployment) {
     let ended = fixture.executor().run().await.unwrap();
     let Outcome::Held { phase, what, remedy } = ended else { panic!("{ended:?}") };
     assert_eq!((phase.as_str(), remedy.to_string().as_str()), ("split", "mend it"));
-    assert!(what.contains("writes flow again"), "{what}");
+    assert!(what.contains("writes are accepted again"), "{what}");
     assert_eq!(fixture.effects(), ["first", "make"]);
     let block = fixture.block().await.unwrap();
     assert!(block.ended.is_some() && !block.moved);
-    // Undoing the split spoiled what was made: it is made anew, and only then the plan goes on.
+    // Undoing the split spoiled what was made: it is recreated, and only then the plan goes on.
     assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done);
     let log = fixture.store.log_after(0).await.unwrap();
     let made = log

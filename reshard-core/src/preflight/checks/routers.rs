@@ -46,7 +46,7 @@ pub(super) fn online(evidence: &Evidence, _: &Subject) -> Check {
         if seen.state != "online" {
             findings.fail(
                 format!("{name} is {}", seen.state),
-                "`svcs -x electric-moray` in the zone; `svcadm clear` or `svcadm enable` it when it is put right",
+                "`svcs -x electric-moray` in the zone; `svcadm clear` or `svcadm enable` it when it is fixed",
             );
         } else if seen.status.is_none() {
             findings.fail(
@@ -168,7 +168,7 @@ pub(super) fn config_agents(evidence: &Evidence, _: &Subject) -> Check {
             let zone = &router.zone;
             findings.fail(
                 format!("config-agent in {} is {state}", router.label),
-                format!("`zlogin {zone} svcs -x config-agent`; `zlogin {zone} svcadm clear config-agent` or `enable` when it is put right"),
+                format!("`zlogin {zone} svcs -x config-agent`; `zlogin {zone} svcadm clear config-agent` or `enable` when it is fixed"),
             );
         }
     }

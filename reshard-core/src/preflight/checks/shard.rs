@@ -233,7 +233,7 @@ pub(super) fn sitters(evidence: &Evidence, subject: &Subject) -> Check {
                 let state = if state.is_empty() { "missing" } else { state };
                 findings.fail(
                     format!("{service} in {} is {state}", peer.label),
-                    format!("`svcs -x {service}` in the zone; `svcadm clear` or `enable` when it is put right"),
+                    format!("`svcs -x {service}` in the zone; `svcadm clear` or `enable` when it is fixed"),
                 );
             }
         }
