@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::coordination::Session;
 use crate::error::ZooKeeperError;
 use crate::fence::Fence;
 use crate::freeze_mark::to_iso;
 use crate::lock::HeldLock;
-use crate::session::Session;
 use crate::transaction::UNANSWERED;
 use crate::wire::Op;
 

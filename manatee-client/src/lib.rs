@@ -61,7 +61,6 @@ mod printable;
 mod remove;
 mod replication;
 mod servers;
-mod session;
 mod shard;
 mod show_text;
 mod state;
@@ -76,7 +75,7 @@ mod write;
 
 #[cfg(feature = "sim")]
 pub use coordination::MemoryCoordination;
-pub use coordination::{Coordination, SessionEvent, SessionEvents, SessionOptions};
+pub use coordination::{Coordination, Session, SessionEvent, SessionEvents, SessionOptions};
 pub use dump_lock::{DumpLock, DumpLockError, DumpLockHolder, DumpLockState};
 pub use dumps::{DUMP_PORT, RunningDump, running_dump};
 pub use election::{Announced, Candidate, CandidateWatch, active_candidates};
@@ -93,7 +92,6 @@ pub use postgres::{Postgres, PostgresError, Writability};
 pub use remove::Removed;
 pub use replication::{Downstream, ServerVersion, downstream_named};
 pub use servers::Servers;
-pub use session::Session;
 pub use shard::{Shard, ShardError, StateWatch, StoredState};
 pub use show_text::{
     ShowText, ShowTextError, ShownDownstream, ShownFreeze, ShownPeer, ShownServer,

@@ -22,11 +22,11 @@ use tokio::time::{Instant, timeout_at};
 pub use self::error::LockError;
 pub use self::note::LockNote;
 use crate::coordination::Node;
+use crate::coordination::Session;
 use crate::deadline;
 use crate::error::ZooKeeperError;
 use crate::fence::Fence;
 use crate::freeze_mark::to_iso;
-use crate::session::Session;
 
 const ATTEMPTS: u32 = 100;
 

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 
 use crate::coordination::Node;
+use crate::coordination::Session;
 use crate::coordination::Watch;
 use crate::error::ZooKeeperError;
 use crate::fence::Fence;
 use crate::id::ShardName;
 use crate::lock::HeldLock;
 use crate::printable::printable;
-use crate::session::Session;
 use crate::state::{ClusterState, StateError};
 
 /// The place of every shard's directory. manatee-adm knows no other place.

@@ -8,6 +8,7 @@ mod live;
 #[cfg(feature = "sim")]
 mod memory;
 mod options;
+mod session;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -20,10 +21,10 @@ pub use self::events::{SessionEvent, SessionEvents};
 #[cfg(feature = "sim")]
 pub use self::memory::MemoryCoordination;
 pub use self::options::SessionOptions;
+pub use self::session::Session;
 pub(crate) use self::watch::Watch;
 use crate::error::ZooKeeperError;
 use crate::servers::Servers;
-use crate::session::Session;
 use crate::wire::Op;
 
 /// Opens sessions.
@@ -73,7 +74,7 @@ pub(crate) trait Connection: Send + Sync {
     async fn get_all(&self, paths: &[String]) -> Result<Vec<Option<Node>>, ZooKeeperError>;
     /// The node, and a watch on its data and its deletion.
     async fn get_and_watch(&self, path: &str) -> Result<(Node, Watch), ZooKeeperError>;
-    /// Whether the node is there, and a watch on its creation, its data and its deletion.
+    /// Tells whether the node is there, and gives a watch on its creation, its data and its deletion.
     async fn exists_and_watch(&self, path: &str) -> Result<(bool, Watch), ZooKeeperError>;
     async fn children(&self, path: &str) -> Result<Vec<String>, ZooKeeperError>;
     /// The children, and a watch on their coming and going and on the node's deletion.

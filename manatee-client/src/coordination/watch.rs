@@ -7,7 +7,7 @@ use crate::error::ZooKeeperError;
 /// The reason that a watch fired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fired {
-    /// What it watches was changed.
+    /// A change of the thing that is watched.
     Changed,
     /// The session is over.
     SessionOver,

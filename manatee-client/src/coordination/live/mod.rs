@@ -12,9 +12,9 @@ use zookeeper::{Acls, Client, CreateMode, CreateOptions, SessionState, StateWatc
 use super::{
     Connection, Coordination, Ephemeral, Node, SessionEvent, SessionEvents, SessionOptions, Watch,
 };
+use crate::coordination::Session;
 use crate::error::ZooKeeperError;
 use crate::servers::Servers;
-use crate::session::Session;
 use crate::transaction;
 use crate::wire::Op;
 

@@ -17,9 +17,9 @@ use super::watch::{Fired, Watch};
 use super::{
     Connection, Coordination, Ephemeral, Node, SessionEvent, SessionEvents, SessionOptions, events,
 };
+use crate::coordination::Session;
 use crate::error::ZooKeeperError;
 use crate::servers::Servers;
-use crate::session::Session;
 use crate::wire::{ANY_VERSION, Op};
 
 /// A ZooKeeper in memory. Copies share it.

@@ -4,9 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::coordination::{
-    Connection, Coordination, Ephemeral, Node, SessionEvents, SessionOptions, Watch,
-};
+use super::{Connection, Coordination, Ephemeral, Node, SessionEvents, SessionOptions, Watch};
 use crate::error::ZooKeeperError;
 use crate::servers::Servers;
 use crate::wire::Op;
