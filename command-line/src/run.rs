@@ -90,8 +90,10 @@ struct Failure {
 /// Tells of a command that failed.
 fn tell(name: &str, error: &impl CommandError, as_json: bool, out: &mut Output) {
     let advice = error.advice();
-    let with_advice = advice.iter().map(|advice| format!("; {advice}")).collect::<String>();
-    say_in(Mood::Bad, format_args!("{name}: {}{with_advice}", error.line()));
+    match &advice {
+        Some(advice) => say_in(Mood::Bad, format_args!("{name}: {}; {advice}", error.line())),
+        None => say_in(Mood::Bad, format_args!("{name}: {}", error.line())),
+    }
     let hint = error.hint();
     if let Some(hint) = &hint {
         say(format_args!("hint: {hint}"));

@@ -105,7 +105,7 @@ async fn bucket(database: &Database) -> Result<String, RowsError> {
     Ok(qualified(&moray_schema(database).await?, BUCKET))
 }
 
-/// Keys of a shard that belong to these vnodes, at most one of each vnode and `limit` join_settled, from all over the set.
+/// Keys of a shard that belong to these vnodes, at most one of each vnode and `limit` together, from all over the set.
 ///
 /// # Errors
 ///

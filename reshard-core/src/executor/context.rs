@@ -330,7 +330,7 @@ impl Context {
         self.log_showing(kind, text, None).await
     }
 
-    /// Logs, and shows what is going on from now on: join_settled, for every write to the journal waits for the disk.
+    /// Logs, and shows what is going on from now on: together, for every write to the journal waits for the disk.
     async fn log_showing(
         &self,
         kind: EntryKind,

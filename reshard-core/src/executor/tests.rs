@@ -362,7 +362,7 @@ async fn every_script_ends_well(
                 );
             }
             Some(Ok(Outcome::Paused { .. })) => {
-                prop_assert!(!blocked, "paused with writes refused")
+                prop_assert!(!blocked, "paused with writes refused");
             }
             // A crash, or an abort that was asked for too late: the next run goes on.
             None | Some(Err(ExecutorError::TooLate { .. })) => {}

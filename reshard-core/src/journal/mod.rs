@@ -40,7 +40,6 @@ use crate::plan::ValidPlan;
 /// # Errors
 ///
 /// Every call fails with [`JournalError`] where the store cannot be read or written, or has something else in it.
-#[expect(clippy::missing_errors_doc, reason = "all fail in the same way, which the trait tells")]
 #[async_trait]
 pub trait Journal: Send + Sync {
     /// The plan.

@@ -147,7 +147,7 @@ impl Reader<'_> {
         now: Timestamp,
         counts: &mut TableCounts,
     ) -> Result<(), RowsError> {
-        // Rows are counted by page first: rows of a vnode lie join_settled, which makes a sample of pages less exact.
+        // Rows are counted by page first: rows of a vnode lie together, which makes a sample of pages less exact.
         let sql = format!(
             "SELECT _vnode::bigint, key::text, sum(rows)::bigint, sum(bytes)::bigint, sum(recent)::bigint, \
              sum(rows * rows)::bigint, sum(undated)::bigint FROM (\

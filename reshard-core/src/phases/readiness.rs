@@ -51,7 +51,7 @@ pub(super) async fn check_readiness(
         match drift.severity {
             DriftSeverity::Refuse => moved.push(drift.to_string()),
             DriftSeverity::Mention => {
-                context.note(format!("since the plan was made: {drift}")).await?
+                context.note(format!("since the plan was made: {drift}")).await?;
             }
         }
     }

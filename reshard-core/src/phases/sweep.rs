@@ -1,7 +1,6 @@
 //! Deleting the ghost rows of one table of one shard, and looking whether one is left.
 
 use std::collections::BTreeMap;
-use std::future::ready;
 use std::time::Duration;
 
 use manatee_client::ShardName;

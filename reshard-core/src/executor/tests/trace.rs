@@ -1,5 +1,7 @@
 //! Executions that are the same each time.
 
+use std::fmt::Write as _;
+
 use super::*;
 
 /// An observer that keeps what it is told, as programs read it.
@@ -26,7 +28,7 @@ fn traced(script: &[Does]) -> String {
             tokio::select! {
                 biased;
                 ended = executor.run() => {
-                    trace.0.lock().unwrap().push_str(&format!("{ended:?}\n"));
+                    writeln!(trace.0.lock().unwrap(), "{ended:?}").unwrap();
                     if matches!(ended, Ok(Outcome::Done | Outcome::Aborted)) {
                         break;
                     }
