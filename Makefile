@@ -32,8 +32,8 @@ test-versions: versions ## what meets a server, on PostgreSQL 10, 12 and 17 and 
 check: ## formatting, lints, licences: the quick part of `make test`
 	@scripts/test.sh check
 
-publish-check: ## all that publishing does but the upload, and but building; it asks the registry
-	cargo publish --dry-run --workspace --no-verify --allow-dirty --locked
+publish-check: ## all that publishing does but the upload; it asks the registry, and builds what is packed
+	cargo publish --dry-run --workspace --allow-dirty --locked
 
 bench: setup ## the benchmarks, and the table of goals beside node-fash
 	cargo bench --locked --package benches
