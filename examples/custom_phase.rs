@@ -1,7 +1,7 @@
 //! A phase of one's own in a list of phases: here, one that waits for a file, such as a change manager's approval, before
 //! writes are refused.
 //!
-//! `cargo run -p examples --example custom_phase` prints the list. `Executor::new` takes it like any other.
+//! `cargo run -p examples --example custom_phase` prints the list. `Executor::with_sequence` carries it out.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it found")]
 
@@ -57,7 +57,7 @@ impl Phase for WaitForApproval {
 }
 
 fn main() -> Result<(), SequenceError> {
-    // One file and one row: right before writes are refused. `Executor::with_sequence` carries it out.
+    // One file and one row: right before writes are refused.
     let approval = Arc::new(WaitForApproval { file: "approved".into() });
     let sequence = Mode::Rfd103.sequence()?.with_phase_before("block-writes", approval)?;
     for step in &sequence {

@@ -14,6 +14,18 @@ use reshard_core::{
     SystemClock, gather,
 };
 
+/// Half of the source's vnodes move to one new shard.
+async fn plan(deployment: &Deployment, source: &str, file: &Path) -> Result<Plan, Box<dyn Error>> {
+    let source = source.parse()?;
+    // What is there now. Nothing is changed by looking.
+    let cache = file.parent().unwrap_or(Path::new("."));
+    let inventory = gather(deployment, &source, cache, &SystemClock, &|_| {}).await?;
+    // The plan is made of that alone: no clock, no network.
+    let now = jiff::Timestamp::now();
+    let request = Request::new(source);
+    Ok(Plan::make(PlanUuid::random(), now, request, inventory, &Costs::default())?)
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -23,29 +35,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let file = Path::new(file);
     let deployment = Deployment::connect(Configuration::read(Path::new(configuration))?).await?;
 
-    // What is there now. Nothing is changed by looking.
-    let cache = file.parent().unwrap_or(Path::new("."));
-    let source = source.parse()?;
-    let inventory = gather(&deployment, &source, cache, &SystemClock, &|_| {}).await?;
-
-    // The plan is made of that alone: no clock, no network.
-    let request = Request::new(source);
-    let now = jiff::Timestamp::now();
-    let plan = Plan::make(PlanUuid::random(), now, request, inventory, &Costs::default())?;
-    println!("writes will be refused for about {:.0} s", plan.prediction.write_block_seconds);
-
     // The file is the plan, its journal and its controls. Run this again after a crash, and it goes on.
-    let store = if file.exists() {
+    let journal = if file.exists() {
         SqliteJournal::open(file)?
     } else {
+        let plan = plan(&deployment, source, file).await?;
+        println!("writes will be refused for about {:.0} s", plan.prediction.write_block_seconds);
         SqliteJournal::create(file, &plan)?
     };
-    let executor =
-        Executor::new(Arc::new(store), deployment).await?.observed_by(Arc::new(|event: &Event| {
+    let executor = Executor::new(Arc::new(journal), deployment).await?.observed_by(Arc::new(
+        |event: &Event| {
             if let Event::PhaseDone { phase, took } = event {
                 println!("{phase}: {:.1} s", took.as_secs_f64());
             }
-        }));
+        },
+    ));
     println!("{:?}", executor.run().await?);
     Ok(())
 }

@@ -62,6 +62,8 @@ mod ring;
 mod select;
 mod skew;
 #[cfg(feature = "leveldb")]
+mod stamp;
+#[cfg(feature = "leveldb")]
 mod store;
 mod topology;
 mod uint256;
@@ -72,7 +74,7 @@ pub use data::VnodeData;
 pub use id::{EmptyPnode, InvalidVnode, Pnode, Vnode};
 #[cfg(feature = "leveldb")]
 pub use image::{
-    DEFAULT_LEVEL, ImageDigest, ImageError, Refusal, Stamp, UnpackOptions, VerifyRing, pack,
+    DEFAULT_LEVEL, ImageDigest, ImageError, Refusal, UnpackOptions, VerifyRing, pack,
     pack_at_level, unpack,
 };
 pub use interval::{HashOutOfRange, Interval, IntervalProblem, InvalidInterval};
@@ -88,6 +90,8 @@ pub use ring::{
 pub use select::{
     Part, SelectError, Split, choose_every, choose_first, choose_listed, split_by_weight,
 };
+#[cfg(feature = "leveldb")]
+pub use stamp::Stamp;
 #[cfg(feature = "leveldb")]
 pub use store::{
     Audit, Finding, Keys, Notice, OwnedNode, Progress, Repair, RepairAction, RepairMode,

@@ -32,8 +32,8 @@
 //! ```
 //!
 //! * **State**: [`ClusterState`], [`state_problems`] (what kills a sitter), [`check_transition`], [`initial_state`].
-//! * **ZooKeeper**: [`Session`] and its [`SessionEvents`], [`Shard`] (read, watch, election, compare-and-set writes with history,
-//!   freezes), [`Lock`] with fencing tokens, [`DumpLock`].
+//! * **ZooKeeper**: [`Coordination`], which opens a [`Session`], and its [`SessionEvents`]; [`Shard`] (read, watch, election,
+//!   compare-and-set writes with history, freezes), [`Lock`] with fencing tokens, [`DumpLock`].
 //! * **PostgreSQL**: [`Postgres`], [`Lsn`], [`Downstream`], [`running_dump`].
 //! * **Views**: [`ClusterView`] (`show`, `peers`, `pg-status`, `verify`), [`history_table`], and [`ShowText`], which reads what
 //!   `manatee-adm show` printed.

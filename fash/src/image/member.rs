@@ -1,7 +1,8 @@
 //! The names that an image may hold, and their places.
 
-use super::{Refusal, Stamp};
+use super::Refusal;
 use crate::leveldb::FileKind;
+use crate::stamp::Stamp;
 
 /// The one directory at the root of an image.
 pub(super) const ROOT: &str = "hash_ring";

@@ -1,15 +1,15 @@
 //! Ring images: the gzip'd tar files in which a ring's directory travels through Triton's image service (IMGAPI).
 //!
-//! An image holds one directory, `hash_ring`, and in it the files of a LevelDB ring and perhaps a [`Stamp`] that
-//! tells one installed ring from another. `manta-adm create-topology` and manta-reshard make such images,
-//! electric-moray's setup unpacks them (`tar -xzf`, `gtar --strip-components=1 -x -f IMAGE hash_ring`).
+//! An image holds one directory, `hash_ring`, and in it the files of a LevelDB ring and perhaps a
+//! [`Stamp`](crate::Stamp) that tells one installed ring from another. `manta-adm create-topology` and manta-reshard make
+//! such images, electric-moray's setup unpacks them (`tar -xzf`, `gtar --strip-components=1 -x -f IMAGE hash_ring`).
 
 mod digest;
 mod error;
 mod extract;
 mod member;
 mod pack;
-mod stamp;
+mod read_stamp;
 mod unpack;
 
 #[cfg(test)]
@@ -18,5 +18,4 @@ mod attacks;
 pub use digest::ImageDigest;
 pub use error::{ImageError, Refusal};
 pub use pack::{DEFAULT_LEVEL, pack, pack_at_level};
-pub use stamp::Stamp;
 pub use unpack::{UnpackOptions, VerifyRing, unpack};

@@ -13,8 +13,9 @@ use tar::{EntryType, Header};
 
 use super::digest::Digested;
 use super::member::{self, Kind};
-use super::{ImageDigest, ImageError, Stamp};
+use super::{ImageDigest, ImageError};
 use crate::durable;
+use crate::stamp::Stamp;
 
 /// The compression level of [`pack`], which is gzip's default.
 pub const DEFAULT_LEVEL: u32 = 6;

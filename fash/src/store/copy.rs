@@ -7,9 +7,9 @@ use std::path::Path;
 use super::create::write_beside;
 use super::error::StoreError;
 use super::reader::RingReader;
-use crate::Stamp;
 use crate::durable;
 use crate::leveldb::DatabaseError;
+use crate::stamp::Stamp;
 
 /// Copies the ring in the directory `from` to `to`, which must not exist or be an empty directory.
 ///

@@ -63,7 +63,7 @@ use crate::plan::{PlanUuid, ValidPlan};
 /// let configuration = Configuration::read(Path::new("reshard.toml"))?;
 /// let deployment = Deployment::connect(configuration).await?;
 /// let store = Arc::new(SqliteJournal::open(Path::new("split.plan"))?);
-/// let executor = Executor::new(store, deployment)?
+/// let executor = Executor::new(store, deployment).await?
 ///     .observed_by(Arc::new(|event: &Event| println!("{event:?}")));
 /// println!("{:?}", executor.run().await?);
 /// # Ok(()) }

@@ -1,16 +1,7 @@
 //! The [`Stamp`] that tells one installed ring from another.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use super::ImageError;
-
-/// A stamp has some 150 bytes; what is far longer is none.
-const MAX_BYTES: u64 = 64 * 1024;
 
 /// The origin of a ring: the file `manta_hash_ring_stamp.json` in the ring's directory.
 ///
@@ -28,21 +19,6 @@ pub struct Stamp {
 impl Stamp {
     /// The stamp's name in the ring's directory, where manta-reshard looks for it. LevelDB ignores the file.
     pub const FILE_NAME: &'static str = "manta_hash_ring_stamp.json";
-
-    /// Reads the stamp of the ring in this directory, if it has one.
-    ///
-    /// # Errors
-    /// The file cannot be read, or is no stamp.
-    pub fn read(ring: &Path) -> Result<Option<Self>, ImageError> {
-        let path = ring.join(Self::FILE_NAME);
-        let mut json = Vec::new();
-        match File::open(&path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut json)) {
-            Ok(_) => {}
-            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(ImageError::Read { path, source }),
-        }
-        serde_json::from_slice(&json).map(Some).map_err(|source| ImageError::Stamp { path, source })
-    }
 
     /// The stamp's file: JSON indented with tabs, with a newline at the end, as manta-reshard writes it.
     pub fn to_json(&self) -> String {
@@ -68,12 +44,5 @@ mod tests {
         let json = "{\n\t\"image_uuid\": \"3f0c0f8e-6f0e-4f0b-9a53-6c3f7e2b8f11\",\n\t\"date\": \
                     \"2018-11-20T21:04:05Z\",\n\t\"source_zone\": \"a \\\"zone\\\"\"\n}\n";
         assert_eq!(stamp.to_json(), json);
-
-        let ring = tempfile::tempdir().unwrap();
-        assert_eq!(Stamp::read(ring.path()).unwrap(), None);
-        std::fs::write(ring.path().join(Stamp::FILE_NAME), json).unwrap();
-        assert_eq!(Stamp::read(ring.path()).unwrap(), Some(stamp));
-        std::fs::write(ring.path().join(Stamp::FILE_NAME), "{}").unwrap();
-        assert!(matches!(Stamp::read(ring.path()), Err(ImageError::Stamp { .. })));
     }
 }
