@@ -1,15 +1,27 @@
 //! A phase: one stage of a plan's execution.
 
+mod context;
+mod epoch_note;
 mod error;
+mod event;
+pub(crate) mod facts;
+mod lease;
 mod sequence;
+mod stopping;
+mod write_block;
 
 use async_trait::async_trait;
 
+pub use self::context::{Context, Poll, Wait};
+pub(crate) use self::epoch_note::EpochNote;
 pub use self::error::{PhaseError, PhaseResultExt};
+pub use self::event::{Event, Observer};
+pub(crate) use self::lease::Lease;
 pub use self::sequence::{
     BlockedPart, ClosedPart, OpenPart, PivotedPart, Sequence, SequenceError, Step, WriteBlock,
 };
-use crate::executor::Context;
+pub use self::stopping::StopHandle;
+pub use self::write_block::WriteBlockRecord;
 
 /// One stage of a plan's execution.
 ///

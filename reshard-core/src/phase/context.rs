@@ -10,18 +10,18 @@ use manatee_client::HeldLock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::epoch::EpochNote;
+use super::PhaseError;
+use super::epoch_note::EpochNote;
 use super::event::{Event, Observer};
+use super::facts::ROUND;
+use super::lease::Lease;
 use super::stopping::StopHandle;
 use crate::clock::Clock;
 use crate::deployment::Deployment;
 use crate::hint::{Hint, Operation, hint};
-use crate::journal::{Activity, Entry, EntryKind, Journal, Progress, Tuning};
-use crate::phase::PhaseError;
+use crate::journal::{Activity, Entry, EntryKind, Fact, Journal, Progress, Tuning};
 use crate::plan::ValidPlan;
 
-/// The fact that counts how often the plan began anew after it had rolled everything back.
-pub(super) const ROUND: &str = "round";
 /// The interval at which something that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(500);
 /// The same inside the write block, where every moment counts.
@@ -29,22 +29,22 @@ const POLL_IN_BLOCK: Duration = Duration::from_millis(100);
 
 /// The context in which a phase works: the plan, the region, the journal, and the operator's wishes.
 pub struct Context {
-    pub(super) plan: Arc<ValidPlan>,
-    pub(super) deployment: Deployment,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) store: Arc<dyn Journal>,
-    pub(super) observers: Vec<Arc<dyn Observer>>,
-    pub(super) stop: StopHandle,
-    pub(super) lock: HeldLock,
-    pub(super) epoch: Arc<EpochNote>,
+    plan: Arc<ValidPlan>,
+    deployment: Deployment,
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn Journal>,
+    observers: Vec<Arc<dyn Observer>>,
+    stop: StopHandle,
+    lock: HeldLock,
+    epoch: Arc<EpochNote>,
     /// The phase that is run or undone.
-    pub(super) phase: &'static str,
+    pub(crate) phase: &'static str,
     /// True if writes are refused meanwhile, so that nobody may pause here.
-    pub(super) in_write_block: bool,
+    pub(crate) in_write_block: bool,
     /// True if the plan can only go on: an abort that is asked for now comes too late.
-    pub(super) past_pivot: bool,
+    pub(crate) past_pivot: bool,
     /// True if it is undone: then an abort that was asked for is what is going on.
-    pub(super) undoing: bool,
+    pub(crate) undoing: bool,
 }
 
 /// A thing that is waited for.
@@ -66,6 +66,30 @@ pub enum Poll<T> {
 }
 
 impl Context {
+    /// The context of an executor that has the plan's lease, before its first phase.
+    pub(crate) fn new(
+        lease: &Lease,
+        store: Arc<dyn Journal>,
+        clock: Arc<dyn Clock>,
+        observers: Vec<Arc<dyn Observer>>,
+        stop: StopHandle,
+    ) -> Self {
+        Self {
+            plan: lease.plan.clone(),
+            deployment: lease.deployment.clone(),
+            clock,
+            store,
+            observers,
+            stop,
+            lock: lease.lock.clone(),
+            epoch: lease.epoch.clone(),
+            phase: "",
+            in_write_block: false,
+            past_pivot: false,
+            undoing: false,
+        }
+    }
+
     /// The plan.
     pub fn plan(&self) -> &ValidPlan {
         &self.plan
@@ -122,7 +146,7 @@ impl Context {
     ///
     /// [`PhaseError::Journal`]
     pub async fn round(&self) -> Result<u32, PhaseError> {
-        Ok(self.fact(ROUND).await?.unwrap_or(0))
+        Ok(self.get(&ROUND).await?.unwrap_or(0))
     }
 
     /// The settings as they are now.
@@ -134,56 +158,56 @@ impl Context {
         Ok(self.store.controls().await?.tuning)
     }
 
-    /// Something that was remembered.
+    /// The value of a fact; `None` if no phase has put one.
     ///
     /// # Errors
     ///
-    /// [`PhaseError::Journal`], also if it was something else that was remembered under this key.
-    pub async fn fact<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, PhaseError> {
-        Ok(self.store.remembered(key).await?)
+    /// [`PhaseError::Journal`], also if it is of another type.
+    pub async fn get<T: DeserializeOwned>(&self, fact: &Fact<T>) -> Result<Option<T>, PhaseError> {
+        Ok(self.store.get(fact).await?)
     }
 
-    /// Remembers something for later phases, attempts and the report. Never a secret.
+    /// Writes the value of a fact for later phases, attempts and the report. Never a secret.
     ///
     /// # Errors
     ///
     /// [`PhaseError::Journal`]
-    pub async fn remember<T: Serialize + Sync>(
+    pub async fn put<T: Serialize + Sync>(
         &self,
-        key: &str,
+        fact: &Fact<T>,
         value: &T,
     ) -> Result<(), PhaseError> {
-        Ok(self.store.remember(key, value).await?)
+        Ok(self.store.put(fact, value).await?)
     }
 
-    /// Forgets something.
+    /// Removes the value of a fact, if it has one.
     ///
     /// # Errors
     ///
     /// [`PhaseError::Journal`]
-    pub async fn forget(&self, key: &str) -> Result<(), PhaseError> {
-        Ok(self.store.set_fact(key, None).await?)
+    pub async fn forget<T>(&self, fact: &Fact<T>) -> Result<(), PhaseError> {
+        Ok(self.store.forget(fact).await?)
     }
 
-    /// Returns what was remembered, or what `decide` says, which is then remembered: for what must not change between attempts.
+    /// Returns the value of a fact, or what `decide` says, which is then its value: for what must not change between attempts.
     ///
     /// # Errors
     ///
     /// [`PhaseError::Journal`], and the error of `decide`.
     pub async fn decided<T, F>(
         &self,
-        key: &str,
+        fact: &Fact<T>,
         decide: impl FnOnce() -> F,
     ) -> Result<T, PhaseError>
     where
         T: Serialize + DeserializeOwned + Sync,
         F: Future<Output = Result<T, PhaseError>>,
     {
-        if let Some(decided) = self.fact(key).await? {
+        if let Some(decided) = self.get(fact).await? {
             return Ok(decided);
         }
         let decided = decide().await?;
-        self.remember(key, &decided).await?;
+        self.put(fact, &decided).await?;
         Ok(decided)
     }
 
@@ -308,7 +332,7 @@ impl Context {
     }
 
     /// Whatever goes wrong without a session: it is for lack of the session; and when another executor has taken over, it is that.
-    pub(super) fn or_session_over(&self, trouble: PhaseError) -> PhaseError {
+    pub(crate) fn or_session_over(&self, trouble: PhaseError) -> PhaseError {
         if let Some(by) = self.epoch.overtaken_by() {
             return PhaseError::Overtaken { by: by.to_owned() };
         }
@@ -322,7 +346,7 @@ impl Context {
         trouble
     }
 
-    pub(super) async fn log(
+    pub(crate) async fn log(
         &self,
         kind: EntryKind,
         text: impl Into<Hint>,
@@ -364,7 +388,7 @@ impl Context {
         Ok(())
     }
 
-    pub(super) fn tell(&self, event: &Event) {
+    pub(crate) fn tell(&self, event: &Event) {
         for observer in &self.observers {
             observer.observe(event);
         }
