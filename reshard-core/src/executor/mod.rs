@@ -17,7 +17,7 @@ mod sessions;
 mod step;
 mod stopping;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod undo;
 mod way_back;
 mod without_journal;
