@@ -1,6 +1,6 @@
 #!/bin/bash
 # Limits that are only passed unnoticed: packages in Cargo.lock, lines of a Rust file, circles of modules, doc lines that begin with
-# a question word, commands in the texts of a library.
+# a question word, commands in the texts of a library, connections and clocks in its phases.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # TLS brings some 40 packages that only Windows, Apple and Android build.
@@ -37,4 +37,5 @@ if grep -rnE '`reshard( |$)' reshard-core/src --include='*.rs' --include='*.sh' 
     failed=1
 fi
 scripts/check-cycles.py || failed=1
+scripts/check-ports.py || failed=1
 exit "$failed"

@@ -26,6 +26,7 @@ pub mod plans;
 pub mod preflight;
 mod private;
 pub mod quantity;
+pub mod region;
 mod report;
 mod reservation;
 mod retryable;
@@ -44,9 +45,8 @@ pub use clock::VirtualClock;
 pub use clock::{Clock, Reading, SystemClock};
 pub use configuration::{Configuration, ConfigurationError, DatacenterUrls};
 pub use deployment::{
-    AnyBody, AnyTransport, CnapiCommands, Database, DatabaseError, Datacenter, Deployment,
-    DeploymentError, MonitorError, ZoneCommandError, ZoneCommands, ZoneOutput, ZonePlace,
-    ZoneScript,
+    CnapiCommands, Datacenter, Deployment, DeploymentError, ZoneCommandError, ZoneCommands,
+    ZoneOutput, ZonePlace, ZoneScript,
 };
 pub use discover::{DEPLOYMENT_ZONE_CONFIGURATION, DeploymentZone, DiscoverError};
 pub use epoch::{Epoch, EpochError, KnownPlan, Standing, epoch_of, known_plans};
@@ -58,8 +58,8 @@ pub use hint::{Hint, Operation};
 pub use inventory::{
     ClockReading, Drift, DriftSeverity, Expected, InstanceProbe, Inventory, InventoryError,
     PeerFacts, PnodeFacts, RingFacts, RingsLock, RouterFacts, RouterInstance, RouterProbe,
-    RouterStatus, ServerFacts, Services, ShardFacts, Stamped, StatusShard, ZoneFacts, drift,
-    gather, pnode_name, probe_router, read_ring,
+    ServerFacts, Services, ShardFacts, Stamped, ZoneFacts, drift, gather, pnode_name, probe_router,
+    read_ring,
 };
 #[cfg(feature = "sim")]
 pub use journal::MemoryJournal;
@@ -84,6 +84,9 @@ pub use plan::{
     Target, ValidPlan,
 };
 pub use private::create_private_directory;
+pub use region::{
+    AnyBody, AnyTransport, Database, DatabaseError, MonitorError, RouterStatus, StatusShard,
+};
 pub use report::{PhaseReport, Report, WriteBlockReport};
 pub use reservation::{Reservation, reserved_names};
 pub use retryable::Retryable;

@@ -3,8 +3,9 @@
 use manatee_client::{DumpLockError, LockError, PostgresError, ShardError, ZooKeeperError};
 use sapi_client::imgapi::ImportError;
 
-use crate::deployment::{DatabaseError, DeploymentError, ZoneCommandError, is_of_the_moment};
+use crate::deployment::{DatabaseError, DeploymentError, ZoneCommandError};
 use crate::hint::{Hint, Operation, hint};
+use crate::region::is_of_the_moment;
 
 /// The remedy where nothing better is known.
 pub(crate) fn look() -> Hint {

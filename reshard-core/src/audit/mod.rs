@@ -11,13 +11,14 @@ pub use self::routers::{InstanceAudit, ReferenceRing, RoutersAudit, audit_router
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
-use moray_client::{Client, GetOptions, NodeInfo};
+use moray_client::NodeInfo;
 use serde::{Deserialize, Serialize};
 
 use crate::VnodeSet;
 use crate::deployment::Database;
 use crate::inventory::RouterFacts;
 use crate::keys::KeyHash;
+use crate::region::Moray;
 use crate::retryable::Retryable;
 use crate::rows::{RowsError, moray_schema, qualified};
 
@@ -144,7 +145,7 @@ pub async fn sample_keys(
 /// [`AuditError`]
 pub async fn audit_router(
     router: &RouterAddress,
-    client: &Client,
+    client: &dyn Moray,
     keys: &[Expected],
 ) -> Result<RouterAudit, AuditError> {
     let mut answers = stream::iter(keys.to_vec())
@@ -168,10 +169,10 @@ pub async fn audit_router(
 /// Asks a router for a key's place: `None` if it does not find the key.
 async fn ask(
     router: &RouterAddress,
-    client: &Client,
+    client: &dyn Moray,
     expected: Expected,
 ) -> Result<(Expected, Option<Option<NodeInfo>>), AuditError> {
-    match client.get_object(BUCKET, &expected.key, &GetOptions::default()).await {
+    match client.get(BUCKET, &expected.key).await {
         Ok(object) => Ok((expected, Some(object.node))),
         Err(error) if error.is_not_found() => Ok((expected, None)),
         Err(source) => Err(AuditError {

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use moray_client::Client;
-
 use super::sample::shard_of;
 use super::{AuditError, Expected, RouterAddress, STATEMENT_TIMEOUT, ask, bucket};
 use crate::deployment::{Database, Deployment};
+use crate::region::Moray;
 use crate::retryable::Retryable;
 use crate::rows::{RowsError, connect_primary};
 
@@ -46,7 +45,7 @@ type Ids = BTreeMap<String, Option<String>>;
 pub async fn overlooked(
     deployment: &Deployment,
     router: &RouterAddress,
-    client: &Client,
+    client: &dyn Moray,
     not_found: &[Expected],
 ) -> Result<Vec<Expected>, OverlookedError> {
     let mut of_shards: BTreeMap<&str, Vec<Expected>> = BTreeMap::new();
@@ -64,7 +63,7 @@ pub async fn overlooked(
 async fn overlooked_of(
     primary: &Database,
     router: &RouterAddress,
-    client: &Client,
+    client: &dyn Moray,
     mut keys: Vec<Expected>,
 ) -> Result<Vec<Expected>, OverlookedError> {
     let mut before = ids(primary, &keys).await?;

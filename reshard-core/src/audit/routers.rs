@@ -7,7 +7,7 @@ use std::path::Path;
 
 use fash::{Ring, Stamp};
 use futures_util::stream::{self, StreamExt};
-use moray_client::{Client, ClientOptions};
+use moray_client::ClientOptions;
 use sapi_client::{ImageUuid, InstanceUuid};
 use serde::Serialize;
 
@@ -226,12 +226,12 @@ async fn route(
 ) {
     let address = format!("{}:{}", router.ip, seen.port);
     let name = format!("{} {}", router.alias, seen.instance);
-    let client = Client::new(address.clone(), ClientOptions::default());
+    let client = deployment.objects().at(&address, ClientOptions::default());
     let address = RouterAddress { name, address };
     let mut answers = stream::iter(keys)
         .map(|sampled| {
             let expected = Expected { key: sampled.key.clone(), pnode: sampled.pnode.clone() };
-            let answer = ask(&address, &client, expected);
+            let answer = ask(&address, &*client, expected);
             async move { (sampled, answer.await) }
         })
         .buffered(AT_ONCE);
@@ -256,7 +256,7 @@ async fn route(
             format!("it routes {count} of {} keys wrongly: {}", keys.len(), wrong.join("; "));
         audit.problems.push(text);
     }
-    match overlooked(deployment, &address, &client, &not_found).await {
+    match overlooked(deployment, &address, &*client, &not_found).await {
         Ok(keys) if keys.is_empty() => {}
         Ok(keys) => {
             let named: Vec<_> = keys.iter().take(NAMED).map(|key| key.key.as_str()).collect();

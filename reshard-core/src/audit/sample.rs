@@ -22,7 +22,7 @@ pub(super) struct Sampled {
 async fn connect(deployment: &Deployment, pnode: &str) -> Result<Database, RowsError> {
     let shard = shard_of(pnode)?;
     let peer = measuring_peer(deployment, &shard).await?;
-    match Database::connect(&peer, STATEMENT_TIMEOUT).await {
+    match deployment.databases().connect(&peer, STATEMENT_TIMEOUT).await {
         Ok(database) => Ok(database),
         // A few keys do not hurt the primary.
         Err(_) => connect_primary(deployment, &shard, STATEMENT_TIMEOUT).await,

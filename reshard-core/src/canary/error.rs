@@ -1,8 +1,7 @@
 //! Errors of canaries.
 
-use moray_client::Client;
-
 use super::choose::Canary;
+use crate::region::Moray;
 use crate::retryable::Retryable;
 
 /// A canary could not be written, found or removed.
@@ -40,7 +39,7 @@ pub enum CanaryError {
 impl CanaryError {
     pub(super) fn call(
         doing: &'static str,
-        router: &Client,
+        router: &dyn Moray,
         canary: &Canary,
         source: moray_client::Error,
     ) -> Self {
@@ -48,7 +47,7 @@ impl CanaryError {
         Self::Call { doing, router, key, source }
     }
 
-    pub(super) fn no_router(router: &Client) -> Self {
+    pub(super) fn no_router(router: &dyn Moray) -> Self {
         Self::NoRouter { router: router.address().to_owned() }
     }
 }

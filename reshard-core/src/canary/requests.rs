@@ -1,14 +1,13 @@
 //! Writing, finding and removing canaries through a router.
 
 use jiff::Timestamp;
-use moray_client::{
-    Client, DeleteOptions, EtagCondition, GetOptions, NodeInfo, Object, PutOptions,
-};
+use moray_client::{DeleteOptions, EtagCondition, NodeInfo, Object, PutOptions};
 use sapi_client::AccountUuid;
 
 use super::choose::{BUCKET, Canary};
 use super::error::CanaryError;
 use super::value::{revision, value};
+use crate::region::Moray;
 
 /// A canary that is there.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +24,7 @@ pub struct Found {
 ///
 /// [`CanaryError::Foreign`] if something else is there, which is not touched. Otherwise [`CanaryError`].
 pub async fn write_canary(
-    router: &Client,
+    router: &dyn Moray,
     canary: &Canary,
     account: AccountUuid,
     tag: &str,
@@ -42,7 +41,7 @@ pub async fn write_canary(
     };
     let value = value(canary, account, tag, as_revision, now);
     let options = PutOptions { etag, ..PutOptions::default() };
-    let put = router.put_object(BUCKET, &canary.key, &value, &options).await;
+    let put = router.put(BUCKET, &canary.key, &value, &options).await;
     let put = put.map_err(|source| CanaryError::call("write", router, canary, source))?;
     put.node.ok_or_else(|| CanaryError::no_router(router))
 }
@@ -53,7 +52,7 @@ pub async fn write_canary(
 ///
 /// [`CanaryError::Foreign`] if something else is there. Otherwise [`CanaryError`].
 pub async fn find_canary(
-    router: &Client,
+    router: &dyn Moray,
     canary: &Canary,
     tag: &str,
 ) -> Result<Option<Found>, CanaryError> {
@@ -65,10 +64,14 @@ pub async fn find_canary(
 /// # Errors
 ///
 /// [`CanaryError::Foreign`] if something else is there, which is not touched. Otherwise [`CanaryError`].
-pub async fn remove_canary(router: &Client, canary: &Canary, tag: &str) -> Result<(), CanaryError> {
+pub async fn remove_canary(
+    router: &dyn Moray,
+    canary: &Canary,
+    tag: &str,
+) -> Result<(), CanaryError> {
     let Some((object, _)) = look(router, canary, tag).await? else { return Ok(()) };
     let options = DeleteOptions { etag: Some(object.etag), ..DeleteOptions::default() };
-    match router.delete_object(BUCKET, &canary.key, &options).await {
+    match router.delete(BUCKET, &canary.key, &options).await {
         Err(error) if !error.is_not_found() => {
             Err(CanaryError::call("remove", router, canary, error))
         }
@@ -77,11 +80,11 @@ pub async fn remove_canary(router: &Client, canary: &Canary, tag: &str) -> Resul
 }
 
 async fn look(
-    router: &Client,
+    router: &dyn Moray,
     canary: &Canary,
     tag: &str,
 ) -> Result<Option<(Object, Found)>, CanaryError> {
-    let object = match router.get_object(BUCKET, &canary.key, &GetOptions::default()).await {
+    let object = match router.get(BUCKET, &canary.key).await {
         Ok(object) => object,
         Err(error) if error.is_not_found() => return Ok(None),
         Err(error) => return Err(CanaryError::call("read", router, canary, error)),

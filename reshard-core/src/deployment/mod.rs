@@ -1,35 +1,25 @@
 //! The region that is changed: its APIs, ZooKeeper, PostgreSQL servers and zones.
 
-mod database;
-mod monitor;
-mod transport;
 mod zone_commands;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use manatee_client::{
-    Coordination, PgEndpoint, Postgres, Servers, Session, SessionOptions, Shard, ShardName,
-};
+use manatee_client::{Coordination, Servers, Session, SessionOptions, Shard, ShardName};
 use sapi_client::cnapi::Cnapi;
 use sapi_client::imgapi::Imgapi;
 use sapi_client::sapi::Sapi;
 use sapi_client::vmapi::Vmapi;
 use sapi_client::{BaseUrl, HttpTransport, Settings};
 
-pub(crate) use self::database::is_of_the_moment;
-pub use self::database::{Database, DatabaseError};
-pub use self::monitor::MonitorError;
-pub(crate) use self::monitor::get_json;
-pub use self::transport::{AnyBody, AnyTransport};
 pub use self::zone_commands::{
     CnapiCommands, ZoneCommandError, ZoneCommands, ZoneOutput, ZonePlace, ZoneScript,
 };
 use crate::configuration::Configuration;
+pub(crate) use crate::region::{AnyTransport, Database, DatabaseError, MonitorError};
+use crate::region::{Databases, HttpRouters, MorayObjects, Objects, PostgresDatabases, Routers};
 
-/// The longest that a PostgreSQL server may take for a question that costs it nothing.
-const POSTGRES_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time beyond a session's length for which an executor that may be dead is waited for.
 const GRACE: Duration = Duration::from_secs(2);
 /// The longest that the end of a session may take.
@@ -41,6 +31,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Deployment(Arc<Parts>);
 
+#[derive(Clone)]
 struct Parts {
     configuration: Configuration,
     datacenters: BTreeMap<String, Datacenter>,
@@ -48,6 +39,9 @@ struct Parts {
     coordination: Arc<dyn Coordination>,
     session: Session,
     zones: Arc<dyn ZoneCommands>,
+    databases: Arc<dyn Databases>,
+    objects: Arc<dyn Objects>,
+    routers: Arc<dyn Routers>,
 }
 
 /// The APIs of one datacenter.
@@ -121,15 +115,41 @@ impl Deployment {
         let zones = CnapiCommands::new(
             datacenters.iter().map(|(name, dc)| (name.clone(), dc.cnapi.clone())).collect(),
         );
-        let zones = Arc::new(zones);
-        let parts = Parts { configuration, datacenters, http, coordination, session, zones };
-        Ok(Self(Arc::new(parts)))
+        Ok(Self(Arc::new(Parts {
+            configuration,
+            datacenters,
+            routers: Arc::new(HttpRouters::new(http.clone())),
+            http,
+            coordination,
+            session,
+            zones: Arc::new(zones),
+            databases: Arc::new(PostgresDatabases),
+            objects: Arc::new(MorayObjects),
+        })))
     }
 
     /// The same region with zone commands run by something else.
     #[must_use]
     pub fn with_zone_commands(&self, zones: Arc<dyn ZoneCommands>) -> Self {
-        self.with(self.0.session.clone(), zones)
+        self.with(|parts| parts.zones = zones)
+    }
+
+    /// The same region with PostgreSQL servers answered for by something else.
+    #[must_use]
+    pub fn with_databases(&self, databases: Arc<dyn Databases>) -> Self {
+        self.with(|parts| parts.databases = databases)
+    }
+
+    /// The same region with Moray and electric-moray processes answered for by something else.
+    #[must_use]
+    pub fn with_objects(&self, objects: Arc<dyn Objects>) -> Self {
+        self.with(|parts| parts.objects = objects)
+    }
+
+    /// The same region with the status of electric-moray processes told by something else.
+    #[must_use]
+    pub fn with_routers(&self, routers: Arc<dyn Routers>) -> Self {
+        self.with(|parts| parts.routers = routers)
     }
 
     /// The runner of commands in zones, for what is to be put before it.
@@ -144,7 +164,7 @@ impl Deployment {
     /// [`DeploymentError::ZooKeeper`]
     pub async fn with_new_session(&self) -> Result<Self, DeploymentError> {
         let session = new_session(&*self.0.coordination, &self.0.configuration).await?;
-        Ok(self.with(session, self.0.zones.clone()))
+        Ok(self.with(|parts| parts.session = session))
     }
 
     /// The longest that it takes ZooKeeper to know that another executor with a session like this one's is dead, and some more.
@@ -159,15 +179,10 @@ impl Deployment {
         tokio::time::timeout(CLOSING, parts.session.close()).await.ok();
     }
 
-    fn with(&self, session: Session, zones: Arc<dyn ZoneCommands>) -> Self {
-        Self(Arc::new(Parts {
-            configuration: self.0.configuration.clone(),
-            datacenters: self.0.datacenters.clone(),
-            http: self.0.http.clone(),
-            coordination: self.0.coordination.clone(),
-            session,
-            zones,
-        }))
+    fn with(&self, change: impl FnOnce(&mut Parts)) -> Self {
+        let mut parts = Parts::clone(&self.0);
+        change(&mut parts);
+        Self(Arc::new(parts))
     }
 
     /// The configuration: the places of everything.
@@ -216,9 +231,19 @@ impl Deployment {
         Shard::new(self.0.session.clone(), name)
     }
 
-    /// A PostgreSQL server.
-    pub fn postgres(&self, endpoint: PgEndpoint) -> Postgres {
-        Postgres::new(endpoint, POSTGRES_TIMEOUT)
+    /// The PostgreSQL servers.
+    pub fn databases(&self) -> &dyn Databases {
+        &*self.0.databases
+    }
+
+    /// The objects behind Moray and electric-moray processes.
+    pub fn objects(&self) -> &dyn Objects {
+        &*self.0.objects
+    }
+
+    /// The electric-moray processes, of which each tells its status.
+    pub fn routers(&self) -> &dyn Routers {
+        &*self.0.routers
     }
 
     /// The carrier of HTTP.

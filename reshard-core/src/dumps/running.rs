@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use manatee_client::{
-    BadPgUrl, ClusterState, DUMP_PORT, Peer, PostgresError, RunningDump, running_dump,
-};
+use manatee_client::{BadPgUrl, ClusterState, DUMP_PORT, Peer, PostgresError, RunningDump};
 use sapi_client::InstanceUuid;
 use serde::Serialize;
 
@@ -71,7 +69,7 @@ async fn on_peer(
     let script = ZoneScript::new("running-dumps", RUNNING).within(LONGEST);
     let (processes, server) = tokio::join!(
         deployment.zones().stdout(place, &script),
-        running_dump(&endpoint, DUMP_PORT, TIMEOUT)
+        deployment.databases().running_dump(&endpoint, DUMP_PORT, TIMEOUT)
     );
     let mut found = Vec::new();
     if let Some(line) = processes?.lines().next() {

@@ -13,7 +13,7 @@ mod sequence;
 mod sessions;
 mod step;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod undo;
 mod way_back;
 mod without_journal;

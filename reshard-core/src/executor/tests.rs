@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 
 use super::*;
+use crate::WriteBlockRecord;
 use crate::clock::VirtualClock;
 use crate::configuration::{Configuration, DatacenterUrls};
 use crate::deployment::AnyTransport;
@@ -257,11 +258,11 @@ impl<S: Journal + 'static> Fixture<S> {
 }
 
 /// A ZooKeeper whose clock never moves.
-fn zookeeper() -> MemoryCoordination {
+pub(crate) fn zookeeper() -> MemoryCoordination {
     MemoryCoordination::new(|| jiff::Timestamp::UNIX_EPOCH)
 }
 
-async fn deployment(zookeeper: &MemoryCoordination) -> Deployment {
+pub(crate) async fn deployment(zookeeper: &MemoryCoordination) -> Deployment {
     let url = || "http://127.0.0.1:1".parse().unwrap();
     let urls = DatacenterUrls { sapi: url(), vmapi: url(), cnapi: url(), imgapi: url() };
     let configuration = Configuration {
@@ -278,7 +279,7 @@ async fn deployment(zookeeper: &MemoryCoordination) -> Deployment {
 }
 
 /// One thread whose time passes when nobody has anything to do.
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
 }
 

@@ -5,7 +5,6 @@ mod drift;
 mod error;
 mod gather;
 mod ring;
-mod router_status;
 mod routers;
 mod servers;
 mod shard;
@@ -16,7 +15,6 @@ pub use self::error::InventoryError;
 pub use self::gather::gather;
 pub(crate) use self::gather::{manta_services, router_name, services_of};
 pub use self::ring::{pnode_name, read_ring};
-pub use self::router_status::{RouterStatus, StatusShard};
 pub(crate) use self::routers::AT_ONCE;
 pub use self::routers::{
     ClockReading, InstanceProbe, RingsLock, RouterProbe, Stamped, probe_router,

@@ -6,9 +6,10 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use sapi_client::{ImageUuid, InstanceUuid};
 
-use super::{InventoryError, RouterFacts, RouterInstance, RouterStatus, ZoneFacts};
+use super::{InventoryError, RouterFacts, RouterInstance, ZoneFacts};
 use crate::clock::Clock;
 use crate::deployment::{Deployment, ZonePlace, ZoneScript};
+use crate::region::RouterStatus;
 
 /// The number of zones that are looked into at the same time.
 pub(crate) const AT_ONCE: usize = 16;

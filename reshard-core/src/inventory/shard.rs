@@ -7,7 +7,7 @@ use sapi_client::manta::{self, MantaApplication, find_peers};
 
 use super::{InventoryError, PeerFacts, ShardFacts, ZoneFacts};
 use crate::clock::Clock;
-use crate::deployment::{Database, Deployment};
+use crate::deployment::Deployment;
 use crate::rows::{Tables, list_tables};
 
 /// The time for which the growth of the write-ahead log is watched.
@@ -42,11 +42,12 @@ pub(super) async fn wal_growth(
     clock: &dyn Clock,
 ) -> Result<u64, InventoryError> {
     let state = shard_state(deployment, name).await?;
-    let server = deployment.postgres(endpoint(&state.primary)?);
+    let (databases, primary) = (deployment.databases(), endpoint(&state.primary)?);
     let silent = |source| InventoryError::Postgres { zone: state.primary.zone_id.clone(), source };
-    let (from, at) = (server.current_position().await.map_err(silent)?, clock.monotonic());
+    let (from, at) =
+        (databases.current_position(&primary).await.map_err(silent)?, clock.monotonic());
     clock.sleep(WAL_WATCH).await;
-    let to = server.current_position().await.map_err(silent)?;
+    let to = databases.current_position(&primary).await.map_err(silent)?;
     let watched = clock.since(at).as_millis().max(1);
     let growth = u128::from(to.bytes_after(from)) * 1000 / watched;
     Ok(u64::try_from(growth).unwrap_or(u64::MAX))
@@ -64,11 +65,11 @@ pub(super) async fn gather(
         shard: name.clone(),
         generation: state.generation.to_string(),
     })?;
-    let server = deployment.postgres(endpoint(&state.primary)?);
+    let (databases, primary) = (deployment.databases(), endpoint(&state.primary)?);
     let silent = |source| InventoryError::Postgres { zone: state.primary.zone_id.clone(), source };
-    let version = server.version().await.map_err(silent)?;
+    let version = databases.version(&primary).await.map_err(silent)?;
     let overrides = metadata_of(postgres, &state.primary, "PG_CONFIG_OVERRIDES");
-    let (database_bytes, tables) = database_facts(name, &state).await?;
+    let (database_bytes, tables) = database_facts(deployment, name, &state).await?;
     Ok(ShardFacts {
         generation,
         peers: peers(name, &state, postgres)?,
@@ -111,13 +112,14 @@ fn peers(
 
 /// The size of the database, and its tables.
 async fn database_facts(
+    deployment: &Deployment,
     name: &ShardName,
     state: &ClusterState,
 ) -> Result<(u64, Tables), InventoryError> {
     let failed =
         |source| InventoryError::Database { shard: name.clone(), source: Box::new(source) };
-    let database =
-        Database::connect(&endpoint(&state.primary)?, STATEMENT).await.map_err(failed)?;
+    let primary = endpoint(&state.primary)?;
+    let database = deployment.databases().connect(&primary, STATEMENT).await.map_err(failed)?;
     let sql = "SELECT pg_database_size(current_database())";
     let size: i64 = database.value("read the size", sql, &[]).await.map_err(failed)?;
     let tables = list_tables(&database).await.map_err(|source| InventoryError::Tables {

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use manatee_client::ShardName;
-use moray_client::{Client, ClientOptions, GetOptions};
+use moray_client::ClientOptions;
 use sapi_client::{Attributes, ServiceUuid};
 
 pub(crate) use self::processes::LONGEST_CLAIM;
@@ -49,7 +49,10 @@ pub async fn moray_metadata(
 /// # Errors
 ///
 /// The error that came instead.
-pub async fn moray_answers(address: &str) -> Result<(), moray_client::Error> {
+pub async fn moray_answers(
+    deployment: &Deployment,
+    address: &str,
+) -> Result<(), moray_client::Error> {
     let options = ClientOptions {
         connections: NonZeroUsize::MIN,
         request_timeout: TIMEOUT,
@@ -57,8 +60,8 @@ pub async fn moray_answers(address: &str) -> Result<(), moray_client::Error> {
         connect_patience: Duration::ZERO,
         ..ClientOptions::default()
     };
-    let client = Client::new(format!("{address}:{MORAY_PORT}"), options);
-    match client.get_object(BUCKET, NO_KEY, &GetOptions::default()).await {
+    let moray = deployment.objects().at(&format!("{address}:{MORAY_PORT}"), options);
+    match moray.get(BUCKET, NO_KEY).await {
         Ok(_) => Ok(()),
         Err(error) if error.is_not_found() => Ok(()),
         Err(error) => Err(error),

@@ -6,9 +6,8 @@ use std::time::Duration;
 use sapi_client::InstanceUuid;
 use serde::{Deserialize, Serialize};
 
-use crate::deployment::{
-    Deployment, MonitorError, ZoneCommandError, ZonePlace, ZoneScript, get_json,
-};
+use crate::deployment::{Deployment, MonitorError, ZoneCommandError, ZonePlace, ZoneScript};
+use crate::region::get_json;
 
 /// The largest answer that is read: it has the arguments of every request, which are whole objects.
 const MAX_BYTES: usize = 32 << 20;
@@ -139,7 +138,7 @@ pub async fn pending_writes(
     deployment: &Deployment,
     kang: &str,
 ) -> Result<PendingWrites, MonitorError> {
-    let snapshot: Snapshot = get_json(deployment, kang, MAX_BYTES).await?;
+    let snapshot: Snapshot = get_json(deployment.http(), kang, MAX_BYTES).await?;
     Ok(writes_of(snapshot))
 }
 

@@ -64,7 +64,7 @@ async fn standing(
         Ok(endpoint) => endpoint,
         Err(error) => return ReplicaState::Unreachable(error.to_string()),
     };
-    match deployment.postgres(endpoint).replay_position().await {
+    match deployment.databases().replay_position(&endpoint).await {
         Ok(Some(replayed)) => ReplicaState::Replaying {
             replayed,
             missing: target.bytes_after(replayed),
@@ -93,7 +93,7 @@ async fn is_attached(deployment: &Deployment, state: &ClusterState, peer: &Peer)
         return false;
     };
     let Ok(endpoint) = upstream.endpoint() else { return false };
-    match deployment.postgres(endpoint).downstreams().await {
+    match deployment.databases().downstreams(&endpoint).await {
         Ok(rows) => downstream_named(&rows, &peer.pg_url).is_some_and(Downstream::is_streaming),
         Err(_) => false,
     }

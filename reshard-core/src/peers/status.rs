@@ -146,7 +146,7 @@ async fn hostnames(
 async fn replication(deployment: &Deployment, state: &ClusterState) -> Vec<PeerStatus> {
     let written = match state.primary.endpoint() {
         Ok(endpoint) => {
-            let position = deployment.postgres(endpoint).current_position().await;
+            let position = deployment.databases().current_position(&endpoint).await;
             position.map_err(|error| Chain(&error).to_string())
         }
         Err(error) => Err(error.to_string()),

@@ -107,7 +107,7 @@ mod tests {
             (
                 Event::Activity(activity),
                 json!({"event": "activity", "phase": "drain", "what": "w", "since": at,
-                       "hint": null, "progress": null}),
+                       "you_can": null, "progress": null}),
             ),
             (
                 Event::Logged(entry),

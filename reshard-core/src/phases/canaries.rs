@@ -1,7 +1,7 @@
 //! The common parts of the phases that work with canaries.
 
 use manatee_client::ShardName;
-use moray_client::{Client, ClientOptions, NodeInfo};
+use moray_client::{ClientOptions, NodeInfo};
 use serde::{Deserialize, Serialize};
 
 use super::facts::CANARIES;
@@ -13,6 +13,7 @@ use crate::hint::{Hint, Operation, hint};
 use crate::inventory::pnode_name;
 use crate::phase::{Context, PhaseError, PhaseResultExt};
 use crate::plan::ValidPlan;
+use crate::region::Moray;
 
 /// A canary, and where it has to be found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,8 +114,8 @@ pub(super) fn staying(plan: &ValidPlan) -> VnodeSet {
     owned.map(|vnodes| vnodes.minus(&plan.moving())).unwrap_or_default()
 }
 
-/// A client of the region's routers.
-pub(super) fn routers(context: &Context) -> Result<Vec<Client>, PhaseError> {
+/// The region's routers.
+pub(super) fn routers(context: &Context) -> Result<Vec<Box<dyn Moray>>, PhaseError> {
     let addresses = &context.deployment().configuration().routers;
     if addresses.is_empty() {
         return Err(PhaseError::hold(
@@ -122,14 +123,18 @@ pub(super) fn routers(context: &Context) -> Result<Vec<Client>, PhaseError> {
             "add routers = [\"ADDRESS:2020\"] to it",
         ));
     }
-    let client = |address: &String| Client::new(address.clone(), ClientOptions::default());
-    Ok(addresses.iter().map(client).collect())
+    Ok(addresses.iter().map(|address| router(context, address)).collect())
+}
+
+/// The router at this address.
+pub(super) fn router(context: &Context, address: &str) -> Box<dyn Moray> {
+    context.deployment().objects().at(address, ClientOptions::default())
 }
 
 /// Looks for a canary that has to be there.
 pub(super) async fn find(
     context: &Context,
-    router: &Client,
+    router: &dyn Moray,
     planted: &Planted,
 ) -> Result<Found, PhaseError> {
     let key = &planted.canary.key;
@@ -146,7 +151,7 @@ pub(super) async fn find(
 /// Writes a canary through a router, which has to know it at the expected pnode.
 pub(super) async fn write(
     context: &Context,
-    router: &Client,
+    router: &dyn Moray,
     planted: &Planted,
     revision: u32,
     expected: Option<&str>,
@@ -168,7 +173,7 @@ pub(super) async fn remove_all(context: &Context) -> Result<(), PhaseError> {
     for planted in canaries.iter().rev() {
         let key = &planted.canary.key;
         let removing = async {
-            let removed = remove_canary(router, &planted.canary, &tag).await;
+            let removed = remove_canary(&**router, &planted.canary, &tag).await;
             removed.or_phase_error(format!("the canary {key} cannot be removed"))
         };
         context.act(format!("remove the canary {key}"), removing).await?;

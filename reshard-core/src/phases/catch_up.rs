@@ -17,7 +17,6 @@ use super::join_settled::join_settled;
 use super::new_zones::{Kind, wanted};
 use super::provision_peers::not_the_tail;
 use super::source::{frozen_source, primary_is_silent};
-use crate::deployment::Database;
 use crate::hint::{Operation, hint};
 use crate::journal::Progress;
 use crate::peers::{ChainError, PeerProgress, ReplicaState, follow, tail_of};
@@ -127,7 +126,7 @@ async fn position(
     let endpoint = state.primary.endpoint().map_err(|error| {
         PhaseError::hold(format!("{what}: {error}"), primary_is_silent(state, name))
     })?;
-    let asked = context.deployment().postgres(endpoint).current_position().await;
+    let asked = context.deployment().databases().current_position(&endpoint).await;
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     let now = context.monotonic();
     match asked.or_phase_error(what) {
@@ -185,14 +184,7 @@ fn restored(progress: &[PeerProgress]) -> Option<Progress> {
 /// Has a peer write its dirty pages now, and not when it is restarted inside the write block. Only speed depends on it.
 async fn checkpoint(context: &Context, peer: &Peer) -> Result<(), PhaseError> {
     let Ok(endpoint) = peer.endpoint() else { return Ok(()) };
-    let done = match Database::connect(&endpoint, CHECKPOINT).await {
-        Ok(database) => {
-            let done = database.batch_execute("CHECKPOINT").await;
-            done.map_err(|source| database.error("make a checkpoint", source))
-        }
-        Err(error) => Err(error),
-    };
-    match done {
+    match context.deployment().databases().checkpoint(&endpoint, CHECKPOINT).await {
         Ok(()) => Ok(()),
         Err(error) => context.note(format!("{error}; the peer will restart more slowly")).await,
     }

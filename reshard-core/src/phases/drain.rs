@@ -21,7 +21,7 @@ use super::source::frozen_tail;
 use super::transactions::{Primary, TRANSACTIONS};
 use crate::peers::follow;
 use crate::phase::{About, Context, Phase, PhaseError, Poll, Undone, Wait};
-use crate::shards::{SplitPoint, server_time, snapshot};
+use crate::shards::SplitPoint;
 
 /// The longest that the rest of the replay may take.
 const REPLAY: Duration = Duration::from_mins(2);
@@ -67,13 +67,13 @@ impl Phase for Drain {
 async fn split_point(context: &Context, state: &ClusterState) -> Result<SplitPoint, PhaseError> {
     let primary = Primary::connect(context, state).await?;
     moray_queue::is_over(context).await?;
-    let database = &primary.database;
+    let transactions = &primary.transactions;
     // Only now: a request that has waited in Moray until a moment ago has begun its transaction just now.
-    let from = primary.told("its time", server_time(database, Duration::ZERO).await)?;
+    let from = primary.told("its time", transactions.server_time(Duration::ZERO).await)?;
     let which = "transactions from before the write block";
     primary.ended_before(context, &from, which, TRANSACTIONS).await?;
-    let snapshot = primary.told("its snapshot", snapshot(database).await)?;
-    let lsn = context.deployment().postgres(primary.endpoint.clone()).current_position().await;
+    let snapshot = primary.told("its snapshot", transactions.snapshot().await)?;
+    let lsn = context.deployment().databases().current_position(&primary.endpoint).await;
     let lsn = primary.told("its position", lsn)?;
     let source = context.plan().source().clone();
     Ok(SplitPoint { source, lsn, snapshot, at: context.now() })
@@ -101,3 +101,6 @@ async fn replayed(
         })
         .await
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,10 +45,10 @@ impl Phase for PlantCanaries {
                     let key = &planted.canary.key;
                     let what = format!("create the canary {key} in vnode {}", planted.canary.vnode);
                     context
-                        .act(what, write(context, router, planted, 1, planted.before.as_deref()))
+                        .act(what, write(context, &**router, planted, 1, planted.before.as_deref()))
                         .await?;
                 } else {
-                    let found = find(context, router, planted).await?;
+                    let found = find(context, &**router, planted).await?;
                     planted.check(router.address(), &found.node, planted.before.as_deref())?;
                 }
             }

@@ -22,7 +22,6 @@ use super::transactions::{Primary, TRANSACTIONS};
 use crate::inventory::Expected;
 use crate::phase::{About, Context, Phase, PhaseError, Undone};
 use crate::preflight::{OLD_TRANSACTION, Subject, own_zones};
-use crate::shards::server_time;
 
 /// Looks once more before writes are refused.
 pub struct Recheck;
@@ -30,7 +29,8 @@ pub struct Recheck;
 /// Waits for transactions that are open for some time already: inside the write block they would be waited for in vain.
 async fn settled(context: &Context, state: &ClusterState) -> Result<(), PhaseError> {
     let primary = Primary::connect(context, state).await?;
-    let old = primary.told("its time", server_time(&primary.database, OLD_TRANSACTION).await)?;
+    let old = primary.transactions.server_time(OLD_TRANSACTION).await;
+    let old = primary.told("its time", old)?;
     let patience = Duration::from_secs(context.tuning().await?.wait_seconds).min(TRANSACTIONS);
     primary.ended_before(context, &old, "old transactions at the source", patience).await
 }

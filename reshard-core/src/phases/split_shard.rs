@@ -132,12 +132,12 @@ impl Phase for SplitShard {
         let stopped = join_settled(peers_of(&shards).map(async |(_, peer)| {
             let zone = peer.place.zone;
             let stopping = stop_sitter(context.deployment(), &peer.place);
-            match tokio::time::timeout(GIVE_UP, stopping).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => {
+            match context.clock().timeout(GIVE_UP, stopping).await {
+                Some(Ok(())) => Ok(()),
+                Some(Err(error)) => {
                     context.note(format!("the sitter of {zone} was not stopped: {error}")).await
                 }
-                Err(_) => context.note(format!("the sitter of {zone} did not stop in time")).await,
+                None => context.note(format!("the sitter of {zone} did not stop in time")).await,
             }
         }));
         stopped.await?;
@@ -259,7 +259,7 @@ async fn answers(context: &Context, shard: &ShardName, address: &str) -> Result<
     };
     context
         .wait(waiting, MORAY, || async {
-            Ok(match moray_answers(address).await {
+            Ok(match moray_answers(context.deployment(), address).await {
                 Ok(()) => Poll::Ready(()),
                 Err(error) => Poll::Pending(None, error.with_causes()),
             })

@@ -5,10 +5,9 @@ use std::time::Duration;
 use manatee_client::{ClusterState, PgEndpoint};
 
 use super::source::primary_is_silent;
-use crate::deployment::Database;
 use crate::hint::Hint;
 use crate::phase::{Context, PhaseError, PhaseResultExt, Poll, Wait};
-use crate::shards::{how_to_end, listed, transactions_before};
+use crate::region::{Transactions, how_to_end, listed};
 
 /// The longest that any statement may take.
 const STATEMENT: Duration = Duration::from_secs(5);
@@ -20,7 +19,7 @@ pub(super) const TRANSACTIONS: Duration = Duration::from_secs(30);
 /// The source's primary and a connection to it.
 pub(super) struct Primary {
     pub(super) endpoint: PgEndpoint,
-    pub(super) database: Database,
+    pub(super) transactions: Box<dyn Transactions>,
     shard: String,
     silent: Hint,
 }
@@ -38,13 +37,14 @@ impl Primary {
         })?;
         let what = format!("the primary of {name} to answer");
         let waiting = Wait { what, hint: silent() };
-        let database = context
+        let transactions = context
             .wait(waiting, SILENT, || async {
-                let connected = Database::connect(&endpoint, STATEMENT).await;
+                let databases = context.deployment().databases();
+                let connected = databases.transactions(&endpoint, STATEMENT).await;
                 connected.or_hold("it does not answer", silent()).map(Poll::Ready)
             })
             .await?;
-        Ok(Self { endpoint, database, shard: name.to_string(), silent: silent() })
+        Ok(Self { endpoint, transactions, shard: name.to_string(), silent: silent() })
     }
 
     /// The answer to a question, or the trouble that it does not tell `what`.
@@ -67,7 +67,7 @@ impl Primary {
         limit: Duration,
     ) -> Result<(), PhaseError> {
         let open = || async {
-            let open = transactions_before(&self.database, time).await;
+            let open = self.transactions.open_before(time).await;
             self.told("its transactions", open)
         };
         // What to do names those that are in the way, so it is found before it is waited for.

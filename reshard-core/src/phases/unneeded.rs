@@ -100,24 +100,24 @@ fn leads_there(context: &Context, ring: &NamedRing) -> Vec<Need> {
 /// goes back, and only in place of the plan's own rings in between.
 pub(super) async fn may_go_back(context: &Context, rings: &Rings) -> Result<(), PhaseError> {
     let what = format!("the original ring {} does not go back", rings.base);
-    let asked = tokio::time::timeout(ASK, rings::current_ring(context.deployment())).await;
+    let asked = context.clock().timeout(ASK, rings::current_ring(context.deployment())).await;
     let why = match asked {
-        Ok(Ok(named)) if named == rings.base => return Ok(()),
-        Ok(Ok(named)) if named == rings.target => {
+        Some(Ok(named)) if named == rings.base => return Ok(()),
+        Some(Ok(named)) if named == rings.target => {
             return Ok(StillNeeded::check(what, vec![Need::Image { image: named }])?);
         }
-        Ok(Ok(_)) => {
+        Some(Ok(_)) => {
             let ring = named_ring(context.deployment(), Some(&context.plan().inventory.ring));
-            match tokio::time::timeout(READ, ring).await {
-                Ok(Ok(ring)) => {
+            match context.clock().timeout(READ, ring).await {
+                Some(Ok(ring)) => {
                     return Ok(StillNeeded::check(what, leads_there(context, &ring))?);
                 }
-                Ok(Err(error)) => crate::causes::Chain(&error).to_string(),
-                Err(_) => "the ring that SAPI names is not read in time".to_owned(),
+                Some(Err(error)) => crate::causes::Chain(&error).to_string(),
+                None => "the ring that SAPI names is not read in time".to_owned(),
             }
         }
-        Ok(Err(error)) => crate::causes::Chain(&error).to_string(),
-        Err(_) => "SAPI does not answer in time".to_owned(),
+        Some(Err(error)) => crate::causes::Chain(&error).to_string(),
+        None => "SAPI does not answer in time".to_owned(),
     };
     context.note(format!("the original ring goes back, whatever ring SAPI names: {why}")).await
 }

@@ -11,9 +11,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use moray_client::{Client, ClientOptions};
 
-use super::canaries::{self, Planted, find, routers, staying, write};
+use super::canaries::{self, Planted, find, router, routers, staying, write};
 use super::facts::{CANARIES, ROUTING_AUDIT};
 use crate::audit::{
     Expected, RouterAddress, RouterAudit, WrongPnode, audit_router, overlooked, router_addresses,
@@ -89,12 +88,12 @@ impl Phase for VerifyRouting {
 async fn rewrite(context: &Context, planted: &Planted) -> Result<(), PhaseError> {
     let key = &planted.canary.key;
     for (place, router) in routers(context)?.iter().enumerate() {
-        let found = find(context, router, planted).await?;
+        let found = find(context, &**router, planted).await?;
         planted.check(router.address(), &found.node, planted.after.as_deref())?;
         if place > 0 {
             continue;
         }
-        let writing = write(context, router, planted, REVISION, planted.after.as_deref());
+        let writing = write(context, &**router, planted, REVISION, planted.after.as_deref());
         context.act(format!("write the canary {key} again"), writing).await?;
     }
     Ok(())
@@ -126,9 +125,9 @@ async fn audit(
     canaries: &[Planted],
     keys: &[Expected],
 ) -> Result<RouterAudit, PhaseError> {
-    let router = Client::new(address.address.clone(), ClientOptions::default());
+    let router = router(context, &address.address);
     for planted in canaries {
-        let found = find(context, &router, planted).await?;
+        let found = find(context, &*router, planted).await?;
         planted.check(
             &format!("{} ({})", address.name, address.address),
             &found.node,
@@ -145,7 +144,7 @@ async fn audit(
             ));
         }
     }
-    let audit = audit_router(address, &router, keys).await;
+    let audit = audit_router(address, &*router, keys).await;
     let audit = audit.or_phase_error("the routing cannot be audited")?;
     if let Some(wrong) = audit.wrong.first() {
         let (count, all) = (audit.wrong.len(), keys.len());
@@ -159,7 +158,7 @@ async fn audit(
     }
     let not_found: Vec<Expected> =
         keys.iter().filter(|expected| audit.gone.contains(&expected.key)).cloned().collect();
-    let overlooked = overlooked(context.deployment(), address, &router, &not_found).await;
+    let overlooked = overlooked(context.deployment(), address, &*router, &not_found).await;
     match overlooked.or_phase_error("the routing cannot be audited")?.first() {
         Some(Expected { key, pnode }) => Err(another_ring(
             address,

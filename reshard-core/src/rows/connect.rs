@@ -18,7 +18,7 @@ pub async fn connect_primary(
     statement_timeout: Duration,
 ) -> Result<Database, RowsError> {
     let endpoint = endpoint(deployment, shard, |role| role == Role::Primary).await?;
-    let database = Database::connect(&endpoint, statement_timeout).await?;
+    let database = deployment.databases().connect(&endpoint, statement_timeout).await?;
     if database.value("look for the primary", "SELECT pg_is_in_recovery()", &[]).await? {
         return Err(RowsError::NotPrimary { shard: shard.clone() });
     }
@@ -64,10 +64,10 @@ pub async fn sync_lag(
     let Some(sync) = &state.sync else { return Ok(None) };
     let endpoint = state.primary.endpoint();
     let endpoint = endpoint.map_err(|source| RowsError::PgUrl { shard: shard.clone(), source })?;
-    let primary = deployment.postgres(endpoint);
+    let databases = deployment.databases();
     let failed = |source| RowsError::Lag { shard: shard.clone(), source };
-    let downstreams = primary.downstreams().await.map_err(failed)?;
-    let now = primary.current_position().await.map_err(failed)?;
+    let downstreams = databases.downstreams(&endpoint).await.map_err(failed)?;
+    let now = databases.current_position(&endpoint).await.map_err(failed)?;
     let replayed = downstream_named(&downstreams, &sync.pg_url).and_then(|row| row.replay);
     // A sync that is away has replayed nothing that we could count on.
     Ok(Some(replayed.map_or(u64::MAX, |replayed| now.bytes_after(replayed))))

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::FreezeSeen;
 use super::known::by_number;
 use crate::causes::Chain;
-use crate::deployment::{Database, Deployment};
+use crate::deployment::Deployment;
 use crate::inventory::{InventoryError, RingFacts, read_ring, shard_state};
 use crate::rows::{RowsError, list_tables, measuring_peer};
 
@@ -162,7 +162,8 @@ async fn estimate(
     deployment: &Deployment,
     shard: &ShardName,
 ) -> Result<(Option<u64>, u64), RowsError> {
-    let database = Database::connect(&measuring_peer(deployment, shard).await?, PATIENCE).await?;
+    let peer = measuring_peer(deployment, shard).await?;
+    let database = deployment.databases().connect(&peer, PATIENCE).await?;
     let tables = list_tables(&database).await?.sharded;
     let (schemas, names): (Vec<&str>, Vec<&str>) =
         tables.iter().map(|table| (table.schema.as_str(), table.name.as_str())).unzip();

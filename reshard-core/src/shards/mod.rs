@@ -11,7 +11,6 @@ mod ready;
 mod registration;
 mod sitters;
 mod split_point;
-mod transactions;
 
 pub use self::establish::{Began, EstablishError, establish, first_state, is_of};
 pub use self::every::{EveryShard, ShardLine, every_shard};
@@ -27,5 +26,3 @@ pub use self::registration::registration_path;
 pub(crate) use self::sitters::left_file;
 pub use self::sitters::{MovingPeer, move_peer, start_sitter, stop_sitter};
 pub use self::split_point::SplitPoint;
-pub use self::transactions::{Holder, OpenTransaction, server_time, snapshot, transactions_before};
-pub(crate) use self::transactions::{how_to_end, listed};

@@ -31,8 +31,7 @@ pub enum NotReady {
 ///
 /// [`NotReady`] says why not.
 pub async fn primary_ready(deployment: &Deployment, state: &ClusterState) -> Result<(), NotReady> {
-    let server = deployment.postgres(state.primary.endpoint()?);
-    let writable = server.writability().await?;
+    let writable = deployment.databases().writability(&state.primary.endpoint()?).await?;
     if writable.in_recovery {
         return Err(NotReady::InRecovery);
     }

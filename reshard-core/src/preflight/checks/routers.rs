@@ -7,8 +7,9 @@ use sapi_client::manta::ShardList;
 use super::super::evidence::RouterSeen;
 use super::{Check, Evidence, Findings, Subject, look, names, seen, why};
 use crate::hint::{Operation, hint};
-use crate::inventory::{InstanceProbe, RingsLock, RouterStatus, Stamped};
+use crate::inventory::{InstanceProbe, RingsLock, Stamped};
 use crate::preflight::Verdict;
+use crate::region::RouterStatus;
 
 /// The directory for what plans leave in a zone, as `own-directory.sh` has it.
 const LOCK_DIRECTORY: &str = "/var/reshard";

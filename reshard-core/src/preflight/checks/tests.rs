@@ -5,10 +5,9 @@ use serde_json::json;
 use super::super::evidence::{OldTransactions, Override, PeerProbe, RouterSeen, ServerSeen, Zones};
 use super::super::{Report, Stage, Verdict};
 use super::*;
-use crate::inventory::{
-    ClockReading, InstanceProbe, RingsLock, RouterProbe, RouterStatus, Stamped, StatusShard,
-};
+use crate::inventory::{ClockReading, InstanceProbe, RingsLock, RouterProbe, Stamped};
 use crate::plan::tests::inventory;
+use crate::region::{RouterStatus, StatusShard};
 
 const SOURCE: &str = "2.moray.lab.example.net";
 
@@ -205,7 +204,7 @@ fn metadata_that_the_routers_would_read_instead_is_found() {
 
 #[test]
 fn transactions_that_would_keep_writes_refused_are_found() {
-    use crate::shards::{Holder, OpenTransaction};
+    use crate::region::{Holder, OpenTransaction};
     let at = "tcp://postgres@10.0.0.1:5432/postgres".parse().unwrap();
     let session = Holder::Session {
         pid: 4711,

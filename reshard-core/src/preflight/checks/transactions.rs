@@ -2,7 +2,7 @@
 
 use super::{Check, Evidence, Findings, Subject, look, seen};
 use crate::preflight::{OLD_TRANSACTION, Verdict};
-use crate::shards::{Holder, OpenTransaction, how_to_end, listed};
+use crate::region::{Holder, OpenTransaction, how_to_end, listed};
 
 /// No session has a transaction open for long: inside the write block it would be waited for.
 pub(super) fn open(evidence: &Evidence, subject: &Subject) -> Check {

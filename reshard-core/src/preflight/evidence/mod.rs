@@ -98,7 +98,7 @@ pub(super) async fn look(
             asking(sapi.client(), async { sapi.find_manta().await.map_err(why) }).await
         },
         within("the shard", DEADLINE, async {
-            ClusterView::load(&source, Duration::from_secs(5)).await.map_err(why)
+            deployment.databases().view(&source, Duration::from_secs(5)).await.map_err(why)
         }),
     );
     let zones = match &manta {

@@ -3,18 +3,16 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use manatee_client::{
-    ClusterView, DUMP_PORT, Peer, PgEndpoint, Role, RunningDump, Writability, running_dump,
-};
+use manatee_client::{ClusterView, DUMP_PORT, Peer, PgEndpoint, Role, RunningDump, Writability};
 
 use super::zones::{ZoneKind, ZoneSeen, Zones};
 use super::{DEADLINE, Found, Unseen, why, within};
 use crate::clock::Clock;
-use crate::deployment::{Database, Deployment, ZonePlace, ZoneScript};
+use crate::deployment::{Deployment, ZonePlace, ZoneScript};
 use crate::inventory::ClockReading;
 use crate::preflight::OLD_TRANSACTION;
+use crate::region::OpenTransaction;
 use crate::rows::{Tables, list_tables};
-use crate::shards::{OpenTransaction, server_time, transactions_before};
 
 /// The longest that a peer may take to answer.
 const PEER: Duration = Duration::from_secs(5);
@@ -79,19 +77,24 @@ pub(super) async fn look(
             Ok(join_all(asking).await)
         },
         async {
-            let server = deployment.postgres(primary.clone()?.endpoint().map_err(why)?);
-            server.writability().await.map_err(why)
+            let at = primary.clone()?.endpoint().map_err(why)?;
+            deployment.databases().writability(&at).await.map_err(why)
         },
-        async { database_bytes(primary.clone()?).await },
-        async { within("the primary", DEADLINE, tables(primary.clone()?)).await },
-        within("the primary", DEADLINE, async { old_transactions(primary.clone()?).await }),
+        async { database_bytes(deployment, primary.clone()?).await },
+        async { within("the primary", DEADLINE, tables(deployment, primary.clone()?)).await },
+        within("the primary", DEADLINE, async {
+            old_transactions(deployment, primary.clone()?).await
+        }),
         look_into_zones(deployment, zones, clock),
         async {
             let peers = view.as_ref().map_err(Unseen::clone)?.state.peers();
             let asking = peers.filter(|(role, _)| *role != Role::Deposed).map(|(_, peer)| async {
                 let endpoint = peer.endpoint().map_err(why);
                 let dump = match endpoint {
-                    Ok(endpoint) => running_dump(&endpoint, DUMP_PORT, PEER).await.map_err(why),
+                    Ok(endpoint) => {
+                        let databases = deployment.databases();
+                        databases.running_dump(&endpoint, DUMP_PORT, PEER).await.map_err(why)
+                    }
                     Err(why) => Err(why),
                 };
                 (peer.ip.clone(), dump)
@@ -103,29 +106,29 @@ pub(super) async fn look(
 }
 
 async fn version(deployment: &Deployment, peer: &Peer) -> Found<String> {
-    let server = deployment.postgres(peer.endpoint().map_err(why)?);
-    server.version().await.map(|version| version.to_string()).map_err(why)
+    let at = peer.endpoint().map_err(why)?;
+    deployment.databases().version(&at).await.map(|version| version.to_string()).map_err(why)
 }
 
-async fn database_bytes(primary: &Peer) -> Found<u64> {
+async fn database_bytes(deployment: &Deployment, primary: &Peer) -> Found<u64> {
     let endpoint = primary.endpoint().map_err(why)?;
-    let database = Database::connect(&endpoint, DEADLINE).await.map_err(why)?;
+    let database = deployment.databases().connect(&endpoint, DEADLINE).await.map_err(why)?;
     let sql = "SELECT pg_database_size(current_database())";
     let size: i64 = database.value("read the size", sql, &[]).await.map_err(why)?;
     Ok(u64::try_from(size).unwrap_or(0))
 }
 
-async fn tables(primary: &Peer) -> Found<Tables> {
+async fn tables(deployment: &Deployment, primary: &Peer) -> Found<Tables> {
     let endpoint = primary.endpoint().map_err(why)?;
-    let database = Database::connect(&endpoint, DEADLINE).await.map_err(why)?;
+    let database = deployment.databases().connect(&endpoint, DEADLINE).await.map_err(why)?;
     list_tables(&database).await.map_err(why)
 }
 
-async fn old_transactions(primary: &Peer) -> Found<OldTransactions> {
+async fn old_transactions(deployment: &Deployment, primary: &Peer) -> Found<OldTransactions> {
     let at = primary.endpoint().map_err(why)?;
-    let database = Database::connect(&at, PEER).await.map_err(why)?;
-    let old = server_time(&database, OLD_TRANSACTION).await.map_err(why)?;
-    let open = transactions_before(&database, &old).await.map_err(why)?;
+    let transactions = deployment.databases().transactions(&at, PEER).await.map_err(why)?;
+    let old = transactions.server_time(OLD_TRANSACTION).await.map_err(why)?;
+    let open = transactions.open_before(&old).await.map_err(why)?;
     Ok(OldTransactions { at, open })
 }
 

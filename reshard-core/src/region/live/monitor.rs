@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use sapi_client::{AnswerBody, Method, Outgoing, OutgoingBody, Transport, TransportError};
 use serde::de::DeserializeOwned;
 
-use super::Deployment;
+use crate::region::transport::AnyTransport;
 
 /// The longest that an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,7 +35,7 @@ pub enum MonitorError {
 
 /// Asks a process for a JSON document of at most `max_bytes` bytes.
 pub(crate) async fn get_json<T: DeserializeOwned>(
-    deployment: &Deployment,
+    http: &AnyTransport,
     url: &str,
     max_bytes: usize,
 ) -> Result<T, MonitorError> {
@@ -48,7 +48,7 @@ pub(crate) async fn get_json<T: DeserializeOwned>(
         body: OutgoingBody::Empty,
     };
     let asked = async {
-        let mut incoming = deployment.http().send(request).await.map_err(unreachable)?;
+        let mut incoming = http.send(request).await.map_err(unreachable)?;
         let mut body = BytesMut::new();
         while let Some(chunk) = incoming.body.chunk().await.map_err(unreachable)? {
             if body.len().saturating_add(chunk.len()) > max_bytes {

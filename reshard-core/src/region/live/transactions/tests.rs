@@ -2,9 +2,11 @@
 
 use std::process::Command;
 
+use manatee_client::PgEndpoint;
 use test_servers::Chain;
 
 use super::*;
+use crate::region::transactions::how_to_end;
 
 const STATEMENT: Duration = Duration::from_secs(5);
 
@@ -48,8 +50,8 @@ async fn open_and_prepared_transactions_are_told_and_end_as_their_remedies_say()
         client
     };
     let open = async |ago: u64| {
-        let time = server_time(&database, Duration::from_secs(ago)).await.unwrap();
-        transactions_before(&database, &time).await.unwrap()
+        let time = database.server_time(Duration::from_secs(ago)).await.unwrap();
+        database.open_before(&time).await.unwrap()
     };
     assert_eq!(open(0).await, []);
 
