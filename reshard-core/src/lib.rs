@@ -51,8 +51,8 @@ pub use deployment::{
 pub use discover::{DEPLOYMENT_ZONE_CONFIGURATION, DeploymentZone, DiscoverError};
 pub use epoch::{Epoch, EpochError, KnownPlan, Standing, epoch_of, known_plans};
 pub use executor::{
-    Context, Event, Executor, ExecutorError, Gone, Guard, Observer, OpenWriteBlock, Outcome, Poll,
-    StopHandle, Wait, WriteBlockRecord, phase_sequence, refuse_if_over, taken_back_by_abort,
+    Executor, ExecutorError, Gone, Guard, OpenWriteBlock, Outcome, phase_sequence, refuse_if_over,
+    taken_back_by_abort,
 };
 pub use hint::{Hint, Operation};
 pub use inventory::{
@@ -74,8 +74,9 @@ pub use measure::{
     measure,
 };
 pub use phase::{
-    About, BlockedPart, ClosedPart, OpenPart, Phase, PhaseError, PhaseResultExt, PivotedPart,
-    Sequence, SequenceError, Step, Undone, WriteBlock,
+    About, BlockedPart, ClosedPart, Context, Event, Observer, OpenPart, Phase, PhaseError,
+    PhaseResultExt, PivotedPart, Poll, Sequence, SequenceError, Step, StopHandle, Undone, Wait,
+    WriteBlock, WriteBlockRecord,
 };
 pub use plan::{
     Action, Balance, Costs, InvalidPlan, InvalidPlanUuid, Layout, Mode, Move, NewShard, NewZone,

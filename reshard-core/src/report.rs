@@ -11,9 +11,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::clock::{Reading, elapsed};
-use crate::executor::{WRITE_BLOCKS, WriteBlockRecord};
 use crate::journal::{Entry, EntryKind, Journal, JournalError, PhaseRecord, PhaseState, PlanState};
-use crate::phase::Sequence;
+use crate::phase::{Sequence, WRITE_BLOCKS, WriteBlockRecord};
 use crate::plan::{Balance, PlanUuid};
 
 /// The outcome of a plan's execution, so far.

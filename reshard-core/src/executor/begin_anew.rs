@@ -1,10 +1,9 @@
 //! Beginning a write block anew whose routers do not refuse writes any more: somebody has lifted it, and the journal does not know.
 
 use super::Executor;
-use super::context::Context;
 use super::way_back::past_pivot;
 use crate::journal::{EntryKind, Journal, JournalError, PhaseState};
-use crate::phase::{PhaseError, Step};
+use crate::phase::{Context, PhaseError, Step};
 
 impl Executor {
     /// Takes the write block back if the routers do not refuse writes any more, as after a way back that the journal could not be

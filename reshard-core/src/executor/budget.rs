@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use super::Executor;
-use super::context::Context;
 use crate::hint::{Operation, hint};
 use crate::journal::{Journal, JournalError};
-use crate::phase::{PhaseError, Sequence, Step};
+use crate::phase::{Context, PhaseError, Sequence, Step};
 use crate::plan::{BESIDES, Plan, SLOWER, way_back};
 
 /// The setting that is the budget.
@@ -30,9 +29,9 @@ impl Context {
     ///
     /// [`PhaseError::Hold`] with the seconds that are needed, [`PhaseError::Journal`].
     pub(crate) async fn check_budget(&self) -> Result<(), PhaseError> {
-        let allowed = budget(&self.plan, self.tuning().await?.budget_seconds).as_secs();
-        let Err(error) = self.plan.check_budget(allowed) else { return Ok(()) };
-        let needed = self.plan.prediction.least_budget().as_secs();
+        let allowed = budget(self.plan(), self.tuning().await?.budget_seconds).as_secs();
+        let Err(error) = self.plan().check_budget(allowed) else { return Ok(()) };
+        let needed = self.plan().prediction.least_budget().as_secs();
         Err(PhaseError::hold(
             error.to_string(),
             hint!(
@@ -76,8 +75,8 @@ impl Executor {
             return Ok(None);
         }
         let Some(block) = self.open_write_block().await? else { return Ok(None) };
-        let allowed = budget(&context.plan, self.store.controls().await?.tuning.budget_seconds);
-        let kept = self.kept_for_way_back(&context.plan, context.phase).await?;
+        let allowed = budget(context.plan(), self.store.controls().await?.tuning.budget_seconds);
+        let kept = self.kept_for_way_back(context.plan(), context.phase).await?;
         let spent = block.lasts(&*self.clock);
         let left = allowed.saturating_sub(kept).saturating_sub(spent);
         if self.is_first_round(context.phase) {

@@ -5,10 +5,9 @@ use std::error::Error as StdError;
 use async_trait::async_trait;
 
 use super::Executor;
-use super::context::Context;
 use crate::hint::{Operation, hint};
 use crate::journal::EntryKind;
-use crate::phase::PhaseError;
+use crate::phase::{Context, PhaseError};
 
 /// Stands by while writes are refused, and calls [`Executor::rescue`] if the executor is gone: another process, that is, which
 /// the executor's has started.
@@ -26,7 +25,7 @@ impl Executor {
     /// Sees that the guard stands by. Without it no write block begins, but one that lasts already is brought to its end.
     pub(super) async fn stand_by(&self, context: &Context) -> Result<(), PhaseError> {
         let Some(guard) = &self.guard else { return Ok(()) };
-        let Err(source) = guard.stand_by(context.deployment.session().id()).await else {
+        let Err(source) = guard.stand_by(context.deployment().session().id()).await else {
             return Ok(());
         };
         let what = "nobody stands by in case that this executor dies while writes are refused";

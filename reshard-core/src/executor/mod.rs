@@ -3,9 +3,6 @@
 mod advice;
 mod begin_anew;
 mod budget;
-mod context;
-mod epoch;
-mod event;
 mod guard;
 mod heartbeat;
 mod mirror;
@@ -15,7 +12,6 @@ mod run;
 mod sequence;
 mod sessions;
 mod step;
-mod stopping;
 #[cfg(test)]
 mod tests;
 mod undo;
@@ -28,25 +24,19 @@ use std::sync::Arc;
 
 use manatee_client::{HeldLock, LockError};
 
-pub use self::context::{Context, Poll, Wait};
-use self::epoch::EpochNote;
-pub use self::event::{Event, Observer};
 pub use self::guard::Guard;
 use self::mirror::Mirror;
 pub use self::present_block::OpenWriteBlock;
 pub use self::rescue::Gone;
 pub use self::sequence::phase_sequence;
-pub use self::stopping::StopHandle;
 pub use self::way_back::{refuse_if_over, taken_back_by_abort};
-pub(crate) use self::write_block::WRITE_BLOCKS;
-pub use self::write_block::WriteBlockRecord;
 use crate::clock::{Clock, SystemClock};
 use crate::deployment::{Deployment, DeploymentError};
 use crate::epoch::{Epoch, EpochError, PLAN_LOCKS};
 use crate::hint::Hint;
 use crate::journal::{Journal, JournalError, PlanState};
-use crate::phase::{Sequence, SequenceError};
-use crate::plan::{PlanUuid, ValidPlan};
+use crate::phase::{Context, Lease, Observer, Sequence, SequenceError, StopHandle};
+use crate::plan::PlanUuid;
 
 /// Carries out one plan.
 ///
@@ -329,30 +319,9 @@ impl Executor {
     }
 
     fn context(&self, lease: &Lease) -> Context {
-        Context {
-            plan: lease.plan.clone(),
-            deployment: lease.deployment.clone(),
-            clock: self.clock.clone(),
-            store: self.store.clone(),
-            observers: self.observers.clone(),
-            stop: self.stop.clone(),
-            lock: lease.lock.clone(),
-            epoch: lease.epoch.clone(),
-            phase: "",
-            in_write_block: false,
-            past_pivot: false,
-            undoing: false,
-        }
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        Context::new(lease, store, clock, self.observers.clone(), self.stop.clone())
     }
-}
-
-/// The plan, the region, and the lock that makes this the plan's only executor.
-struct Lease {
-    plan: Arc<ValidPlan>,
-    deployment: Deployment,
-    lock: HeldLock,
-    /// The note of what ZooKeeper knows of the plan.
-    epoch: Arc<EpochNote>,
 }
 
 impl Lease {

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use super::budget::budget;
 use super::way_back::past_pivot;
-use super::write_block::{WRITE_BLOCK, WriteBlockRecord};
 use crate::clock::Clock;
 use crate::journal::{Journal, JournalError};
-use crate::phase::Sequence;
+use crate::phase::{Sequence, WRITE_BLOCK, WriteBlockRecord};
 use crate::plan::Plan;
 
 /// An interval in which writes to the moving vnodes are refused, and which is not over.

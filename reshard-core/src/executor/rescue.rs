@@ -4,9 +4,9 @@ use super::run::journal_only;
 use super::sessions::Work;
 use super::undo::again_or_back;
 use super::way_back::past_pivot;
-use super::{Executor, ExecutorError, Lease, Outcome};
+use super::{Executor, ExecutorError, Outcome};
 use crate::journal::{EntryKind, Journal};
-use crate::phase::{PhaseError, Step};
+use crate::phase::{Lease, PhaseError, Step};
 
 /// An executor that is gone.
 #[derive(Clone, Debug)]

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use super::budget::budget;
-use super::context::{Context, ROUND};
 use super::sessions::Work;
 use super::undo::UNDO_BACK_TO;
 use super::way_back::past_pivot;
-use super::{Event, Executor, ExecutorError, Lease, Outcome};
+use super::{Executor, ExecutorError, Outcome};
 use crate::clock::{Reading, millis};
 use crate::journal::{EntryKind, Journal, JournalError, PhaseRecord, PhaseState, PlanState};
-use crate::phase::{PhaseError, Step, WriteBlock};
+use crate::phase::{Context, Event, Lease, PhaseError, ROUND, Step, WriteBlock};
 use crate::quantity::duration;
 
 /// The pause after the first passing trouble; it doubles up to [`LONGEST_PAUSE`].
@@ -142,9 +141,9 @@ impl Executor {
         context.past_pivot |= phase.is_pivot();
         let record = self.begin(phase, context).await?;
         if block == WriteBlock::Begins && self.begin_write_block().await? {
-            let allowed = budget(&context.plan, context.tuning().await?.budget_seconds);
+            let allowed = budget(context.plan(), context.tuning().await?.budget_seconds);
             context.tell(&Event::WriteBlockBegan { budget: allowed });
-            let kept = self.kept_for_way_back(&context.plan, context.phase).await?;
+            let kept = self.kept_for_way_back(context.plan(), context.phase).await?;
             let text = format!(
                 "writes to the moving vnodes are refused from now on, for at most {}, of which {} are kept for the way back",
                 duration(allowed),

@@ -6,17 +6,16 @@ use std::time::Duration;
 
 use manatee_client::{HeldLock, Lock, Takeover};
 
-use super::epoch::EpochNote;
 use super::heartbeat::Heartbeat;
 use super::rescue::Gone;
 use super::way_back::refuse_if_over;
 use super::zones::OwnZones;
-use super::{Event, Executor, ExecutorError, Lease, Outcome, PLAN_LOCKS, release};
+use super::{Executor, ExecutorError, Outcome, PLAN_LOCKS, release};
 use crate::clock::host;
 use crate::deployment::Deployment;
 use crate::epoch::{Epoch, EpochError, Standing};
 use crate::journal::{Activity, Entry, EntryKind, Journal, PhaseState, Presence};
-use crate::phase::Step;
+use crate::phase::{EpochNote, Event, Lease, Step};
 use crate::plan::{Plan, ValidPlan};
 
 /// The pause between attempts to get a new session.

@@ -1,10 +1,10 @@
 //! Going by hand: one phase at a time, over the same journal.
 
 use super::sessions::Work;
-use super::{Executor, ExecutorError, Lease, Outcome};
+use super::{Executor, ExecutorError, Outcome};
 use crate::hint::{Operation, hint};
 use crate::journal::{Journal, PhaseState, PlanState};
-use crate::phase::PhaseError;
+use crate::phase::{Lease, PhaseError};
 
 impl Executor {
     /// Runs one phase, whose turn it has to be. All are done in this way when the last is. Between two steps nobody

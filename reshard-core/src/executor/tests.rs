@@ -21,7 +21,7 @@ use crate::clock::VirtualClock;
 use crate::configuration::{Configuration, DatacenterUrls};
 use crate::deployment::AnyTransport;
 use crate::journal::{MemoryJournal, SqliteJournal, Tuning};
-use crate::phase::{About, Phase, PhaseError, Sequence, Undone};
+use crate::phase::{About, Event, Phase, PhaseError, Sequence, Undone, WriteBlockRecord};
 
 /// The behaviour of a phase when it is run or undone the next time.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use super::budget::BUDGET;
-use super::context::Context;
 use super::run::journal_only;
 use super::sessions::Work;
 use super::way_back::past_pivot;
-use super::{Event, Executor, ExecutorError, Lease, Outcome};
+use super::{Executor, ExecutorError, Outcome};
 use crate::clock::millis;
 use crate::hint::{Hint, Operation, hint};
 use crate::journal::{EntryKind, Journal, JournalError, PhaseRecord, PhaseState, PlanState};
-use crate::phase::{PhaseError, Step, Undone, WriteBlock};
+use crate::phase::{Context, Event, Lease, PhaseError, Step, Undone, WriteBlock};
 
 /// The fact that names the phase back to which everything has to be undone before the plan goes on.
 pub(super) const UNDO_BACK_TO: &str = "undo-back-to";

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use super::context::Context;
 use super::way_back::past_pivot;
-use super::{Event, Executor, ExecutorError};
+use super::{Executor, ExecutorError};
 use crate::journal::{Entry, EntryKind, JournalError};
-use crate::phase::{PhaseError, Step};
+use crate::phase::{Context, Event, PhaseError, Step};
 
 /// The time for which a journal that cannot be written is tried again while writes are refused, before the plan does without.
 const PATIENCE: Duration = Duration::from_secs(20);

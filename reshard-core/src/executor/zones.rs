@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::epoch::EpochNote;
 use crate::deployment::{ZoneCommandError, ZoneCommands, ZoneOutput, ZonePlace, ZoneScript};
 use crate::epoch::EpochError;
+use crate::phase::EpochNote;
 use crate::retryable::Retryable;
 
 /// Asks before every script whether the plan is still this executor's: what one intent announces may take minutes in many

@@ -1,15 +1,28 @@
 //! A phase: one stage of a plan's execution.
 
+mod context;
+mod epoch_note;
 mod error;
+mod event;
+mod lease;
 mod sequence;
+mod stopping;
+mod write_block;
 
 use async_trait::async_trait;
 
+pub(crate) use self::context::ROUND;
+pub use self::context::{Context, Poll, Wait};
+pub(crate) use self::epoch_note::EpochNote;
 pub use self::error::{PhaseError, PhaseResultExt};
+pub use self::event::{Event, Observer};
+pub(crate) use self::lease::Lease;
 pub use self::sequence::{
     BlockedPart, ClosedPart, OpenPart, PivotedPart, Sequence, SequenceError, Step, WriteBlock,
 };
-use crate::executor::Context;
+pub use self::stopping::StopHandle;
+pub use self::write_block::WriteBlockRecord;
+pub(crate) use self::write_block::{WRITE_BLOCK, WRITE_BLOCKS};
 
 /// One stage of a plan's execution.
 ///

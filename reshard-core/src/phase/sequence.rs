@@ -292,8 +292,7 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::executor::Context;
-    use crate::phase::{About, PhaseError, Undone};
+    use crate::phase::{About, Context, PhaseError, Undone};
 
     struct Named(&'static str, Option<&'static str>);
 

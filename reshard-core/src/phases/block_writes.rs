@@ -11,9 +11,8 @@ use async_trait::async_trait;
 
 use super::rollout::{Rings, keep_reserved, put_back, put_in_place, remembered_routers};
 use super::unneeded::base_is_named;
-use crate::executor::Context;
 use crate::inventory::probe_router;
-use crate::phase::{About, Phase, PhaseError, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, Undone};
 use crate::routers::Flip;
 
 /// The fact that tells whether any router may have been touched: `false` while it is looked whether it may be.

@@ -14,8 +14,7 @@ use sapi_client::ImageUuid;
 use super::reserve_ring::Base;
 use super::rollout::{RINGS, Rings, keep_reserved};
 use super::unneeded::images_unneeded;
-use crate::executor::Context;
-use crate::phase::{About, Phase, PhaseError, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, Undone};
 use crate::rings::{self, NewRingImage, delete_ring_image, ensure_ring_image};
 
 /// Makes the rings of the plan, proves them, and puts them into IMGAPI.

@@ -8,10 +8,9 @@ use crate::VnodeSet;
 use crate::canary::{
     Canary, Found, canaries_of, choose_directory, find_canary, remove_canary, write_canary,
 };
-use crate::executor::Context;
 use crate::hint::{Hint, Operation, hint};
 use crate::inventory::pnode_name;
-use crate::phase::{PhaseError, PhaseResultExt};
+use crate::phase::{Context, PhaseError, PhaseResultExt};
 use crate::plan::ValidPlan;
 
 /// The fact with the canaries, a list of [`Planted`].

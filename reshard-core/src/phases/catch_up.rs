@@ -18,11 +18,10 @@ use super::new_zones::{Kind, wanted};
 use super::provision_peers::not_the_tail;
 use super::source::{frozen_source, primary_is_silent};
 use crate::deployment::Database;
-use crate::executor::{Context, Poll, Wait};
 use crate::hint::{Operation, hint};
 use crate::journal::Progress;
 use crate::peers::{ChainError, PeerProgress, ReplicaState, follow, tail_of};
-use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
 
 /// A segment of WAL: whoever is less behind catches up within moments.
 const SLACK: u64 = 16 << 20;

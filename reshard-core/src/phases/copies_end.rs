@@ -9,8 +9,7 @@ use std::time::Duration;
 use manatee_client::ShardName;
 
 use super::join_settled::join_settled;
-use crate::executor::Context;
-use crate::phase::{PhaseError, PhaseResultExt};
+use crate::phase::{Context, PhaseError, PhaseResultExt};
 use crate::rows::{connect_primary, end_of_copying};
 
 /// The longest that the statement may take: writes are refused meanwhile.

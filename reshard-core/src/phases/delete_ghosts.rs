@@ -26,9 +26,8 @@ use super::drain::SPLIT_POINT;
 use super::ghost_tables::{tables_of, tables_to_sweep};
 use super::sweep::Sweeper;
 use super::unneeded::{OwnersWatch, tables_unneeded};
-use crate::executor::Context;
 use crate::hint::{Operation, hint};
-use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::rows::{
     InvalidSnapshot, Keepers, LeftAlone, ProofPoints, Snapshot, Split, Table, UnshardedTable,
     connect_primary, drop_copy,

@@ -18,9 +18,8 @@ use manatee_client::{ClusterState, Peer};
 use super::moray_queue;
 use super::source::frozen_tail;
 use super::transactions::{Primary, TRANSACTIONS};
-use crate::executor::{Context, Poll, Wait};
 use crate::peers::follow;
-use crate::phase::{About, Phase, PhaseError, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, Poll, Undone, Wait};
 use crate::shards::{SplitPoint, server_time, snapshot};
 
 /// The fact with the [`SplitPoint`].

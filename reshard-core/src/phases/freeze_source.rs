@@ -11,9 +11,8 @@ use manatee_client::{Frozen, Unfrozen};
 
 use super::source::{UNFROZEN, source};
 use super::unneeded::new_shards_gone;
-use crate::executor::Context;
 use crate::hint::{Operation, hint};
-use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::shards::{freeze_for_plan, unfreeze_for_plan};
 
 /// Freezes the source.

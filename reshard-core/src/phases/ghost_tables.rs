@@ -5,9 +5,8 @@ use std::future::ready;
 
 use manatee_client::ShardName;
 
-use crate::executor::Context;
 use crate::hint::{Operation, hint};
-use crate::phase::{PhaseError, PhaseResultExt};
+use crate::phase::{Context, PhaseError, PhaseResultExt};
 use crate::rows::{Keepers, LeftAlone, RowsError, Split, Table, Tables, count_rows, list_tables};
 
 /// The fact that the operator was told of buckets that the plan does not name, by shard and table.

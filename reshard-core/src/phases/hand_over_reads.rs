@@ -12,8 +12,7 @@
 use async_trait::async_trait;
 
 use super::rollout::{Rings, keep_reserved, put_back, put_in_place};
-use crate::executor::Context;
-use crate::phase::{About, Phase, PhaseError, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, Undone};
 use crate::routers::Flip;
 
 /// Has everybody read the moving vnodes at their new owners.

@@ -11,8 +11,7 @@
 use async_trait::async_trait;
 
 use super::rollout::{Rings, put_in_place, reserve_again, too_late};
-use crate::executor::Context;
-use crate::phase::{About, Phase, PhaseError, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, Undone};
 use crate::routers::{Flip, Flipped, Router};
 
 /// The fact that names the processes that had the original ring after writes were blocked.

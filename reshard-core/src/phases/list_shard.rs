@@ -12,9 +12,8 @@ use async_trait::async_trait;
 use super::reserve_ring::Base;
 use super::rollout::{Rings, find_routers, in_each, keep_reserved, newly_listed, where_running};
 use super::unneeded::new_shards_unused;
-use crate::executor::Context;
 use crate::hint::{Operation, hint};
-use crate::phase::{About, Phase, PhaseError, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, Undone};
 use crate::rings;
 use crate::routers::{self, InstanceState, Router};
 

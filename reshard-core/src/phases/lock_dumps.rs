@@ -17,9 +17,8 @@ use super::source::source_state;
 use super::unneeded::new_shards_gone;
 use crate::deployment::ZonePlace;
 use crate::dumps::running_dumps;
-use crate::executor::{Context, Poll, Wait};
 use crate::hint::{Operation, hint};
-use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
 
 /// The fact with the time since when the plan holds the lock.
 pub(super) const LOCKED_SINCE: &str = "dump-lock-since";

@@ -12,10 +12,9 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use crate::deployment::{Deployment, MonitorError};
-use crate::executor::{Context, Poll, Wait};
 use crate::inventory::{InventoryError, zone_facts, zones_of};
 use crate::morays::{LONGEST_CLAIM, MorayProcess, moray_processes, pending_writes};
-use crate::phase::{PhaseError, PhaseResultExt};
+use crate::phase::{Context, PhaseError, PhaseResultExt, Poll, Wait};
 
 /// The fact with the source's Moray processes.
 const PROCESSES: &str = "moray-processes";

@@ -10,8 +10,7 @@
 use async_trait::async_trait;
 
 use super::canaries::{CANARIES, Planted, choose, find, remove_all, routers, write};
-use crate::executor::Context;
-use crate::phase::{About, Phase, PhaseError, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, Undone};
 
 /// Creates canaries.
 #[derive(Clone, Copy, Debug, Default)]

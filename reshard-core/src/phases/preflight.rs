@@ -9,8 +9,7 @@
 use async_trait::async_trait;
 
 use super::readiness::{Readiness, check_readiness};
-use crate::executor::Context;
-use crate::phase::{About, Phase, PhaseError, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, Undone};
 use crate::preflight::Subject;
 
 /// Looks whether the plan can begin.

@@ -11,8 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::new_zones::{Kind, bring_up, take_down, wanted};
-use crate::executor::{Context, Poll, Wait};
-use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
 use crate::shards::registration_path;
 
 /// The longest that the registrations of destroyed zones may last.

@@ -16,10 +16,9 @@ use sapi_client::InstanceUuid;
 use super::new_zones::{Kind, bring_up, take_down, wanted};
 use super::source::{shard, source, source_state};
 use super::unneeded::zones_unneeded;
-use crate::executor::{Context, Poll, Wait};
 use crate::hint::{Operation, hint};
 use crate::peers::{ChainError, tail_of};
-use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
 use crate::plan::Target;
 
 /// The longest that a sitter may take to join.

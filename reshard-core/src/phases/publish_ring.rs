@@ -9,8 +9,7 @@
 use async_trait::async_trait;
 
 use super::rollout::{Rings, keep_reserved, too_late};
-use crate::executor::Context;
-use crate::phase::{About, Phase, PhaseError, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, Undone};
 use crate::rings;
 
 /// Makes SAPI name the new ring.

@@ -1,9 +1,8 @@
 //! The region's readiness for the plan: the checks, and what has drifted since it was made.
 
-use crate::executor::Context;
 use crate::hint::{Hint, Operation, hint};
 use crate::inventory::{DriftSeverity, Expected, drift, gather};
-use crate::phase::{PhaseError, PhaseResultExt};
+use crate::phase::{Context, PhaseError, PhaseResultExt};
 use crate::preflight::{Subject, Verdict, check};
 
 /// The purpose that the region shall be fit for.

@@ -19,9 +19,8 @@ use super::readiness::{Readiness, check_readiness};
 use super::reserve_ring::Base;
 use super::source::frozen_source;
 use super::transactions::{Primary, TRANSACTIONS};
-use crate::executor::Context;
 use crate::inventory::Expected;
-use crate::phase::{About, Phase, PhaseError, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, Undone};
 use crate::preflight::{OLD_TRANSACTION, Subject, own_zones};
 use crate::shards::server_time;
 

@@ -9,8 +9,7 @@
 use async_trait::async_trait;
 
 use super::canaries::remove_all;
-use crate::executor::Context;
-use crate::phase::{About, Phase, PhaseError, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, Undone};
 
 /// Removes the canaries.
 #[derive(Clone, Copy, Debug, Default)]

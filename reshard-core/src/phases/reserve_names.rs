@@ -10,9 +10,8 @@ use async_trait::async_trait;
 
 use super::reserve_ring::give_back;
 use super::unneeded::new_shards_gone;
-use crate::executor::Context;
 use crate::hint::{Operation, hint};
-use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::reservation::Reservation;
 
 /// Reserves the names of the new shards.

@@ -18,10 +18,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::unneeded::new_shards_unused;
-use crate::executor::{Context, Poll, Wait};
 use crate::hint::{Hint, Operation, hint};
 use crate::inventory::{RingFacts, read_ring};
-use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
 use crate::reservation::Reservation;
 use crate::rings::RingError;
 

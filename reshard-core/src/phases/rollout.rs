@@ -10,10 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::reserve_ring::Base;
 use super::unneeded::may_go_back;
 use crate::deployment::{Deployment, MonitorError};
-use crate::executor::Context;
 use crate::hint::{Hint, Operation, hint};
 use crate::journal::Progress;
-use crate::phase::{Phase, PhaseError};
+use crate::phase::{Context, Phase, PhaseError};
 use crate::reservation::Reservation;
 use crate::rings::{self, RingError};
 use crate::routers::{

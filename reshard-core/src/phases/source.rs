@@ -6,10 +6,9 @@ use manatee_client::{ClusterState, HeldLock, Peer, Shard, ShardName};
 
 use super::catch_up::new_peer_zones;
 use super::provision_peers::not_the_tail;
-use crate::executor::{Context, Poll, Wait};
 use crate::hint::{Hint, Operation, hint};
 use crate::peers::tail_of;
-use crate::phase::{PhaseError, PhaseResultExt};
+use crate::phase::{Context, PhaseError, PhaseResultExt, Poll, Wait};
 use crate::shards::{freeze_for_plan, frozen_for_plan, primary_ready};
 
 /// The fact that the operator was told that the plan's freeze is gone.

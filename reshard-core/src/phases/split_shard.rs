@@ -25,10 +25,9 @@ use super::new_zones::{Kind, wanted};
 use super::source::{frozen_tail, shard, takes_writes};
 use super::unneeded::new_shards_unused;
 use crate::deployment::AnyTransport;
-use crate::executor::{Context, Poll, Wait};
 use crate::hint::{Hint, Operation, hint};
 use crate::morays::moray_answers;
-use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
 use crate::plan::Layout;
 use crate::shards::{
     MovingPeer, SplitPoint, check_instance, establish, first_state, move_instance, move_peer,

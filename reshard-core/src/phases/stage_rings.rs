@@ -9,9 +9,8 @@
 use async_trait::async_trait;
 
 use super::rollout::{Rings, find_routers, in_each, keep_reserved, put_back, remembered_routers};
-use crate::executor::Context;
 use crate::hint::{Operation, hint};
-use crate::phase::{About, Phase, PhaseError, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, Undone};
 use crate::rings;
 use crate::routers::{self, InstanceState, Router};
 

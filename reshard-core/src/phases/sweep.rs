@@ -8,10 +8,9 @@ use manatee_client::ShardName;
 use serde::{Deserialize, Serialize};
 
 use super::unneeded::OwnersWatch;
-use crate::executor::{Context, Poll, Wait};
 use crate::hint::{Operation, hint};
 use crate::journal::Progress;
-use crate::phase::{PhaseError, PhaseResultExt};
+use crate::phase::{Context, PhaseError, PhaseResultExt, Poll, Wait};
 use crate::quantity::bytes;
 use crate::retryable::Retryable;
 use crate::rows::{

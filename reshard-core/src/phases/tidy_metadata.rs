@@ -10,9 +10,8 @@ use async_trait::async_trait;
 
 use super::join_settled::join_settled;
 use super::new_zones::{Kind, Wanted, wanted};
-use crate::executor::Context;
 use crate::hint::{Operation, hint};
-use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::shards::alias;
 use crate::tidy::{drop_plan_tag, rename, tidy_peer};
 

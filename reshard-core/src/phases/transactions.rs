@@ -6,9 +6,8 @@ use manatee_client::{ClusterState, PgEndpoint};
 
 use super::source::primary_is_silent;
 use crate::deployment::Database;
-use crate::executor::{Context, Poll, Wait};
 use crate::hint::Hint;
-use crate::phase::{PhaseError, PhaseResultExt};
+use crate::phase::{Context, PhaseError, PhaseResultExt, Poll, Wait};
 use crate::shards::{how_to_end, listed, transactions_before};
 
 /// The longest that any statement may take.

@@ -12,9 +12,8 @@ use async_trait::async_trait;
 use manatee_client::Shard;
 
 use super::source::{shard, source, takes_writes};
-use crate::executor::Context;
 use crate::hint::{Operation, hint};
-use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::plan::Target;
 use crate::shards::unfreeze_for_plan;
 

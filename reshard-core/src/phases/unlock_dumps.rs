@@ -13,8 +13,7 @@ use manatee_client::Shard;
 use super::lock_dumps::{LOCKED_SINCE, release};
 use crate::deployment::ZonePlace;
 use crate::dumps::{Schedule, find_schedules, missed_dumps};
-use crate::executor::Context;
-use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
 
 /// The fact with the dumps that were missed.
 const MISSED: &str = "missed-dumps";

@@ -18,10 +18,9 @@ use crate::audit::{
     Expected, RouterAddress, RouterAudit, WrongPnode, audit_router, overlooked, router_addresses,
     sample_keys,
 };
-use crate::executor::Context;
 use crate::inventory::pnode_name;
 use crate::journal::Progress;
-use crate::phase::{About, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::rows::connect_primary;
 
 /// The fact with what every router said.

@@ -20,7 +20,7 @@ const ATTEMPTS: u32 = 5;
 /// Whoever takes the lock reads the note and writes it before everything else. So this executor's next write fails, and a
 /// write that succeeds proves that nobody has taken the plan over before it: one message to ZooKeeper, not more than asking
 /// who holds the lock.
-pub(super) struct EpochNote {
+pub(crate) struct EpochNote {
     lock: HeldLock,
     store: Arc<dyn Journal>,
     plan: Arc<ValidPlan>,
@@ -40,7 +40,7 @@ struct Told {
 
 impl EpochNote {
     /// Reads what the executor before has told, with the lock just taken.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         lock: HeldLock,
         store: Arc<dyn Journal>,
         plan: Arc<ValidPlan>,
@@ -56,7 +56,7 @@ impl EpochNote {
     }
 
     /// Tells how much the journal has now. Of several who ask at a time, one is told for all.
-    pub(super) async fn tell(&self) -> Result<(), EpochError> {
+    pub(crate) async fn tell(&self) -> Result<(), EpochError> {
         let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         let mut told = self.told.lock().await;
         if told.answers >= number {
@@ -87,7 +87,7 @@ impl EpochNote {
     }
 
     /// The executor that has taken the plan over, if that is known by now.
-    pub(super) fn overtaken_by(&self) -> Option<&str> {
+    pub(crate) fn overtaken_by(&self) -> Option<&str> {
         self.overtaken.get().map(String::as_str)
     }
 

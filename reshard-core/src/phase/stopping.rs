@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 
 /// Asks an executor to stop where that is safe: at the next such place, or, while writes are refused, when the write block has
-/// got to its end or was rolled back. An executor that is asked ends with [`super::Outcome::Paused`]. Cheap to clone.
+/// got to its end or was rolled back. An executor that is asked ends with [`crate::Outcome::Paused`]. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct StopHandle(watch::Sender<bool>);
 

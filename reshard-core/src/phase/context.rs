@@ -10,18 +10,19 @@ use manatee_client::HeldLock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::epoch::EpochNote;
+use super::PhaseError;
+use super::epoch_note::EpochNote;
 use super::event::{Event, Observer};
+use super::lease::Lease;
 use super::stopping::StopHandle;
 use crate::clock::Clock;
 use crate::deployment::Deployment;
 use crate::hint::{Hint, Operation, hint};
 use crate::journal::{Activity, Entry, EntryKind, Journal, Progress, Tuning};
-use crate::phase::PhaseError;
 use crate::plan::ValidPlan;
 
 /// The fact that counts how often the plan began anew after it had rolled everything back.
-pub(super) const ROUND: &str = "round";
+pub(crate) const ROUND: &str = "round";
 /// The interval at which something that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(500);
 /// The same inside the write block, where every moment counts.
@@ -29,22 +30,22 @@ const POLL_IN_BLOCK: Duration = Duration::from_millis(100);
 
 /// The context in which a phase works: the plan, the region, the journal, and the operator's wishes.
 pub struct Context {
-    pub(super) plan: Arc<ValidPlan>,
-    pub(super) deployment: Deployment,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) store: Arc<dyn Journal>,
-    pub(super) observers: Vec<Arc<dyn Observer>>,
-    pub(super) stop: StopHandle,
-    pub(super) lock: HeldLock,
-    pub(super) epoch: Arc<EpochNote>,
+    plan: Arc<ValidPlan>,
+    deployment: Deployment,
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn Journal>,
+    observers: Vec<Arc<dyn Observer>>,
+    stop: StopHandle,
+    lock: HeldLock,
+    epoch: Arc<EpochNote>,
     /// The phase that is run or undone.
-    pub(super) phase: &'static str,
+    pub(crate) phase: &'static str,
     /// True if writes are refused meanwhile, so that nobody may pause here.
-    pub(super) in_write_block: bool,
+    pub(crate) in_write_block: bool,
     /// True if the plan can only go on: an abort that is asked for now comes too late.
-    pub(super) past_pivot: bool,
+    pub(crate) past_pivot: bool,
     /// True if it is undone: then an abort that was asked for is what is going on.
-    pub(super) undoing: bool,
+    pub(crate) undoing: bool,
 }
 
 /// A thing that is waited for.
@@ -66,6 +67,30 @@ pub enum Poll<T> {
 }
 
 impl Context {
+    /// The context of an executor that has the plan's lease, before its first phase.
+    pub(crate) fn new(
+        lease: &Lease,
+        store: Arc<dyn Journal>,
+        clock: Arc<dyn Clock>,
+        observers: Vec<Arc<dyn Observer>>,
+        stop: StopHandle,
+    ) -> Self {
+        Self {
+            plan: lease.plan.clone(),
+            deployment: lease.deployment.clone(),
+            clock,
+            store,
+            observers,
+            stop,
+            lock: lease.lock.clone(),
+            epoch: lease.epoch.clone(),
+            phase: "",
+            in_write_block: false,
+            past_pivot: false,
+            undoing: false,
+        }
+    }
+
     /// The plan.
     pub fn plan(&self) -> &ValidPlan {
         &self.plan
@@ -308,7 +333,7 @@ impl Context {
     }
 
     /// Whatever goes wrong without a session: it is for lack of the session; and when another executor has taken over, it is that.
-    pub(super) fn or_session_over(&self, trouble: PhaseError) -> PhaseError {
+    pub(crate) fn or_session_over(&self, trouble: PhaseError) -> PhaseError {
         if let Some(by) = self.epoch.overtaken_by() {
             return PhaseError::Overtaken { by: by.to_owned() };
         }
@@ -322,7 +347,7 @@ impl Context {
         trouble
     }
 
-    pub(super) async fn log(
+    pub(crate) async fn log(
         &self,
         kind: EntryKind,
         text: impl Into<Hint>,
@@ -364,7 +389,7 @@ impl Context {
         Ok(())
     }
 
-    pub(super) fn tell(&self, event: &Event) {
+    pub(crate) fn tell(&self, event: &Event) {
         for observer in &self.observers {
             observer.observe(event);
         }
