@@ -64,9 +64,9 @@ pub use inventory::{
 #[cfg(feature = "sim")]
 pub use journal::MemoryJournal;
 pub use journal::{
-    Activity, Controls, ControlsChange, Entry, EntryKind, Journal, JournalError, Liveness,
-    PhaseRecord, PhaseState, PlanState, Presence, Progress, SETTINGS, Setting, SettingError,
-    SqliteJournal, Tuning,
+    Activity, Controls, ControlsChange, Entry, EntryKind, Fact, FactOf, Journal, JournalError,
+    Liveness, PhaseRecord, PhaseState, PlanState, Presence, Progress, SETTINGS, Setting,
+    SettingError, SqliteJournal, Tuning,
 };
 pub use keys::{KeyHash, RowVnodeError, hashed_part};
 pub use measure::{

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use crate::clock::{Reading, elapsed};
 use crate::journal::{Entry, EntryKind, Journal, JournalError, PhaseRecord, PhaseState, PlanState};
-use crate::phase::{Sequence, WRITE_BLOCKS, WriteBlockRecord};
+use crate::phase::facts::WRITE_BLOCKS;
+use crate::phase::{Sequence, WriteBlockRecord};
 use crate::plan::{Balance, PlanUuid};
 
 /// The outcome of a plan's execution, so far.
@@ -40,7 +41,7 @@ pub struct Report {
     pub write_block: WriteBlockReport,
     /// Every phase that was begun, in order.
     pub phases: Vec<PhaseReport>,
-    /// Everything that was remembered: rows counted and deleted, canaries, missed dumps, images.
+    /// All facts by their keys: rows counted and deleted, canaries, missed dumps, images.
     pub facts: BTreeMap<String, Value>,
     /// Troubles that needed the operator.
     pub holds: Vec<Entry>,
@@ -113,7 +114,7 @@ impl Report {
         let blocked = |name: &str| {
             phases.iter().any(|phase| phase.name() == name && phase.write_block().touches())
         };
-        let all: Vec<WriteBlockRecord> = store.remembered(WRITE_BLOCKS).await?.unwrap_or_default();
+        let all = store.get(&WRITE_BLOCKS).await?.unwrap_or_default();
         let moved = all.iter().find(|record| record.moved).and_then(WriteBlockRecord::took);
         let measured_parts = reports
             .iter()

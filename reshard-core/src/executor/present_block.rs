@@ -6,7 +6,8 @@ use super::budget::budget;
 use super::way_back::past_pivot;
 use crate::clock::Clock;
 use crate::journal::{Journal, JournalError};
-use crate::phase::{Sequence, WRITE_BLOCK, WriteBlockRecord};
+use crate::phase::Sequence;
+use crate::phase::facts::WRITE_BLOCK;
 use crate::plan::Plan;
 
 /// An interval in which writes to the moving vnodes are refused, and which is not over.
@@ -31,7 +32,7 @@ impl OpenWriteBlock {
         sequence: &Sequence,
         clock: &dyn Clock,
     ) -> Result<Option<Self>, JournalError> {
-        let last: Option<WriteBlockRecord> = store.remembered(WRITE_BLOCK).await?;
+        let last = store.get(&WRITE_BLOCK).await?;
         let Some(record) = last.filter(|record| record.ended.is_none()) else { return Ok(None) };
         let lasts = record.lasts(clock);
         let allowed = budget(plan, store.controls().await?.tuning.budget_seconds);

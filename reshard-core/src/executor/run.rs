@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::budget::budget;
 use super::sessions::Work;
-use super::undo::UNDO_BACK_TO;
 use super::way_back::past_pivot;
 use super::{Executor, ExecutorError, Outcome};
 use crate::clock::{Reading, millis};
 use crate::journal::{EntryKind, Journal, JournalError, PhaseRecord, PhaseState, PlanState};
-use crate::phase::{Context, Event, Lease, PhaseError, ROUND, Step, WriteBlock};
+use crate::phase::facts::{ROUND, UNDO_BACK_TO};
+use crate::phase::{Context, Event, Lease, PhaseError, Step, WriteBlock};
 use crate::quantity::duration;
 
 /// The pause after the first passing trouble; it doubles up to [`LONGEST_PAUSE`].
@@ -112,13 +112,13 @@ impl Executor {
 
     /// Undoes what a write block that was rolled back has made unusable, so that it is recreated under other names.
     pub(super) async fn rewind(&self, context: &mut Context) -> Result<(), PhaseError> {
-        let Some(back_to) = self.journal().remembered::<String>(UNDO_BACK_TO).await? else {
+        let Some(back_to) = self.journal().get(&UNDO_BACK_TO).await? else {
             return Ok(());
         };
         self.rewind_to(context, &back_to).await?;
         let round = context.round().await?;
-        self.journal().remember(ROUND, &(round + 1)).await?;
-        Ok(self.store.set_fact(UNDO_BACK_TO, None).await?)
+        self.journal().put(&ROUND, &(round + 1)).await?;
+        Ok(self.journal().forget(&UNDO_BACK_TO).await?)
     }
 
     pub(super) async fn run_phase(

@@ -2,9 +2,7 @@
 
 use super::{Executor, ExecutorError};
 use crate::journal::{Journal, JournalError};
-
-/// The fact with the names of the plan's phases, in order.
-const SEQUENCE: &str = "phase-sequence";
+use crate::phase::facts::PHASE_SEQUENCE;
 
 impl Executor {
     /// Refuses to go on with other phases than those that the plan was begun with.
@@ -22,9 +20,9 @@ impl Executor {
 
     /// Remembers this executor's phases as the plan's.
     pub(super) async fn remember_phases(&self) -> Result<(), ExecutorError> {
-        let own: Vec<&str> = self.sequence.names().collect();
+        let own: Vec<String> = self.sequence.names().map(str::to_owned).collect();
         if phase_sequence(&*self.store).await?.is_none_or(|recorded| recorded != own) {
-            self.journal().remember(SEQUENCE, &own).await?;
+            self.journal().put(&PHASE_SEQUENCE, &own).await?;
         }
         Ok(())
     }
@@ -36,7 +34,7 @@ impl Executor {
 ///
 /// [`JournalError`]
 pub async fn phase_sequence(store: &dyn Journal) -> Result<Option<Vec<String>>, JournalError> {
-    store.remembered(SEQUENCE).await
+    store.get(&PHASE_SEQUENCE).await
 }
 
 /// The reason that an executor with its own phases cannot carry on a plan that was begun with the recorded ones.

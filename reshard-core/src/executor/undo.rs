@@ -10,10 +10,9 @@ use super::{Executor, ExecutorError, Outcome};
 use crate::clock::millis;
 use crate::hint::{Hint, Operation, hint};
 use crate::journal::{EntryKind, Journal, JournalError, PhaseRecord, PhaseState, PlanState};
+use crate::phase::facts::UNDO_BACK_TO;
 use crate::phase::{Context, Event, Lease, PhaseError, Step, Undone, WriteBlock};
 
-/// The fact that names the phase back to which everything has to be undone before the plan goes on.
-pub(super) const UNDO_BACK_TO: &str = "undo-back-to";
 /// The pause between attempts to undo a phase.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -244,7 +243,7 @@ impl Executor {
         };
         if let (Undone::Rewind, Some(earlier)) = (undone, phase.rewinds_to()) {
             // First, for a phase that is undone is not undone again, and then nobody would know.
-            self.journal().remember(UNDO_BACK_TO, &earlier).await?;
+            self.journal().put(&UNDO_BACK_TO, &earlier.to_owned()).await?;
         }
         if phase.write_block() == WriteBlock::Begins {
             self.tell_write_block_ended(context, false).await?;

@@ -5,11 +5,12 @@ use std::time::Duration;
 use super::Executor;
 use crate::clock::{Reading, millis};
 use crate::journal::{Journal, JournalError};
-use crate::phase::{WRITE_BLOCK, WRITE_BLOCKS, WriteBlockRecord};
+use crate::phase::WriteBlockRecord;
+use crate::phase::facts::{WRITE_BLOCK, WRITE_BLOCKS};
 
 /// The write block that lasts, if writes are refused.
 pub(super) async fn open(store: &dyn Journal) -> Result<Option<WriteBlockRecord>, JournalError> {
-    let last: Option<WriteBlockRecord> = store.remembered(WRITE_BLOCK).await?;
+    let last = store.get(&WRITE_BLOCK).await?;
     Ok(last.filter(|record| record.ended.is_none()))
 }
 
@@ -31,7 +32,7 @@ impl Executor {
             took_millis: None,
             moved: false,
         };
-        self.journal().remember(WRITE_BLOCK, &record).await?;
+        self.journal().put(&WRITE_BLOCK, &record).await?;
         Ok(true)
     }
 
@@ -47,11 +48,10 @@ impl Executor {
         record.took_millis = Some(millis(record.lasts(&*self.clock)));
         record.moved = moved;
         let took = record.took();
-        let mut all: Vec<WriteBlockRecord> =
-            self.journal().remembered(WRITE_BLOCKS).await?.unwrap_or_default();
+        let mut all = self.journal().get(&WRITE_BLOCKS).await?.unwrap_or_default();
         all.push(record.clone());
-        self.journal().remember(WRITE_BLOCKS, &all).await?;
-        self.journal().remember(WRITE_BLOCK, &record).await?;
+        self.journal().put(&WRITE_BLOCKS, &all).await?;
+        self.journal().put(&WRITE_BLOCK, &record).await?;
         Ok(took)
     }
 }

@@ -3,6 +3,7 @@
 
 mod controls;
 mod error;
+mod fact;
 #[cfg(feature = "sim")]
 mod memory;
 mod presence;
@@ -16,12 +17,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::controls::{Controls, ControlsChange, SETTINGS, Setting, SettingError, Tuning};
 pub use self::error::JournalError;
+pub use self::fact::{Fact, FactOf};
 #[cfg(feature = "sim")]
 pub use self::memory::MemoryJournal;
 pub(crate) use self::presence::HEARTBEAT;
@@ -106,39 +107,6 @@ pub trait Journal: Send + Sync {
     async fn entries(&self) -> Result<u64, JournalError>;
     /// The log after the entry of this number; 0 for all of it.
     async fn log_after(&self, number: u64) -> Result<Vec<(u64, Entry)>, JournalError>;
-}
-
-impl dyn Journal + '_ {
-    /// A fact, as what it was remembered as.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError::Damaged`] if it is something else, and as for [`Journal::fact`].
-    pub async fn remembered<T: DeserializeOwned>(
-        &self,
-        key: &str,
-    ) -> Result<Option<T>, JournalError> {
-        let Some(value) = self.fact(key).await? else { return Ok(None) };
-        serde_json::from_value(value).map(Some).map_err(|source| damaged(key, source))
-    }
-
-    /// Writes a fact.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError::Damaged`] if it cannot be written as JSON, and as for [`Journal::set_fact`].
-    pub async fn remember<T: Serialize + Sync>(
-        &self,
-        key: &str,
-        value: &T,
-    ) -> Result<(), JournalError> {
-        let value = serde_json::to_value(value).map_err(|source| damaged(key, source))?;
-        self.set_fact(key, Some(&value)).await
-    }
-}
-
-fn damaged(key: &str, source: serde_json::Error) -> JournalError {
-    JournalError::Damaged { path: "journal".to_owned(), what: format!("the fact {key}"), source }
 }
 
 /// The state of a plan.

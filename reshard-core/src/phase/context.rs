@@ -13,16 +13,15 @@ use serde::de::DeserializeOwned;
 use super::PhaseError;
 use super::epoch_note::EpochNote;
 use super::event::{Event, Observer};
+use super::facts::ROUND;
 use super::lease::Lease;
 use super::stopping::StopHandle;
 use crate::clock::Clock;
 use crate::deployment::Deployment;
 use crate::hint::{Hint, Operation, hint};
-use crate::journal::{Activity, Entry, EntryKind, Journal, Progress, Tuning};
+use crate::journal::{Activity, Entry, EntryKind, Fact, Journal, Progress, Tuning};
 use crate::plan::ValidPlan;
 
-/// The fact that counts how often the plan began anew after it had rolled everything back.
-pub(crate) const ROUND: &str = "round";
 /// The interval at which something that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(500);
 /// The same inside the write block, where every moment counts.
@@ -147,7 +146,7 @@ impl Context {
     ///
     /// [`PhaseError::Journal`]
     pub async fn round(&self) -> Result<u32, PhaseError> {
-        Ok(self.fact(ROUND).await?.unwrap_or(0))
+        Ok(self.get(&ROUND).await?.unwrap_or(0))
     }
 
     /// The settings as they are now.
@@ -159,56 +158,56 @@ impl Context {
         Ok(self.store.controls().await?.tuning)
     }
 
-    /// Something that was remembered.
+    /// The value of a fact; `None` if no phase has put one.
     ///
     /// # Errors
     ///
-    /// [`PhaseError::Journal`], also if it was something else that was remembered under this key.
-    pub async fn fact<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, PhaseError> {
-        Ok(self.store.remembered(key).await?)
+    /// [`PhaseError::Journal`], also if it is of another type.
+    pub async fn get<T: DeserializeOwned>(&self, fact: &Fact<T>) -> Result<Option<T>, PhaseError> {
+        Ok(self.store.get(fact).await?)
     }
 
-    /// Remembers something for later phases, attempts and the report. Never a secret.
+    /// Writes the value of a fact for later phases, attempts and the report. Never a secret.
     ///
     /// # Errors
     ///
     /// [`PhaseError::Journal`]
-    pub async fn remember<T: Serialize + Sync>(
+    pub async fn put<T: Serialize + Sync>(
         &self,
-        key: &str,
+        fact: &Fact<T>,
         value: &T,
     ) -> Result<(), PhaseError> {
-        Ok(self.store.remember(key, value).await?)
+        Ok(self.store.put(fact, value).await?)
     }
 
-    /// Forgets something.
+    /// Removes the value of a fact, if it has one.
     ///
     /// # Errors
     ///
     /// [`PhaseError::Journal`]
-    pub async fn forget(&self, key: &str) -> Result<(), PhaseError> {
-        Ok(self.store.set_fact(key, None).await?)
+    pub async fn forget<T>(&self, fact: &Fact<T>) -> Result<(), PhaseError> {
+        Ok(self.store.forget(fact).await?)
     }
 
-    /// Returns what was remembered, or what `decide` says, which is then remembered: for what must not change between attempts.
+    /// Returns the value of a fact, or what `decide` says, which is then its value: for what must not change between attempts.
     ///
     /// # Errors
     ///
     /// [`PhaseError::Journal`], and the error of `decide`.
     pub async fn decided<T, F>(
         &self,
-        key: &str,
+        fact: &Fact<T>,
         decide: impl FnOnce() -> F,
     ) -> Result<T, PhaseError>
     where
         T: Serialize + DeserializeOwned + Sync,
         F: Future<Output = Result<T, PhaseError>>,
     {
-        if let Some(decided) = self.fact(key).await? {
+        if let Some(decided) = self.get(fact).await? {
             return Ok(decided);
         }
         let decided = decide().await?;
-        self.remember(key, &decided).await?;
+        self.put(fact, &decided).await?;
         Ok(decided)
     }
 

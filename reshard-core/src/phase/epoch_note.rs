@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use manatee_client::{HeldLock, LockError, LockNote};
 use tokio::sync::Mutex;
 
-use super::write_block::{WRITE_BLOCK, WriteBlockRecord};
+use super::facts::WRITE_BLOCK;
 use crate::clock::{Clock, host};
 use crate::epoch::{Epoch, EpochError, NOTE, node};
 use crate::journal::Journal;
@@ -92,7 +92,7 @@ impl EpochNote {
     }
 
     async fn now(&self) -> Result<Vec<u8>, EpochError> {
-        let block: Option<WriteBlockRecord> = self.store.remembered(WRITE_BLOCK).await?;
+        let block = self.store.get(&WRITE_BLOCK).await?;
         let epoch = Epoch {
             token: self.lock.token(),
             claimed: self.store.presence().await?.map_or(0, |presence| presence.token),

@@ -4,6 +4,7 @@ mod context;
 mod epoch_note;
 mod error;
 mod event;
+pub(crate) mod facts;
 mod lease;
 mod sequence;
 mod stopping;
@@ -11,7 +12,6 @@ mod write_block;
 
 use async_trait::async_trait;
 
-pub(crate) use self::context::ROUND;
 pub use self::context::{Context, Poll, Wait};
 pub(crate) use self::epoch_note::EpochNote;
 pub use self::error::{PhaseError, PhaseResultExt};
@@ -22,7 +22,6 @@ pub use self::sequence::{
 };
 pub use self::stopping::StopHandle;
 pub use self::write_block::WriteBlockRecord;
-pub(crate) use self::write_block::{WRITE_BLOCK, WRITE_BLOCKS};
 
 /// One stage of a plan's execution.
 ///

@@ -7,11 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, Reading, elapsed};
 
-/// The fact with the current or last [`WriteBlockRecord`].
-pub(crate) const WRITE_BLOCK: &str = "write-block";
-/// The fact with all that are over.
-pub(crate) const WRITE_BLOCKS: &str = "write-blocks";
-
 /// An interval in which writes were refused, as the executor measured it: from before the first router was changed to after
 /// the last one was changed back or to the new ring.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,14 +9,12 @@
 
 use async_trait::async_trait;
 
+use super::facts::ROUTERS_TOUCHED;
 use super::rollout::{Rings, keep_reserved, put_back, put_in_place, remembered_routers};
 use super::unneeded::base_is_named;
 use crate::inventory::probe_router;
 use crate::phase::{About, Context, Phase, PhaseError, Undone};
 use crate::routers::Flip;
-
-/// The fact that tells whether any router may have been touched: `false` while it is looked whether it may be.
-const TOUCHED: &str = "routers-touched";
 
 /// Refuses writes to the moving vnodes.
 pub struct BlockWrites;
@@ -45,12 +43,12 @@ impl Phase for BlockWrites {
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         let rings = Rings::of(context).await?;
-        if context.fact::<bool>(TOUCHED).await?.is_none() {
-            context.remember(TOUCHED, &false).await?;
+        if context.get(&ROUTERS_TOUCHED).await?.is_none() {
+            context.put(&ROUTERS_TOUCHED, &false).await?;
         }
         keep_reserved(context).await?;
         base_is_named(context, &rings).await?;
-        context.remember(TOUCHED, &true).await?;
+        context.put(&ROUTERS_TOUCHED, &true).await?;
         let flip = Flip::forth(rings.read_only, vec![rings.base], rings.base, Vec::new());
         let what = format!("put the read-only ring {} in place", rings.read_only);
         put_in_place(context, &what, &rings, &flip).await.map(drop)
@@ -79,11 +77,11 @@ impl Phase for BlockWrites {
 
     async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         let Some(rings) = Rings::if_built(context).await? else { return Ok(Undone::Completely) };
-        if context.fact(TOUCHED).await? != Some(false) {
+        if context.get(&ROUTERS_TOUCHED).await? != Some(false) {
             let put_back = put_back(context, &rings, rings.base);
             context.act("put the original rings back", put_back).await?;
         }
-        context.forget(TOUCHED).await?;
+        context.forget(&ROUTERS_TOUCHED).await?;
         Ok(Undone::Completely)
     }
 }

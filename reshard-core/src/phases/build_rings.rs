@@ -8,11 +8,11 @@
 //! * Pause: between the images.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use sapi_client::ImageUuid;
 
+use super::facts::{RING_DATE, RINGS};
 use super::reserve_ring::Base;
-use super::rollout::{RINGS, Rings, keep_reserved};
+use super::rollout::{Rings, keep_reserved};
 use super::unneeded::images_unneeded;
 use crate::phase::{About, Context, Phase, PhaseError, Undone};
 use crate::rings::{self, NewRingImage, delete_ring_image, ensure_ring_image};
@@ -68,8 +68,8 @@ impl Phase for BuildRings {
                 .await?;
         }
         let [read_only, handover, target] = images(context).await?;
-        let date_key = format!("ring-date/{}", context.round().await?);
-        let date: Timestamp = context.decided(&date_key, async || Ok(context.now())).await?;
+        let dated = RING_DATE.of([&context.round().await?]);
+        let date = context.decided(&dated, async || Ok(context.now())).await?;
         let owner = plan.inventory.poseidon;
         let mut sha1s = Vec::new();
         for (image, transition, ring) in [
@@ -98,7 +98,7 @@ impl Phase for BuildRings {
             base_is_stamped: fetched.stamp.is_some(),
             sha1s: [fetched.sha1, read_only_sha1, handover_sha1, target_sha1],
         };
-        context.remember(RINGS, &rings).await
+        context.put(&RINGS, &rings).await
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
@@ -110,7 +110,7 @@ impl Phase for BuildRings {
             context.act(format!("delete the image {image} if it is there"), delete).await?;
         }
         rings::remove_work(&context.work_directory())?;
-        context.forget(RINGS).await?;
+        context.forget(&RINGS).await?;
         Ok(Undone::Completely)
     }
 }

@@ -4,6 +4,7 @@ use manatee_client::ShardName;
 use moray_client::{Client, ClientOptions, NodeInfo};
 use serde::{Deserialize, Serialize};
 
+use super::facts::CANARIES;
 use crate::VnodeSet;
 use crate::canary::{
     Canary, Found, canaries_of, choose_directory, find_canary, remove_canary, write_canary,
@@ -12,9 +13,6 @@ use crate::hint::{Hint, Operation, hint};
 use crate::inventory::pnode_name;
 use crate::phase::{Context, PhaseError, PhaseResultExt};
 use crate::plan::ValidPlan;
-
-/// The fact with the canaries, a list of [`Planted`].
-pub(super) const CANARIES: &str = "canaries";
 
 /// A canary, and where it has to be found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,7 +160,7 @@ pub(super) async fn write(
 
 /// Removes whatever canaries there are, and forgets them.
 pub(super) async fn remove_all(context: &Context) -> Result<(), PhaseError> {
-    let canaries: Vec<Planted> = context.fact(CANARIES).await?.unwrap_or_default();
+    let canaries = context.get(&CANARIES).await?.unwrap_or_default();
     let tag = tag(context.plan());
     let routers = routers(context)?;
     let Some(router) = routers.first() else { return Ok(()) };
@@ -175,5 +173,5 @@ pub(super) async fn remove_all(context: &Context) -> Result<(), PhaseError> {
         };
         context.act(format!("remove the canary {key}"), removing).await?;
     }
-    context.forget(CANARIES).await
+    context.forget(&CANARIES).await
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use manatee_client::ShardName;
 
+use super::facts::COPIES_END;
 use super::join_settled::join_settled;
+use crate::journal::Fact;
 use crate::phase::{Context, PhaseError, PhaseResultExt};
 use crate::rows::{connect_primary, end_of_copying};
 
@@ -16,8 +18,8 @@ use crate::rows::{connect_primary, end_of_copying};
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The fact with the ends, by new shard. Shards that are recreated have another.
-async fn key(context: &Context) -> Result<String, PhaseError> {
-    Ok(format!("copies-end/{}", context.round().await?))
+async fn fact(context: &Context) -> Result<Fact<BTreeMap<ShardName, u64>>, PhaseError> {
+    Ok(COPIES_END.of([&context.round().await?]))
 }
 
 /// Asks every new shard, once.
@@ -27,14 +29,14 @@ pub(super) async fn remember(context: &Context) -> Result<(), PhaseError> {
             join_settled(context.plan().targets().iter().map(|target| end(context, &target.name)));
         Ok(ends.await?.into_iter().collect::<BTreeMap<ShardName, u64>>())
     };
-    context.decided(&key(context).await?, ask).await.map(drop)
+    context.decided(&fact(context).await?, ask).await.map(drop)
 }
 
 /// The ends, as they were remembered.
 pub(super) async fn remembered(
     context: &Context,
 ) -> Result<Option<BTreeMap<ShardName, u64>>, PhaseError> {
-    context.fact(&key(context).await?).await
+    context.get(&fact(context).await?).await
 }
 
 async fn end(context: &Context, shard: &ShardName) -> Result<(ShardName, u64), PhaseError> {

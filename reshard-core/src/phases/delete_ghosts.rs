@@ -22,20 +22,17 @@ use async_trait::async_trait;
 use manatee_client::ShardName;
 
 use super::copies_end;
-use super::drain::SPLIT_POINT;
+use super::facts::{COPIES_END, SPLIT_POINT, UNSHARDED};
 use super::ghost_tables::{tables_of, tables_to_sweep};
 use super::sweep::Sweeper;
 use super::unneeded::{OwnersWatch, tables_unneeded};
 use crate::hint::{Operation, hint};
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::rows::{
-    InvalidSnapshot, Keepers, LeftAlone, ProofPoints, Snapshot, Split, Table, UnshardedTable,
-    connect_primary, drop_copy,
+    InvalidSnapshot, Keepers, LeftAlone, ProofPoints, Snapshot, Split, Table, connect_primary,
+    drop_copy,
 };
-use crate::shards::SplitPoint;
 
-/// The fact with the tables that are not sharded, by shard.
-const UNSHARDED: &str = "unsharded";
 /// The number of times that everything is swept before the plan holds because rows come back.
 const SWEEPS: u32 = 5;
 /// The longest that one statement may take.
@@ -87,7 +84,7 @@ impl Phase for DeleteGhosts {
         });
         sweep_until_clean(context, &sweepers.collect::<Vec<_>>()).await?;
         drop_copies(context, &split, &keepers).await?;
-        let mut unsharded: BTreeMap<&ShardName, Vec<UnshardedTable>> = BTreeMap::new();
+        let mut unsharded = BTreeMap::new();
         for holder in split.shards() {
             let tables = tables_of(&keepers, holder).await?;
             let names = tables.unsharded.iter().map(|unsharded| unsharded.table.to_string());
@@ -98,9 +95,9 @@ impl Phase for DeleteGhosts {
                     names.chain(left_alone).collect::<Vec<_>>().join(", ")
                 ))
                 .await?;
-            unsharded.insert(holder, tables.unsharded);
+            unsharded.insert(holder.clone(), tables.unsharded);
         }
-        context.remember(UNSHARDED, &unsharded).await
+        context.put(&UNSHARDED, &unsharded).await
     }
 
     async fn undo(&self, _context: &Context) -> Result<Undone, PhaseError> {
@@ -149,16 +146,16 @@ async fn proof_points(context: &Context) -> Result<ProofPoints, PhaseError> {
             format!("the phase {phase} remembers it, before this one"),
         )
     };
-    let point: SplitPoint =
-        context.fact(SPLIT_POINT).await?.ok_or_else(|| missing(SPLIT_POINT, "drain"))?;
+    let point = context.get(&SPLIT_POINT).await?;
+    let point = point.ok_or_else(|| missing(SPLIT_POINT.key(), "drain"))?;
     let snapshot: Snapshot = point.snapshot.parse().map_err(|error: InvalidSnapshot| {
         PhaseError::hold(
-            format!("the fact {SPLIT_POINT} cannot be used: {error}"),
+            format!("the fact {} cannot be used: {error}", SPLIT_POINT.key()),
             "nothing can be deleted safely; see how it came into the journal",
         )
     })?;
     let ends = copies_end::remembered(context).await?;
-    let ends = ends.ok_or_else(|| missing("copies-end", "split-shard"))?;
+    let ends = ends.ok_or_else(|| missing(COPIES_END.base(), "split-shard"))?;
     Ok(ProofPoints { split: snapshot.xmin, ends })
 }
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use manatee_client::{ClusterState, Peer};
 
+use super::facts::SPLIT_POINT;
 use super::moray_queue;
 use super::source::frozen_tail;
 use super::transactions::{Primary, TRANSACTIONS};
@@ -22,8 +23,6 @@ use crate::peers::follow;
 use crate::phase::{About, Context, Phase, PhaseError, Poll, Undone, Wait};
 use crate::shards::{SplitPoint, server_time, snapshot};
 
-/// The fact with the [`SplitPoint`].
-pub(super) const SPLIT_POINT: &str = "split-point";
 /// The longest that the rest of the replay may take.
 const REPLAY: Duration = Duration::from_mins(2);
 
@@ -55,11 +54,11 @@ impl Phase for Drain {
         let point = split_point(context, &state).await?;
         context.note(format!("the split point is {} of {}", point.lsn, point.source)).await?;
         replayed(context, &state, &peers, &point).await?;
-        context.remember(SPLIT_POINT, &point).await
+        context.put(&SPLIT_POINT, &point).await
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
-        context.forget(SPLIT_POINT).await?;
+        context.forget(&SPLIT_POINT).await?;
         Ok(Undone::Completely)
     }
 }

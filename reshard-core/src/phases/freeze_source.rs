@@ -9,7 +9,8 @@
 use async_trait::async_trait;
 use manatee_client::{Frozen, Unfrozen};
 
-use super::source::{UNFROZEN, source};
+use super::facts::TOLD_UNFROZEN;
+use super::source::source;
 use super::unneeded::new_shards_gone;
 use crate::hint::{Operation, hint};
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
@@ -75,7 +76,7 @@ impl Phase for FreezeSource {
         if unfrozen == Unfrozen::Already {
             context.note("it was not frozen").await?;
         }
-        context.forget(UNFROZEN).await?;
+        context.forget(&TOLD_UNFROZEN).await?;
         Ok(Undone::Completely)
     }
 }

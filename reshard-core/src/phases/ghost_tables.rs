@@ -1,16 +1,13 @@
 //! The tables that are swept at a shard: those that the plan names, and no others.
 
-use std::collections::BTreeSet;
 use std::future::ready;
 
 use manatee_client::ShardName;
 
+use super::facts::TOLD_NEW_TABLES;
 use crate::hint::{Operation, hint};
 use crate::phase::{Context, PhaseError, PhaseResultExt};
 use crate::rows::{Keepers, LeftAlone, RowsError, Split, Table, Tables, count_rows, list_tables};
-
-/// The fact that the operator was told of buckets that the plan does not name, by shard and table.
-const TOLD: &str = "told-new-tables";
 
 /// The tables of a shard, as they are now.
 pub(super) async fn tables_of(
@@ -67,9 +64,9 @@ async fn new_table(
     let database = keepers.database(holder, holder).or_phase_error(doing())?;
     let counted = count_rows(database, table, split, |_, _| ready(Ok::<_, RowsError>(()))).await;
     let ghosts = counted.or_phase_error(doing())?.ghosts_at(holder);
-    let mut told: BTreeSet<String> = context.fact(TOLD).await?.unwrap_or_default();
+    let mut told = context.get(&TOLD_NEW_TABLES).await?.unwrap_or_default();
     if ghosts > 0 && told.insert(format!("{holder}/{table}")) {
-        context.remember(TOLD, &told).await?;
+        context.put(&TOLD_NEW_TABLES, &told).await?;
         return Err(PhaseError::hold(
             format!(
                 "{holder} has the bucket {table}, which the plan does not name: {ghosts} of its rows belong to other shards, and \

@@ -10,12 +10,10 @@
 
 use async_trait::async_trait;
 
+use super::facts::STRAY_ROUTERS;
 use super::rollout::{Rings, put_in_place, reserve_again, too_late};
 use crate::phase::{About, Context, Phase, PhaseError, Undone};
 use crate::routers::{Flip, Flipped, Router};
-
-/// The fact that names the processes that had the original ring after writes were blocked.
-const STRAYS: &str = "stray-routers";
 
 /// Puts the new ring in place everywhere.
 pub struct InstallRing;
@@ -66,7 +64,7 @@ async fn note_strays(
         .map(|(router, one)| format!("{} in {}", one.instance, router.alias))
         .collect();
     if !strays.is_empty() {
-        context.remember(STRAYS, &strays).await?;
+        context.put(&STRAY_ROUTERS, &strays).await?;
         context.note(format!(
                 "{} had the original ring while writes were blocked, as after a reprovisioning: what was written through \
                  it to the moving vnodes then is at the old owner only. Rows that the new owner does not have are not \

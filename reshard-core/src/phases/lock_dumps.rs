@@ -9,9 +9,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use manatee_client::{DumpLock, DumpLockState, Peer};
 
+use super::facts::{DUMP_LOCK_SINCE, TOLD_UNLOCKED};
 use super::new_zones::{Kind, wanted};
 use super::source::source_state;
 use super::unneeded::new_shards_gone;
@@ -19,12 +19,6 @@ use crate::deployment::ZonePlace;
 use crate::dumps::running_dumps;
 use crate::hint::{Operation, hint};
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
-
-/// The fact with the time since when the plan holds the lock.
-pub(super) const LOCKED_SINCE: &str = "dump-lock-since";
-
-/// The fact that the operator was told that the lock is gone.
-const UNLOCKED: &str = "told-unlocked";
 
 /// Keeps dumps away.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +43,7 @@ impl Phase for LockDumps {
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
-        let since: Timestamp =
-            context.decided(LOCKED_SINCE, || async { Ok(context.now()) }).await?;
+        let since = context.decided(&DUMP_LOCK_SINCE, || async { Ok(context.now()) }).await?;
         let owner = context.plan().uuid.to_string();
         context
             .act("lock out dumps", async {
@@ -78,8 +71,8 @@ impl Phase for LockDumps {
     async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         new_shards_gone(context, "dumps stay locked out").await?;
         release(context).await?;
-        context.forget(LOCKED_SINCE).await?;
-        context.forget(UNLOCKED).await?;
+        context.forget(&DUMP_LOCK_SINCE).await?;
+        context.forget(&TOLD_UNLOCKED).await?;
         Ok(Undone::Completely)
     }
 }
@@ -90,8 +83,8 @@ pub(super) async fn still_locked(context: &Context) -> Result<(), PhaseError> {
     if held != DumpLockState::Free {
         return Ok(());
     }
-    if !context.fact(UNLOCKED).await?.unwrap_or(false) {
-        context.remember(UNLOCKED, &true).await?;
+    if !context.get(&TOLD_UNLOCKED).await?.unwrap_or(false) {
+        context.put(&TOLD_UNLOCKED, &true).await?;
         return Err(PhaseError::hold(
             "dumps are not locked out any more: somebody has removed /pg_dump_lock",
             hint!(
@@ -104,7 +97,7 @@ pub(super) async fn still_locked(context: &Context) -> Result<(), PhaseError> {
         ));
     }
     LockDumps.run(context).await?;
-    context.forget(UNLOCKED).await
+    context.forget(&TOLD_UNLOCKED).await
 }
 
 fn lock(context: &Context) -> DumpLock {

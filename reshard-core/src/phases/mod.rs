@@ -8,6 +8,7 @@ mod copies_end;
 mod delete_ghosts;
 mod document;
 mod drain;
+mod facts;
 mod freeze_source;
 mod ghost_tables;
 mod hand_over_reads;

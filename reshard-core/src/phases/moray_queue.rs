@@ -11,13 +11,12 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
+use super::facts::MORAY_PROCESSES;
 use crate::deployment::{Deployment, MonitorError};
 use crate::inventory::{InventoryError, zone_facts, zones_of};
 use crate::morays::{LONGEST_CLAIM, MorayProcess, moray_processes, pending_writes};
 use crate::phase::{Context, PhaseError, PhaseResultExt, Poll, Wait};
 
-/// The fact with the source's Moray processes.
-const PROCESSES: &str = "moray-processes";
 /// The longest that the queues may last: no longer than the transactions after them.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -54,14 +53,14 @@ pub(super) async fn find_processes(context: &Context) -> Result<Vec<MorayProcess
             }
         }
     }
-    context.remember(PROCESSES, &processes).await?;
+    context.put(&MORAY_PROCESSES, &processes).await?;
     Ok(processes)
 }
 
 /// Waits until no request that was sent before now can begin a transaction at the source any more.
 pub(super) async fn is_over(context: &Context) -> Result<(), PhaseError> {
     let began = context.monotonic();
-    let processes = match context.fact(PROCESSES).await? {
+    let processes = match context.get(&MORAY_PROCESSES).await? {
         Some(processes) => processes,
         None => find_processes(context).await?,
     };

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use sapi_client::{InstanceUuid, JobUuid};
 
+use super::facts::{ATTEMPTS, FAILED, ZONE};
 use super::join_settled::join_settled;
 use super::unneeded::zones_unneeded;
 use crate::deployment::ZonePlace;
 use crate::hint::{Operation, hint};
+use crate::journal::Fact;
 use crate::morays::moray_metadata;
 use crate::phase::{Context, PhaseError, PhaseResultExt, Poll, Wait};
 use crate::plan::{NewZone, Target, ValidPlan};
@@ -52,12 +54,12 @@ pub(super) fn wanted(plan: &ValidPlan, kind: Kind) -> Vec<Wanted<'_>> {
 }
 
 impl Wanted<'_> {
-    fn attempts_key(&self, round: u32) -> String {
-        format!("attempts/{}/{round}", self.zone.role)
+    fn attempts(&self, round: u32) -> Fact<u32> {
+        ATTEMPTS.of([&self.zone.role, &round])
     }
 
-    fn made_key(&self, round: u32) -> String {
-        format!("zone/{}/{round}", self.zone.role)
+    fn record(&self, round: u32) -> Fact<MadeZone> {
+        ZONE.of([&self.zone.role, &round])
     }
 
     /// The UUID of the n-th attempt to make it: a UUID whose zone failed cannot be used again.
@@ -70,7 +72,7 @@ impl Wanted<'_> {
     }
 
     async fn attempt(&self, context: &Context) -> Result<u32, PhaseError> {
-        Ok(context.fact(&self.attempts_key(context.round().await?)).await?.unwrap_or(0))
+        Ok(context.get(&self.attempts(context.round().await?)).await?.unwrap_or(0))
     }
 
     /// All UUIDs that it was tried to be made under.
@@ -84,7 +86,7 @@ impl Wanted<'_> {
 
     /// The zone, once it was made.
     pub(super) async fn made(&self, context: &Context) -> Result<MadeZone, PhaseError> {
-        context.fact(&self.made_key(context.round().await?)).await?.ok_or_else(|| {
+        context.get(&self.record(context.round().await?)).await?.ok_or_else(|| {
             PhaseError::hold(
                 format!("the journal does not know the zone {} of the plan", self.zone.role),
                 hint!(Operation::Abort, " rolls everything back"),
@@ -142,13 +144,13 @@ async fn bring_up_one(context: &Context, wanted: Wanted<'_>) -> Result<MadeZone,
     let mut sight = settled(context, &order).await?;
     if sight == ZoneStatus::Failed {
         // The operator was told, and wants to go on: another zone in its place.
-        if !context.fact(&failed_key(uuid)).await?.unwrap_or(false) {
+        if !context.get(&FAILED.of([&uuid])).await?.unwrap_or(false) {
             return Err(spent(context, &order, None).await?);
         }
         zones_unneeded(context, &[wanted]).await?;
         destroy(context, &order).await?;
         attempt += 1;
-        context.remember(&wanted.attempts_key(round), &attempt).await?;
+        context.put(&wanted.attempts(round), &attempt).await?;
         uuid = wanted.uuid(context, attempt).await?;
         order = wanted.order(context, uuid).await?;
         sight = settled(context, &order).await?;
@@ -177,12 +179,8 @@ async fn bring_up_one(context: &Context, wanted: Wanted<'_>) -> Result<MadeZone,
     let place =
         ZonePlace { zone: uuid, server: order.server, datacenter: order.datacenter.clone() };
     let made = MadeZone { place, address };
-    context.remember(&wanted.made_key(round), &made).await?;
+    context.put(&wanted.record(round), &made).await?;
     Ok(made)
-}
-
-fn failed_key(uuid: InstanceUuid) -> String {
-    format!("failed/{uuid}")
 }
 
 async fn look(context: &Context, order: &ZoneOrder) -> Result<ZoneStatus, PhaseError> {
@@ -255,7 +253,7 @@ async fn spent(
     {
         why = format!(": {error}");
     }
-    context.remember(&failed_key(order.uuid), &true).await?;
+    context.put(&FAILED.of([&order.uuid]), &true).await?;
     Ok(PhaseError::hold(
         format!(
             "the zone {} ({}) on the server {} could not be made, or was destroyed by somebody{why}",
@@ -300,6 +298,6 @@ async fn take_down_one(context: &Context, wanted: Wanted<'_>) -> Result<(), Phas
             destroy(context, &order).await?;
         }
     }
-    context.forget(&wanted.made_key(round)).await?;
+    context.forget(&wanted.record(round)).await?;
     Ok(())
 }

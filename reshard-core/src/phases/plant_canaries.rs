@@ -9,7 +9,8 @@
 
 use async_trait::async_trait;
 
-use super::canaries::{CANARIES, Planted, choose, find, remove_all, routers, write};
+use super::canaries::{choose, find, remove_all, routers, write};
+use super::facts::CANARIES;
 use crate::phase::{About, Context, Phase, PhaseError, Undone};
 
 /// Creates canaries.
@@ -36,7 +37,7 @@ impl Phase for PlantCanaries {
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         let plan = context.plan();
-        let canaries: Vec<Planted> = context.decided(CANARIES, async || choose(plan)).await?;
+        let canaries = context.decided(&CANARIES, async || choose(plan)).await?;
         let routers = routers(context)?;
         for planted in &canaries {
             for (place, router) in routers.iter().enumerate() {

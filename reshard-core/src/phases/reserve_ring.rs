@@ -17,15 +17,13 @@ use sapi_client::ImageUuid;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::facts::BASE;
 use super::unneeded::new_shards_unused;
 use crate::hint::{Hint, Operation, hint};
 use crate::inventory::{RingFacts, read_ring};
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
 use crate::reservation::Reservation;
 use crate::rings::RingError;
-
-/// The fact with the [`Base`].
-const BASE: &str = "base";
 
 /// The operator's advice about a ring that the plan does not fit.
 fn ring_changed() -> Hint {
@@ -64,7 +62,7 @@ impl Base {
     }
 
     pub(super) async fn if_reserved(context: &Context) -> Result<Option<Self>, PhaseError> {
-        context.fact(BASE).await
+        context.get(&BASE).await
     }
 }
 
@@ -96,14 +94,14 @@ impl Phase for ReserveRing {
         let ring = ring.or_hold(unreadable, ring_changed())?;
         fits(context, &ring).await?;
         let index_shards = manta.index_shards().map_err(RingError::from)?.to_value();
-        context.remember(BASE, &Base { image: ring.image, sha1: ring.sha1, index_shards }).await
+        context.put(&BASE, &Base { image: ring.image, sha1: ring.sha1, index_shards }).await
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         new_shards_unused(context, "the ring stays reserved").await?;
         let release = give_back(context, Reservation::Ring);
         context.act("give the lock on the ring back", release).await?;
-        context.forget(BASE).await?;
+        context.forget(&BASE).await?;
         Ok(Undone::Completely)
     }
 }

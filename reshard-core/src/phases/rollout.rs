@@ -7,6 +7,7 @@ use sapi_client::imgapi::Sha1Hex;
 use sapi_client::manta::ShardList;
 use serde::{Deserialize, Serialize};
 
+use super::facts::{RINGS, ROUTER_COMMANDS, ROUTERS};
 use super::reserve_ring::Base;
 use super::unneeded::may_go_back;
 use crate::deployment::{Deployment, MonitorError};
@@ -18,13 +19,6 @@ use crate::rings::{self, RingError};
 use crate::routers::{
     self, Command, Flip, Flipped, Router, RouterError, StagedImage, for_each_router, get_status,
 };
-
-/// The fact with the [`Rings`].
-pub(super) const RINGS: &str = "rings";
-/// The fact with the routers that the plan has touched.
-pub(super) const ROUTERS: &str = "routers";
-/// The fact that counts the commands to routers.
-const COMMANDS: &str = "router-commands";
 
 /// The ring images of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +46,7 @@ impl Rings {
     }
 
     pub(super) async fn if_built(context: &Context) -> Result<Option<Self>, PhaseError> {
-        context.fact(RINGS).await
+        context.get(&RINGS).await
     }
 
     /// The image that a ring without a stamp came from.
@@ -81,8 +75,8 @@ impl Rings {
 
     /// The next command to the routers.
     pub(super) async fn command(&self, context: &Context) -> Result<Command, PhaseError> {
-        let number = context.fact::<u64>(COMMANDS).await?.unwrap_or(0) + 1;
-        context.remember(COMMANDS, &number).await?;
+        let number = context.get(&ROUTER_COMMANDS).await?.unwrap_or(0) + 1;
+        context.put(&ROUTER_COMMANDS, &number).await?;
         Ok(Command { plan: context.plan().uuid, number, unstamped: self.unstamped() })
     }
 }
@@ -133,16 +127,16 @@ pub(super) async fn find_routers(context: &Context) -> Result<Vec<Router>, Phase
             ));
         }
     }
-    let mut known: Vec<Router> = remembered_routers(context).await?;
+    let mut known = remembered_routers(context).await?;
     known.retain(|known| found.iter().all(|router| router.place.zone != known.place.zone));
     known.extend(found.iter().cloned());
-    context.remember(ROUTERS, &known).await?;
+    context.put(&ROUTERS, &known).await?;
     Ok(found)
 }
 
 /// The routers that the plan may have touched.
 pub(super) async fn remembered_routers(context: &Context) -> Result<Vec<Router>, PhaseError> {
-    Ok(context.fact(ROUTERS).await?.unwrap_or_default())
+    Ok(context.get(&ROUTERS).await?.unwrap_or_default())
 }
 
 /// Does something in every router's zone, as many at a time as the operator wants, and shows how far it is.

@@ -5,14 +5,12 @@ use std::time::Duration;
 use manatee_client::{ClusterState, HeldLock, Peer, Shard, ShardName};
 
 use super::catch_up::new_peer_zones;
+use super::facts::TOLD_UNFROZEN;
 use super::provision_peers::not_the_tail;
 use crate::hint::{Hint, Operation, hint};
 use crate::peers::tail_of;
 use crate::phase::{Context, PhaseError, PhaseResultExt, Poll, Wait};
 use crate::shards::{freeze_for_plan, frozen_for_plan, primary_ready};
-
-/// The fact that the operator was told that the plan's freeze is gone.
-pub(super) const UNFROZEN: &str = "told-unfrozen";
 
 /// A shard, whose writes only this executor may make.
 pub(super) fn shard(context: &Context, name: &ShardName) -> Shard {
@@ -64,8 +62,8 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Pha
         let found = format!("it is frozen for another reason: {}", freeze.shown().1);
         return Err(PhaseError::hold(foreign(&found), remedy));
     }
-    if !context.fact(UNFROZEN).await?.unwrap_or(false) {
-        context.remember(UNFROZEN, &true).await?;
+    if !context.get(&TOLD_UNFROZEN).await?.unwrap_or(false) {
+        context.put(&TOLD_UNFROZEN, &true).await?;
         return Err(PhaseError::hold(
             foreign("it is not frozen"),
             hint!(
@@ -83,7 +81,7 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Pha
         frozen.or_phase_error(format!("the shard {name} cannot be frozen again"))
     };
     context.act(format!("freeze the shard {name} again"), freezing).await?;
-    context.forget(UNFROZEN).await?;
+    context.forget(&TOLD_UNFROZEN).await?;
     // Roles may have changed meanwhile: what is read from now on is what counts.
     source_state(context).await
 }

@@ -19,19 +19,20 @@ use sapi_client::sapi::Sapi;
 use serde::{Deserialize, Serialize};
 
 use super::copies_end;
-use super::drain::SPLIT_POINT;
+use super::facts::{NEW_SHARDS, SPLIT_POINT, SPLIT_STEPS};
 use super::join_settled::join_settled;
 use super::new_zones::{Kind, wanted};
 use super::source::{frozen_tail, shard, takes_writes};
 use super::unneeded::new_shards_unused;
 use crate::deployment::AnyTransport;
 use crate::hint::{Hint, Operation, hint};
+use crate::journal::Fact;
 use crate::morays::moray_answers;
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
 use crate::plan::Layout;
 use crate::shards::{
-    MovingPeer, SplitPoint, check_instance, establish, first_state, move_instance, move_peer,
-    start_sitter, stop_sitter,
+    MovingPeer, check_instance, establish, first_state, move_instance, move_peer, start_sitter,
+    stop_sitter,
 };
 
 /// The longest that a new primary may take to accept writes.
@@ -47,7 +48,7 @@ pub struct SplitShard;
 
 /// One new shard, decided before anything is done.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct NewShard {
+pub(super) struct NewShard {
     name: ShardName,
     /// Its first state.
     state: ClusterState,
@@ -78,8 +79,7 @@ impl Phase for SplitShard {
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
-        let shards: Vec<NewShard> =
-            context.decided(&key(context).await?, || decide(context)).await?;
+        let shards = context.decided(&fact(context).await?, || decide(context)).await?;
         let mut steps = Steps::begin(context);
         // The states come first: a sitter that is restarted too early finds its role.
         join_settled(shards.iter().map(|new| write_state(context, new))).await?;
@@ -120,8 +120,7 @@ impl Phase for SplitShard {
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
-        let key = key(context).await?;
-        let Some(shards) = context.fact::<Vec<NewShard>>(&key).await? else {
+        let Some(shards) = context.get(&fact(context).await?).await? else {
             return Ok(Undone::Completely);
         };
         // Writes wait for this, and a sitter that runs on does no harm: where it cannot be seen that no router leads to the new
@@ -147,15 +146,15 @@ impl Phase for SplitShard {
 }
 
 /// The fact with the new shards.
-async fn key(context: &Context) -> Result<String, PhaseError> {
-    Ok(format!("new-shards/{}", context.round().await?))
+async fn fact(context: &Context) -> Result<Fact<Vec<NewShard>>, PhaseError> {
+    Ok(NEW_SHARDS.of([&context.round().await?]))
 }
 
 /// The first states of the new shards, as far as the phase has written them or is about to.
 pub(super) async fn written(
     context: &Context,
 ) -> Result<Vec<(ShardName, ClusterState)>, PhaseError> {
-    let shards = context.fact::<Vec<NewShard>>(&key(context).await?).await?.unwrap_or_default();
+    let shards = context.get(&fact(context).await?).await?.unwrap_or_default();
     Ok(shards.into_iter().map(|new| (new.name, new.state)).collect())
 }
 
@@ -170,7 +169,7 @@ fn peers_of(shards: &[NewShard]) -> impl Iterator<Item = (bool, &MovingPeer)> {
 /// than the one before it, so the first of them is the primary.
 async fn decide(context: &Context) -> Result<Vec<NewShard>, PhaseError> {
     let plan = context.plan();
-    let point: SplitPoint = context.fact(SPLIT_POINT).await?.ok_or_else(|| {
+    let point = context.get(&SPLIT_POINT).await?.ok_or_else(|| {
         PhaseError::hold(
             "the journal has no split point",
             hint!(Operation::Abort, " rolls everything back"),
@@ -272,7 +271,7 @@ async fn answers(context: &Context, shard: &ShardName, address: &str) -> Result<
 struct Steps<'a> {
     context: &'a Context,
     last: Duration,
-    took: Vec<(&'static str, f64)>,
+    took: Vec<(String, f64)>,
 }
 
 impl<'a> Steps<'a> {
@@ -280,16 +279,16 @@ impl<'a> Steps<'a> {
         Self { context, last: context.monotonic(), took: Vec::new() }
     }
 
-    fn done(&mut self, step: &'static str) {
+    fn done(&mut self, step: &str) {
         let now = self.context.monotonic();
-        self.took.push((step, now.saturating_sub(self.last).as_secs_f64()));
+        self.took.push((step.to_owned(), now.saturating_sub(self.last).as_secs_f64()));
         self.last = now;
     }
 
     async fn tell(self, context: &Context) -> Result<(), PhaseError> {
         let told: Vec<String> =
             self.took.iter().map(|(step, took)| format!("{step} {took:.2} s")).collect();
-        context.remember("split-steps", &self.took).await?;
+        context.put(&SPLIT_STEPS, &self.took).await?;
         context.note(told.join(", ")).await
     }
 }

@@ -1,12 +1,12 @@
 //! Deleting the ghost rows of one table of one shard, and looking whether one is left.
 
 use std::collections::BTreeMap;
-use std::future::ready;
 use std::time::Duration;
 
 use manatee_client::ShardName;
 use serde::{Deserialize, Serialize};
 
+use super::facts::GHOSTS;
 use super::unneeded::OwnersWatch;
 use crate::hint::{Operation, hint};
 use crate::journal::Progress;
@@ -17,8 +17,6 @@ use crate::rows::{
     Ghost, GhostSweep, Keepers, RowsError, Split, Table, count_rows, delete_proven, sync_lag,
 };
 
-/// The fact that [`Swept`] is kept in, by shard and table.
-const GHOSTS: &str = "ghosts";
 /// The interval between two looks at the sync's lag.
 const LAG_INTERVAL: Duration = Duration::from_secs(1);
 /// The interval between two looks at who owns the rows, which a new ring changes.
@@ -27,7 +25,7 @@ const OWNERS_INTERVAL: Duration = Duration::from_secs(10);
 /// The progress in a table of a shard.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Swept {
+pub(super) struct Swept {
     /// The next page.
     page: u64,
     /// True once the last page was reached. Rows may have come since.
@@ -184,11 +182,11 @@ impl Sweeper<'_> {
     async fn remember(&self, swept: &Swept) -> Result<(), PhaseError> {
         let mut all = self.all().await?;
         all.insert(self.key(), swept.clone());
-        self.context.remember(GHOSTS, &all).await
+        self.context.put(&GHOSTS, &all).await
     }
 
     async fn all(&self) -> Result<BTreeMap<String, Swept>, PhaseError> {
-        Ok(self.context.fact(GHOSTS).await?.unwrap_or_default())
+        Ok(self.context.get(&GHOSTS).await?.unwrap_or_default())
     }
 
     fn key(&self) -> String {

@@ -7,16 +7,13 @@
 //! * pause: before
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use manatee_client::Shard;
 
-use super::lock_dumps::{LOCKED_SINCE, release};
+use super::facts::{DUMP_LOCK_SINCE, MISSED_DUMPS};
+use super::lock_dumps::release;
 use crate::deployment::ZonePlace;
 use crate::dumps::{Schedule, find_schedules, missed_dumps};
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
-
-/// The fact with the dumps that were missed.
-const MISSED: &str = "missed-dumps";
 
 /// Lets dumps begin again.
 #[derive(Clone, Copy, Debug)]
@@ -42,12 +39,12 @@ impl Phase for UnlockDumps {
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         release(context).await?;
-        let Some(since) = context.fact::<Timestamp>(LOCKED_SINCE).await? else { return Ok(()) };
+        let Some(since) = context.get(&DUMP_LOCK_SINCE).await? else { return Ok(()) };
         let schedules = schedules(context).await?;
         let shards = Shard::list(context.deployment().session()).await;
         let shards = shards.or_phase_error("the shards cannot be listed")?;
         let missed = missed_dumps(&shards, &schedules, since, context.now());
-        context.remember(MISSED, &missed).await?;
+        context.put(&MISSED_DUMPS, &missed).await?;
         if missed.is_empty() {
             return context.note("no dump was missed").await;
         }

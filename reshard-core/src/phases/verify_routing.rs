@@ -13,7 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use moray_client::{Client, ClientOptions};
 
-use super::canaries::{self, CANARIES, Planted, find, routers, staying, write};
+use super::canaries::{self, Planted, find, routers, staying, write};
+use super::facts::{CANARIES, ROUTING_AUDIT};
 use crate::audit::{
     Expected, RouterAddress, RouterAudit, WrongPnode, audit_router, overlooked, router_addresses,
     sample_keys,
@@ -23,8 +24,6 @@ use crate::journal::Progress;
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::rows::connect_primary;
 
-/// The fact with what every router said.
-const AUDIT: &str = "routing-audit";
 /// The number of times that a canary was written after this phase.
 const REVISION: u32 = 2;
 /// Keys that are taken from each shard.
@@ -55,7 +54,7 @@ impl Phase for VerifyRouting {
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
-        let canaries: Vec<Planted> = context.fact(CANARIES).await?.unwrap_or_default();
+        let canaries = context.get(&CANARIES).await?.unwrap_or_default();
         for planted in &canaries {
             rewrite(context, planted).await?;
         }
@@ -78,7 +77,7 @@ impl Phase for VerifyRouting {
                 canaries.len()
             ))
             .await?;
-        context.remember(AUDIT, &audits).await
+        context.put(&ROUTING_AUDIT, &audits).await
     }
 
     async fn undo(&self, _context: &Context) -> Result<Undone, PhaseError> {
