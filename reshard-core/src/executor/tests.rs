@@ -18,12 +18,11 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::WriteBlockRecord;
 use crate::clock::VirtualClock;
 use crate::configuration::{Configuration, DatacenterUrls};
 use crate::deployment::AnyTransport;
 use crate::journal::{MemoryJournal, SqliteJournal, Tuning};
-use crate::phase::{About, Event, Phase, PhaseError, Sequence, Undone};
+use crate::phase::{About, Event, Phase, PhaseError, Sequence, Undone, WriteBlockRecord};
 
 /// The behaviour of a phase when it is run or undone the next time.
 #[derive(Clone, Copy, Debug, PartialEq)]

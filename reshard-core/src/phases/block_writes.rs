@@ -79,7 +79,7 @@ impl Phase for BlockWrites {
         let Some(rings) = Rings::if_built(context).await? else { return Ok(Undone::Completely) };
         if context.get(&ROUTERS_TOUCHED).await? != Some(false) {
             let put_back = put_back(context, &rings, rings.base);
-            context.act("put the original rings back", put_back).await?;
+            Box::pin(context.act("put the original rings back", put_back)).await?;
         }
         context.forget(&ROUTERS_TOUCHED).await?;
         Ok(Undone::Completely)

@@ -53,7 +53,7 @@ impl Phase for HandOverReads {
     async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         let Some(rings) = Rings::if_built(context).await? else { return Ok(Undone::Completely) };
         let put_back = put_back(context, &rings, rings.read_only);
-        context.act("let everybody read by the ring before", put_back).await?;
+        Box::pin(context.act("let everybody read by the ring before", put_back)).await?;
         Ok(Undone::Completely)
     }
 }

@@ -74,7 +74,7 @@ impl Phase for StageRings {
             in_each(context, "remove the staged rings", &routers, work).await?;
             Ok(routers)
         };
-        let cleared = context.act("remove the staged rings", undo).await?;
+        let cleared = Box::pin(context.act("remove the staged rings", undo)).await?;
         for router in remembered_routers(context).await? {
             if cleared.contains(&router) {
                 continue;
