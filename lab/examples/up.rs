@@ -11,7 +11,7 @@ use lab::{AddressBlock, Lab, service};
 fn main() -> ExitCode {
     // The services of the lab are this program, too.
     let arguments: Vec<_> = std::env::args_os().collect();
-    if service::is_meant(&arguments) {
+    if service::is_invocation(&arguments) {
         return service::main(arguments);
     }
     let block = std::env::args().nth(1).and_then(|block| block.parse().ok());

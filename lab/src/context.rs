@@ -31,7 +31,7 @@ impl ServiceContext {
 }
 
 /// The error that stopped a service. Nobody tells these apart: they are written down, and the service is started again.
-pub(crate) type Stopped = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type ServiceError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Waits until the service is told to stop, by SIGTERM.
 pub(crate) async fn terminated() -> std::io::Result<()> {

@@ -9,7 +9,7 @@ use tokio::process::Command;
 /// `user` when one is given, in a process group of its own, and reads nothing.
 ///
 /// It has to be spawned from a thread that lasts: of a runtime's, a worker; never `spawn_blocking`'s.
-pub(crate) fn tied(program: impl AsRef<OsStr>, user: Option<&str>) -> Command {
+pub(crate) fn supervised(program: impl AsRef<OsStr>, user: Option<&str>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]);
     if let Some(user) = user {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zookeeper::{Acls, Client, CreateMode};
 
-use crate::context::{ServiceContext, Stopped, terminated};
+use crate::context::{ServiceContext, ServiceError, terminated};
 use crate::host::{Entrance, enter};
 use crate::layout::Layout;
 use crate::messages::ExecRequest;
@@ -135,7 +135,7 @@ impl Config {
 }
 
 /// The service `registrar`: keeps the zone's entry while it runs and the zone is healthy.
-pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
+pub(crate) async fn run(context: ServiceContext) -> Result<(), ServiceError> {
     let directory = context.directory();
     let path = directory.in_zone(context.zone, "/opt/smartdc/registrar/etc/config.json");
     let config: Config = read(&path).await?;
@@ -164,7 +164,7 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
                     }
                 };
                 tokio::select! {
-                    () = over(client) => Ok::<bool, Stopped>(false),
+                    () = over(client) => Ok::<bool, ServiceError>(false),
                     () = ill => {
                         client.delete(&path, None).await?;
                         Ok(true)
@@ -194,7 +194,12 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
 }
 
 /// Enters the zone. An entry of an earlier process, which its session may yet take away, is replaced.
-async fn register(client: &Client, parent: &str, path: &str, entry: &[u8]) -> Result<(), Stopped> {
+async fn register(
+    client: &Client,
+    parent: &str,
+    path: &str,
+    entry: &[u8],
+) -> Result<(), ServiceError> {
     make_path(client, parent).await?;
     match client.delete(path, None).await {
         Ok(()) | Err(zookeeper::Error::NoNode) => {}

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use crate::context::ARGUMENT;
-use crate::context::{ServiceContext, Stopped};
+use crate::context::{ServiceContext, ServiceError};
 
 #[derive(Parser)]
 #[command(name = ARGUMENT, about = "A process of a lab. Labs start these themselves.")]
@@ -44,7 +44,7 @@ enum Service {
 
 /// Tells whether a program that was called with these arguments is to be one of a lab's: because its first argument is
 /// [`ARGUMENT`], or because its own name is that of a tool of zones.
-pub fn is_meant(arguments: &[OsString]) -> bool {
+pub fn is_invocation(arguments: &[OsString]) -> bool {
     arguments.get(1).is_some_and(|first| first == ARGUMENT) || tool_name(arguments).is_some()
 }
 
@@ -57,7 +57,7 @@ fn tool_name(arguments: &[OsString]) -> Option<String> {
 /// Runs the service that the arguments name: the program's name, [`ARGUMENT`], the service, its options. A program with the
 /// name of a tool is that tool.
 ///
-/// A program that starts labs calls this at its beginning when [`is_meant`] says so.
+/// A program that starts labs calls this at its beginning when [`is_invocation`] says so.
 pub fn main(arguments: Vec<OsString>) -> ExitCode {
     if let Some(tool) = tool_name(&arguments) {
         return crate::tools::main(&tool, arguments.get(1..).unwrap_or_default());
@@ -85,7 +85,7 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-async fn run(service: Service) -> Result<(), Stopped> {
+async fn run(service: Service) -> Result<(), ServiceError> {
     match service {
         Service::ConfigAgent(context) => crate::config_agent::run(context).await,
         Service::Registrar(context) => crate::registrar::run(context).await,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::Check;
 use super::history::{Attempt, ObjectHistory};
-use super::masters::{Acknowledged, one_change_too_many};
 use super::object::between;
+use super::single_writer::{Acknowledged, one_change_too_many};
 use super::{Violation, ViolationKind};
 use crate::load::log::Outcome;
 
@@ -43,12 +43,12 @@ impl Check<'_> {
             by_vnode.entry(vnode).or_default().push(write);
         }
         for (vnode, writes) in by_vnode {
-            self.masters(vnode, &writes, &pnodes);
+            self.single_writer(vnode, &writes, &pnodes);
         }
     }
 
     /// Judges whether two shards took writes of a vnode in turns. Every two of its shards are looked at by themselves.
-    fn masters(&mut self, vnode: u32, writes: &[Acknowledged], pnodes: &[&str]) {
+    fn single_writer(&mut self, vnode: u32, writes: &[Acknowledged], pnodes: &[&str]) {
         let shards: BTreeSet<usize> = writes.iter().map(|write| write.pnode).collect();
         let succession = self.rings.succession(vnode);
         for (first, second) in

@@ -71,7 +71,7 @@ enum Command {
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     // The services of labs, and the tools of their zones, are this program too.
-    if crate::service::is_meant(&args) {
+    if crate::service::is_invocation(&args) {
         return crate::service::main(args);
     }
     if let Some(code) = complete::COMPLETION.answer(Cli::command, &args) {

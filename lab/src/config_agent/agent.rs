@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::mustache::{TemplateError, render};
 use super::sapi::{Configuration, ConfigurationManifest, Sapi, SapiError};
-use crate::context::{ServiceContext, Stopped};
+use crate::context::{ServiceContext, ServiceError};
 use crate::directory::LabDirectory;
 use crate::host::{Account, Confined, Entrance, enter};
 use crate::layout::{Layout, ZoneSpec};
@@ -181,7 +181,7 @@ fn place(
 }
 
 /// The service: a pass every `config_poll`, whose commands are run.
-pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
+pub(crate) async fn run(context: ServiceContext) -> Result<(), ServiceError> {
     let directory = context.directory();
     let layout: Layout = serde_json::from_slice(&fs::read(directory.layout())?)?;
     let spec: ZoneSpec = serde_json::from_slice(&fs::read(directory.zone_spec(context.zone))?)?;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::context::{ServiceContext, Stopped, terminated};
+use crate::context::{ServiceContext, ServiceError, terminated};
 use crate::layout::{Layout, ZoneSpec};
 use crate::moray::config::read;
 
@@ -42,7 +42,7 @@ impl Backends {
 }
 
 /// The service `haproxy`: passes connections on to the zone's routers until it is told to stop.
-pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
+pub(crate) async fn run(context: ServiceContext) -> Result<(), ServiceError> {
     let directory = context.directory();
     let layout: Layout = read(&directory.layout()).await?;
     let zone: ZoneSpec = read(&directory.zone_spec(context.zone)).await?;

@@ -16,7 +16,7 @@ use moray_client::Server;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 
-use crate::context::{ServiceContext, Stopped, terminated};
+use crate::context::{ServiceContext, ServiceError, terminated};
 use crate::layout::Layout;
 use crate::monitor;
 use crate::moray::config::{self, ZooKeeperConfig};
@@ -47,7 +47,7 @@ struct RingConfig {
 
 /// The service `electric-moray`, one instance of it: reads its ring once, holds the ring directory's lock, and routes until
 /// it is told to stop.
-pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
+pub(crate) async fn run(context: ServiceContext) -> Result<(), ServiceError> {
     let port = context
         .instance
         .as_deref()

@@ -103,7 +103,7 @@ fn host_and_port(pnode: &Pnode) -> Option<(&str, u16)> {
 }
 
 /// Follows all shards in one session, until it is over.
-async fn session(zookeeper: &ZooKeeperConfig, followed: &[Followed]) -> Result<(), Stopped> {
+async fn session(zookeeper: &ZooKeeperConfig, followed: &[Followed]) -> Result<(), ServiceError> {
     let client = zookeeper.connect().await?;
     let mut tasks = JoinSet::new();
     for shard in followed {

@@ -20,7 +20,7 @@ use super::processes::{Belonging, LAB_DIRECTORY, kill_all};
 use crate::directory::LabDirectory;
 use crate::layout::Layout;
 use crate::messages::{ExecRequest, ExecResponse};
-use crate::process::tied;
+use crate::process::supervised;
 
 /// The part of a command's output that is kept, of each stream: the first so many bytes.
 const OUTPUT_LIMIT: usize = 16 << 20;
@@ -132,7 +132,7 @@ pub(crate) async fn enter(entrance: &Entrance, request: &ExecRequest) -> io::Res
 }
 
 fn command(entrance: &Entrance, request: &ExecRequest, mark: &str) -> Command {
-    let mut command = tied("unshare", entrance.user.as_deref());
+    let mut command = supervised("unshare", entrance.user.as_deref());
     command.args(way_in(entrance));
     if request.argv.is_empty() {
         command.args(["/bin/bash", "-l"]);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::remains::bury;
+use super::remains::remove;
 use crate::address::AddressBlock;
 use crate::directory::LabDirectory;
 
@@ -47,7 +47,7 @@ pub(super) fn remove_dead() {
         let Ok(_control) = TcpListener::bind(block.control()) else { continue };
         let directory = LabDirectory::new(entry.path());
         let Ok(Some(_lock)) = lock(&directory) else { continue };
-        match bury(directory.path()) {
+        match remove(directory.path()) {
             Ok(()) => tracing::info!(directory = %directory.path().display(), "removed a dead lab"),
             Err(error) => {
                 tracing::warn!(directory = %directory.path().display(), %error, "cannot remove a dead lab");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::LabError;
-use crate::process::tied;
+use crate::process::supervised;
 
 /// Fails if a directory on the way to the lab's keeps its services' user out: they would all die without saying why.
 pub(super) async fn check_way(directory: &Path, user: Option<&str>) -> Result<(), LabError> {
@@ -11,7 +11,7 @@ pub(super) async fn check_way(directory: &Path, user: Option<&str>) -> Result<()
     let mut way: Vec<&Path> = directory.ancestors().collect();
     way.reverse();
     for step in way {
-        let entered = tied("test", Some(user)).arg("-x").arg(step).status().await;
+        let entered = supervised("test", Some(user)).arg("-x").arg(step).status().await;
         if !entered.map_err(LabError::file("look into", step))?.success() {
             if step.parent().is_none() {
                 // Nothing can be run as that user at all, which the first service says better.

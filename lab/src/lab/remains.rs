@@ -17,24 +17,24 @@ const THREADS: usize = 4;
 
 /// The directory of a lab that is removed with it.
 #[derive(Debug)]
-pub(super) struct Remnant(PathBuf);
+pub(super) struct TempLab(PathBuf);
 
-impl Remnant {
+impl TempLab {
     pub(super) fn new(directory: PathBuf) -> Self {
         Self(directory)
     }
 }
 
-impl Drop for Remnant {
+impl Drop for TempLab {
     fn drop(&mut self) {
-        if let Err(error) = bury(&self.0) {
+        if let Err(error) = remove(&self.0) {
             tracing::warn!(directory = %self.0.display(), %error, "cannot remove the lab's directory");
         }
     }
 }
 
 /// Kills what is left of a lab that does not run, and removes its directory. Blocks.
-pub(super) fn bury(directory: &Path) -> io::Result<()> {
+pub(super) fn remove(directory: &Path) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let removed = kill(directory).and_then(|()| remove(directory));
@@ -168,8 +168,8 @@ mod tests {
         }
         fs::write(lab.join("lab.json"), "{}").unwrap();
         assert_eq!(databases(&lab).len(), 9);
-        bury(&lab).unwrap();
+        remove(&lab).unwrap();
         assert!(!lab.exists());
-        bury(&lab).unwrap();
+        remove(&lab).unwrap();
     }
 }

@@ -86,7 +86,7 @@ pub(super) async fn start(
     claim: Claim,
     mut interrupted: Pin<&mut (dyn Future<Output = ()> + Send)>,
 ) -> Result<Lab, LabError> {
-    let Claim { layout, directory, remnant, is_new, lock, control, programs, on_progress } = claim;
+    let Claim { layout, directory, temp_lab, is_new, lock, control, programs, on_progress } = claim;
     let layout = Arc::new(layout);
 
     on_progress("starting ZooKeeper");
@@ -120,7 +120,7 @@ pub(super) async fn start(
         apis,
         control,
         stop: stopped,
-        remnant,
+        temp_lab,
         _lock: lock,
     };
     let booting = async {

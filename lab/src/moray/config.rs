@@ -44,7 +44,7 @@ pub(super) struct Config {
 }
 
 /// Reads a configuration file.
-pub(crate) async fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Stopped> {
+pub(crate) async fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ServiceError> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let text = tokio::fs::read(path).await.map_err(|error| failed(&error))?;
     Ok(serde_json::from_slice(&text).map_err(|error| failed(&error))?)

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use moray_client::Server;
 use tokio::net::TcpListener;
 
-use crate::context::{ServiceContext, Stopped, terminated};
+use crate::context::{ServiceContext, ServiceError, terminated};
 use crate::monitor;
 
 /// The port of Moray.
@@ -33,7 +33,7 @@ pub(crate) const PORT: u16 = 2020;
 pub(crate) const KANG_PORT: u16 = PORT + 1000;
 
 /// The service `moray`: listens as soon as the shard has a primary that takes writes, and until it is told to stop.
-pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
+pub(crate) async fn run(context: ServiceContext) -> Result<(), ServiceError> {
     let path = context.directory().in_zone(context.zone, "/opt/smartdc/moray/etc/config.json");
     let config: config::Config = config::read(&path).await?;
     let primary = primary::follow(config.zookeeper, &config.shard);
@@ -49,7 +49,7 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
         tracing::info!(address = %server.address(), shard = config.shard, "Moray listens");
         std::future::pending::<()>().await;
         drop(server);
-        Ok::<(), Stopped>(())
+        Ok::<(), ServiceError>(())
     };
     tokio::select! {
         result = serve => result,

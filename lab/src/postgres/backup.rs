@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::cluster::{Cluster, ClusterError};
 use super::query::Endpoint;
-use crate::process::tied;
+use crate::process::supervised;
 
 /// The longest that a copy may make no progress: its upstream may have been stopped in the middle. `pg_basebackup` tells of it
 /// every second.
@@ -46,7 +46,7 @@ impl Cluster {
         let program = self.programs().program("pg_basebackup");
         let failed = |source: io::Error| ClusterError::Program { program: program.clone(), source };
         let (host, port) = (upstream.server.ip().to_string(), upstream.server.port().to_string());
-        let mut child = tied(&program, None)
+        let mut child = supervised(&program, None)
             .args(["-h", &host, "-p", &port, "-U", "postgres", "-c", "fast", "-X", "stream"])
             .args(["-P", "-N", "-D"])
             .arg(&new)

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::programs::Programs;
 use super::server::{Server, StartError};
 use super::settings::{CLIENT_AUTHENTICATION, SMALL_WAL_SEGMENT, STANDBY_FILES, Settings};
-use crate::process::tied;
+use crate::process::supervised;
 
 /// The longest that processes may take to go after they were killed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -103,7 +103,7 @@ impl Cluster {
         self.make_parent()?;
         let program = self.programs.program("initdb");
         let failed = |source| ClusterError::Program { program: program.clone(), source };
-        let mut initdb = tied(&program, None);
+        let mut initdb = supervised(&program, None);
         if self.programs.version().chooses_wal_segments() {
             initdb.arg(format!("--wal-segsize={SMALL_WAL_SEGMENT}"));
         }

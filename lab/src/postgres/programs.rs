@@ -8,7 +8,7 @@ use std::process::Stdio;
 use thiserror::Error;
 
 use super::version::Version;
-use crate::process::tied;
+use crate::process::supervised;
 use crate::programs::Programs as Installed;
 
 /// The directory of the programs of one version of PostgreSQL.
@@ -47,7 +47,8 @@ impl Programs {
     pub(crate) async fn find(directory: impl Into<PathBuf>) -> Result<Self, ProgramsError> {
         let directory = directory.into();
         let program = directory.join("postgres");
-        let asked = tied(&program, None).arg("--version").stderr(Stdio::inherit()).output().await;
+        let asked =
+            supervised(&program, None).arg("--version").stderr(Stdio::inherit()).output().await;
         let output =
             asked.map_err(|source| ProgramsError::Run { program: program.clone(), source })?;
         let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();

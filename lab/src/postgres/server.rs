@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::programs::Programs;
 use super::query::Endpoint;
-use crate::process::tied;
+use crate::process::supervised;
 
 /// The longest that each way of stopping may take before the next, rougher one: fast, immediate, kill.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -63,7 +63,7 @@ impl Server {
     pub(super) fn spawn(programs: &Programs, data: &Path) -> Result<Self, StartError> {
         let program = programs.program("postgres");
         let failed = |source| StartError::Spawn { program: program.clone(), source };
-        let mut command = tied(&program, None);
+        let mut command = supervised(&program, None);
         let mut child = command.arg("-D").arg(data).spawn().map_err(failed)?;
         let process = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let process = process.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;

@@ -21,14 +21,14 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::context::{ServiceContext, Stopped};
+use crate::context::{ServiceContext, ServiceError};
 use crate::layout::Layout;
 use crate::postgres::{Cluster, Programs, installed};
 use config::Config;
 use shell::Shell;
 
 /// Runs the sitter of a zone until it is told to stop, or cannot go on.
-pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
+pub(crate) async fn run(context: ServiceContext) -> Result<(), ServiceError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let (config, mut shell) = start(&context).await?;
     let status = SocketAddr::from((config.ip, config.status_port()));
@@ -44,7 +44,7 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), Stopped> {
     result
 }
 
-async fn start(context: &ServiceContext) -> Result<(Config, Shell), Stopped> {
+async fn start(context: &ServiceContext) -> Result<(Config, Shell), ServiceError> {
     let directory = context.directory();
     let config: Config = read(&directory.in_zone(context.zone, config::PATH))?;
     let layout: Layout = read(&directory.layout())?;
@@ -68,20 +68,20 @@ async fn asked_to_stop(terminate: &mut Signal) {
     }
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Stopped> {
+fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ServiceError> {
     let text = fs::read_to_string(path);
     let text = text.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     let value = serde_json::from_str(&text);
     Ok(value.map_err(|error| format!("cannot use {}: {error}", path.display()))?)
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, Stopped> {
+async fn bind(address: SocketAddr) -> Result<TcpListener, ServiceError> {
     let listener = TcpListener::bind(address).await;
     Ok(listener.map_err(|error| format!("cannot listen on {address}: {error}"))?)
 }
 
 /// Runs the backup server of a zone until it is told to stop.
-pub(crate) async fn run_backup_server(context: ServiceContext) -> Result<(), Stopped> {
+pub(crate) async fn run_backup_server(context: ServiceContext) -> Result<(), ServiceError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let config: Config = read(&context.directory().in_zone(context.zone, config::PATH))?;
     let address: Ipv4Addr = config.ip;

@@ -16,7 +16,7 @@ use super::zone::{Enabled, Zone, belonging};
 use crate::host::{Belonging, freeze_all, kill_all, quit_postgres, thaw_all};
 use crate::layout::ZoneSpec;
 use crate::messages::ZoneState;
-use crate::process::tied;
+use crate::process::supervised;
 use crate::role::Role;
 
 impl Zones {
@@ -228,7 +228,7 @@ impl Zones {
         let limit = if full { "--fsize=0:" } else { "--fsize=unlimited:" };
         for process in processes {
             // As their own user: for another one's processes root may lack the capability, as in containers.
-            let limited = tied("prlimit", self.inner.layout.run_as.as_deref())
+            let limited = supervised("prlimit", self.inner.layout.run_as.as_deref())
                 .args([limit, "--pid", &process.pid.to_string()])
                 .output();
             match limited.await {

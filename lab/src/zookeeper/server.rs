@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::jars::{class_path, missing_jar};
 use crate::host::LAB_DIRECTORY;
-use crate::process::tied;
+use crate::process::supervised;
 
 /// The status with which `setpriv` exits when there is no such program.
 const NO_SUCH_PROGRAM: i32 = 127;
@@ -185,7 +185,7 @@ impl ZooKeeperServer {
         let log = File::create(&path).map_err(failed)?;
         let errors = log.try_clone().map_err(failed)?;
         // Nothing here has to survive the loss of power: it need not wait for the disk.
-        tied("java", self.run_as.as_deref())
+        supervised("java", self.run_as.as_deref())
             .env(LAB_DIRECTORY, self.directory.parent().unwrap_or(&self.directory))
             .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xmx128m"])
             .args(["-XX:-UsePerfData", "-Dzookeeper.forceSync=no", "-cp", &class_path(&self.jars)])

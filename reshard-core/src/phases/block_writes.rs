@@ -14,7 +14,7 @@ use super::rollout::{Rings, keep_reserved, put_back, put_in_place, remembered_ro
 use super::unneeded::base_is_named;
 use crate::inventory::probe_router;
 use crate::phase::{About, Context, Phase, PhaseError, Undone};
-use crate::routers::Flip;
+use crate::routers::RingSwap;
 
 /// Refuses writes to the moving vnodes.
 pub struct BlockWrites;
@@ -49,7 +49,7 @@ impl Phase for BlockWrites {
         keep_reserved(context).await?;
         base_is_named(context, &rings).await?;
         context.put(&ROUTERS_TOUCHED, &true).await?;
-        let flip = Flip::forth(rings.read_only, vec![rings.base], rings.base, Vec::new());
+        let flip = RingSwap::forth(rings.read_only, vec![rings.base], rings.base, Vec::new());
         let what = format!("put the read-only ring {} in place", rings.read_only);
         put_in_place(context, &what, &rings, &flip).await.map(drop)
     }

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 
 use super::rollout::{Rings, keep_reserved, put_back, put_in_place};
 use crate::phase::{About, Context, Phase, PhaseError, Undone};
-use crate::routers::Flip;
+use crate::routers::RingSwap;
 
 /// Has everybody read the moving vnodes at their new owners.
 pub struct HandOverReads;
@@ -45,7 +45,7 @@ impl Phase for HandOverReads {
         let rings = Rings::of(context).await?;
         let shards = context.plan().target_names();
         // Whoever has the original ring took writes after the new shards had left the source: they would be lost.
-        let flip = Flip::forth(rings.handover, vec![rings.read_only], rings.base, shards);
+        let flip = RingSwap::forth(rings.handover, vec![rings.read_only], rings.base, shards);
         let what = format!("let everybody read by the new ring: {}", rings.handover);
         put_in_place(context, &what, &rings, &flip).await.map(drop)
     }

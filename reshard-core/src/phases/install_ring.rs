@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use super::facts::STRAY_ROUTERS;
 use super::rollout::{Rings, put_in_place, reserve_again, too_late};
 use crate::phase::{About, Context, Phase, PhaseError, Undone};
-use crate::routers::{Flip, Flipped, Router};
+use crate::routers::{Flipped, RingSwap, Router};
 
 /// Puts the new ring in place everywhere.
 pub struct InstallRing;
@@ -41,7 +41,8 @@ impl Phase for InstallRing {
         let rings = Rings::of(context).await?;
         // The original ring has no business being there, but to leave it would be worse.
         let from = vec![rings.handover, rings.base];
-        let flip = Flip::forth(rings.target, from, rings.handover, context.plan().target_names());
+        let flip =
+            RingSwap::forth(rings.target, from, rings.handover, context.plan().target_names());
         let what = format!("put the new ring {} in place", rings.target);
         note_strays(context, &rings, &put_in_place(context, &what, &rings, &flip).await?).await
     }

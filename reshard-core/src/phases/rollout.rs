@@ -17,7 +17,7 @@ use crate::phase::{Context, Phase, PhaseError};
 use crate::reservation::Reservation;
 use crate::rings::{self, RingError};
 use crate::routers::{
-    self, Command, Flip, Flipped, Router, RouterError, StagedImage, for_each_router, get_status,
+    self, Command, Flipped, RingSwap, Router, RouterError, StagedImage, for_each_router, get_status,
 };
 
 /// The ring images of a plan.
@@ -169,7 +169,7 @@ pub(super) async fn put_in_place(
     context: &Context,
     what: &str,
     rings: &Rings,
-    flip: &Flip,
+    flip: &RingSwap,
 ) -> Result<Vec<(Router, Vec<Flipped>)>, PhaseError> {
     let routers = find_routers(context).await?;
     context.act(what, flip_all(context, what, &routers, rings, flip)).await
@@ -184,7 +184,7 @@ async fn flip_all(
     what: &str,
     routers: &[Router],
     rings: &Rings,
-    flip: &Flip,
+    flip: &RingSwap,
 ) -> Result<Vec<(Router, Vec<Flipped>)>, PhaseError> {
     let began = context.monotonic();
     let deployment = context.deployment();
@@ -195,7 +195,7 @@ async fn flip_all(
             rings.command(context).await?,
             rings.command(context).await?,
         ],
-        staged: rings.staged(flip.want),
+        staged: rings.staged(flip.to),
         flip,
     };
     let flipping = &flipping;
@@ -220,7 +220,7 @@ struct Flipping<'a> {
     /// To flip, to stage where that fails for lack of the ring, and to flip then.
     commands: [Command; 3],
     staged: StagedImage,
-    flip: &'a Flip,
+    flip: &'a RingSwap,
 }
 
 impl Flipping<'_> {
@@ -280,8 +280,15 @@ pub(super) async fn put_back(
     from.retain(|image| *image != want);
     let is_original = want == rings.base;
     // By the original ring nobody needs the new shards, and SAPI lists them no more.
-    let strange = if is_original { newly_listed(context).await? } else { Vec::new() };
-    let flip = Flip { want, from, proper: want, back: true, shards: Vec::new(), strange };
+    let absent_shards = if is_original { newly_listed(context).await? } else { Vec::new() };
+    let flip = RingSwap {
+        to: want,
+        from,
+        restore_to: want,
+        is_rollback: true,
+        shards: Vec::new(),
+        absent_shards,
+    };
     let which = if is_original { "original" } else { "read-only" };
     let what = &format!("put the {which} ring {want} back");
     let flip = &flip;

@@ -70,30 +70,30 @@ pub struct StagedImage {
 
 /// The ring that is put in place.
 #[derive(Clone, Debug)]
-pub struct Flip {
+pub struct RingSwap {
     /// The image of the ring.
-    pub want: ImageUuid,
+    pub to: ImageUuid,
     /// The images of the rings that may be in its place before.
     pub from: Vec<ImageUuid>,
     /// The ring that the operator is told to put back where another one is found.
-    pub proper: ImageUuid,
+    pub restore_to: ImageUuid,
     /// True if it is to roll something back: then instances that do not run get the ring too.
-    pub back: bool,
+    pub is_rollback: bool,
     /// Shards that the instances shall route writes to; an instance that does not is restarted.
     pub shards: Vec<String>,
     /// Shards that the instances shall not know of; one that does is restarted.
-    pub strange: Vec<String>,
+    pub absent_shards: Vec<String>,
 }
 
-impl Flip {
-    /// To go forward: `from` may be in place before, and where another ring is, `proper` should be.
+impl RingSwap {
+    /// To go forward: `from` may be in place before, and where another ring is, `restore_to` should be.
     pub fn forth(
-        want: ImageUuid,
+        to: ImageUuid,
         from: Vec<ImageUuid>,
-        proper: ImageUuid,
+        restore_to: ImageUuid,
         shards: Vec<String>,
     ) -> Self {
-        Self { want, from, proper, back: false, shards, strange: Vec::new() }
+        Self { to, from, restore_to, is_rollback: false, shards, absent_shards: Vec::new() }
     }
 }
 
@@ -170,17 +170,17 @@ pub async fn flip(
     deployment: &Deployment,
     router: &Router,
     command: &Command,
-    flip: &Flip,
+    flip: &RingSwap,
 ) -> Result<Vec<Flipped>, RouterError> {
     let from: Vec<String> = flip.from.iter().map(ToString::to_string).collect();
     let script = command
         .script(script!("flip-rings"))
-        .with("want", flip.want.to_string())
+        .with("want", flip.to.to_string())
         .with("from", from.join(" "))
-        .with("proper", flip.proper.to_string())
-        .with("back", if flip.back { "yes" } else { "no" })
+        .with("proper", flip.restore_to.to_string())
+        .with("back", if flip.is_rollback { "yes" } else { "no" })
         .with("shards", flip.shards.join(" "))
-        .with("strange", flip.strange.join(" "))
+        .with("strange", flip.absent_shards.join(" "))
         .with("ip", router.ip.as_str())
         .with("patience", STARTING.as_secs().to_string());
     let stdout = run(deployment, router, &script).await?;

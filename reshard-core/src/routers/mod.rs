@@ -13,7 +13,7 @@ mod status;
 mod tests;
 
 pub use self::commands::{
-    Command, Flip, Flipped, InstanceState, StagedImage, clear, flip, render_shards, stage,
+    Command, Flipped, InstanceState, RingSwap, StagedImage, clear, flip, render_shards, stage,
 };
 pub use self::error::RouterError;
 pub use self::list::{Router, is_running, list_routers};

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::machine::{Action, Event, Machine};
 use crate::host::{Belonging, kill_all, signal};
 use crate::messages::ServiceState;
-use crate::process::tied;
+use crate::process::supervised;
 
 /// The longest that an instance may take to come to rest, beside the time that its process has to end: as config-agent waits for
 /// SAPI before it starts, and processes that die at once are started several times.
@@ -275,7 +275,7 @@ impl Launch {
     fn start(&self) -> io::Result<(Child, u32)> {
         let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
         let disk = if self.disk_full.load(Ordering::Relaxed) { "full" } else { "free" };
-        let mut child = tied("/bin/sh", self.user.as_deref())
+        let mut child = supervised("/bin/sh", self.user.as_deref())
             .args(["-c", LAUNCHER, "sh", disk])
             .args(&self.command)
             .env_clear()
