@@ -1,6 +1,6 @@
 //! The Moray processes of the shards, as the registrars have entered them in ZooKeeper.
 
-use crate::context::Stopped;
+use crate::context::ServiceError;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;

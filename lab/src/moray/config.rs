@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::context::Stopped;
+use crate::context::ServiceError;
 
 /// The place of ZooKeeper.
 #[derive(Clone, Debug, Deserialize)]
