@@ -36,7 +36,7 @@ pub(super) struct Claim {
     pub(super) layout: Layout,
     pub(super) directory: LabDirectory,
     /// Removes its directory, if it is to be removed.
-    pub(super) temp_lab: Option<TempLab>,
+    pub(super) temporary: Option<TempLab>,
     /// True if it was made just now.
     pub(super) is_new: bool,
     /// Held as long as the lab runs.
@@ -166,12 +166,12 @@ impl LabBuilder {
         };
         let wanted = existing.as_ref().map(|layout| layout.block).or(self.block);
         let (block, control) = block::take(wanted).await?;
-        let (directory, lock, temp_lab) = match kept {
+        let (directory, lock, temporary) = match kept {
             Some((directory, lock)) => (directory, lock, None),
             None => {
                 let (directory, lock) = take(&home::transient(block.number()))?;
-                let temp_lab = TempLab::new(directory.path().to_owned());
-                (directory, lock, Some(temp_lab))
+                let temporary = TempLab::new(directory.path().to_owned());
+                (directory, lock, Some(temporary))
             }
         };
         let program = copy(&program, &directory)?;
@@ -203,7 +203,7 @@ impl LabBuilder {
         };
         write(&layout, &directory)?;
         let Self { on_progress, programs, .. } = self;
-        Ok(Claim { layout, directory, temp_lab, is_new, lock, control, programs, on_progress })
+        Ok(Claim { layout, directory, temporary, is_new, lock, control, programs, on_progress })
     }
 }
 

@@ -58,7 +58,7 @@ pub struct Lab {
     control: ApiServer,
     stop: watch::Receiver<bool>,
     // The last to be dropped, in this order.
-    temp_lab: Option<TempLab>,
+    temporary: Option<TempLab>,
     _lock: File,
 }
 
@@ -113,9 +113,9 @@ impl Lab {
     ///
     /// In a directory of the caller's the databases are shut down as they should be. Those that are removed are not.
     pub async fn stop(self) {
-        let Self { zones, faults, apis, control, temp_lab, _lock: lock, .. } = self;
+        let Self { zones, faults, apis, control, temporary, _lock: lock, .. } = self;
         faults.heal_processes().await;
-        if temp_lab.is_some() {
+        if temporary.is_some() {
             zones.discard().await;
             faults.kill_zookeeper().await;
         } else {
@@ -123,7 +123,7 @@ impl Lab {
             faults.stop_zookeeper().await;
         }
         apis.stop().await;
-        if let Err(error) = tokio::task::spawn_blocking(move || drop((temp_lab, lock))).await {
+        if let Err(error) = tokio::task::spawn_blocking(move || drop((temporary, lock))).await {
             tracing::warn!(%error, "the lab's directory is not removed");
         }
         control.stop().await;

@@ -37,7 +37,7 @@ impl Drop for TempLab {
 pub(super) fn remove(directory: &Path) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let removed = kill(directory).and_then(|()| remove(directory));
+        let removed = kill(directory).and_then(|()| remove_directory(directory));
         match removed {
             Err(error) if Instant::now() >= deadline => return Err(error),
             Err(error) => tracing::debug!(%error, "the lab is not gone yet"),
@@ -58,7 +58,7 @@ pub(super) fn kill(directory: &Path) -> io::Result<()> {
 }
 
 /// Removes the directory of a lab whose processes are gone.
-fn remove(directory: &Path) -> io::Result<()> {
+fn remove_directory(directory: &Path) -> io::Result<()> {
     for data in databases(directory) {
         if let Some(segment) = shared_memory(&data.join("postmaster.pid")) {
             release(&segment);

@@ -86,7 +86,8 @@ pub(super) async fn start(
     claim: Claim,
     mut interrupted: Pin<&mut (dyn Future<Output = ()> + Send)>,
 ) -> Result<Lab, LabError> {
-    let Claim { layout, directory, temp_lab, is_new, lock, control, programs, on_progress } = claim;
+    let Claim { layout, directory, temporary, is_new, lock, control, programs, on_progress } =
+        claim;
     let layout = Arc::new(layout);
 
     on_progress("starting ZooKeeper");
@@ -120,7 +121,7 @@ pub(super) async fn start(
         apis,
         control,
         stop: stopped,
-        temp_lab,
+        temporary,
         _lock: lock,
     };
     let booting = async {
