@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "reshard-core/src"
-PARTS = ["phases", "executor"]
+PARTS = ["phase", "phases", "executor"]
 
 FORBIDDEN = [
     (r"\bDatabase::connect\b", "context.deployment().databases()"),

@@ -217,10 +217,10 @@ pub enum EpochError {
 }
 
 impl Retryable for EpochError {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         match self {
-            Self::Lock { source, .. } => source.is_retryable(),
-            Self::List { source, .. } => source.is_retryable(),
+            Self::Lock { source, .. } => source.may_pass(),
+            Self::List { source, .. } => source.may_pass(),
             Self::Contention { .. } => true,
             Self::Overtaken { .. } | Self::Unreadable { .. } | Self::Journal(_) => false,
         }

@@ -18,7 +18,7 @@ const NO_PROGRAM: [i64; 2] = [126, 127];
 /// An error that tells whether it may go away by itself, and what to do if not.
 pub trait Retryable {
     /// Tells whether trying again, having looked what is there, can help.
-    fn is_retryable(&self) -> bool;
+    fn may_pass(&self) -> bool;
 
     /// The remedy: what an operator can do about it, where more is known than the message says.
     fn remedy(&self) -> Hint {
@@ -27,7 +27,7 @@ pub trait Retryable {
 }
 
 impl Retryable for sapi_client::Error {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         // A 500 does not tell its cause, and is mostly of the moment: the database behind an API changes its primary. What
         // is tried again looks first what is there.
         let failed = self.status().is_some_and(|status| status >= 500);
@@ -36,21 +36,21 @@ impl Retryable for sapi_client::Error {
 }
 
 impl Retryable for ShardError {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         self.is_retryable() || self.outcome_unknown()
     }
 }
 
 impl Retryable for ZooKeeperError {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         self.is_retryable() || self.outcome_unknown()
     }
 }
 
 impl Retryable for PostgresError {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         match self {
-            Self::At { source, .. } => source.is_retryable(),
+            Self::At { source, .. } => source.may_pass(),
             Self::Timeout { .. } | Self::Connection { .. } => true,
             Self::Refused { code, .. } => is_of_the_moment(code),
             // An answer that cannot be read is the same the next time.
@@ -60,10 +60,10 @@ impl Retryable for PostgresError {
 }
 
 impl Retryable for ZoneCommandError {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         match self {
-            Self::NotRun { source, .. } => source.is_retryable(),
-            Self::NotBegun { is_retryable, .. } => *is_retryable,
+            Self::NotRun { source, .. } => source.may_pass(),
+            Self::NotBegun { may_pass, .. } => *may_pass,
             // Scripts can be run again, and most failures in zones are of the moment; not a program that is not there.
             Self::Failed { exit_code, .. } => !NO_PROGRAM.contains(exit_code),
             Self::UnknownDatacenter { .. } | Self::NoScript(_) => false,
@@ -72,37 +72,37 @@ impl Retryable for ZoneCommandError {
 }
 
 impl Retryable for DeploymentError {
-    fn is_retryable(&self) -> bool {
-        matches!(self, Self::ZooKeeper(error) if error.is_retryable())
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::ZooKeeper(error) if error.may_pass())
     }
 }
 
 impl Retryable for LockError {
-    fn is_retryable(&self) -> bool {
-        matches!(self, Self::ZooKeeper { source, .. } if source.is_retryable())
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::ZooKeeper { source, .. } if source.may_pass())
     }
 }
 
 impl Retryable for DumpLockError {
-    fn is_retryable(&self) -> bool {
-        matches!(self, Self::ZooKeeper(source) if source.is_retryable())
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::ZooKeeper(source) if source.may_pass())
     }
 }
 
 impl Retryable for ImportError {
-    fn is_retryable(&self) -> bool {
-        matches!(self, Self::Call { source, .. } if source.is_retryable())
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if source.may_pass())
     }
 }
 
 impl Retryable for std::io::Error {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         false
     }
 }
 
 impl Retryable for DatabaseError {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         self.is_retryable()
     }
 }

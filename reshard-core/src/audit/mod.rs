@@ -96,7 +96,7 @@ pub struct AuditError {
 }
 
 impl Retryable for AuditError {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         self.source.is_retryable() || self.source.outcome_unknown()
     }
 }

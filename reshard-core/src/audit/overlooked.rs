@@ -25,10 +25,10 @@ pub enum OverlookedError {
 }
 
 impl Retryable for OverlookedError {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         match self {
-            Self::Rows(source) => source.is_retryable(),
-            Self::Router(source) => source.is_retryable(),
+            Self::Rows(source) => source.may_pass(),
+            Self::Router(source) => source.may_pass(),
         }
     }
 }

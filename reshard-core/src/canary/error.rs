@@ -53,7 +53,7 @@ impl CanaryError {
 }
 
 impl Retryable for CanaryError {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         match self {
             // A conflict is somebody else's write, or our own whose answer was lost: looking again tells.
             Self::Call { source, .. } => {

@@ -180,7 +180,7 @@ pub enum ZoneCommandError {
         /// The zone.
         zone: InstanceUuid,
         /// True if trying again can help.
-        is_retryable: bool,
+        may_pass: bool,
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },

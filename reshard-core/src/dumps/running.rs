@@ -146,11 +146,11 @@ pub enum DumpsError {
 }
 
 impl Retryable for DumpsError {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         match self {
             Self::UnknownPeer { .. } | Self::Address(_) => false,
-            Self::Zone(error) => error.is_retryable(),
-            Self::Postgres(error) => error.is_retryable(),
+            Self::Zone(error) => error.may_pass(),
+            Self::Postgres(error) => error.may_pass(),
         }
     }
 }

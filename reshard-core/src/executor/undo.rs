@@ -314,7 +314,7 @@ fn not_lifted(doing: &str, worse: PhaseError) -> PhaseError {
         return worse;
     }
     let again = hint!(
-        "fixed what the message names, then at once ",
+        "fix what the message names, then at once ",
         Operation::Abort,
         ", which tries it again"
     );

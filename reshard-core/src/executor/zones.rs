@@ -26,7 +26,7 @@ impl ZoneCommands for OwnZones {
         let not_begun = |error: EpochError| ZoneCommandError::NotBegun {
             script: script.name(),
             zone: place.zone,
-            is_retryable: error.is_retryable(),
+            may_pass: error.may_pass(),
             source: Box::new(error),
         };
         self.epoch.tell().await.map_err(not_begun)?;

@@ -179,21 +179,21 @@ impl InventoryError {
 }
 
 impl Retryable for InventoryError {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         match self {
             Self::Api { source, .. }
             | Self::Manta(FindError::Call(source))
-            | Self::Peers(PeersError::Call { source, .. }) => source.is_retryable(),
-            Self::Shard { source, .. } => source.is_retryable(),
-            Self::ZooKeeper(source) => source.is_retryable(),
-            Self::Reserved(source) => source.is_retryable(),
-            Self::Database { source, .. } => source.is_retryable(),
-            Self::Tables { source, .. } => source.is_retryable(),
-            Self::Zone(source) => source.is_retryable(),
+            | Self::Peers(PeersError::Call { source, .. }) => source.may_pass(),
+            Self::Shard { source, .. } => source.may_pass(),
+            Self::ZooKeeper(source) => source.may_pass(),
+            Self::Reserved(source) => source.may_pass(),
+            Self::Database { source, .. } => source.may_pass(),
+            Self::Tables { source, .. } => source.may_pass(),
+            Self::Zone(source) => source.may_pass(),
             // Servers come and go, and zones are half made for a moment.
             Self::Postgres { .. } | Self::UnknownPeer { .. } | Self::BrokenOff(_) => true,
-            Self::Deployment(source) => source.is_retryable(),
-            Self::DumpLock(source) => source.is_retryable(),
+            Self::Deployment(source) => source.may_pass(),
+            Self::DumpLock(source) => source.may_pass(),
             Self::Manta(_)
             | Self::Metadata(_)
             | Self::Peers(_)

@@ -106,7 +106,7 @@ impl PhaseError {
         E: Retryable + StdError + Send + Sync + 'static,
     {
         let (what, remedy) = (what.to_string(), remedy.into());
-        if error.is_retryable() {
+        if error.may_pass() {
             let remedy = (remedy != look()).then_some(remedy);
             return Self::Transient { what, remedy, source: Some(Box::new(error)) };
         }
@@ -141,7 +141,7 @@ impl PhaseError {
 
 /// The remedy for a passing trouble that did not pass, where nothing better is known.
 fn put_right() -> Hint {
-    hint!("fixed what the message names; then ", Operation::Resume)
+    hint!("fix what the message names; then ", Operation::Resume)
 }
 
 /// Turns an error into a [`PhaseError`] that says what could not be done.

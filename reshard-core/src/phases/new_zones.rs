@@ -260,7 +260,7 @@ async fn spent(
             order.alias, order.uuid, order.server
         ),
         hint!(
-            "fixed what made it fail (VMAPI's job tells); then ",
+            "fix what made it fail (VMAPI's job tells); then ",
             Operation::Resume,
             " makes another in its place"
         ),

@@ -105,11 +105,11 @@ pub enum RingError {
 }
 
 impl Retryable for RingError {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         match self {
-            Self::Api(error) | Self::Manta(FindError::Call(error)) => error.is_retryable(),
-            Self::Import(error) => error.is_retryable(),
-            Self::Lock(error) => error.is_retryable(),
+            Self::Api(error) | Self::Manta(FindError::Call(error)) => error.may_pass(),
+            Self::Import(error) => error.may_pass(),
+            Self::Lock(error) => error.may_pass(),
             Self::Manta(_)
             | Self::Deployment(_)
             | Self::Metadata(_)

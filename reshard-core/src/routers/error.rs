@@ -64,10 +64,10 @@ pub enum RouterError {
 }
 
 impl Retryable for RouterError {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         match self {
-            Self::Api(error) | Self::Manta(FindError::Call(error)) => error.is_retryable(),
-            Self::Zone(error) => error.is_retryable(),
+            Self::Api(error) | Self::Manta(FindError::Call(error)) => error.may_pass(),
+            Self::Zone(error) => error.may_pass(),
             Self::NotStaged { .. } | Self::Status(_) => true,
             Self::Manta(_)
             | Self::Deployment(_)

@@ -32,7 +32,7 @@ where
             Ok(result) => results.push(result),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a router failed");
-                if failed.as_ref().is_none_or(Retryable::is_retryable) {
+                if failed.as_ref().is_none_or(Retryable::may_pass) {
                     failed = Some(error);
                 }
             }

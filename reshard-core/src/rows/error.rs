@@ -144,10 +144,10 @@ impl Unproven {
 }
 
 impl Retryable for RowsError {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         match self {
-            Self::Database(source) => source.is_retryable(),
-            Self::Shard { source, .. } => source.is_retryable(),
+            Self::Database(source) => source.may_pass(),
+            Self::Shard { source, .. } => source.may_pass(),
             // Roles change under our connections.
             Self::NotPrimary { .. } | Self::Lag { .. } => true,
             Self::PgUrl { .. }

@@ -154,7 +154,7 @@ impl From<StillNeeded> for PhaseError {
 }
 
 impl Retryable for StillNeeded {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         false
     }
 

@@ -96,8 +96,8 @@ pub enum EstablishError {
 }
 
 impl Retryable for EstablishError {
-    fn is_retryable(&self) -> bool {
-        matches!(self, Self::Shard(error) if error.is_retryable())
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Shard(error) if error.may_pass())
     }
 }
 

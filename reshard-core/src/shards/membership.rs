@@ -157,8 +157,8 @@ pub enum MembershipError {
 }
 
 impl Retryable for MembershipError {
-    fn is_retryable(&self) -> bool {
-        matches!(self, Self::Call { source, .. } if source.is_retryable())
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if source.may_pass())
     }
 }
 

@@ -117,9 +117,9 @@ pub enum TidyError {
 }
 
 impl Retryable for TidyError {
-    fn is_retryable(&self) -> bool {
+    fn may_pass(&self) -> bool {
         match self {
-            Self::Call { source, .. } => source.is_retryable(),
+            Self::Call { source, .. } => source.may_pass(),
             // A job that failed can be asked for again.
             Self::Job { .. } => true,
             Self::Foreign { .. } | Self::Alias(_) | Self::Datacenter(_) => false,

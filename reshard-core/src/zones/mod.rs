@@ -76,7 +76,7 @@ pub enum ZoneError {
 }
 
 impl Retryable for ZoneError {
-    fn is_retryable(&self) -> bool {
-        matches!(self, Self::Call { source, .. } if source.is_retryable())
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if source.may_pass())
     }
 }

@@ -146,8 +146,8 @@ pub enum TemplateError {
 }
 
 impl Retryable for TemplateError {
-    fn is_retryable(&self) -> bool {
-        matches!(self, Self::Call { source, .. } if source.is_retryable())
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if source.may_pass())
     }
 }
 

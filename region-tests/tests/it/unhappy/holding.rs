@@ -11,7 +11,7 @@ use super::trouble::Times::Healed;
 use super::trouble::Trouble::*;
 use super::trouble::Zone::{NewPeer, Primary, Routers};
 
-const PUT_RIGHT: &str = "fixed what the message names";
+const PUT_RIGHT: &str = "fix what the message names";
 const ENABLE: &str = "`svcadm enable` it";
 const START: &str = "start it, or remove it";
 
