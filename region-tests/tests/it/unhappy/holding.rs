@@ -1,4 +1,4 @@
-//! For each phase troubles that somebody has to fixed: the plan holds, says what is the matter and what to do, and goes on
+//! For each phase troubles that somebody has to fix: the plan holds, says what is the matter and what to do, and goes on
 //! when that is done.
 
 use lab::ApiName::{Imgapi, Sapi};
