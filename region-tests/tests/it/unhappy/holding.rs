@@ -58,7 +58,7 @@ pub(super) fn rows() -> Vec<Row> {
         ("block-writes", RouterDisabled, Holds("electric-moray-2021 is disabled", ENABLE)),
         ("block-writes", AnotherRing, Holds("is of the image 5b0c0de5", "put the ring of")),
         ("drain", Kill(Primary), Holds("it does not answer", "nobody takes over")),
-        ("drain", Budget(4), Holds("used up its budget", "budget_seconds=")),
+        ("drain", Budget(4), Holds("used up its budget", "tune budget_seconds")),
         ("drain", Unfrozen, Holds("it is not frozen", "'resume the plan' freezes it again")),
         ("split-shard", PeerEdited, Holds("has the metadata SHARD", "set it back")),
         ("list-shard", ShardsEdited, Holds("INDEX_MORAY_SHARDS is", "put the old value back")),
