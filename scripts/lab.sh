@@ -2,9 +2,13 @@
 # shellcheck shell=bash
 
 if [[ -z ${RESHARD:-} ]]; then
+    # Cargo tells a terminal how far it is; anybody else should at least know what takes so long.
+    progress=(--quiet)
+    if [[ -t 2 ]]; then progress=(); fi
+    echo "building the programs, which takes some minutes the first time" >&2
     # Of the whole workspace and with an example, the smallest: only so has every dependency the features that the tests need, and
     # is not built once more for them.
-    cargo build --locked --quiet --workspace --bin reshard --bin reshard-lab --example build_ring
+    cargo build --locked "${progress[@]}" --workspace --bin reshard --bin reshard-lab --example build_ring
     RESHARD=${CARGO_TARGET_DIR:-target}/debug/reshard
 fi
 RESHARD=$(realpath "$RESHARD")
