@@ -23,13 +23,29 @@ run_examples() {
     done
 }
 
-# The example that needs a region.
-split_in_a_lab() (
-    source scripts/lab.sh
-    start_lab
-    "$built/examples/split_shard" "$RESHARD_CONFIG" 2.moray.lab.example.net "$work/split.plan"
-    stop_lab
-)
+# Steps side by side, for those that wait for their labs most of the time: what each prints is shown when it has ended.
+# together NAME COMMAND ...
+together() {
+    local shown failed=0 i
+    local -a names=() files=() pids=()
+    shown=$(mktemp -d)
+    while (($#)); do
+        names+=("$1") files+=("$shown/${#names[@]}")
+        step "$1" "$2" >"${files[-1]}" 2>&1 </dev/null &
+        pids+=($!)
+        shift 2
+    done
+    for i in "${!pids[@]}"; do
+        wait "${pids[i]}" || failed=1
+        cat "${files[i]}"
+    done
+    rm -rf "$shown"
+    return "$failed"
+}
+
+split_and_demo() {
+    scripts/split-in-a-lab.sh && scripts/demo.sh
+}
 
 # Nothing of the lab is in the operator's programs, nor in what their tests need.
 without_the_lab() {
@@ -60,17 +76,15 @@ step "lock file of the fuzz targets" cargo tree --locked --quiet --manifest-path
 [[ ${1:-} == check ]] && exit 0
 
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc "${all[@]}" --no-deps --quiet
-step "fash without LevelDB" cargo check --package triton-fash --no-default-features --locked --quiet
-step "sapi-client without its transport" cargo check --package triton-sapi --no-default-features --locked --quiet
+step "fash without LevelDB, sapi-client without its transport" cargo check --package triton-fash --package triton-sapi \
+    --no-default-features --locked --quiet
 step "build" cargo build "${all[@]}" --bins --examples --tests --quiet
 step "tests" cargo nextest run "${all[@]}" --profile "${NEXTEST_PROFILE:-ci}"
 step "tests of sapi-client with TLS" cargo nextest run --package triton-sapi --features rustls --locked \
     --profile "${NEXTEST_PROFILE:-ci}"
 step "doctests" cargo test "${all[@]}" --doc --quiet
 step "examples" run_examples
-step "the example of a split, in a lab" split_in_a_lab
-step "the rehearsal" scripts/rehearsal.sh
-step "the demo" scripts/demo.sh
+together "the rehearsal" scripts/rehearsal.sh "the example of a split, and the demo" split_and_demo
 step "older versions of the servers" scripts/test-versions.sh 12/3.4.6
 step "fuzzing, shortly" scripts/fuzz.sh 10
 # `make publish-check` builds what is packed, too, which takes minutes.
