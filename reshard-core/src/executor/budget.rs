@@ -60,7 +60,7 @@ pub(super) async fn kept_for_way_back(
     let rounds = begun.map(|phase| phase.undo_rounds());
     let took = sequence
         .block_begins()
-        .and_then(|phase| records.get(phase.name())?.took())
+        .and_then(|phase| records.get(phase.name())?.time.took())
         .unwrap_or_default();
     Ok(way_back(rounds.sum(), took.max(plan.prediction.router_round())))
 }
@@ -77,7 +77,7 @@ impl Executor {
         let Some(block) = self.open_write_block().await? else { return Ok(None) };
         let allowed = budget(context.plan(), self.store.controls().await?.tuning.budget_seconds);
         let kept = self.kept_for_way_back(context.plan(), context.phase).await?;
-        let spent = block.lasts(&*self.clock);
+        let spent = block.time.lasts(&*self.clock);
         let left = allowed.saturating_sub(kept).saturating_sub(spent);
         if self.is_first_round(context.phase) {
             // What this round takes, the way back takes too: the longer it lasts, the earlier it has to end.

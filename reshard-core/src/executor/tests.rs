@@ -337,7 +337,7 @@ async fn every_script_ends_well(
     let fixture = Fixture::in_memory(deployment, script, PlanUuid::random());
     for _ in 0..60 {
         let ended = fixture.run().await;
-        let blocked = fixture.block().await.is_some_and(|block| block.ended.is_none());
+        let blocked = fixture.block().await.is_some_and(|block| !block.time.is_over());
         match ended {
             Some(Ok(Outcome::Done)) => {
                 prop_assert_eq!(fixture.effects().len(), PHASES.len());
