@@ -73,8 +73,6 @@ pub struct Plan {
     pub uuid: PlanUuid,
     /// The time at which it was made.
     pub created: Timestamp,
-    /// The mode in which it moves them.
-    pub mode: Mode,
     /// The request that it was made for.
     pub request: Request,
     /// The inventory at the time when it was made.
