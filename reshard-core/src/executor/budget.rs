@@ -14,8 +14,8 @@ pub(super) const BUDGET: &str = "budget_seconds";
 const LEAST: Duration = Duration::from_secs(30);
 
 /// The longest that the plan's write block may last, the way back included.
-pub(super) fn budget(plan: &Plan, knob: Option<u64>) -> Duration {
-    let asked = knob.or(plan.request.budget_seconds).map(Duration::from_secs);
+pub(super) fn budget(plan: &Plan, tuned: Option<u64>) -> Duration {
+    let asked = tuned.or(plan.request.budget_seconds).map(Duration::from_secs);
     asked.unwrap_or_else(|| {
         let twice = (plan.prediction.write_block_seconds * 2.0).clamp(0.0, 86_400.0);
         Duration::from_secs_f64(twice).max(plan.prediction.least_budget()).max(LEAST)
@@ -35,7 +35,7 @@ impl Context {
         Err(PhaseError::hold(
             error.to_string(),
             hint!(
-                Operation::Tune { knob: BUDGET.to_owned(), value: Some(needed) },
+                Operation::Tune { setting: BUDGET.to_owned(), value: Some(needed) },
                 ", then ",
                 Operation::Resume
             ),

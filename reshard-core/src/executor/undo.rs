@@ -115,7 +115,7 @@ impl Executor {
                 what = format!("{what}. {where_it_went}{}", at_last.unwrap_or_default());
                 hint!(
                     "find out why that took so long; ",
-                    Operation::Tune { knob: BUDGET.to_owned(), value: None },
+                    Operation::Tune { setting: BUDGET.to_owned(), value: None },
                     " allows more; ",
                     again_or_back()
                 )

@@ -88,7 +88,7 @@ async fn a_budget_that_is_too_small_is_refused_before_the_block(deployment: &Dep
     assert!(what.contains("at most 8 s, which is too short"), "{what}");
     assert!(fixture.block().await.is_none());
     let needed = fixture.store.plan().await.unwrap().prediction.least_budget().as_secs();
-    let tune = Operation::Tune { knob: "budget_seconds".to_owned(), value: Some(needed) };
+    let tune = Operation::Tune { setting: "budget_seconds".to_owned(), value: Some(needed) };
     assert_eq!(remedy.operations().collect::<Vec<_>>(), [&tune, &Operation::Resume]);
     fixture.allow(needed).await;
     assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done);
