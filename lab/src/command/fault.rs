@@ -123,7 +123,7 @@ enum What {
     Job {
         /// The kind of job
         #[arg(value_enum)]
-        task: Task,
+        task: JobTask,
         /// What the job says
         #[arg(long, default_value = "broken on purpose")]
         message: String,
@@ -133,7 +133,7 @@ enum What {
     SlowJob {
         /// The kind of job
         #[arg(value_enum)]
-        task: Task,
+        task: JobTask,
         /// How much longer
         #[arg(long, default_value_t = 30)]
         seconds: u32,
@@ -162,31 +162,6 @@ enum How {
     CutBefore,
     /// Do it, and cut the connection without an answer
     CutAfter,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Task {
-    Provision,
-    Update,
-    Reprovision,
-    Start,
-    Stop,
-    Reboot,
-    Destroy,
-}
-
-impl From<Task> for JobTask {
-    fn from(task: Task) -> Self {
-        match task {
-            Task::Provision => Self::Provision,
-            Task::Update => Self::Update,
-            Task::Reprovision => Self::Reprovision,
-            Task::Start => Self::Start,
-            Task::Stop => Self::Stop,
-            Task::Reboot => Self::Reboot,
-            Task::Destroy => Self::Destroy,
-        }
-    }
 }
 
 impl What {
@@ -225,10 +200,10 @@ impl What {
             }
             Self::Server { server, power: true } => Fault::Power { server },
             Self::Server { server, power: false } => Fault::Server { server },
-            Self::SlowJob { task, seconds } => Fault::JobDelay { task: task.into(), seconds },
+            Self::SlowJob { task, seconds } => Fault::JobDelay { task, seconds },
             Self::Image { image } => Fault::Image { image },
             Self::Job { task, message } => Fault::Job(JobFault {
-                task: task.into(),
+                task,
                 message,
                 object: false,
                 after_acting: false,
