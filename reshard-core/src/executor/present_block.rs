@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::budget::budget;
 use super::way_back::past_pivot;
 use super::write_block;
 use crate::clock::Clock;
@@ -34,7 +33,7 @@ impl OpenWriteBlock {
     ) -> Result<Option<Self>, JournalError> {
         let Some(record) = write_block::open(store).await? else { return Ok(None) };
         let lasts = record.time.lasts(clock);
-        let allowed = budget(plan, store.controls().await?.tuning.budget_seconds);
+        let allowed = plan.budget(store.controls().await?.tuning.budget_seconds);
         let is_final = past_pivot(store, sequence).await?.is_some();
         Ok(Some(Self { lasts, left: (!is_final).then(|| allowed.saturating_sub(lasts)) }))
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::budget::budget;
 use super::sessions::Work;
 use super::way_back::past_pivot;
 use super::{Executor, ExecutorError, Outcome};
@@ -141,7 +140,7 @@ impl Executor {
         context.past_pivot |= phase.is_pivot();
         let record = self.begin(phase, context).await?;
         if block == WriteBlock::Begins && self.begin_write_block().await? {
-            let allowed = budget(context.plan(), context.tuning().await?.budget_seconds);
+            let allowed = context.budget().await?;
             context.tell(&Event::WriteBlockBegan { budget: allowed });
             let kept = self.kept_for_way_back(context.plan(), context.phase).await?;
             let text = format!(

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::budget::BUDGET;
 use super::run::journal_only;
 use super::sessions::Work;
 use super::way_back::past_pivot;
 use super::{Executor, ExecutorError, Outcome};
 use crate::hint::{Hint, Operation, hint};
-use crate::journal::{EntryKind, Journal, JournalError, PhaseRecord, PhaseState, PlanState};
+use crate::journal::{
+    BUDGET, EntryKind, Journal, JournalError, PhaseRecord, PhaseState, PlanState,
+};
 use crate::phase::facts::UNDO_BACK_TO;
 use crate::phase::{Context, Event, Lease, PhaseError, Step, Undone, WriteBlock};
 

@@ -75,6 +75,9 @@ pub struct Setting {
     set: fn(&mut Tuning, Option<u64>),
 }
 
+/// The name of the setting for how long writes may be refused.
+pub(crate) const BUDGET: &str = "budget_seconds";
+
 const DAY: u64 = 24 * 3600;
 
 /// All settings, in the order in which they are shown.
@@ -134,7 +137,7 @@ pub static SETTINGS: [Setting; 7] = [
         set: |tuning, value| tuning.wait_seconds = value.unwrap_or_default(),
     },
     Setting {
-        name: "budget_seconds",
+        name: BUDGET,
         unit: "s",
         range: 1..=DAY,
         about: "how long writes may be refused",
