@@ -7,9 +7,9 @@ use clap::{Args, Subcommand};
 use manatee_client::ShardName;
 use reshard_core::quantity::count as number;
 use reshard_core::rows::{
-    CountProgress, ShardCount, Split, TableCount, connect_primary, count_shard, measuring_peer,
+    CountProgress, ShardCount, Split, TableCount, connect_last, connect_primary, count_shard,
 };
-use reshard_core::{Database, Deployment, Journal, PhaseState, read_ring};
+use reshard_core::{Deployment, Journal, PhaseState, read_ring};
 use sapi_client::ImageUuid;
 use serde::Serialize;
 
@@ -67,7 +67,7 @@ impl From {
         let database = if self.primary {
             connect_primary(deployment, shard, STATEMENT).await?
         } else {
-            Database::connect(&measuring_peer(deployment, shard).await?, STATEMENT).await?
+            connect_last(deployment, shard, STATEMENT).await?
         };
         let bar = spinner();
         let on_progress = |progress: CountProgress| {
