@@ -57,7 +57,7 @@ enum What {
         /// The zone
         #[arg(add = complete::zones())]
         zone: String,
-        /// How much of the time they stand still
+        /// Part of the time for which they stand still
         #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u8).range(1..=99))]
         percent: u8,
     },
@@ -94,7 +94,7 @@ enum What {
         /// The API
         #[arg(value_enum)]
         api: Api,
-        /// How
+        /// The misbehaviour
         #[arg(value_enum)]
         how: How,
         /// Only for requests of this method
@@ -124,7 +124,7 @@ enum What {
         /// The kind of job
         #[arg(value_enum)]
         task: JobTask,
-        /// What the job says
+        /// The error of the job
         #[arg(long, default_value = "broken on purpose")]
         message: String,
     },
@@ -134,7 +134,7 @@ enum What {
         /// The kind of job
         #[arg(value_enum)]
         task: JobTask,
-        /// How much longer
+        /// Seconds that they take longer
         #[arg(long, default_value_t = 30)]
         seconds: u32,
     },

@@ -47,7 +47,7 @@ pub(super) struct MeasureArgs {
     sample: Option<f64>,
     #[command(flatten)]
     cache: Cache,
-    /// How to print it; JSON has every vnode
+    /// Output format; JSON has every vnode
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

@@ -48,7 +48,7 @@ impl RowsCommand {
     }
 }
 
-/// Which peer is read.
+/// The peer that is read.
 #[derive(Args, Clone, Copy, Debug)]
 struct From {
     /// Read from the primary, not from the last peer of the chain
@@ -98,7 +98,7 @@ pub(super) struct CountArgs {
     cache: Cache,
     #[command(flatten)]
     from: From,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }
@@ -141,7 +141,7 @@ pub(super) struct VerifyArgs {
     region: Region,
     #[command(flatten)]
     from: From,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

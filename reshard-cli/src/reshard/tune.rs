@@ -25,7 +25,7 @@ pub(super) struct TuneArgs {
     /// Settings to change; without any, all are printed, with what may be written
     #[arg(value_name = "NAME=VALUE", add = complete::settings())]
     settings: Vec<String>,
-    /// How to print them
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }
