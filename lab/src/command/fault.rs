@@ -202,12 +202,9 @@ impl What {
             Self::Server { server, power: false } => Fault::Server { server },
             Self::SlowJob { task, seconds } => Fault::JobDelay { task, seconds },
             Self::Image { image } => Fault::Image { image },
-            Self::Job { task, message } => Fault::Job(JobFault {
-                task,
-                message,
-                object: false,
-                after_acting: false,
-            }),
+            Self::Job { task, message } => {
+                Fault::Job(JobFault { task, message, object: false, after_acting: false })
+            }
         })
     }
 }

@@ -13,8 +13,8 @@ use manatee_client::ShardName;
 use moray_client::{Client, ClientOptions, DeleteOptions, PutOptions};
 use reshard_core::rows::connect_last;
 use reshard_core::{
-    Clock, Configuration, Costs, Deployment, Executor, Layout, MeasureOptions, Mode,
-    Plan, PlanUuid, Request, Sequence, SqliteJournal, SystemClock, gather, measure,
+    Clock, Configuration, Costs, Deployment, Executor, Layout, MeasureOptions, Mode, Plan,
+    PlanUuid, Request, Sequence, SqliteJournal, SystemClock, gather, measure,
 };
 use serde_json::json;
 use tempfile::TempDir;

@@ -10,8 +10,8 @@ use manatee_client::ShardName;
 use reshard_core::quantity::{bytes, count};
 use reshard_core::rows::connect_last;
 use reshard_core::{
-    Deployment, Inventory, MeasureOptions, Measurement, Method, SystemClock, VnodeSet,
-    gather, measure,
+    Deployment, Inventory, MeasureOptions, Measurement, Method, SystemClock, VnodeSet, gather,
+    measure,
 };
 
 use super::complete;

@@ -114,14 +114,18 @@ mod tests {
         let set_back = Shows { wall: 10, since_start: 57 };
         assert_eq!(span.lasts(&set_back), Duration::from_secs(7));
         let ended = span.clone().end(&set_back);
-        assert_eq!((ended.ended, ended.took()), (Some(set_back.now()), Some(Duration::from_secs(7))));
+        assert_eq!(
+            (ended.ended, ended.took()),
+            (Some(set_back.now()), Some(Duration::from_secs(7)))
+        );
         assert_eq!(ended.reopened(), span);
     }
 
     #[test]
     fn the_wall_clock_has_to_do_where_the_other_tells_nothing() {
         let here = TimeSpan::begin(&Shows { wall: 1000, since_start: 50 });
-        let reading = here.began_reading.clone().map(|it| Reading { host: "other".to_owned(), ..it });
+        let reading =
+            here.began_reading.clone().map(|it| Reading { host: "other".to_owned(), ..it });
         let elsewhere = TimeSpan { began_reading: reading, ..here.clone() };
         let started_anew = Shows { wall: 1009, since_start: 2 };
         for span in [&here, &elsewhere, &TimeSpan::begun_at(here.began)] {

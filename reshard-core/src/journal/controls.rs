@@ -249,7 +249,11 @@ mod tests {
                 assert_eq!(json[setting.name], value, "{}", setting.name);
             }
             let default = setting.get(&Tuning::default());
-            assert!(default.is_none_or(|default| setting.range.contains(&default)), "{}", setting.name);
+            assert!(
+                default.is_none_or(|default| setting.range.contains(&default)),
+                "{}",
+                setting.name
+            );
         }
     }
 

@@ -127,7 +127,8 @@ impl Transport for Region {
         let manta = json!({
             "uuid": Uuid::from_u128(20), "name": "manta", "metadata": {"HASH_RING_IMAGE": state.named},
         });
-        let instance = |zone: &Zone| json!({"uuid": zone.uuid, "metadata": {"DATACENTER": "lab-1"}});
+        let instance =
+            |zone: &Zone| json!({"uuid": zone.uuid, "metadata": {"DATACENTER": "lab-1"}});
         let vm = |zone: &Zone| {
             json!({
                 "uuid": zone.uuid, "alias": zone.ip, "state": "running",
@@ -161,7 +162,8 @@ impl ZoneCommands for Region {
         assert_eq!(script.name(), "flip-rings", "every ring is staged");
         let text = script.in_zone();
         let variable = |name: &str| -> &str {
-            let value = |line| str::strip_prefix(line, name)?.strip_prefix("='")?.strip_suffix('\'');
+            let value =
+                |line| str::strip_prefix(line, name)?.strip_prefix("='")?.strip_suffix('\'');
             text.lines().find_map(value).unwrap()
         };
         let mut state = self.state();
@@ -207,7 +209,8 @@ impl Routers for Region {
             }
             Some((_, Tells::NoNewShard)) => shards.retain(|host| *host != NEW_SHARD),
             Some((_, Tells::Nothing)) => {
-                let (url, source) = (format!("http://{ip}:{port}/status"), "nobody is there".into());
+                let (url, source) =
+                    (format!("http://{ip}:{port}/status"), "nobody is there".into());
                 let source = TransportError::Connect(source);
                 return Err(MonitorError::Unreachable { url, source });
             }
