@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// How data are printed.
+/// A format in which data are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people.

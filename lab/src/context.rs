@@ -9,7 +9,7 @@ use crate::directory::LabDirectory;
 /// The first argument that makes a program one of a lab's services.
 pub const ARGUMENT: &str = "lab-service";
 
-/// What a service is told when it starts.
+/// The options of a service that starts.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServiceContext {
     /// The directory of the lab.

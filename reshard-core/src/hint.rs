@@ -23,7 +23,7 @@ pub enum Operation {
     /// Changes a setting of the plan, one of [`crate::SETTINGS`].
     Tune {
         /// The setting.
-        knob: String,
+        setting: String,
         /// The number to set it to; absent if the operator has to choose one.
         value: Option<u64>,
     },
@@ -77,8 +77,8 @@ impl fmt::Display for Operation {
             Self::Abort => f.write_str("abort the plan"),
             Self::ShowStatus => f.write_str("show the status of the plan"),
             Self::ShowPlan => f.write_str("show the plan"),
-            Self::Tune { knob, value: Some(value) } => write!(f, "tune {knob} to {value}"),
-            Self::Tune { knob, value: None } => write!(f, "tune {knob}"),
+            Self::Tune { setting, value: Some(value) } => write!(f, "tune {setting} to {value}"),
+            Self::Tune { setting, value: None } => write!(f, "tune {setting}"),
             Self::MakePlan { source: Some(source) } => write!(f, "make a plan for {source}"),
             Self::MakePlan { source: None } => f.write_str("make a plan"),
             Self::MakePlanByCosts => f.write_str("make a plan by the costs of another"),
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn it_is_the_same_when_it_is_read_back() {
         let shard = "2.moray.lab.example.net".parse().unwrap();
-        let tune = Operation::Tune { knob: "budget_seconds".to_owned(), value: Some(9) };
+        let tune = Operation::Tune { setting: "budget_seconds".to_owned(), value: Some(9) };
         for (hint, document) in [
             (Hint::default(), json!("")),
             (hint!("mend ", "it".to_owned(), ""), json!("mend it")),
@@ -281,7 +281,7 @@ mod tests {
                     {"operation": "resume"}
                 ]),
             ),
-            (hint!(tune), json!([{"operation": "tune", "knob": "budget_seconds", "value": 9}])),
+            (hint!(tune), json!([{"operation": "tune", "setting": "budget_seconds", "value": 9}])),
         ] {
             assert_eq!(serde_json::to_value(&hint).unwrap(), document);
             assert_eq!(serde_json::from_value::<Hint>(document).unwrap(), hint);

@@ -42,7 +42,7 @@ pub mod zones;
 pub use causes::{Chain, printable};
 #[cfg(feature = "sim")]
 pub use clock::VirtualClock;
-pub use clock::{Clock, Reading, SystemClock};
+pub use clock::{Clock, Reading, SystemClock, TimeSpan};
 pub use configuration::{Configuration, ConfigurationError, DatacenterUrls};
 pub use deployment::{
     CnapiCommands, Datacenter, Deployment, DeploymentError, ZoneCommandError, ZoneCommands,

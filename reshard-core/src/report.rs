@@ -99,13 +99,13 @@ impl Report {
             .iter()
             .filter_map(|phase| {
                 let record = records.get(phase.name())?;
-                let took = record.took().map(|took| took.as_secs_f64());
+                let took = record.time.took().map(|took| took.as_secs_f64());
                 Some(PhaseReport {
                     name: phase.name().to_owned(),
                     title: phase.about().title.to_owned(),
                     state: record.state,
-                    began: record.began,
-                    ended: record.ended,
+                    began: record.time.began,
+                    ended: record.time.ended,
                     seconds: took,
                     attempts: record.attempts,
                 })
@@ -115,7 +115,7 @@ impl Report {
             phases.iter().any(|phase| phase.name() == name && phase.write_block().touches())
         };
         let all = store.get(&WRITE_BLOCKS).await?.unwrap_or_default();
-        let moved = all.iter().find(|record| record.moved).and_then(WriteBlockRecord::took);
+        let moved = all.iter().find(|record| record.moved).and_then(|record| record.time.took());
         let measured_parts = reports
             .iter()
             .filter(|report| blocked(&report.name))
@@ -234,18 +234,18 @@ impl Report {
 /// same machine.
 fn in_all(records: &BTreeMap<String, PhaseRecord>) -> Option<Duration> {
     let readings: Option<Vec<&Reading>> =
-        records.values().map(|record| record.began_reading.as_ref()).collect();
+        records.values().map(|record| record.time.began_reading.as_ref()).collect();
     let by_reading = readings.and_then(|readings| {
         let first = readings.iter().min_by_key(|reading| reading.millis)?;
         let same = readings.iter().all(|reading| reading.host == first.host);
         let ends = records.values().zip(&readings).filter_map(|(record, began)| {
-            Some(Duration::from_millis(began.millis) + record.took()?)
+            Some(Duration::from_millis(began.millis) + record.time.took()?)
         });
         ends.max()?.checked_sub(Duration::from_millis(first.millis)).filter(|_| same)
     });
     by_reading.or_else(|| {
-        let ended = records.values().filter_map(|record| record.ended).max()?;
-        Some(elapsed(ended, records.values().map(|record| record.began).min()?))
+        let ended = records.values().filter_map(|record| record.time.ended).max()?;
+        Some(elapsed(ended, records.values().map(|record| record.time.began).min()?))
     })
 }
 

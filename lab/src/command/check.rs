@@ -31,7 +31,7 @@ pub(super) struct CheckArgs {
     /// Without it, rows at shards that no longer own them, or were copied to a new shard with others, are only counted.
     #[arg(long)]
     cleaned: bool,
-    /// How to print the report
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

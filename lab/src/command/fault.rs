@@ -57,7 +57,7 @@ enum What {
         /// The zone
         #[arg(add = complete::zones())]
         zone: String,
-        /// How much of the time they stand still
+        /// Part of the time for which they stand still
         #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u8).range(1..=99))]
         percent: u8,
     },
@@ -94,7 +94,7 @@ enum What {
         /// The API
         #[arg(value_enum)]
         api: Api,
-        /// How
+        /// The misbehaviour
         #[arg(value_enum)]
         how: How,
         /// Only for requests of this method
@@ -123,8 +123,8 @@ enum What {
     Job {
         /// The kind of job
         #[arg(value_enum)]
-        task: Task,
-        /// What the job says
+        task: JobTask,
+        /// The error of the job
         #[arg(long, default_value = "broken on purpose")]
         message: String,
     },
@@ -133,8 +133,8 @@ enum What {
     SlowJob {
         /// The kind of job
         #[arg(value_enum)]
-        task: Task,
-        /// How much longer
+        task: JobTask,
+        /// Seconds that they take longer
         #[arg(long, default_value_t = 30)]
         seconds: u32,
     },
@@ -162,31 +162,6 @@ enum How {
     CutBefore,
     /// Do it, and cut the connection without an answer
     CutAfter,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Task {
-    Provision,
-    Update,
-    Reprovision,
-    Start,
-    Stop,
-    Reboot,
-    Destroy,
-}
-
-impl From<Task> for JobTask {
-    fn from(task: Task) -> Self {
-        match task {
-            Task::Provision => Self::Provision,
-            Task::Update => Self::Update,
-            Task::Reprovision => Self::Reprovision,
-            Task::Start => Self::Start,
-            Task::Stop => Self::Stop,
-            Task::Reboot => Self::Reboot,
-            Task::Destroy => Self::Destroy,
-        }
-    }
 }
 
 impl What {
@@ -225,14 +200,11 @@ impl What {
             }
             Self::Server { server, power: true } => Fault::Power { server },
             Self::Server { server, power: false } => Fault::Server { server },
-            Self::SlowJob { task, seconds } => Fault::JobDelay { task: task.into(), seconds },
+            Self::SlowJob { task, seconds } => Fault::JobDelay { task, seconds },
             Self::Image { image } => Fault::Image { image },
-            Self::Job { task, message } => Fault::Job(JobFault {
-                task: task.into(),
-                message,
-                object: false,
-                after_acting: false,
-            }),
+            Self::Job { task, message } => {
+                Fault::Job(JobFault { task, message, object: false, after_acting: false })
+            }
         })
     }
 }

@@ -40,10 +40,10 @@ pub(super) struct LoadArgs {
     /// Directories that they are spread over; each lies on a vnode
     #[arg(long, default_value_t = 500)]
     directories: usize,
-    /// How long it goes on [default: until ^C]
+    /// Seconds for which it goes on [default: until ^C]
     #[arg(long)]
     seconds: Option<u64>,
-    /// How to print what it did
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

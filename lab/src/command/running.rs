@@ -7,7 +7,7 @@ use command_line::unknown::Unknown;
 
 use super::error::{Error, Result};
 
-/// Which lab a command is about.
+/// The running lab that a command is about.
 #[derive(Args, Debug)]
 pub(super) struct Running {
     /// The lab at the addresses 127.77.BLOCK.x [default: the one that runs]

@@ -19,7 +19,7 @@ use super::running::Running;
 pub(super) struct StatusArgs {
     #[command(flatten)]
     lab: Running,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

@@ -35,12 +35,12 @@ pub(super) struct UpArgs {
     /// Run the ZooKeeper whose jars are in DIR, with those that it needs [default: Debian's]
     #[arg(long, value_name = "DIR", env = "RESHARD_ZOOKEEPER", hide_env_values = true)]
     zookeeper: Option<PathBuf>,
-    /// How to print what was started
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }
 
-/// How big the lab is to be. What is left out is as in the lab that is in the directory already, or as in
+/// The size of the lab. What is left out is as in the lab that is in the directory already, or as in
 /// [`Options::default`].
 #[derive(Args, Debug)]
 struct Size {
@@ -68,7 +68,7 @@ struct Size {
     /// Objects that are there from the beginning [default: 20000]
     #[arg(long)]
     objects: Option<u64>,
-    /// What random contents are derived from [default: 1]
+    /// Seed from which random contents are derived [default: 1]
     #[arg(long)]
     seed: Option<u64>,
     /// Timeout of ZooKeeper sessions in seconds; production has 60 [default: 3]

@@ -39,7 +39,8 @@ async fn every_phase_is_run_twice() {
 
 async fn forget_that_it_is_done(store: &Arc<SqliteJournal>, name: &str) {
     let record = store.phases().await.unwrap()[name].clone();
-    let record = PhaseRecord { state: PhaseState::Begun, ended: None, ..record };
+    let (state, time) = (PhaseState::Begun, record.time.reopened());
+    let record = PhaseRecord { state, time, ..record };
     store.set_phase(name, &record).await.unwrap();
     store.set_state(&PlanState::Running).await.unwrap();
 }

@@ -11,10 +11,10 @@ use lab::load::{Load, LoadOptions};
 use lab::{Lab, Options};
 use manatee_client::ShardName;
 use moray_client::{Client, ClientOptions, DeleteOptions, PutOptions};
-use reshard_core::rows::measuring_peer;
+use reshard_core::rows::connect_last;
 use reshard_core::{
-    Clock, Configuration, Costs, Database, Deployment, Executor, Layout, MeasureOptions, Mode,
-    Plan, PlanUuid, Request, Sequence, SqliteJournal, SystemClock, gather, measure,
+    Clock, Configuration, Costs, Deployment, Executor, Layout, MeasureOptions, Mode, Plan,
+    PlanUuid, Request, Sequence, SqliteJournal, SystemClock, gather, measure,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -105,8 +105,7 @@ impl Region {
             gather(&deployment, &request.source, self.files.path(), &Hasty, &|_| {}).await;
         let mut inventory = inventory.unwrap();
         if request.selection.needs_measurement() {
-            let peer = measuring_peer(&deployment, &request.source).await.unwrap();
-            let database = Database::connect(&peer, STATEMENT).await.unwrap();
+            let database = connect_last(&deployment, &request.source, STATEMENT).await.unwrap();
             let (hashing, options) = (&inventory.ring.hashing, MeasureOptions::default());
             let measured =
                 measure(&database, &request.source, hashing, &options, &SystemClock, &|_| {}).await;

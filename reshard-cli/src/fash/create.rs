@@ -37,7 +37,7 @@ pub(crate) struct CreateArgs {
     #[arg(short, long, value_name = "NAME", default_value = "sha256", allow_hyphen_values = true)]
     algorithm: String,
 
-    /// How the ring is kept
+    /// Backend that keeps the ring
     #[arg(short, long, value_name = "BACKEND", default_value = "memory")]
     #[arg(allow_hyphen_values = true)]
     backend: Backend,

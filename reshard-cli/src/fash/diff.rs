@@ -17,7 +17,7 @@ use crate::output::Output;
   fash diff -b leveldb -b memory ring new.json
   fash print-hash -b leveldb -l ring | fash diff - new.json")]
 pub(crate) struct DiffArgs {
-    /// How the rings are kept; give it twice if they differ [default: memory]
+    /// Backend that keeps the rings; give it twice if they differ [default: memory]
     #[arg(short, long, value_name = "BACKEND", allow_hyphen_values = true)]
     #[arg(action = clap::ArgAction::Append)]
     backend: Vec<Backend>,

@@ -15,11 +15,11 @@ use crate::output::Output;
 /// The options that name a ring to change, and say what to print afterwards.
 #[derive(clap::Args, Debug)]
 pub(crate) struct EditArgs {
-    /// How the ring is kept; the memory backend changes no file, so it needs `-o`
+    /// Backend that keeps the ring; the memory backend changes no file, so it needs `-o`
     #[arg(short, long, value_name = "BACKEND", allow_hyphen_values = true)]
     pub(crate) backend: Backend,
 
-    /// Where the ring is: the LevelDB directory, or the file with the topology JSON [memory default: standard input]
+    /// Place of the ring: the LevelDB directory, or the file with the topology JSON [memory default: standard input]
     #[arg(short, long, value_name = "PATH", allow_hyphen_values = true)]
     location: Option<PathBuf>,
 

@@ -18,7 +18,7 @@ pub(crate) struct GetNodeArgs {
     #[command(flatten)]
     ring: RingArgs,
 
-    /// Which bytes of the key are hashed
+    /// Encoding of the key, whose bytes are hashed
     #[arg(long, value_name = "ENCODING", default_value = "utf8")]
     key_encoding: Encoding,
 

@@ -10,7 +10,7 @@ use fash::{Pnode, Ring, RingReader, Vnode, VnodeData};
 use super::error::{Error, Result};
 use super::notice::notice;
 
-/// Where a ring is kept.
+/// A backend, which keeps a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Backend {
     /// Topology JSON, read from a file or from standard input; never changed
@@ -22,11 +22,11 @@ pub(crate) enum Backend {
 /// The options that name a ring to read.
 #[derive(clap::Args, Debug)]
 pub(crate) struct RingArgs {
-    /// How the ring is kept
+    /// Backend that keeps the ring
     #[arg(short, long, value_name = "BACKEND", allow_hyphen_values = true)]
     backend: Backend,
 
-    /// Where the ring is: the LevelDB directory, or the file with the topology JSON [memory default: standard input]
+    /// Place of the ring: the LevelDB directory, or the file with the topology JSON [memory default: standard input]
     #[arg(short, long, value_name = "PATH", allow_hyphen_values = true)]
     location: Option<PathBuf>,
 

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::error::{Error, Result};
 
-/// Whether to ask.
+/// Consent that is given beforehand.
 #[derive(Args, Debug, Clone, Copy)]
 pub(super) struct Confirm {
     /// Do not ask

@@ -36,7 +36,7 @@ pub(super) struct DoctorArgs {
     plan: Option<PathBuf>,
     #[command(flatten)]
     cache: Cache,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

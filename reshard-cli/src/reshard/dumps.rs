@@ -40,7 +40,7 @@ impl DumpLockCommand {
 pub(super) struct ShowArgs {
     #[command(flatten)]
     region: Region,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }
@@ -86,7 +86,7 @@ pub(super) struct DumpsArgs {
     /// List the dumps that should have begun since then
     #[arg(long, value_name = "TIME")]
     since: Option<Timestamp>,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

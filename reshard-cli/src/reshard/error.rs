@@ -76,9 +76,6 @@ pub(crate) enum Error {
     /// Rows cannot be counted.
     #[error(transparent)]
     Rows(#[from] reshard_core::rows::RowsError),
-    /// A database cannot be connected to.
-    #[error(transparent)]
-    Database(#[from] reshard_core::DatabaseError),
     /// A configuration cannot be found out.
     #[error(transparent)]
     Discover(#[from] reshard_core::DiscoverError),

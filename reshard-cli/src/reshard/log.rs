@@ -39,7 +39,7 @@ pub(super) struct LogArgs {
     /// Only what this phase logged; `reshard phases` lists them
     #[arg(long, value_name = "PHASE", add = complete::phases())]
     phase: Option<String>,
-    /// How to print it; JSON is one document a line
+    /// Output format; JSON is one document a line
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use clap::Args;
 use manatee_client::ShardName;
 use reshard_core::quantity::{bytes, count};
-use reshard_core::rows::measuring_peer;
+use reshard_core::rows::connect_last;
 use reshard_core::{
-    Database, Deployment, Inventory, MeasureOptions, Measurement, Method, SystemClock, VnodeSet,
-    gather, measure,
+    Deployment, Inventory, MeasureOptions, Measurement, Method, SystemClock, VnodeSet, gather,
+    measure,
 };
 
 use super::complete;
@@ -47,7 +47,7 @@ pub(super) struct MeasureArgs {
     sample: Option<f64>,
     #[command(flatten)]
     cache: Cache,
-    /// How to print it; JSON has every vnode
+    /// Output format; JSON has every vnode
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }
@@ -73,8 +73,7 @@ pub(super) async fn measured(
     inventory: &Inventory,
     sample: Option<f64>,
 ) -> Result<Measurement> {
-    let peer = measuring_peer(deployment, shard).await?;
-    let database = Database::connect(&peer, STATEMENT).await?;
+    let database = connect_last(deployment, shard, STATEMENT).await?;
     let options = MeasureOptions {
         share: sample.map(|percent| percent / 100.0),
         vnodes: inventory.ring.vnodes_of(shard).map_or(1, VnodeSet::len),

@@ -46,7 +46,7 @@ pub(super) struct ShowArgs {
     shard: ShardArg,
     #[command(flatten)]
     region: Region,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

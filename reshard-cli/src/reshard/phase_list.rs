@@ -23,7 +23,7 @@ pub(super) struct PhasesArgs {
     /// Print docs/phases.md
     #[arg(long, conflicts_with = "long")]
     markdown: bool,
-    /// How to print them
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

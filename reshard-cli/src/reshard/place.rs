@@ -62,7 +62,7 @@ impl Region {
 /// A directory for what is downloaded.
 #[derive(Args, Debug)]
 pub(super) struct Cache {
-    /// Where images of rings are kept [default: reshard in the user's cache, ~/.cache]
+    /// Directory that keeps images of rings [default: reshard in the user's cache, ~/.cache]
     #[arg(long = "cache", value_name = "DIRECTORY")]
     directory: Option<PathBuf>,
 }

@@ -39,7 +39,7 @@ enum PlansVerb {
 struct ListArgs {
     #[command(flatten)]
     region: Region,
-    /// How to print them
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }
@@ -74,7 +74,7 @@ struct ReleaseArgs {
     /// Only tell what would be freed
     #[arg(long)]
     dry_run: bool,
-    /// How to print what was freed
+    /// Format in which what was freed is printed
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

@@ -16,9 +16,9 @@ pub(super) fn command(operation: &Operation, file: Option<&str>) -> String {
         Operation::Abort => about("abort"),
         Operation::ShowStatus => about("status"),
         Operation::ShowPlan => about("plan show"),
-        Operation::Tune { knob, value } => {
-            let value = value.map_or_else(|| number_of(knob), |value| value.to_string());
-            format!("tune {} {knob}={value}", file.unwrap_or("PLAN"))
+        Operation::Tune { setting, value } => {
+            let value = value.map_or_else(|| number_of(setting), |value| value.to_string());
+            format!("tune {} {setting}={value}", file.unwrap_or("PLAN"))
         }
         Operation::MakePlan { source: Some(source) } => format!("plan new {source} FILE"),
         Operation::MakePlan { source: None } => "plan new".to_owned(),
@@ -40,8 +40,8 @@ pub(super) fn command(operation: &Operation, file: Option<&str>) -> String {
 }
 
 /// The word in place of a number that the operator has to choose: the unit at the end of the setting's name.
-fn number_of(knob: &str) -> String {
-    knob.rsplit('_').next().unwrap_or(knob).to_uppercase()
+fn number_of(setting: &str) -> String {
+    setting.rsplit('_').next().unwrap_or(setting).to_uppercase()
 }
 
 /// A hint with its operations as commands.
@@ -81,10 +81,10 @@ mod tests {
             Operation::Abort => Operation::ShowStatus,
             Operation::ShowStatus => Operation::ShowPlan,
             Operation::ShowPlan => {
-                Operation::Tune { knob: "budget_seconds".to_owned(), value: Some(9) }
+                Operation::Tune { setting: "budget_seconds".to_owned(), value: Some(9) }
             }
-            Operation::Tune { knob, value: Some(_) } => {
-                Operation::Tune { knob: knob.clone(), value: None }
+            Operation::Tune { setting, value: Some(_) } => {
+                Operation::Tune { setting: setting.clone(), value: None }
             }
             Operation::Tune { value: None, .. } => Operation::MakePlan { source: Some(shard()) },
             Operation::MakePlan { source: Some(_) } => Operation::MakePlan { source: None },
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn commands_about_the_plan_name_its_file() {
-        let tune = |value| Operation::Tune { knob: "budget_seconds".to_owned(), value };
+        let tune = |value| Operation::Tune { setting: "budget_seconds".to_owned(), value };
         for (operation, shown, without_file) in [
             (Operation::Resume, "`reshard resume a.plan`", "`reshard resume`"),
             (Operation::ShowPlan, "`reshard plan show a.plan`", "`reshard plan show`"),

@@ -7,9 +7,9 @@ use clap::{Args, Subcommand};
 use manatee_client::ShardName;
 use reshard_core::quantity::count as number;
 use reshard_core::rows::{
-    CountProgress, ShardCount, Split, TableCount, connect_primary, count_shard, measuring_peer,
+    CountProgress, ShardCount, Split, TableCount, connect_last, connect_primary, count_shard,
 };
-use reshard_core::{Database, Deployment, Journal, PhaseState, read_ring};
+use reshard_core::{Deployment, Journal, PhaseState, read_ring};
 use sapi_client::ImageUuid;
 use serde::Serialize;
 
@@ -48,7 +48,7 @@ impl RowsCommand {
     }
 }
 
-/// Which peer is read.
+/// The peer that is read.
 #[derive(Args, Clone, Copy, Debug)]
 struct From {
     /// Read from the primary, not from the last peer of the chain
@@ -67,7 +67,7 @@ impl From {
         let database = if self.primary {
             connect_primary(deployment, shard, STATEMENT).await?
         } else {
-            Database::connect(&measuring_peer(deployment, shard).await?, STATEMENT).await?
+            connect_last(deployment, shard, STATEMENT).await?
         };
         let bar = spinner();
         let on_progress = |progress: CountProgress| {
@@ -98,7 +98,7 @@ pub(super) struct CountArgs {
     cache: Cache,
     #[command(flatten)]
     from: From,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }
@@ -141,7 +141,7 @@ pub(super) struct VerifyArgs {
     region: Region,
     #[command(flatten)]
     from: From,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

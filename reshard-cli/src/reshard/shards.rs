@@ -26,7 +26,7 @@ pub(super) struct ShardsArgs {
     region: Region,
     #[command(flatten)]
     cache: Cache,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

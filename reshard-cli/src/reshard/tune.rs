@@ -25,7 +25,7 @@ pub(super) struct TuneArgs {
     /// Settings to change; without any, all are printed, with what may be written
     #[arg(value_name = "NAME=VALUE", add = complete::settings())]
     settings: Vec<String>,
-    /// How to print them
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }
@@ -40,9 +40,9 @@ impl TuneArgs {
         if self.output.is_json() {
             return Ok(out.json(&tuning)?);
         }
-        for knob in &SETTINGS {
-            writeln!(out, "{}={}", knob.name, knob.shown(&tuning))?;
-            writeln!(out, "    {}\n    {}", knob.about, knob.described())?;
+        for setting in &SETTINGS {
+            writeln!(out, "{}={}", setting.name, setting.shown(&tuning))?;
+            writeln!(out, "    {}\n    {}", setting.about, setting.described())?;
         }
         Ok(())
     }
@@ -74,9 +74,9 @@ fn tuned(tuning: &Tuning, settings: &[String]) -> Result<Tuning> {
     let mut tuning = tuning.clone();
     for setting in settings {
         let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
-        let known = || SETTINGS.iter().map(|knob| knob.name);
-        let knob = SETTINGS.iter().find(|knob| knob.name == name);
-        knob.ok_or_else(|| Unknown::new("setting", name, known()))?.set(&mut tuning, value)?;
+        let known = || SETTINGS.iter().map(|setting| setting.name);
+        let setting = SETTINGS.iter().find(|setting| setting.name == name);
+        setting.ok_or_else(|| Unknown::new("setting", name, known()))?.set(&mut tuning, value)?;
     }
     Ok(tuning)
 }

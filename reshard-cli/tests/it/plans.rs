@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 
 use reshard_core::{
     Activity, Entry, EntryKind, Journal, Mode, PhaseRecord, PhaseState, Plan, PlanState, Presence,
-    SqliteJournal, quantity,
+    SqliteJournal, TimeSpan, quantity,
 };
 use serde_json::json;
 
@@ -24,9 +24,8 @@ fn planned() -> (Sealed, SqliteJournal) {
 }
 
 async fn begin(store: &SqliteJournal, phase: &str, state: PhaseState) {
-    let began = "2026-01-31T12:00:00Z".parse().unwrap();
-    let (began_reading, took_millis) = (None, None);
-    let record = PhaseRecord { state, began, began_reading, ended: None, took_millis, attempts: 1 };
+    let time = TimeSpan::begun_at("2026-01-31T12:00:00Z".parse().unwrap());
+    let record = PhaseRecord { state, time, attempts: 1 };
     store.set_phase(phase, &record).await.unwrap();
 }
 

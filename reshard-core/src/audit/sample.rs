@@ -9,7 +9,7 @@ use crate::VnodeSet;
 use crate::deployment::{Database, Deployment};
 use crate::inventory::PnodeFacts;
 use crate::keys::KeyHash;
-use crate::rows::{RowsError, connect_primary, measuring_peer};
+use crate::rows::{RowsError, connect_last, connect_primary};
 
 /// A key with what a router should say of it.
 pub(super) struct Sampled {
@@ -21,11 +21,10 @@ pub(super) struct Sampled {
 
 async fn connect(deployment: &Deployment, pnode: &str) -> Result<Database, RowsError> {
     let shard = shard_of(pnode)?;
-    let peer = measuring_peer(deployment, &shard).await?;
-    match deployment.databases().connect(&peer, STATEMENT_TIMEOUT).await {
-        Ok(database) => Ok(database),
+    match connect_last(deployment, &shard, STATEMENT_TIMEOUT).await {
         // A few keys do not hurt the primary.
-        Err(_) => connect_primary(deployment, &shard, STATEMENT_TIMEOUT).await,
+        Err(RowsError::Database(_)) => connect_primary(deployment, &shard, STATEMENT_TIMEOUT).await,
+        connected => connected,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one source of time, so that tests can have their own: the wall clock to show, a clock that nobody sets to compute by.
 
+mod time_span;
 #[cfg(feature = "sim")]
 mod virtual_clock;
 
@@ -8,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
-use serde::{Deserialize, Serialize};
 
+pub use self::time_span::{Reading, TimeSpan};
 #[cfg(feature = "sim")]
 pub use self::virtual_clock::VirtualClock;
 
@@ -62,37 +63,6 @@ impl dyn Clock + '_ {
     pub fn since(&self, reading: Duration) -> Duration {
         self.monotonic().saturating_sub(reading)
     }
-
-    /// The time since something began, perhaps in another process. By the wall clock where the reading of the other one is
-    /// another machine's, or from before this one was started anew.
-    pub fn since_began(&self, at: Timestamp, reading: Option<&Reading>) -> Duration {
-        let here = reading.filter(|reading| reading.host == host());
-        let since = here.and_then(|reading| {
-            self.monotonic().checked_sub(Duration::from_millis(reading.millis))
-        });
-        since.unwrap_or_else(|| elapsed(self.now(), at))
-    }
-}
-
-/// A reading of a machine's clock that nobody sets, as a journal keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reading {
-    /// The machine's name: another's clock tells nothing.
-    pub host: String,
-    /// The reading of [`Clock::monotonic`], in milliseconds.
-    pub millis: u64,
-}
-
-impl Reading {
-    /// Reads it now.
-    pub fn now(clock: &dyn Clock) -> Self {
-        Self { host: host(), millis: millis(clock.monotonic()) }
-    }
-}
-
-/// As journals keep durations.
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// This machine's name.

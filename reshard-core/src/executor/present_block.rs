@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use super::budget::budget;
 use super::way_back::past_pivot;
+use super::write_block;
 use crate::clock::Clock;
 use crate::journal::{Journal, JournalError};
 use crate::phase::Sequence;
-use crate::phase::facts::WRITE_BLOCK;
 use crate::plan::Plan;
 
 /// An interval in which writes to the moving vnodes are refused, and which is not over.
@@ -32,10 +31,9 @@ impl OpenWriteBlock {
         sequence: &Sequence,
         clock: &dyn Clock,
     ) -> Result<Option<Self>, JournalError> {
-        let last = store.get(&WRITE_BLOCK).await?;
-        let Some(record) = last.filter(|record| record.ended.is_none()) else { return Ok(None) };
-        let lasts = record.lasts(clock);
-        let allowed = budget(plan, store.controls().await?.tuning.budget_seconds);
+        let Some(record) = write_block::open(store).await? else { return Ok(None) };
+        let lasts = record.time.lasts(clock);
+        let allowed = plan.budget(store.controls().await?.tuning.budget_seconds);
         let is_final = past_pivot(store, sequence).await?.is_some();
         Ok(Some(Self { lasts, left: (!is_final).then(|| allowed.saturating_sub(lasts)) }))
     }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use super::budget::budget;
 use super::sessions::Work;
 use super::way_back::past_pivot;
 use super::{Executor, ExecutorError, Outcome};
-use crate::clock::{Reading, millis};
+use crate::clock::TimeSpan;
 use crate::journal::{EntryKind, Journal, JournalError, PhaseRecord, PhaseState, PlanState};
 use crate::phase::facts::{ROUND, UNDO_BACK_TO};
 use crate::phase::{Context, Event, Lease, PhaseError, Step, WriteBlock};
@@ -141,7 +140,7 @@ impl Executor {
         context.past_pivot |= phase.is_pivot();
         let record = self.begin(phase, context).await?;
         if block == WriteBlock::Begins && self.begin_write_block().await? {
-            let allowed = budget(context.plan(), context.tuning().await?.budget_seconds);
+            let allowed = context.budget().await?;
             context.tell(&Event::WriteBlockBegan { budget: allowed });
             let kept = self.kept_for_way_back(context.plan(), context.phase).await?;
             let text = format!(
@@ -156,10 +155,9 @@ impl Executor {
             // First, for a phase that is done is not run again, and then nobody would do this.
             self.tell_write_block_ended(context, true).await?;
         }
-        let took = self.since_phase_began(&record);
-        let (ended, took_millis) = (Some(self.clock.now()), Some(millis(took)));
-        let done = PhaseRecord { state: PhaseState::Done, ended, took_millis, ..record };
-        self.store.set_phase(phase.name(), &done).await?;
+        let (state, time) = (PhaseState::Done, record.time.end(&*self.clock));
+        let took = time.took().unwrap_or_default();
+        self.store.set_phase(phase.name(), &PhaseRecord { state, time, ..record }).await?;
         context.log(EntryKind::Stage, format!("done after {}", duration(took))).await?;
         context.tell(&Event::PhaseDone { phase: phase.name(), took });
         Ok(())
@@ -172,10 +170,7 @@ impl Executor {
             Some(record) if record.state == PhaseState::Begun => PhaseRecord { attempts, ..record },
             _ => PhaseRecord {
                 state: PhaseState::Begun,
-                began: self.clock.now(),
-                began_reading: Some(Reading::now(&*self.clock)),
-                ended: None,
-                took_millis: None,
+                time: TimeSpan::begin(&*self.clock),
                 attempts,
             },
         };
@@ -183,11 +178,6 @@ impl Executor {
         context.log(EntryKind::Stage, phase.about().title).await.map_err(journal_only)?;
         context.tell(&Event::PhaseBegan { phase: phase.name(), attempt: attempts });
         Ok(record)
-    }
-
-    /// The time since a phase began.
-    pub(super) fn since_phase_began(&self, record: &PhaseRecord) -> Duration {
-        self.clock.since_began(record.began, record.began_reading.as_ref())
     }
 
     /// Runs the phase again and again as long as its troubles may pass.

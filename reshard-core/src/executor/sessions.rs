@@ -25,8 +25,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy)]
 pub(super) enum Work<'a> {
     Run,
-    /// The phase at this place.
-    Step(usize),
+    /// The phase of this name.
+    Step(&'a str),
     Abort,
     /// To end the write block that this one has left.
     Rescue(&'a Gone),
@@ -74,7 +74,7 @@ impl Executor {
                 .get_or_insert_with(|| Heartbeat::start(self.store.clone(), self.clock.clone()));
             let ended = match work {
                 Work::Run => self.run_leased(&lease).await,
-                Work::Step(at) => self.step_leased(&lease, at).await,
+                Work::Step(name) => self.step_leased(&lease, name).await,
                 Work::Abort => self.abort_leased(&lease).await,
                 Work::Rescue(gone) => self.rescue_leased(&lease, gone).await,
             };

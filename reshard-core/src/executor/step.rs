@@ -4,7 +4,7 @@ use super::sessions::Work;
 use super::{Executor, ExecutorError, Outcome};
 use crate::hint::{Operation, hint};
 use crate::journal::{Journal, PhaseState, PlanState};
-use crate::phase::{Lease, PhaseError};
+use crate::phase::{Lease, PhaseError, Step};
 
 impl Executor {
     /// Runs one phase, whose turn it has to be. All are done in this way when the last is. Between two steps nobody
@@ -16,16 +16,16 @@ impl Executor {
     ///
     /// [`ExecutorError::NotYet`], [`ExecutorError::NoPhase`], and as for [`Executor::run`].
     pub async fn step(&self, name: &str) -> Result<Outcome, ExecutorError> {
-        let at = self.sequence.iter().position(|phase| phase.name() == name);
-        let at = at.ok_or_else(|| ExecutorError::NoPhase { name: name.to_owned() })?;
-        self.with_session_renewal(Work::Step(at)).await
+        self.phase(name)?;
+        self.with_session_renewal(Work::Step(name)).await
     }
 
     pub(super) async fn step_leased(
         &self,
         lease: &Lease,
-        at: usize,
+        name: &str,
     ) -> Result<Outcome, ExecutorError> {
+        let phase = self.phase(name)?;
         let mut context = self.context(lease);
         self.store.update_controls(&mut |controls| controls.pause = false).await?;
         if let Err(trouble) = self.has_begun().await {
@@ -53,12 +53,9 @@ impl Executor {
         let records = self.store.phases().await?;
         let is_done =
             |name: &str| records.get(name).is_some_and(|record| record.state == PhaseState::Done);
-        let mut before = self.sequence.iter().take(at).map(|phase| phase.name());
-        let Some(phase) = self.sequence.iter().nth(at) else {
-            return Err(ExecutorError::NoPhase { name: at.to_string() });
-        };
-        if let Some(missing) = before.find(|&name| !is_done(name)) {
-            return Err(ExecutorError::NotYet { phase: phase.name().to_owned(), missing });
+        let mut before = self.sequence.names().take_while(|&earlier| earlier != name);
+        if let Some(missing) = before.find(|&earlier| !is_done(earlier)) {
+            return Err(ExecutorError::NotYet { phase: name.to_owned(), missing });
         }
         context.phase = phase.name();
         if !is_done(phase.name()) {
@@ -78,5 +75,10 @@ impl Executor {
         self.store.set_state(&PlanState::Paused).await?;
         self.store.set_activity(None).await?;
         Ok(Outcome::Paused { phase: next.name().to_owned() })
+    }
+
+    fn phase(&self, name: &str) -> Result<&Step, ExecutorError> {
+        let phase = self.sequence.get(name);
+        phase.ok_or_else(|| ExecutorError::NoPhase { name: name.to_owned() })
     }
 }

@@ -261,7 +261,20 @@ pub(crate) fn zookeeper() -> MemoryCoordination {
     MemoryCoordination::new(|| jiff::Timestamp::UNIX_EPOCH)
 }
 
+/// The addresses at which a test's region has routers.
+pub(crate) const ROUTERS: [&str; 2] = ["10.0.0.10:2020", "10.0.0.11:2020"];
+
+/// A region of which only ZooKeeper answers.
 pub(crate) async fn deployment(zookeeper: &MemoryCoordination) -> Deployment {
+    let http = AnyTransport::new(HttpTransport::new(Duration::from_secs(1)).unwrap());
+    deployment_over(http, zookeeper).await
+}
+
+/// A region whose APIs are behind this.
+pub(crate) async fn deployment_over(
+    http: AnyTransport,
+    zookeeper: &MemoryCoordination,
+) -> Deployment {
     let url = || "http://127.0.0.1:1".parse().unwrap();
     let urls = DatacenterUrls { sapi: url(), vmapi: url(), cnapi: url(), imgapi: url() };
     let configuration = Configuration {
@@ -269,10 +282,9 @@ pub(crate) async fn deployment(zookeeper: &MemoryCoordination) -> Deployment {
         dns_domain: "example.net".to_owned(),
         zookeeper: "memory:2181".to_owned(),
         session_timeout_seconds: 8,
-        routers: vec!["127.0.0.1:1".to_owned()],
+        routers: ROUTERS.map(str::to_owned).into(),
         datacenters: [("lab-1".to_owned(), urls)].into(),
     };
-    let http = AnyTransport::new(HttpTransport::new(Duration::from_secs(1)).unwrap());
     let zookeeper = Arc::new(zookeeper.clone());
     Deployment::connect_through(configuration, http, zookeeper).await.unwrap()
 }
@@ -337,7 +349,7 @@ async fn every_script_ends_well(
     let fixture = Fixture::in_memory(deployment, script, PlanUuid::random());
     for _ in 0..60 {
         let ended = fixture.run().await;
-        let blocked = fixture.block().await.is_some_and(|block| block.ended.is_none());
+        let blocked = fixture.block().await.is_some_and(|block| !block.time.is_over());
         match ended {
             Some(Ok(Outcome::Done)) => {
                 prop_assert_eq!(fixture.effects().len(), PHASES.len());

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::budget::BUDGET;
 use super::run::journal_only;
 use super::sessions::Work;
 use super::way_back::past_pivot;
 use super::{Executor, ExecutorError, Outcome};
-use crate::clock::millis;
 use crate::hint::{Hint, Operation, hint};
-use crate::journal::{EntryKind, Journal, JournalError, PhaseRecord, PhaseState, PlanState};
+use crate::journal::{
+    BUDGET, EntryKind, Journal, JournalError, PhaseRecord, PhaseState, PlanState,
+};
 use crate::phase::facts::UNDO_BACK_TO;
 use crate::phase::{Context, Event, Lease, PhaseError, Step, Undone, WriteBlock};
 
@@ -116,7 +116,7 @@ impl Executor {
                 what = format!("{what}. {where_it_went}{}", at_last.unwrap_or_default());
                 hint!(
                     "find out why that took so long; ",
-                    Operation::Tune { knob: BUDGET.to_owned(), value: None },
+                    Operation::Tune { setting: BUDGET.to_owned(), value: None },
                     " allows more; ",
                     again_or_back()
                 )
@@ -222,8 +222,8 @@ impl Executor {
         record: PhaseRecord,
         patience: Option<Duration>,
     ) -> Result<Undone, PhaseError> {
-        let undoing =
-            PhaseRecord { state: PhaseState::Undoing, ended: None, took_millis: None, ..record };
+        let (state, time) = (PhaseState::Undoing, record.time.reopened());
+        let undoing = PhaseRecord { state, time, ..record };
         self.store.set_phase(phase.name(), &undoing).await?;
         context.log(EntryKind::Stage, format!("rolling back: {}", phase.about().title)).await?;
         let began = self.clock.monotonic();
@@ -248,10 +248,8 @@ impl Executor {
         if phase.write_block() == WriteBlock::Begins {
             self.tell_write_block_ended(context, false).await?;
         }
-        let (ended, took) = (Some(self.clock.now()), self.since_phase_began(&undoing));
-        let (state, took_millis) = (PhaseState::Undone, Some(millis(took)));
-        let record = PhaseRecord { state, ended, took_millis, ..undoing };
-        self.store.set_phase(phase.name(), &record).await?;
+        let (state, time) = (PhaseState::Undone, undoing.time.end(&*self.clock));
+        self.store.set_phase(phase.name(), &PhaseRecord { state, time, ..undoing }).await?;
         context.tell(&Event::PhaseUndone { phase: phase.name() });
         Ok(undone)
     }
@@ -295,7 +293,7 @@ impl Executor {
             .blocked()
             .filter_map(|phase| {
                 let record = records.get(phase.name())?;
-                let took = record.took().unwrap_or_else(|| self.since_phase_began(record));
+                let took = record.time.took().unwrap_or_else(|| record.time.lasts(&*self.clock));
                 Some(format!("{} {:.1} s", phase.name(), took.as_secs_f64()))
             })
             .collect();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Executor;
-use crate::clock::{Reading, millis};
+use crate::clock::TimeSpan;
 use crate::journal::{Journal, JournalError};
 use crate::phase::WriteBlockRecord;
 use crate::phase::facts::{WRITE_BLOCK, WRITE_BLOCKS};
@@ -11,7 +11,7 @@ use crate::phase::facts::{WRITE_BLOCK, WRITE_BLOCKS};
 /// The write block that lasts, if writes are refused.
 pub(super) async fn open(store: &dyn Journal) -> Result<Option<WriteBlockRecord>, JournalError> {
     let last = store.get(&WRITE_BLOCK).await?;
-    Ok(last.filter(|record| record.ended.is_none()))
+    Ok(last.filter(|record| !record.time.is_over()))
 }
 
 impl Executor {
@@ -25,13 +25,7 @@ impl Executor {
         if self.open_write_block().await?.is_some() {
             return Ok(false);
         }
-        let record = WriteBlockRecord {
-            began: self.clock.now(),
-            began_reading: Some(Reading::now(&*self.clock)),
-            ended: None,
-            took_millis: None,
-            moved: false,
-        };
+        let record = WriteBlockRecord { time: TimeSpan::begin(&*self.clock), moved: false };
         self.journal().put(&WRITE_BLOCK, &record).await?;
         Ok(true)
     }
@@ -41,17 +35,14 @@ impl Executor {
         &self,
         moved: bool,
     ) -> Result<Option<Duration>, JournalError> {
-        let Some(mut record) = self.open_write_block().await? else {
+        let Some(open) = self.open_write_block().await? else {
             return Ok(None);
         };
-        record.ended = Some(self.clock.now());
-        record.took_millis = Some(millis(record.lasts(&*self.clock)));
-        record.moved = moved;
-        let took = record.took();
+        let record = WriteBlockRecord { time: open.time.end(&*self.clock), moved };
         let mut all = self.journal().get(&WRITE_BLOCKS).await?.unwrap_or_default();
         all.push(record.clone());
         self.journal().put(&WRITE_BLOCKS, &all).await?;
         self.journal().put(&WRITE_BLOCK, &record).await?;
-        Ok(took)
+        Ok(record.time.took())
     }
 }

@@ -20,7 +20,6 @@ pub struct Controls {
     /// Roll everything back.
     pub abort: bool,
     /// Live settings.
-    #[serde(rename = "knobs")]
     pub tuning: Tuning,
 }
 
@@ -75,6 +74,9 @@ pub struct Setting {
     get: fn(&Tuning) -> Option<u64>,
     set: fn(&mut Tuning, Option<u64>),
 }
+
+/// The name of the setting for how long writes may be refused.
+pub(crate) const BUDGET: &str = "budget_seconds";
 
 const DAY: u64 = 24 * 3600;
 
@@ -135,7 +137,7 @@ pub static SETTINGS: [Setting; 7] = [
         set: |tuning, value| tuning.wait_seconds = value.unwrap_or_default(),
     },
     Setting {
-        name: "budget_seconds",
+        name: BUDGET,
         unit: "s",
         range: 1..=DAY,
         about: "how long writes may be refused",
@@ -169,7 +171,7 @@ impl Setting {
     pub fn set(&'static self, tuning: &mut Tuning, text: &str) -> Result<(), SettingError> {
         let value = match text.parse().ok().filter(|value| self.range.contains(value)) {
             None if text == "null" && self.absent.is_some() => None,
-            None => return Err(SettingError::Range { knob: self, text: text.to_owned() }),
+            None => return Err(SettingError::Range { setting: self, text: text.to_owned() }),
             value => value,
         };
         (self.set)(tuning, value);
@@ -196,8 +198,8 @@ impl Tuning {
     ///
     /// [`SettingError`]
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), SettingError> {
-        let knob = SETTINGS.iter().find(|knob| knob.name == name);
-        knob.ok_or_else(|| SettingError::Unknown { name: name.to_owned() })?.set(self, text)
+        let setting = SETTINGS.iter().find(|setting| setting.name == name);
+        setting.ok_or_else(|| SettingError::Unknown { name: name.to_owned() })?.set(self, text)
     }
 }
 
@@ -212,17 +214,17 @@ pub enum SettingError {
         name: String,
     },
     /// It would be too little, too much, or no number.
-    #[error("{}={text} makes no sense: write {}", knob.name, knob.allowed())]
+    #[error("{}={text} makes no sense: write {}", setting.name, setting.allowed())]
     Range {
         /// The setting.
-        knob: &'static Setting,
+        setting: &'static Setting,
         /// The text that was written.
         text: String,
     },
 }
 
 fn names() -> String {
-    SETTINGS.iter().map(|knob| knob.name).collect::<Vec<_>>().join(", ")
+    SETTINGS.iter().map(|setting| setting.name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -232,22 +234,26 @@ mod tests {
     #[test]
     fn every_setting_has_a_range_and_takes_its_ends() {
         let members = serde_json::to_value(Tuning::default()).unwrap();
-        let names: Vec<_> = SETTINGS.iter().map(|knob| knob.name).collect();
+        let names: Vec<_> = SETTINGS.iter().map(|setting| setting.name).collect();
         let mut serialized: Vec<_> = members.as_object().unwrap().keys().cloned().collect();
         serialized.sort();
         let mut sorted = names.clone();
         sorted.sort_unstable();
         assert_eq!(serialized, sorted, "the table has all of them");
-        for knob in &SETTINGS {
-            for value in [*knob.range.start(), *knob.range.end()] {
+        for setting in &SETTINGS {
+            for value in [*setting.range.start(), *setting.range.end()] {
                 let mut tuning = Tuning::default();
-                tuning.set(knob.name, &value.to_string()).unwrap();
-                assert_eq!(knob.get(&tuning), Some(value), "{}", knob.name);
+                tuning.set(setting.name, &value.to_string()).unwrap();
+                assert_eq!(setting.get(&tuning), Some(value), "{}", setting.name);
                 let json = serde_json::to_value(&tuning).unwrap();
-                assert_eq!(json[knob.name], value, "{}", knob.name);
+                assert_eq!(json[setting.name], value, "{}", setting.name);
             }
-            let default = knob.get(&Tuning::default());
-            assert!(default.is_none_or(|default| knob.range.contains(&default)), "{}", knob.name);
+            let default = setting.get(&Tuning::default());
+            assert!(
+                default.is_none_or(|default| setting.range.contains(&default)),
+                "{}",
+                setting.name
+            );
         }
     }
 

@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use self::controls::BUDGET;
 pub use self::controls::{Controls, ControlsChange, SETTINGS, Setting, SettingError, Tuning};
 pub use self::error::JournalError;
 pub use self::fact::{Fact, FactOf};
@@ -28,7 +29,7 @@ pub use self::memory::MemoryJournal;
 pub(crate) use self::presence::HEARTBEAT;
 pub use self::presence::{Liveness, Presence};
 pub use self::sqlite::SqliteJournal;
-use crate::clock::{Reading, elapsed};
+use crate::clock::TimeSpan;
 use crate::hint::Hint;
 use crate::plan::ValidPlan;
 
@@ -140,26 +141,11 @@ pub enum PlanState {
 pub struct PhaseRecord {
     /// Its state.
     pub state: PhaseState,
-    /// The time at which it was first begun.
-    pub began: Timestamp,
-    /// The same by the clock that nobody sets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub began_reading: Option<Reading>,
-    /// The time at which it was done or undone.
-    pub ended: Option<Timestamp>,
-    /// The time that it took, in milliseconds, by the clock that nobody sets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub took_millis: Option<u64>,
+    /// From when it was first begun to when it was done or undone.
+    #[serde(flatten)]
+    pub time: TimeSpan,
     /// The number of times that it was begun.
     pub attempts: u32,
-}
-
-impl PhaseRecord {
-    /// The time that it took, if it is done or undone.
-    pub fn took(&self) -> Option<Duration> {
-        let by_wall_clock = || self.ended.map(|ended| elapsed(ended, self.began));
-        self.took_millis.map(Duration::from_millis).or_else(by_wall_clock)
-    }
 }
 
 /// The state of a phase.

@@ -66,14 +66,8 @@ async fn carried_out(store: &dyn Journal, does: &Does) -> String {
     let result = match does {
         Does::SetsState(state) => store.set_state(state).await.map(|()| String::new()),
         Does::SetsPhase(name, state) => {
-            let record = PhaseRecord {
-                state: *state,
-                began: at(1),
-                began_reading: None,
-                ended: None,
-                took_millis: None,
-                attempts: 1,
-            };
+            let record =
+                PhaseRecord { state: *state, time: TimeSpan::begun_at(at(1)), attempts: 1 };
             store.set_phase(name, &record).await.map(|()| String::new())
         }
         Does::SetsFact(key, value) => {

@@ -56,7 +56,7 @@ pub struct MeasureProgress {
 
 /// Counts rows, bytes and the rows of the last day of every vnode in every sharded table.
 ///
-/// `database` should be the least important peer's ([`crate::rows::measuring_peer`]). One statement runs at a time, and none
+/// `database` should be the least important peer's ([`crate::rows::connect_last`]). One statement runs at a time, and none
 /// reads more than some pages. Rows without a `_vnode` are counted where their keys belong, rows with one that the
 /// ring does not have too.
 ///

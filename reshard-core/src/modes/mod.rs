@@ -25,6 +25,6 @@ impl Plan {
     ///
     /// [`SequenceError`] never in fact: every mode is tested for it.
     pub fn sequence(&self) -> Result<Sequence, SequenceError> {
-        self.mode.sequence()
+        self.request.mode.sequence()
     }
 }

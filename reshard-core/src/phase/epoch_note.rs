@@ -105,8 +105,8 @@ impl EpochNote {
             targets: self.plan.target_names(),
             told: self.clock.now(),
             writes_refused_since: block
-                .filter(|block| block.ended.is_none())
-                .map(|block| block.began),
+                .filter(|block| !block.time.is_over())
+                .map(|block| block.time.began),
         };
         serde_json::to_vec(&epoch).map_err(|error| EpochError::Unreadable {
             node: node(self.plan.uuid),

@@ -1,5 +1,6 @@
 //! A phase: one stage of a plan's execution.
 
+mod budget;
 mod context;
 mod epoch_note;
 mod error;

@@ -180,3 +180,6 @@ pub(super) async fn remove_all(context: &Context) -> Result<(), PhaseError> {
     }
     context.forget(&CANARIES).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ mod delete_ghosts;
 mod document;
 mod drain;
 mod facts;
+#[cfg(test)]
+mod fixture;
 mod freeze_source;
 mod ghost_tables;
 mod hand_over_reads;

@@ -349,3 +349,6 @@ pub(super) fn too_late(phase: &dyn Phase) -> PhaseError {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -154,7 +154,7 @@ impl Sweeper<'_> {
             what: format!("the sync of {holder} to catch up, before more rows are deleted"),
             hint: hint!(
                 "see `manatee-adm show` in a postgres zone; ",
-                Operation::Tune { knob: "delete_max_lag_bytes".to_owned(), value: None },
+                Operation::Tune { setting: "delete_max_lag_bytes".to_owned(), value: None },
                 " lets it be further behind"
             ),
         };

@@ -51,7 +51,6 @@ impl Plan {
         let mut plan = Self {
             version: PLAN_VERSION,
             uuid,
-            mode: request.mode,
             created,
             request,
             inventory,

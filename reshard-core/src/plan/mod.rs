@@ -1,6 +1,7 @@
 //! Plans: what is going to be done, decided before anything is done.
 
 mod actions;
+mod budget;
 mod copies;
 mod costs;
 mod diff;
@@ -25,8 +26,10 @@ mod target;
 #[cfg(test)]
 pub(crate) mod tests;
 mod valid;
-mod way_back;
 
+#[cfg(test)]
+pub(crate) use self::budget::MOST_ROUNDS_BACK;
+pub(crate) use self::budget::{BESIDES, SLOWER, way_back};
 pub use self::costs::Costs;
 pub(crate) use self::costs::ROUTER_CONCURRENCY;
 pub use self::diff::PlanDifference;
@@ -44,9 +47,6 @@ pub use self::target::Target;
 #[cfg(test)]
 pub(crate) use self::tests::example;
 pub use self::valid::ValidPlan;
-#[cfg(test)]
-pub(crate) use self::way_back::MOST_ROUNDS_BACK;
-pub(crate) use self::way_back::{BESIDES, SLOWER, way_back};
 
 use std::collections::BTreeMap;
 
@@ -73,8 +73,6 @@ pub struct Plan {
     pub uuid: PlanUuid,
     /// The time at which it was made.
     pub created: Timestamp,
-    /// The mode in which it moves them.
-    pub mode: Mode,
     /// The request that it was made for.
     pub request: Request,
     /// The inventory at the time when it was made.

@@ -25,16 +25,18 @@ pub async fn connect_primary(
     Ok(database)
 }
 
-/// The peer of a shard that is hurt least by reading: the last of the chain, which is an async unless there is none.
+/// Connects to the peer of a shard that is hurt least by reading: the last of the chain, which is an async unless there is none.
 ///
 /// # Errors
 ///
-/// [`RowsError`]
-pub async fn measuring_peer(
+/// [`RowsError`]; [`RowsError::Database`] if the peer is known but cannot be connected to.
+pub async fn connect_last(
     deployment: &Deployment,
     shard: &ShardName,
-) -> Result<PgEndpoint, RowsError> {
-    endpoint(deployment, shard, |role| role != Role::Deposed).await
+    statement_timeout: Duration,
+) -> Result<Database, RowsError> {
+    let endpoint = endpoint(deployment, shard, |role| role != Role::Deposed).await?;
+    Ok(deployment.databases().connect(&endpoint, statement_timeout).await?)
 }
 
 /// The last peer of the chain with such a role.

@@ -70,7 +70,7 @@ pub struct CountProgress {
 }
 
 /// Counts the rows of all sharded tables of a shard, every one of them. The database should be that of the peer which is hurt
-/// least ([`crate::rows::measuring_peer`]); what it has not replayed yet is not seen.
+/// least ([`crate::rows::connect_last`]); what it has not replayed yet is not seen.
 ///
 /// # Errors
 ///

@@ -22,7 +22,7 @@ mod tables;
 mod tests;
 
 pub(crate) use self::catalogue::moray_schema;
-pub use self::connect::{connect_primary, measuring_peer, sync_lag};
+pub use self::connect::{connect_last, connect_primary, sync_lag};
 pub use self::copies::{DroppedTable, drop_copy};
 pub use self::count::{CountProgress, ShardCount, TableCount, count_rows, count_shard};
 pub use self::error::{EmptyKeeper, RowsError, Unproven};

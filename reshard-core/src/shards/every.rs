@@ -15,7 +15,7 @@ use super::known::by_number;
 use crate::causes::Chain;
 use crate::deployment::Deployment;
 use crate::inventory::{InventoryError, RingFacts, read_ring, shard_state};
-use crate::rows::{RowsError, list_tables, measuring_peer};
+use crate::rows::{RowsError, connect_last, list_tables};
 
 /// The number of shards that are looked at at once.
 const AT_ONCE: usize = 16;
@@ -162,8 +162,7 @@ async fn estimate(
     deployment: &Deployment,
     shard: &ShardName,
 ) -> Result<(Option<u64>, u64), RowsError> {
-    let peer = measuring_peer(deployment, shard).await?;
-    let database = deployment.databases().connect(&peer, PATIENCE).await?;
+    let database = connect_last(deployment, shard, PATIENCE).await?;
     let tables = list_tables(&database).await?.sharded;
     let (schemas, names): (Vec<&str>, Vec<&str>) =
         tables.iter().map(|table| (table.schema.as_str(), table.name.as_str())).unzip();

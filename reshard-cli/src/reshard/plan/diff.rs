@@ -24,7 +24,7 @@ pub(super) struct DiffArgs {
     first: PathBuf,
     /// Another's
     second: PathBuf,
-    /// How to print the differences
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

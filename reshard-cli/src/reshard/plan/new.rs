@@ -33,13 +33,13 @@ pub(super) struct NewArgs {
     plan: PathBuf,
     #[command(flatten)]
     region: Region,
-    /// How many new shards there shall be, 1 to 16
+    /// New shards, 1 to 16
     #[arg(long, default_value_t = 1)]
     new_shards: u32,
     /// Their numbers [default: the next free ones]
     #[arg(long, value_delimiter = ',')]
     numbers: Vec<u32>,
-    /// How to choose the vnodes that move
+    /// Choice of the vnodes that move
     #[arg(long, value_enum, default_value_t)]
     by: By,
     /// The vnodes for `--by listed`, such as 0-99,4711; `@FILE` reads them from a file
@@ -48,7 +48,7 @@ pub(super) struct NewArgs {
     /// For each new shard the part of the rows that it gets, in percent, such as 3=25
     #[arg(long, value_name = "NUMBER=PERCENT", value_delimiter = ',', conflicts_with_all = ["by", "vnodes"])]
     share: Vec<String>,
-    /// How the new shards are laid out
+    /// Layout of the new shards
     #[arg(long, value_enum, default_value_t)]
     layout: LayoutName,
     /// Servers for the new zones [default: those with room in the source's datacenters]
@@ -63,7 +63,7 @@ pub(super) struct NewArgs {
     /// Moray zones of each new shard
     #[arg(long, default_value_t = 1)]
     morays: u32,
-    /// How long writes may be refused, in seconds, the way back included [default: twice the prediction]
+    /// Seconds for which writes may be refused, the way back included [default: twice the prediction]
     #[arg(long, value_name = "SECONDS")]
     budget: Option<u64>,
     /// Split the shard though it is the storage or Marlin shard
@@ -85,7 +85,7 @@ pub(super) struct NewArgs {
     dry_run: bool,
 }
 
-/// How to choose vnodes.
+/// The choice of vnodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum By {
     /// Equal numbers of vnodes
@@ -99,7 +99,7 @@ enum By {
     Listed,
 }
 
-/// How new shards are laid out.
+/// The layout of new shards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum LayoutName {
     /// Primary, sync and async

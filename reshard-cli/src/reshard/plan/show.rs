@@ -20,7 +20,7 @@ use crate::table::Table;
 pub(super) struct ShowArgs {
     #[command(flatten)]
     file: PlanFile,
-    /// How to print it; JSON is the whole document
+    /// Output format; JSON is the whole document
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

@@ -31,10 +31,10 @@ pub(in crate::reshard) struct AuditArgs {
     /// Compare with this ring, a LevelDB directory [default: fetch the one that SAPI names]
     #[arg(long, value_name = "DIRECTORY")]
     ring: Option<PathBuf>,
-    /// How many keys to take of each shard
+    /// Keys to take of each shard
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     sample: usize,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

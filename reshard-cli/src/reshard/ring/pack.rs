@@ -39,7 +39,7 @@ pub(in crate::reshard) struct PackArgs {
     /// Only audit the ring
     #[arg(long)]
     dry_run: bool,
-    /// How to print the image's UUID, its file's SHA-1 and size
+    /// Format in which the image's UUID, its file's SHA-1 and size are printed
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

@@ -38,7 +38,7 @@ pub(in crate::reshard) struct RemapArgs {
     /// Only print in what it would differ
     #[arg(long)]
     dry_run: bool,
-    /// How to print in what it differs
+    /// Format in which the differences are printed
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

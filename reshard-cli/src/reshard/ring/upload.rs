@@ -32,7 +32,7 @@ pub(in crate::reshard) struct UploadArgs {
     /// Only compare it with the ring that SAPI names
     #[arg(long)]
     dry_run: bool,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

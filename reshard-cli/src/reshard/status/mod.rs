@@ -49,7 +49,7 @@ pub(super) struct StatusArgs {
     /// Go on until the plan has stopped: it is done, rolled back, paused or held
     #[arg(short, long)]
     watch: bool,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

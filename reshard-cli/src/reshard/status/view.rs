@@ -134,7 +134,7 @@ impl View {
             Situation::Running | Situation::Paused | Situation::Held | Situation::Planned
         );
         let refused_before = report.write_block.all.iter().filter_map(|block| {
-            let seconds = block.took()?.as_secs_f64();
+            let seconds = block.time.took()?.as_secs_f64();
             Some(RefusedBefore { seconds, moved: block.moved })
         });
         Self {

@@ -37,7 +37,7 @@ async fn a_signal_while_writes_are_refused_lets_the_block_end(deployment: &Deplo
     let fixture = Fixture::new(deployment, script);
     let ended = fixture.executor().run().await.unwrap();
     assert!(matches!(ended, Outcome::Held { .. }), "{ended:?}");
-    assert!(fixture.block().await.unwrap().ended.is_some());
+    assert!(fixture.block().await.unwrap().time.is_over());
 }
 
 async fn an_abort_keeps_no_writes_refused_for_what_cannot_be_undone(deployment: &Deployment) {
@@ -48,7 +48,7 @@ async fn an_abort_keeps_no_writes_refused_for_what_cannot_be_undone(deployment: 
     let fixture = Fixture::new(deployment, script);
     let ended = fixture.executor().run().await.unwrap();
     assert!(matches!(&ended, Outcome::Held { phase, .. } if phase == "split"), "{ended:?}");
-    assert!(fixture.block().await.unwrap().ended.is_some(), "writes are refused");
+    assert!(fixture.block().await.unwrap().time.is_over(), "writes are refused");
     assert_eq!(fixture.executor().abort().await.unwrap(), Outcome::Aborted);
     assert!(fixture.effects().is_empty(), "{:?}", fixture.effects());
 }
@@ -73,7 +73,7 @@ async fn whatever_an_executor_dies_in_writes_are_accepted_again(deployment: &Dep
         let fixture = Fixture::new(deployment, script);
         assert!(fixture.run().await.is_none(), "it dies in {phase}");
         let rescued = fixture.executor().rescue(&gone).await.unwrap();
-        let open = fixture.block().await.is_some_and(|block| block.ended.is_none());
+        let open = fixture.block().await.is_some_and(|block| !block.time.is_over());
         assert!(!open, "{phase}: {rescued:?}");
         match rescued {
             None => assert!(["first", "make", "last"].contains(&phase), "{phase}"),

@@ -147,7 +147,7 @@ async fn writes_do_not_wait_for_a_journal_on_a_full_disk(deployment: &Deployment
     assert!(error.to_string().starts_with("writes to the moving vnodes are accepted"), "{error}");
     assert_eq!(fixture.effects(), ["first", "make"]);
     // The file says still that writes are refused, and that the split was begun.
-    assert!(fixture.block().await.unwrap().ended.is_none());
+    assert!(!fixture.block().await.unwrap().time.is_over());
     fixture.free_the_disk();
     assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done);
     assert_eq!(fixture.effects().len(), PHASES.len());
@@ -200,7 +200,7 @@ async fn a_journal_that_somebody_locks_is_tried_again(deployment: &Deployment) {
     let ended = ended.unwrap();
     assert!(matches!(ended, Outcome::Held { .. }), "{ended:?}");
     assert_eq!(fixture.effects(), ["first", "make"]);
-    assert!(fixture.block().await.unwrap().ended.is_some(), "the file has it all in the end");
+    assert!(fixture.block().await.unwrap().time.is_over(), "the file has it all in the end");
     assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done);
 }
 

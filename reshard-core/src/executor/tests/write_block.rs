@@ -26,7 +26,7 @@ async fn a_hold_in_the_write_block_ends_it(deployment: &Deployment) {
     assert!(what.contains("writes are accepted again"), "{what}");
     assert_eq!(fixture.effects(), ["first", "make"]);
     let block = fixture.block().await.unwrap();
-    assert!(block.ended.is_some() && !block.moved);
+    assert!(block.time.is_over() && !block.moved);
     // Undoing the split spoiled what was made: it is recreated, and only then the plan goes on.
     assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done);
     let log = fixture.store.log_after(0).await.unwrap();
@@ -68,14 +68,14 @@ async fn the_way_back_is_part_of_the_budget(deployment: &Deployment) {
     let ended = fixture.executor().run().await.unwrap();
     let Outcome::Held { what, .. } = ended else { panic!("{ended:?}") };
     assert!(what.contains("used up its budget"), "{what}");
-    let took = fixture.block().await.unwrap().took().unwrap();
+    let took = fixture.block().await.unwrap().time.took().unwrap();
     assert!(took <= Duration::from_secs(200) && took > Duration::from_secs(190), "{took:?}");
     // The round itself does not end: going back takes as long as it lasted.
     let fixture = Fixture::new(deployment, vec![Does::Hangs, Does::Well, Does::Well]);
     fixture.allow(200).await;
     let ended = fixture.executor().run().await.unwrap();
     assert!(matches!(&ended, Outcome::Held { phase, .. } if phase == "block"), "{ended:?}");
-    let took = fixture.block().await.unwrap().took().unwrap();
+    let took = fixture.block().await.unwrap().time.took().unwrap();
     assert!(took < Duration::from_secs(100), "{took:?}");
 }
 
@@ -88,7 +88,7 @@ async fn a_budget_that_is_too_small_is_refused_before_the_block(deployment: &Dep
     assert!(what.contains("at most 8 s, which is too short"), "{what}");
     assert!(fixture.block().await.is_none());
     let needed = fixture.store.plan().await.unwrap().prediction.least_budget().as_secs();
-    let tune = Operation::Tune { knob: "budget_seconds".to_owned(), value: Some(needed) };
+    let tune = Operation::Tune { setting: "budget_seconds".to_owned(), value: Some(needed) };
     assert_eq!(remedy.operations().collect::<Vec<_>>(), [&tune, &Operation::Resume]);
     fixture.allow(needed).await;
     assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done);

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::*;
+use crate::clock::TimeSpan;
 use crate::journal::{Controls, Entry, EntryKind, Journal, PhaseRecord, PhaseState, PlanState};
 use crate::plan::PlanUuid;
 
@@ -69,14 +70,8 @@ async fn an_executor_writes_nothing_once_another_has_claimed_the_plan() {
     let (first, second, operator) = (open(), open(), open());
     let now = Timestamp::UNIX_EPOCH;
     let entry = Entry { at: now, phase: String::new(), kind: EntryKind::Note, text: "here".into() };
-    let record = PhaseRecord {
-        state: PhaseState::Begun,
-        began: now,
-        began_reading: None,
-        ended: None,
-        took_millis: None,
-        attempts: 1,
-    };
+    let time = TimeSpan::begun_at(now);
+    let record = PhaseRecord { state: PhaseState::Begun, time, attempts: 1 };
     first.claim(&executor(5)).await.unwrap();
     first.set_state(&PlanState::Running).await.unwrap();
     second.claim(&executor(6)).await.unwrap();

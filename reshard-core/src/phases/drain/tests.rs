@@ -11,13 +11,13 @@ use manatee_client::{
 use super::*;
 use crate::clock::{Clock, VirtualClock};
 use crate::deployment::{Database, DatabaseError, ZonePlace};
+use crate::executor::Outcome;
 use crate::executor::tests::{deployment, runtime, zookeeper};
-use crate::executor::{Executor, Outcome};
-use crate::journal::{Journal, MemoryJournal};
 use crate::phase::Sequence;
 use crate::phases::facts::{MORAY_PROCESSES, ZONE};
+use crate::phases::fixture::Fixture;
 use crate::phases::new_zones::{Kind, wanted};
-use crate::plan::{Layout, PlanUuid};
+use crate::plan::Layout;
 use crate::region::{Databases, Holder, OpenTransaction, Transactions};
 use crate::shards::{establish, first_state};
 use crate::zones::MadeZone;
@@ -152,9 +152,9 @@ fn peer(number: usize, zone: &str) -> Peer {
 }
 
 /// Drains with a primary that answers after so many seconds, a transaction that ends then, and peers that have replayed then.
-async fn drain(answers: u64, ends: u64, replayed: u64) -> (Outcome, MemoryJournal, Duration) {
-    let journal = MemoryJournal::new(crate::plan::tests::example(PlanUuid::random()));
-    let (facts, plan): (&dyn Journal, _) = (&journal, journal.plan().await.unwrap());
+async fn drain(answers: u64, ends: u64, replayed: u64) -> (Outcome, Fixture) {
+    let mut fixture = Fixture::new(deployment(&zookeeper()).await);
+    let plan = fixture.plan().await;
     let mut chain: Vec<Peer> = (1..=3).map(|it| peer(it, &format!("old-zone-{it}"))).collect();
     for one in wanted(&plan, Kind::Peer) {
         let zone = plan.instance_uuid(&one.zone.role, 0);
@@ -162,50 +162,51 @@ async fn drain(answers: u64, ends: u64, replayed: u64) -> (Outcome, MemoryJourna
         let (server, datacenter) = (one.zone.server, one.zone.datacenter.clone());
         let place = ZonePlace { zone, server, datacenter };
         let made = MadeZone { place, address: new.ip.clone() };
-        facts.put(&ZONE.of([&one.zone.role, &0]), &made).await.unwrap();
+        fixture.put(&ZONE.of([&one.zone.role, &0]), &made).await;
         chain.push(new);
     }
-    facts.put(&MORAY_PROCESSES, &Vec::new()).await.unwrap();
+    fixture.put(&MORAY_PROCESSES, &Vec::new()).await;
 
-    let clock = Arc::new(VirtualClock::starting_at(Timestamp::UNIX_EPOCH));
     let servers = Servers {
-        clock: clock.clone(),
+        clock: fixture.clock.clone(),
         answers: Duration::from_secs(answers),
         ends: Duration::from_secs(ends),
         replayed: Duration::from_secs(replayed),
         urls: chain.iter().map(|peer| peer.pg_url.clone()).collect(),
     };
-    let region = deployment(&zookeeper()).await.with_databases(Arc::new(servers));
-    let state = first_state(Layout::ThreePeers, chain, Lsn::ZERO, plan.uuid, clock.now()).unwrap();
-    establish(&region.shard(plan.source().clone()), &state).await.unwrap();
+    fixture.region = fixture.region.with_databases(Arc::new(servers));
+    let (layout, now) = (Layout::ThreePeers, fixture.clock.now());
+    let state = first_state(layout, chain, Lsn::ZERO, plan.uuid, now).unwrap();
+    establish(&fixture.region.shard(plan.source().clone()), &state).await.unwrap();
 
     let sequence = Sequence::open([Arc::new(Drain) as Arc<dyn Phase>]).end().unwrap();
-    let executor = Executor::with_sequence(Arc::new(journal.open_again()), region, sequence);
-    let outcome = executor.with_clock(clock.clone()).run().await.unwrap();
-    (outcome, journal, clock.monotonic())
+    let outcome = fixture.executor(sequence).run().await.unwrap();
+    (outcome, fixture)
 }
 
 #[test]
 fn the_split_point_is_after_the_last_transaction_and_replayed_by_all() {
-    let (outcome, journal, took) = runtime().block_on(drain(2, 9, 70));
-    assert_eq!(outcome, Outcome::Done);
-    let point = runtime().block_on((&journal as &dyn Journal).get(&SPLIT_POINT));
-    let point: SplitPoint = point.unwrap().unwrap();
-    assert_eq!((point.lsn, point.snapshot.as_str()), (SPLIT, "10:10:"));
-    let at = Duration::try_from(point.at.duration_since(Timestamp::UNIX_EPOCH)).unwrap();
-    // Each is looked at twice in a second.
-    assert_eq!((at.as_secs(), took.as_secs()), (9, 70));
+    runtime().block_on(async {
+        let (outcome, fixture) = drain(2, 9, 70).await;
+        assert_eq!(outcome, Outcome::Done);
+        let point = fixture.get(&SPLIT_POINT).await.unwrap();
+        assert_eq!((point.lsn, point.snapshot.as_str()), (SPLIT, "10:10:"));
+        let at = Duration::try_from(point.at.duration_since(Timestamp::UNIX_EPOCH)).unwrap();
+        // Each is looked at twice in a second.
+        assert_eq!((at.as_secs(), fixture.clock.monotonic().as_secs()), (9, 70));
+    });
 }
 
 #[test]
 fn what_does_not_come_is_a_hold_that_names_it() {
     let held = |answers, ends, replayed| {
-        let (outcome, journal, took) = runtime().block_on(drain(answers, ends, replayed));
-        let fact = runtime().block_on(journal.fact(SPLIT_POINT.key())).unwrap();
-        assert_eq!(fact, None, "nothing was found");
-        let Outcome::Held { phase, what, remedy } = outcome else { panic!("{outcome:?}") };
-        assert_eq!(phase, "drain");
-        (what, remedy.to_string(), took.as_secs())
+        runtime().block_on(async {
+            let (outcome, fixture) = drain(answers, ends, replayed).await;
+            assert_eq!(fixture.get(&SPLIT_POINT).await, None, "nothing was found");
+            let Outcome::Held { phase, what, remedy } = outcome else { panic!("{outcome:?}") };
+            assert_eq!(phase, "drain");
+            (what, remedy.to_string(), fixture.clock.monotonic().as_secs())
+        })
     };
     let never = 100_000;
     let (what, remedy, took) = held(never, 0, 0);

@@ -1,4 +1,5 @@
-//! The time that the way back out of the write block takes, and so the least that a budget has to be.
+//! The budget, which is the longest that writes may be refused: what a plan allows, and the least that it has to be for the way
+//! back out of the write block.
 
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ pub(crate) const MOST_ROUNDS_BACK: u32 = 2;
 pub(crate) const BESIDES: Duration = Duration::from_secs(2);
 /// The factor by which a round back may take longer than one forth.
 pub(crate) const SLOWER: f64 = 1.25;
+/// The shortest budget that is taken from a prediction.
+const LEAST: Duration = Duration::from_secs(30);
 /// The longest that is believed of a prediction, in seconds.
 const DAY: f64 = 86_400.0;
 
@@ -36,6 +39,16 @@ impl Prediction {
 }
 
 impl Plan {
+    /// The longest that the write block may last, the way back included: what the operator has set since, or has asked for with the
+    /// plan, or otherwise twice the prediction.
+    pub fn budget(&self, tuned: Option<u64>) -> Duration {
+        let asked = tuned.or(self.request.budget_seconds).map(Duration::from_secs);
+        asked.unwrap_or_else(|| {
+            let twice = (self.prediction.write_block_seconds * 2.0).clamp(0.0, DAY);
+            Duration::from_secs_f64(twice).max(self.prediction.least_budget()).max(LEAST)
+        })
+    }
+
     /// Refuses a budget in which the write block cannot get to its end, or not back if it does not.
     ///
     /// # Errors
