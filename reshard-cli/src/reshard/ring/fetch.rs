@@ -32,7 +32,7 @@ pub(in crate::reshard) struct FetchArgs {
     /// Only print what would be fetched
     #[arg(long)]
     dry_run: bool,
-    /// How to print what it is
+    /// How to print it
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

@@ -35,10 +35,10 @@ pub(in crate::reshard) struct RemapArgs {
     /// Make the new ring with the moved vnodes still read-only
     #[arg(long)]
     handover: bool,
-    /// Only print in what it would differ
+    /// Only print how it would differ
     #[arg(long)]
     dry_run: bool,
-    /// How to print in what it differs
+    /// How to print the differences
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }
