@@ -102,9 +102,14 @@ pub fn say(line: impl Display) {
 
 /// A line on standard error that stands out. On a terminal it is broken at words.
 pub fn say_in(mood: Mood, text: impl Display) {
+    say_after("", mood, text);
+}
+
+/// A line on standard error that begins with a head. On a terminal it is broken at words, and indented as far as that.
+pub fn say_after(head: &str, mood: Mood, text: impl Display) {
     let screen = Screen::of_stderr();
     for line in text.to_string().lines() {
-        for line in screen.lines("", line) {
+        for line in screen.lines(head, line) {
             writeln!(io::stderr(), "{}", screen.coloured(mood, &line)).ok();
         }
     }

@@ -164,6 +164,17 @@ impl Hint {
         })
     }
 
+    /// The hint of an abort that does not get on: whoever is to go on is to abort. One that tells them apart stays as it is.
+    pub(crate) fn for_abort(mut self) -> Self {
+        if !self.operations().any(|operation| *operation == Operation::Abort) {
+            let resumes = |part: &&mut Part| **part == Part::Operation(Operation::Resume);
+            self.0.iter_mut().filter(resumes).for_each(|part| {
+                *part = Part::Operation(Operation::Abort);
+            });
+        }
+        self
+    }
+
     /// The text in the words of a front end, which says what to call an operation.
     pub fn worded(&self, word: impl Fn(&Operation) -> String) -> String {
         let words = self.0.iter().map(|part| match part {
@@ -288,6 +299,14 @@ mod tests {
         }
         let in_pieces = json!(["mend", "", " it"]);
         assert_eq!(serde_json::from_value::<Hint>(in_pieces).unwrap(), hint!("mend it"));
+    }
+
+    #[test]
+    fn an_abort_that_does_not_get_on_is_gone_on_with() {
+        let hint = hint!("mend it; then ", Operation::Resume);
+        assert_eq!(hint.for_abort(), hint!("mend it; then ", Operation::Abort));
+        let both = hint!(Operation::Resume, " (", Operation::Abort, " if that was under way)");
+        assert_eq!(both.clone().for_abort(), both);
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub use discover::{DEPLOYMENT_ZONE_CONFIGURATION, DeploymentZone, DiscoverError}
 pub use epoch::{Epoch, EpochError, KnownPlan, Standing, epoch_of, known_plans};
 pub use executor::{
     Executor, ExecutorError, Gone, Guard, OpenWriteBlock, Outcome, phase_sequence, refuse_if_over,
-    taken_back_by_abort,
+    rolled_back_by_abort,
 };
 pub use hint::{Hint, Operation};
 pub use inventory::{

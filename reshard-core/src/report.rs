@@ -185,12 +185,10 @@ impl Report {
         for (what, took) in &block.measured_parts {
             writeln!(to, "* {what}: {}", seconds(*took))?;
         }
-        let taken_back = block.all.iter().filter(|record| !record.moved).count();
-        if taken_back > 0 {
-            writeln!(
-                to,
-                "* {taken_back} times writes were refused and everything was rolled back"
-            )?;
+        match block.all.iter().filter(|record| !record.moved).count() {
+            0 => {}
+            1 => writeln!(to, "* 1 write block was rolled back")?,
+            count => writeln!(to, "* {count} write blocks were rolled back")?,
         }
         writeln!(to, "\n## Shards\n")?;
         writeln!(

@@ -9,7 +9,7 @@ use crate::region::is_of_the_moment;
 
 /// The remedy where nothing better is known.
 pub(crate) fn look() -> Hint {
-    hint!("see what the message says; when it is fixed, ", Operation::Resume)
+    hint!("fix what the message names; then ", Operation::Resume)
 }
 
 /// The exit statuses of a shell that cannot run a program.

@@ -50,7 +50,7 @@ impl fmt::Display for ViolationKind {
             Self::Misrouted => "misrouted writes",
             Self::FalseCondition => "writes against their condition",
             Self::WrongRead => "reads that saw the wrong thing",
-            Self::FailedRead => "reads that failed",
+            Self::FailedRead => "failed reads where none may be",
             Self::DirectoryCount => "wrong directory counts",
         })
     }

@@ -60,7 +60,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Print a script that completes what is typed of reshard-lab in a shell
     #[command(after_help = "Example:
-  reshard-lab completions bash > ~/.local/share/bash-completion/completions/reshard-lab")]
+  reshard-lab completions bash >> ~/.bash_completion")]
     Completions {
         /// The shell
         shell: Shell,
@@ -131,6 +131,8 @@ mod tests {
             let examples = examples(&page);
             assert!(examples.iter().any(|line| line.starts_with(&path)), "{path} --help:\n{page}");
             for example in examples {
+                // On 80 columns, behind two blanks: one that is broken cannot be pasted.
+                assert!(example.chars().count() <= 78, "{path} --help: {example}");
                 // What the shell does with the output is not ours.
                 let own = example.split('>').next().unwrap();
                 let mut words: Vec<String> = Vec::new();

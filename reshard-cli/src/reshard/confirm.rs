@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write, stderr, stdin};
 use clap::Args;
 
 use super::error::{Error, Result};
+use crate::screen::Screen;
 
 /// Consent that is given beforehand.
 #[derive(Args, Debug, Clone, Copy)]
@@ -23,7 +24,8 @@ impl Confirm {
         if !stdin().is_terminal() {
             return Err(Error::NobodyToAsk { what: what.to_owned() });
         }
-        write!(stderr(), "{what}. Go on? [y/N] ")?;
+        let question = Screen::of_stderr().lines("", &format!("{what}. Go on? [y/N]"));
+        write!(stderr(), "{} ", question.join("\n"))?;
         let mut answer = String::new();
         stdin().read_line(&mut answer)?;
         if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Error::NotConfirmed) }

@@ -12,7 +12,7 @@ use crate::output::say;
 
 /// Stop a running plan where that is safe, or before a phase
 ///
-/// It does not stop while writes are refused: only when they flow again. `reshard resume` goes on.
+/// It does not stop while writes are refused: only when they are accepted again. `reshard resume` goes on.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   reshard pause split.plan

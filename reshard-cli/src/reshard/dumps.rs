@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 use reshard_core::dumps::{DumpsOverview, LockSeen, dumps_overview, see_lock};
 use reshard_core::{Clock, SystemClock};
 
@@ -11,6 +10,7 @@ use super::by_hand::{self, DumpLockStep};
 use super::complete;
 use super::error::Result;
 use super::format::Format;
+use super::log::since;
 use super::place::Region;
 use super::shard_arg::ShardArg;
 use crate::exit;
@@ -83,9 +83,9 @@ pub(super) struct DumpsArgs {
     shard: ShardArg,
     #[command(flatten)]
     region: Region,
-    /// List the dumps that should have begun since then
-    #[arg(long, value_name = "TIME")]
-    since: Option<Timestamp>,
+    /// List the dumps that should have begun since then: a time, or how long ago, such as 90s, 10m, 2h, 1d
+    #[arg(long, value_name = "TIME|DURATION")]
+    since: Option<String>,
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -93,10 +93,11 @@ pub(super) struct DumpsArgs {
 
 impl DumpsArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
+        let now = SystemClock.now();
+        let since = self.since.as_deref().map(|text| since(text, now)).transpose()?;
         let deployment = self.region.connect().await?;
         let shard = self.shard.resolve(&deployment).await?;
-        let now = SystemClock.now();
-        let overview = dumps_overview(&deployment, &shard, self.since, now).await?;
+        let overview = dumps_overview(&deployment, &shard, since, now).await?;
         if self.output.is_json() {
             return Ok(out.json(&overview)?);
         }
@@ -123,7 +124,7 @@ fn show(overview: &DumpsOverview, out: &mut Output) -> Result<()> {
         writeln!(out, "missed   {}", missed.at)?;
     }
     match overview.missed_since {
-        Some(since) if overview.missed.is_empty() => writeln!(out, "missed   none since {since}")?,
+        Some(since) if overview.missed.is_empty() => writeln!(out, "missed   none since {since:.0}")?,
         None if matches!(overview.lock, LockSeen::Foreign { .. }) => {
             writeln!(out, "missed   nobody knows: say with --since when the lock was made")?;
         }

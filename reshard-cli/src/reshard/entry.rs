@@ -5,7 +5,12 @@ use reshard_core::{Entry, EntryKind};
 use super::remedy::worded;
 use crate::screen::Mood;
 
-/// The line, without the date; commands about the plan name its file, given as it is typed.
+/// The time that its line begins with, without the date.
+pub(super) fn head(entry: &Entry) -> String {
+    entry.at.strftime("%H:%M:%S ").to_string()
+}
+
+/// The line, without the time; commands about the plan name its file, given as it is typed.
 pub(super) fn line(entry: &Entry, file: &str) -> String {
     let kind = match entry.kind {
         EntryKind::Stage | EntryKind::Intent => "",
@@ -14,12 +19,11 @@ pub(super) fn line(entry: &Entry, file: &str) -> String {
         EntryKind::Trouble => "trouble: ",
         EntryKind::Hold => "HOLD: ",
     };
-    let at = entry.at.strftime("%H:%M:%S");
     let text = worded(&entry.text, Some(file));
     if entry.phase.is_empty() {
-        return format!("{at} {kind}{text}");
+        return format!("{kind}{text}");
     }
-    format!("{at} {}: {kind}{text}", entry.phase)
+    format!("{}: {kind}{text}", entry.phase)
 }
 
 /// Its mood: how much it stands out.

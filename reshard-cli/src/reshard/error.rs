@@ -107,6 +107,9 @@ pub(crate) enum Error {
     /// There is no plan.
     #[error("no plan can be made")]
     Plan(#[from] reshard_core::PlanError),
+    /// A budget in which the plan's write block cannot end.
+    #[error("nothing was changed")]
+    Budget(#[source] reshard_core::PlanError),
     /// A plan cannot be carried out.
     #[error(transparent)]
     Executor(#[from] reshard_core::ExecutorError),
@@ -215,7 +218,7 @@ impl CommandError for Error {
             error.hint()
         } else if let Self::Inventory(error) = self {
             error.hint()
-        } else if let Self::Plan(error) = self {
+        } else if let Self::Plan(error) | Self::Budget(error) = self {
             error.hint()
         } else if let Self::Executor(error) = self {
             error.hint()

@@ -67,7 +67,7 @@ impl ExecuteArgs {
             .observed_by(watch.clone())
             .guarded_by(guard.clone());
         let attended = self.attend(&executor, work, &watch).await;
-        watch.finish();
+        watch.finish(matches!(attended, Ok(Attended::Ended(Outcome::Held { .. }))));
         if let Ok(Attended::Ended(_)) = &attended {
             guard.leave().await;
         }
@@ -111,12 +111,12 @@ impl ExecuteArgs {
             };
             let (name, file) = (caught.name, self.file.typed());
             if asked {
-                watch.say(format_args!("{name}: {}", leaves(executor, &file).await));
+                watch.say(format_args!("{name}: {}", leaves(executor, work, &file).await));
                 return Ok(Attended::Left(caught.exit_status()));
             }
             asked = true;
             executor.stop_handle().stop();
-            watch.say(format_args!("{name}: {}", stops(executor, &file).await));
+            watch.say(format_args!("{name}: {}", stops(executor, work, &file).await));
         }
     }
 }
@@ -130,12 +130,12 @@ enum Attended {
 }
 
 /// The effect of the first signal, in words.
-async fn stops(executor: &Executor, file: &str) -> String {
+async fn stops(executor: &Executor, work: Work, file: &str) -> String {
     let again = "A second signal leaves at once";
     match executor.write_block().await {
         Ok(None) => format!(
-            "the plan stops at the next place where that is safe, as with `reshard pause`. {again}; `reshard resume {file}` goes \
-             on then."
+            "the plan stops at the next place where that is safe, as with `reshard pause`. {again}; {} then.",
+            goes_on(work, file)
         ),
         Ok(Some(OpenWriteBlock { left: None, .. })) => format!(
             "WRITES TO THE MOVING VNODES ARE REFUSED, and there is no way back: the plan goes on to the end of the write block and \
@@ -154,8 +154,8 @@ async fn stops(executor: &Executor, file: &str) -> String {
 }
 
 /// The effect of the second signal, in words.
-async fn leaves(executor: &Executor, file: &str) -> String {
-    let goes_on = format!("`reshard resume {file}` goes on");
+async fn leaves(executor: &Executor, work: Work, file: &str) -> String {
+    let goes_on = goes_on(work, file);
     match executor.write_block().await {
         Ok(None) => format!("left at once; {goes_on}."),
         Ok(Some(OpenWriteBlock { left: None, .. })) => format!(
@@ -179,6 +179,14 @@ async fn leaves(executor: &Executor, file: &str) -> String {
     }
 }
 
+/// The command that goes on where this work was left.
+fn goes_on(work: Work, file: &str) -> String {
+    match work {
+        Work::Abort => format!("`reshard abort {file}` goes on"),
+        Work::Run | Work::Step(_) => format!("`reshard resume {file}` goes on"),
+    }
+}
+
 fn still_refused() -> &'static str {
     "WRITES TO THE MOVING VNODES ARE STILL REFUSED."
 }
@@ -197,7 +205,7 @@ pub(super) fn told(ended: &Outcome, work: Work, file: &str) -> (String, u8) {
             (format!("Next: {phase}."), exit::SUCCESS)
         }
         Outcome::Paused { phase } => (
-            format!("Stopped before or in {phase}, as asked. `reshard resume {file}` goes on."),
+            format!("Stopped before or in {phase}, as asked. {}.", goes_on(work, file)),
             exit::PAUSED,
         ),
         Outcome::Held { phase, what, remedy } => {

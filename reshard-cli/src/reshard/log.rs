@@ -9,7 +9,7 @@ use reshard_core::{Entry, Journal, PlanState};
 
 use super::complete;
 use super::control::check_phase;
-use super::entry::{line, mood};
+use super::entry::{head, line, mood};
 use super::error::{Error, Result};
 use super::format::Format;
 use super::in_words::InWords;
@@ -77,14 +77,14 @@ impl LogArgs {
         if self.output.is_json() {
             return Ok(out.json(&entry.clone().in_words(Some(&self.file.typed())))?);
         }
-        let head = entry.at.strftime("%Y-%m-%d ").to_string();
+        let head = format!("{}{}", entry.at.strftime("%Y-%m-%d "), head(entry));
         let lines = out.screen().for_records().lines(&head, &line(entry, &self.file.typed()));
         Ok(out.lines(mood(entry.kind), &lines)?)
     }
 }
 
 /// A time, or a duration before now.
-fn since(text: &str, now: Timestamp) -> Result<Timestamp> {
+pub(super) fn since(text: &str, now: Timestamp) -> Result<Timestamp> {
     let ago = || {
         let span: Span = text.parse().ok()?;
         let ago: SignedDuration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;

@@ -42,7 +42,7 @@ pub(super) struct MeasureArgs {
     shard: ShardArg,
     #[command(flatten)]
     region: Region,
-    /// Read only so many percent of the pages, chosen at random
+    /// Read only this percentage of the pages, chosen at random
     #[arg(long, value_name = "PERCENT")]
     sample: Option<f64>,
     #[command(flatten)]

@@ -63,7 +63,7 @@ impl PhasesArgs {
         let mut table = Table::new(["PHASE", "RFD 103", "WRITES", "WHAT"]);
         for phase in &phases {
             let about = phase.about();
-            let writes = if phase.write_block().touches() { "refused" } else { "flow" };
+            let writes = if phase.write_block().touches() { "refused" } else { "accepted" };
             table.row([phase.name(), about.rfd103, writes, about.title].map(str::to_owned));
         }
         Ok(out.table(table)?)

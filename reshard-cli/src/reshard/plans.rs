@@ -22,7 +22,7 @@ use crate::output::{Output, say};
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:
   reshard plans
-  reshard plans release 3d0e5c1a-7b1f-4b6e-9a41-6f3d7f0e2b55 --file-lost --dry-run")]
+  reshard plans release 3d0e5c1a-7b1f-4b6e-9a41-6f3d7f0e2b55 --dry-run")]
 pub(super) struct PlansArgs {
     #[command(subcommand)]
     verb: Option<PlansVerb>,
@@ -56,8 +56,9 @@ impl PlansArgs {
 /// Free what a plan that is over has left reserved: the ring, names of shards, the lock on dumps, freezes
 ///
 /// Reads: the plan's locks in ZooKeeper, the shards' states, the ring that SAPI names, zones with the plan's tag, the routers.
-/// Writes: gives back what the plan keeps. Undo: none. It is refused while the plan is not over
-/// (or its file is lost) or an executor is alive, and where the plan has left something half made: zones, a new shard that no ring leads to, one of its rings in a router.
+/// Writes: gives back what the plan keeps. Undo: none. It is refused while an executor is alive, while the plan is not over (unless
+/// its file is lost), and where the plan has left something half made: zones, a new shard that no ring leads to, one of its rings
+/// in a router.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   reshard plans release 3d0e5c1a-7b1f-4b6e-9a41-6f3d7f0e2b55 --file-lost")]
@@ -123,14 +124,14 @@ impl ListArgs {
 fn show(plan: &PlanOverview, out: &mut Output) -> Result<()> {
     writeln!(out, "plan      {}", plan.plan)?;
     if let Some(epoch) = &plan.epoch {
-        writeln!(out, "state     {} since {}", state(&epoch.state), epoch.told)?;
+        writeln!(out, "state     {} since {:.0}", state(&epoch.state), epoch.told)?;
         writeln!(out, "moves     from {}", epoch.source)?;
         for target in &epoch.targets {
             writeln!(out, "          to {target}")?;
         }
         writeln!(out, "file      {}\nhost      {}", epoch.file, epoch.host)?;
         if let Some(since) = epoch.writes_refused_since {
-            writeln!(out, "writes    REFUSED since {since}")?;
+            writeln!(out, "writes    REFUSED since {since:.0}")?;
         }
     }
     match &plan.executor {

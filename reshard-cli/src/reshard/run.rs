@@ -3,18 +3,19 @@
 use std::io::Write;
 
 use clap::Args;
-use reshard_core::quantity::seconds;
-use reshard_core::{Journal, Plan, PlanState, ValidPlan, taken_back_by_abort};
+use reshard_core::quantity::{count, seconds};
+use reshard_core::{Journal, Plan, PlanState, ValidPlan, rolled_back_by_abort};
 use serde_json::json;
 
 use super::complete;
 use super::error::Result;
 use super::execute::{ExecuteArgs, Work};
 use super::format::Format;
-use super::plan::{Rest, summary};
+use super::plan::{Rest, head, summary};
 use super::signal::{listener, when};
 use crate::exit;
-use crate::output::{Output, say};
+use crate::output::{Output, say, say_after};
+use crate::screen::Mood;
 
 /// Carry a plan out, or go on with it
 ///
@@ -64,10 +65,10 @@ async fn preview(store: &dyn Journal, plan: &Plan, format: Format, out: &mut Out
 
 fn question(plan: &ValidPlan) -> String {
     format!(
-        "{} vnodes of {} move to {} new shards; writes to them are refused for about {}",
-        plan.moving().len(),
+        "{} vnodes of {} move to {}; writes to them are refused for about {}",
+        count(u64::try_from(plan.moving().len()).unwrap_or_default()),
         plan.source(),
-        plan.targets().len(),
+        plan.target_names().join(", "),
         seconds(plan.prediction.write_block_seconds)
     )
 }
@@ -94,24 +95,34 @@ pub(super) struct AbortArgs {
     signal: bool,
 }
 
+/// The heading of the phases that are rolled back, and what stands for none.
+const LIST: &str = "To be rolled back, in this order:";
+const NOTHING: &str = "Nothing is to be rolled back: no phase has begun.";
+
 impl AbortArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<u8> {
         let store = self.on.file.open()?;
         let sequence = store.plan().await?.sequence()?;
-        let begun = taken_back_by_abort(&*store, &sequence).await?;
+        let begun = rolled_back_by_abort(&*store, &sequence).await?;
         if self.on.dry_run {
             if self.on.output.is_json() {
                 let names: Vec<_> = begun.iter().map(|phase| phase.name()).collect();
-                out.json(&json!({ "taken_back": names }))?;
+                out.json(&json!({ "rolled_back": names }))?;
                 return Ok(exit::SUCCESS);
             }
+            if begun.is_empty() {
+                writeln!(out, "{NOTHING}")?;
+                return Ok(exit::SUCCESS);
+            }
+            writeln!(out, "{LIST}")?;
             for phase in begun {
-                writeln!(out, "to be rolled back: {} ({})", phase.about().title, phase.name())?;
+                out.text(&head("  ", phase.name()), phase.about().title)?;
             }
             return Ok(exit::SUCCESS);
         }
+        say(if begun.is_empty() { NOTHING } else { LIST });
         for phase in begun {
-            say(format_args!("to be rolled back: {} ({})", phase.about().title, phase.name()));
+            say_after(&head("  ", phase.name()), Mood::Plain, phase.about().title);
         }
         self.on.confirm.ask("Everything that the plan did is rolled back")?;
         if self.signal {

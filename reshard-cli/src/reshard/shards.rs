@@ -69,7 +69,7 @@ fn row(line: &ShardLine) -> [String; 7] {
     [
         line.shard.to_string(),
         shown(line.peers),
-        shown(line.vnodes),
+        shown(line.vnodes.and_then(|vnodes| u64::try_from(vnodes).ok()).map(count)),
         shown(line.rows.map(count)),
         shown(line.skew.map(|skew| format!("{skew:.2}"))),
         shown(line.bytes.map(bytes)),

@@ -26,7 +26,7 @@ pub(super) async fn listener(config: &ConfigFile, store: &SqliteJournal) -> Resu
                 || format!("no answer within {} s", PATIENCE.as_secs()),
                 |error| error.to_string(),
             );
-            say(format_args!("ZooKeeper was not asked whether this file is the latest: {why}"));
+            say(format_args!("ZooKeeper does not tell whether this file is the latest: {why}"));
         }
     }
     Ok(Liveness::of(store, jiff::Timestamp::now()).await?)

@@ -7,7 +7,7 @@ use command_line::unknown::Unknown;
 use reshard_core::{Journal, SETTINGS, Tuning};
 
 use super::complete;
-use super::error::Result;
+use super::error::{Error, Result};
 use super::format::Format;
 use super::place::{ConfigFile, PlanFile};
 use super::signal::{listener, when};
@@ -53,7 +53,7 @@ impl TuneArgs {
         let wanted = tuned(&before, &self.settings)?;
         let is_new = wanted.budget_seconds != before.budget_seconds;
         if let Some(seconds) = wanted.budget_seconds.filter(|_| is_new) {
-            store.plan().await?.check_budget(seconds)?;
+            store.plan().await?.check_budget(seconds).map_err(Error::Budget)?;
         }
         let liveness = listener(&self.config, &store).await?;
         // What others have set meanwhile stays.

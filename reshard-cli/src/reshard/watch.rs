@@ -8,9 +8,9 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use reshard_core::{Activity, Entry, EntryKind, Event, Observer};
 
-use super::entry::{line, mood};
+use super::entry::{head, line, mood};
 use super::remedy::worded;
-use crate::output::{say, say_in};
+use crate::output::{say, say_after};
 
 /// Prints what is worth a line to standard error, and on a terminal what is going on this moment below it.
 pub(super) struct Watch {
@@ -19,6 +19,8 @@ pub(super) struct Watch {
     file: String,
     /// The bar's style now, which is changed only when another one is wanted.
     template: Mutex<String>,
+    /// A hold that has not been shown: if it is the last word, the outcome says the same.
+    hold: Mutex<Option<Entry>>,
     verbose: bool,
 }
 
@@ -28,7 +30,7 @@ impl Watch {
         let bar =
             if stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar, file, template: Mutex::default(), verbose }
+        Self { bar, file, template: Mutex::default(), hold: Mutex::default(), verbose }
     }
 
     /// A line between the others.
@@ -36,8 +38,18 @@ impl Watch {
         self.bar.suspend(|| say(line));
     }
 
-    pub(super) fn finish(&self) {
+    /// Ends. The last hold is left to the outcome if that `is_held`.
+    pub(super) fn finish(&self, is_held: bool) {
+        if let Some(hold) = self.next_hold(None).filter(|_| !is_held) {
+            self.print(&hold);
+        }
         self.bar.finish_and_clear();
+    }
+
+    /// Takes the hold that has not been shown, and leaves another.
+    fn next_hold(&self, next: Option<Entry>) -> Option<Entry> {
+        let mut hold = self.hold.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        std::mem::replace(&mut *hold, next)
     }
 
     fn activity(&self, activity: &Activity) {
@@ -79,8 +91,21 @@ impl Watch {
             EntryKind::Outcome => false,
         };
         if shown {
-            self.bar.suspend(|| say_in(mood(entry.kind), line(entry, &self.file)));
+            if let Some(hold) = self.next_hold(None) {
+                self.print(&hold);
+            }
+            if entry.kind == EntryKind::Hold {
+                self.next_hold(Some(entry.clone()));
+            } else {
+                self.print(entry);
+            }
         }
+    }
+
+    fn print(&self, entry: &Entry) {
+        self.bar.suspend(|| {
+            say_after(&head(entry), mood(entry.kind), line(entry, &self.file));
+        });
     }
 }
 

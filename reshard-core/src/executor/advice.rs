@@ -1,5 +1,7 @@
 //! The advice that goes with the reasons why a plan cannot be carried out.
 
+use manatee_client::LockError;
+
 use super::ExecutorError;
 use crate::hint::{Hint, Operation, hint};
 
@@ -11,6 +13,11 @@ impl ExecutorError {
             Self::Overtaken { .. } => {
                 Some(hint!(Operation::ShowStatus, " shows what the other one does"))
             }
+            Self::Lock { source: LockError::Held { .. }, .. } => Some(hint!(
+                "another executor carries it out; ",
+                Operation::ShowStatus,
+                " shows which"
+            )),
             Self::NoSession(_) => Some(hint!("when ZooKeeper is back, ", Operation::Resume)),
             Self::JournalBehind { .. } => Some(hint!(
                 "see that the plan file can be written, then ",

@@ -28,10 +28,10 @@ impl Executor {
         let Err(source) = guard.stand_by(context.deployment().session().id()).await else {
             return Ok(());
         };
-        let what = "nobody stands by in case that this executor dies while writes are refused";
+        let what = "no watchdog stands by in case this executor dies while writes are refused";
         let trouble = PhaseError::Hold {
             what: what.to_owned(),
-            remedy: hint!("see why the watchdog does not start; then ", Operation::Resume),
+            remedy: hint!("see why it does not start; then ", Operation::Resume),
             source: Some(source),
         };
         if self.open_write_block().await?.is_none() {

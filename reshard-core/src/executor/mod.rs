@@ -29,7 +29,7 @@ use self::mirror::Mirror;
 pub use self::present_block::OpenWriteBlock;
 pub use self::rescue::Gone;
 pub use self::sequence::phase_sequence;
-pub use self::way_back::{refuse_if_over, taken_back_by_abort};
+pub use self::way_back::{refuse_if_over, rolled_back_by_abort};
 use crate::clock::{Clock, SystemClock};
 use crate::deployment::{Deployment, DeploymentError};
 use crate::epoch::{Epoch, EpochError, PLAN_LOCKS};
@@ -270,7 +270,7 @@ impl Executor {
         self
     }
 
-    /// Begins no write block but with somebody who stands by in case that this process dies.
+    /// Begins no write block but with somebody who stands by in case this process dies.
     #[must_use]
     pub fn guarded_by(mut self, guard: Arc<dyn Guard>) -> Self {
         self.guard = Some(guard);

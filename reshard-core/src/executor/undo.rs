@@ -12,6 +12,7 @@ use crate::journal::{
 };
 use crate::phase::facts::UNDO_BACK_TO;
 use crate::phase::{Context, Event, Lease, PhaseError, Step, Undone, WriteBlock};
+use crate::retryable::look;
 
 /// The pause between attempts to undo a phase.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -105,7 +106,7 @@ impl Executor {
         context.log(EntryKind::Hold, text.as_str()).await.map_err(journal_only)?;
         let where_it_went = self.where_the_time_went().await?;
         let at_last =
-            self.store.activity().await?.map(|activity| format!("; at last: {}", activity.what));
+            self.store.activity().await?.map(|activity| format!("; in the end: {}", activity.what));
         if let Err(worse) = self.undo_write_block(context).await {
             return self.end_with(context, not_lifted(&text, worse)).await;
         }
@@ -150,7 +151,7 @@ impl Executor {
                 Ok(_) => {}
                 Err(trouble) if block == WriteBlock::Inside && !trouble.is_fatal() => {
                     let text = format!(
-                        "{} is not rolled back now: {}; writes do not wait for that",
+                        "{} is not rolled back now: {}; the write block does not wait for that",
                         phase.name(),
                         trouble.with_causes()
                     );
@@ -273,8 +274,11 @@ impl Executor {
             PhaseError::Transient { .. }
             | PhaseError::Hold { .. }
             | PhaseError::OverBudget { .. } => {
-                let (what, remedy) = (trouble.with_causes(), trouble.remedy());
-                let text = hint!(what.as_str(), ". ", remedy.clone());
+                let what = trouble.with_causes();
+                // Resumed, the plan would go forward again.
+                let remedy = trouble.remedy();
+                let remedy = if context.undoing { remedy.for_abort() } else { remedy };
+                let text = hint!(what.as_str(), ". To do: ", remedy.clone());
                 context.log(EntryKind::Hold, text).await.map_err(journal_only)?;
                 let (held_in, why, do_this) = (phase.clone(), what.clone(), remedy.clone());
                 let state = PlanState::Held { phase: held_in, what: why, remedy: do_this };
@@ -317,10 +321,11 @@ fn not_lifted(doing: &str, worse: PhaseError) -> PhaseError {
         ", which tries it again"
     );
     // What serves is refused with its own remedy: another copy of the file, or a ring that somebody named by hand.
-    let remedy = if let PhaseError::Hold { remedy, .. } = &worse {
-        hint!(remedy.clone(), "; otherwise ", again)
-    } else {
-        again
+    let remedy = match &worse {
+        PhaseError::Hold { remedy, .. } if *remedy != look() => {
+            hint!(remedy.clone(), "; otherwise ", again)
+        }
+        _ => again,
     };
     PhaseError::hold(
         format!(

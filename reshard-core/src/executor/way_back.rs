@@ -10,7 +10,7 @@ use crate::phase::{Sequence, Step};
 ///
 /// [`ExecutorError::TooLate`] once the new ring may be in use, [`ExecutorError::Over`] if the plan is over, and
 /// [`ExecutorError::Journal`].
-pub async fn taken_back_by_abort<'a>(
+pub async fn rolled_back_by_abort<'a>(
     store: &dyn Journal,
     sequence: &'a Sequence,
 ) -> Result<Vec<&'a Step>, ExecutorError> {

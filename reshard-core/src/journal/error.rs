@@ -14,6 +14,9 @@ impl JournalError {
         if matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) {
             return Self::Locked { path, source };
         }
+        if code == Some(ErrorCode::NotADatabase) {
+            return Self::NotAPlan { path };
+        }
         Self::Database { path, source }
     }
 
@@ -21,7 +24,7 @@ impl JournalError {
     pub fn hint(&self) -> Option<Hint> {
         let make = Operation::MakePlan { source: None };
         match self {
-            Self::Missing { .. } => Some(hint!(make, " writes one")),
+            Self::Missing { .. } | Self::NotAPlan { .. } => Some(hint!(make, " writes one")),
             Self::PlanVersion { .. } => Some(hint!(make, " makes one")),
             Self::InvalidPlan { .. } => Some(hint!(make, " makes another")),
             Self::Database { .. }
@@ -42,8 +45,8 @@ impl JournalError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
-    /// The file does not open, is not a journal, or cannot be read or written.
-    #[error("the plan file {path}")]
+    /// The file does not open, or cannot be read or written.
+    #[error("the plan file {path} cannot be read or written")]
     Database {
         /// The file.
         path: String,
@@ -60,6 +63,12 @@ pub enum JournalError {
         path: String,
         /// The cause.
         source: rusqlite::Error,
+    },
+    /// The file is something else.
+    #[error("{path} is no plan file, or its beginning is damaged")]
+    NotAPlan {
+        /// The file.
+        path: String,
     },
     /// There is no such file.
     #[error("there is no plan file {path}")]

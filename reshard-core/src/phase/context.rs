@@ -21,6 +21,7 @@ use crate::deployment::Deployment;
 use crate::hint::{Hint, Operation, hint};
 use crate::journal::{Activity, Entry, EntryKind, Fact, Journal, Progress, Tuning};
 use crate::plan::ValidPlan;
+use crate::quantity::duration;
 
 /// The interval at which something that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(500);
@@ -304,7 +305,7 @@ impl Context {
             }
             if self.since(began) >= limit {
                 return Err(PhaseError::hold(
-                    format!("{} after {} s", what, limit.as_secs()),
+                    format!("gave up after {} of {what}", duration(limit)),
                     hint!(waiting.hint, "; then ", Operation::Resume),
                 ));
             }

@@ -75,7 +75,10 @@ impl From<EpochError> for PhaseError {
             EpochError::Journal(error) => error.into(),
             EpochError::Unreadable { .. } => Self::Hold {
                 what: "cannot see whether this is still the plan's only executor".to_owned(),
-                remedy: hint!("find out who wrote that; ", Operation::Resume, " when it is fixed"),
+                remedy: hint!(
+                    "find out who wrote that, and put it right; then ",
+                    Operation::Resume
+                ),
                 source: Some(Box::new(error)),
             },
             EpochError::Lock { .. } | EpochError::List { .. } | EpochError::Contention { .. } => {
@@ -113,6 +116,16 @@ impl PhaseError {
         Self::Hold { what, remedy, source: Some(Box::new(error)) }
     }
 
+    /// An error that says itself what could not be done, and knows whether it may pass.
+    pub(crate) fn of<E: Retryable + StdError>(error: &E) -> Self {
+        let (what, remedy, source) = (Chain(error).to_string(), error.remedy(), None);
+        if error.may_pass() {
+            let remedy = (remedy != look()).then_some(remedy);
+            return Self::Transient { what, remedy, source };
+        }
+        Self::Hold { what, remedy, source }
+    }
+
     /// Tells whether this executor cannot do anything any more.
     pub(crate) fn is_fatal(&self) -> bool {
         matches!(self, Self::Journal(_) | Self::SessionOver | Self::Overtaken { .. })
@@ -129,7 +142,7 @@ impl PhaseError {
             | Self::OverBudget { .. }
             | Self::SessionOver
             | Self::Overtaken { .. }
-            | Self::Journal(_) => put_right(),
+            | Self::Journal(_) => look(),
         }
     }
 
@@ -137,11 +150,6 @@ impl PhaseError {
     pub fn with_causes(&self) -> String {
         Chain(self).to_string()
     }
-}
-
-/// The remedy for a passing trouble that did not pass, where nothing better is known.
-fn put_right() -> Hint {
-    hint!("fix what the message names; then ", Operation::Resume)
 }
 
 /// Turns an error into a [`PhaseError`] that says what could not be done.

@@ -66,7 +66,7 @@ impl Phase for BlockWrites {
             let mut present = probe.instances.iter().filter(|one| one.tables.is_some());
             if let Some(one) = present.find(|one| !refusing.contains(&one.stamp.image())) {
                 return Ok(Some(format!(
-                    "{} in {} has not the read-only ring any more: was the zone reprovisioned, or were the original rings put \
+                    "{} in {} does not have the read-only ring any more: was the zone reprovisioned, or were the original rings put \
                      back?",
                     one.instance, router.alias
                 )));

@@ -14,6 +14,7 @@ use super::facts::{RING_DATE, RINGS};
 use super::reserve_ring::Base;
 use super::rollout::{Rings, keep_reserved};
 use super::unneeded::images_unneeded;
+use crate::hint::{Operation, hint};
 use crate::phase::{About, Context, Phase, PhaseError, Undone};
 use crate::rings::{self, NewRingImage, delete_ring_image, ensure_ring_image};
 
@@ -55,7 +56,7 @@ impl Phase for BuildRings {
         if fetched.sha1.as_str() != sha1 {
             return Err(PhaseError::hold(
                 format!("the file of the ring's image {base} is not the one that was reserved"),
-                "abort this plan and make a new one from the ring as it is now",
+                hint!(Operation::Abort, ", and make a new plan from the ring as it is now"),
             ));
         }
         let made = plan.rings(&fetched.ring)?;

@@ -43,7 +43,8 @@ impl Planted {
                 hint!(
                     "its ring is not the one that the plan was made from: see which image is installed there (",
                     Operation::AuditRings,
-                    ")"
+                    "), install the right one; then ",
+                    Operation::Resume
                 ),
             ));
         }
@@ -91,8 +92,11 @@ pub(super) fn choose(plan: &ValidPlan) -> Result<Vec<Planted>, PhaseError> {
             PhaseError::hold(
                 format!("no name was found that hashes to a vnode of {shard}"),
                 hint!(
-                    "its vnodes are those that keys are not hashed to: see ",
-                    Operation::ShowPlan
+                    "keys hash to none of the vnodes that it gets (",
+                    Operation::ShowPlan,
+                    "): ",
+                    Operation::Abort,
+                    ", and make a plan with others"
                 ),
             )
         })?;
@@ -120,7 +124,7 @@ pub(super) fn routers(context: &Context) -> Result<Vec<Box<dyn Moray>>, PhaseErr
     if addresses.is_empty() {
         return Err(PhaseError::hold(
             "the configuration names no router",
-            "add routers = [\"ADDRESS:2020\"] to it",
+            hint!("add routers = [\"ADDRESS:2020\"] to it; then ", Operation::Resume),
         ));
     }
     Ok(addresses.iter().map(|address| router(context, address)).collect())
@@ -139,11 +143,14 @@ pub(super) async fn find(
 ) -> Result<Found, PhaseError> {
     let key = &planted.canary.key;
     let found = find_canary(router, &planted.canary, &tag(context.plan())).await;
-    found.or_phase_error(format!("the canary {key} cannot be looked for"))?.ok_or_else(|| {
+    found.or_phase_error("the canary cannot be looked for")?.ok_or_else(|| {
         PhaseError::hold(
             format!("the router {} does not find the canary {key}", router.address()),
-            "somebody removed it, or it was not copied to where the router looks: see where it is in the databases of the \
-             source and the new shards before anything else",
+            hint!(
+                "somebody removed it, or it was not copied to where the router looks: before anything else, see where it is in \
+                 the databases of the source and the new shards; then ",
+                Operation::Resume
+            ),
         )
     })
 }
@@ -156,10 +163,10 @@ pub(super) async fn write(
     revision: u32,
     expected: Option<&str>,
 ) -> Result<(), PhaseError> {
-    let (plan, key) = (context.plan(), &planted.canary.key);
+    let plan = context.plan();
     let (account, tag) = (plan.inventory.poseidon, tag(plan));
     let node = write_canary(router, &planted.canary, account, &tag, revision, context.now()).await;
-    let node = node.or_phase_error(format!("the canary {key} cannot be written"))?;
+    let node = node.or_phase_error("the canary cannot be written")?;
     planted.check(router.address(), &node, expected)
 }
 
@@ -174,7 +181,7 @@ pub(super) async fn remove_all(context: &Context) -> Result<(), PhaseError> {
         let key = &planted.canary.key;
         let removing = async {
             let removed = remove_canary(&**router, &planted.canary, &tag).await;
-            removed.or_phase_error(format!("the canary {key} cannot be removed"))
+            removed.or_phase_error("the canary cannot be removed")
         };
         context.act(format!("remove the canary {key}"), removing).await?;
     }

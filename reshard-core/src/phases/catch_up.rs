@@ -16,7 +16,7 @@ use sapi_client::InstanceUuid;
 use super::join_settled::join_settled;
 use super::new_zones::{Kind, wanted};
 use super::provision_peers::not_the_tail;
-use super::source::{frozen_source, primary_is_silent};
+use super::source::{frozen_source, primary_is_silent, then_resume};
 use crate::hint::{Operation, hint};
 use crate::journal::Progress;
 use crate::peers::{ChainError, PeerProgress, ReplicaState, follow, tail_of};
@@ -62,7 +62,7 @@ impl Phase for CatchUp {
         });
         let waiting = Wait {
             what: "the new peers to catch up".to_owned(),
-            hint: "look at svcs -xv and the sitter's log in the zone of one that does not get on"
+            hint: "look at `svcs -xv` and the sitter's log in the zone of one that does not get on"
                 .into(),
         };
         let patience = Duration::from_secs(context.tuning().await?.wait_seconds);
@@ -124,7 +124,7 @@ async fn position(
     let name = context.plan().source();
     let what = format!("the primary of {name} does not tell its position");
     let endpoint = state.primary.endpoint().map_err(|error| {
-        PhaseError::hold(format!("{what}: {error}"), primary_is_silent(state, name))
+        PhaseError::hold(format!("{what}: {error}"), then_resume(primary_is_silent(state, name)))
     })?;
     let asked = context.deployment().databases().current_position(&endpoint).await;
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -134,9 +134,10 @@ async fn position(
             seen.answered = now;
             Ok(position)
         }
-        Err(trouble) if context.since(seen.answered) >= SILENT => {
-            Err(PhaseError::hold(trouble.with_causes(), primary_is_silent(state, name)))
-        }
+        Err(trouble) if context.since(seen.answered) >= SILENT => Err(PhaseError::hold(
+            trouble.with_causes(),
+            then_resume(primary_is_silent(state, name)),
+        )),
         Err(trouble) => Err(trouble),
     }
 }
@@ -158,7 +159,7 @@ fn stalled(
         return Err(PhaseError::hold(
             format!("the new peers have not got on for {} s: {told}", STALLED.as_secs()),
             hint!(
-                "look at svcs -xv and the sitter's log in their zones; ",
+                "look at `svcs -xv` and the sitter's log in their zones; ",
                 Operation::Resume,
                 " goes on waiting, ",
                 Operation::Abort,

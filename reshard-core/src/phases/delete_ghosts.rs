@@ -142,16 +142,18 @@ async fn sweep_until_clean(context: &Context, sweepers: &[Sweeper<'_>]) -> Resul
 async fn proof_points(context: &Context) -> Result<ProofPoints, PhaseError> {
     let missing = |fact: &str, phase: &str| {
         PhaseError::hold(
-            format!("the fact {fact} is missing, without which nothing can be deleted safely"),
-            format!("the phase {phase} remembers it, before this one"),
+            format!("the plan file lacks {fact}, without which nothing can be deleted safely"),
+            format!(
+                "the phase {phase} writes it into the plan file: find out who has edited that, or changed it for another copy"
+            ),
         )
     };
     let point = context.get(&SPLIT_POINT).await?;
     let point = point.ok_or_else(|| missing(SPLIT_POINT.key(), "drain"))?;
     let snapshot: Snapshot = point.snapshot.parse().map_err(|error: InvalidSnapshot| {
         PhaseError::hold(
-            format!("the fact {} cannot be used: {error}", SPLIT_POINT.key()),
-            "nothing can be deleted safely; see how it came into the journal",
+            format!("{} in the plan file cannot be used: {error}", SPLIT_POINT.key()),
+            "nothing can be deleted safely: find out who has edited the plan file",
         )
     })?;
     let ends = copies_end::remembered(context).await?;

@@ -54,7 +54,7 @@ impl Phase for ListShard {
             if let Some(state) = states.iter().find(|state| state.image != Some(rings.read_only)) {
                 return Err(PhaseError::hold(
                     format!(
-                        "{} in {} has not the read-only ring any more: was the zone reprovisioned, or is it new?",
+                        "{} in {} does not have the read-only ring any more: was the zone reprovisioned, or is it new?",
                         state.instance, router.alias
                     ),
                     hint!(

@@ -161,8 +161,7 @@ async fn bring_up_one(context: &Context, wanted: Wanted<'_>) -> Result<MadeZone,
         job = context
             .act(what, async {
                 let asked = zones::order(context.deployment(), &order).await;
-                let asked =
-                    asked.or_phase_error(format!("the zone {} cannot be made", order.alias));
+                let asked = asked.or_phase_error(&order.alias);
                 match asked {
                     // An earlier request was still at work, and has made it meanwhile: this one was one too many.
                     Err(PhaseError::Hold { what, remedy, source })
@@ -186,7 +185,7 @@ async fn bring_up_one(context: &Context, wanted: Wanted<'_>) -> Result<MadeZone,
 async fn look(context: &Context, order: &ZoneOrder) -> Result<ZoneStatus, PhaseError> {
     zones::look(context.deployment(), &order.datacenter, order.uuid)
         .await
-        .or_phase_error(format!("the zone {} cannot be looked at", order.alias))
+        .or_phase_error(&order.alias)
 }
 
 /// Looks at what there is of a zone, after a request that was cut off has had the time to be done.
@@ -215,7 +214,8 @@ async fn running(
 ) -> Result<String, PhaseError> {
     let waiting = Wait {
         what: format!("the zone {} ({}) to run", order.alias, order.uuid),
-        hint: format!("look at it: vmadm list on the server {}, VMAPI's jobs", order.server).into(),
+        hint: format!("look at it: `vmadm list` on the server {}, VMAPI's jobs", order.server)
+            .into(),
     };
     let look = || async {
         Ok(match look(context, order).await? {
@@ -271,9 +271,7 @@ async fn destroy(context: &Context, order: &ZoneOrder) -> Result<(), PhaseError>
     let what = format!("destroy the zone {} ({})", order.uuid, order.alias);
     context
         .act(what, async {
-            zones::destroy(context.deployment(), order)
-                .await
-                .or_phase_error(format!("the zone {} cannot be destroyed", order.alias))
+            zones::destroy(context.deployment(), order).await.or_phase_error(&order.alias)
         })
         .await?;
     Ok(())
@@ -290,7 +288,7 @@ async fn take_down_one(context: &Context, wanted: Wanted<'_>) -> Result<(), Phas
     let round = context.round().await?;
     for uuid in wanted.uuids(context).await? {
         let there = zones::look(context.deployment(), &wanted.zone.datacenter, uuid).await;
-        let there = there.or_phase_error(format!("the zone {uuid} cannot be looked at"))?;
+        let there = there.or_phase_error(&wanted.zone.role)?;
         if there != ZoneStatus::Absent {
             let order = wanted.order(context, uuid).await?;
             // A request that was cut off may still make what is not there yet.

@@ -56,14 +56,18 @@ impl Phase for ProvisionPeers {
                     "the shard {} is one peer in one-node-write mode: its sitter lets no other peer replicate from it",
                     plan.source()
                 ),
-                "give it a sync first (manatee-adm set-onwm, a second peer); then plan anew",
+                hint!(
+                    "give it a sync first (`manatee-adm set-onwm`, a second peer): ",
+                    Operation::Abort,
+                    ", and make a new plan when it has one"
+                ),
             ));
         }
         let made = bring_up(context, &wanted(plan, Kind::Peer)).await?;
         let zones: Vec<InstanceUuid> = made.iter().map(|made| made.place.zone).collect();
         let waiting = Wait {
             what: "the new peers to join the end of the chain".to_owned(),
-            hint: "look at svcs -xv and the sitter's log in the zones of those that are missing"
+            hint: "look at `svcs -xv` and the sitter's log in the zones of those that are missing"
                 .into(),
         };
         context.wait(waiting, JOIN, || joined(context, &zones)).await
@@ -104,7 +108,7 @@ pub(super) fn not_the_tail(error: &ChainError) -> PhaseError {
     let remedy = match error {
         ChainError::Missing { .. } => {
             hint!(
-                "look at svcs -xv and the sitter's log in its zone; when it has joined again, ",
+                "look at `svcs -xv` and the sitter's log in its zone; when it has joined again, ",
                 Operation::Resume,
                 ", or ",
                 Operation::Abort,
@@ -157,7 +161,13 @@ async fn remove_shard(
         if !zones.iter().any(|zone| zone.to_string() == primary.as_str()) {
             return Err(PhaseError::hold(
                 format!("the shard {} is somebody else's: its primary is {primary}", target.name),
-                "the plan has not made it, and does not remove it: find out who has; then go on",
+                hint!(
+                    "the plan has not made it, and does not remove it: find out who has; when that is settled, ",
+                    Operation::Resume,
+                    " (",
+                    Operation::Abort,
+                    " if that was under way)"
+                ),
             ));
         }
     }

@@ -1,4 +1,4 @@
-//! Reserves the ring for the plan, and decides which one it is recreated from.
+//! Reserves the ring for the plan, and decides which one the new rings are made from.
 //!
 //! Plans may prepare at the same time, and only one may change the ring: this one waits until another has ended. The ring is
 //! then another one than when the plan was made. That does not matter as long as what the plan splits is the same.
@@ -111,7 +111,11 @@ async fn reserve(context: &Context) -> Result<(), PhaseError> {
     let patience = Duration::from_secs(context.tuning().await?.wait_seconds);
     let waiting = Wait {
         what: "the ring, which another plan has reserved".to_owned(),
-        hint: "bring that plan to its end, or abort it, where its journal is".into(),
+        hint: hint!(
+            "bring that plan to its end, or abort it, where its file is (",
+            Operation::ListPlans,
+            " tells where)"
+        ),
     };
     context
         .wait(waiting, patience, || async {

@@ -123,7 +123,12 @@ pub(super) async fn find_routers(context: &Context) -> Result<Vec<Router>, Phase
                 format!(
                     "the electric-moray zone {zone} ({alias}) does not run, so its rings cannot be changed"
                 ),
-                format!("start it, or remove it: `sdc-vmapi /vms/{zone}`"),
+                hint!(
+                    format!(
+                        "see `sdc-vmapi /vms/{zone}`: start it, or remove its instance from SAPI; then "
+                    ),
+                    Operation::Resume
+                ),
             ));
         }
     }

@@ -122,8 +122,13 @@ pub(super) async fn takes_writes(
 /// The operator's advice about a primary that does not answer.
 pub(super) fn primary_is_silent(state: &ClusterState, name: &ShardName) -> Hint {
     let silent = format!(
-        "see what is the matter with the primary {} ({}) of {name}: nobody takes over while the shard is frozen; ",
+        "see what is the matter with the primary {} ({}) of {name}: nobody takes over while the shard is frozen (",
         state.primary.zone_id, state.primary.ip
     );
-    hint!(silent, Operation::Abort, " rolls everything back and lifts the freeze")
+    hint!(silent, Operation::Abort, " rolls everything back and lifts the freeze)")
+}
+
+/// A hint for those who wait, as the remedy of a hold.
+pub(super) fn then_resume(hint: Hint) -> Hint {
+    hint!(hint, "; then ", Operation::Resume)
 }

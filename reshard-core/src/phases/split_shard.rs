@@ -255,7 +255,7 @@ async fn tell_sapi(context: &Context, peer: &MovingPeer) -> Result<(), PhaseErro
 async fn answers(context: &Context, shard: &ShardName, address: &str) -> Result<(), PhaseError> {
     let waiting = Wait {
         what: format!("Moray of {shard} at {address} to answer"),
-        hint: "look at svcs -xv and Moray's log in its zone".into(),
+        hint: "look at `svcs -xv` and Moray's log in its zone".into(),
     };
     context
         .wait(waiting, MORAY, || async {

@@ -85,7 +85,7 @@ impl Phase for StageRings {
                         "the electric-moray zone {} ({}) does not run, and may have the plan's rings",
                         router.place.zone, router.alias
                     ),
-                    hint!("start it, then ", Operation::Abort, "; or destroy it"),
+                    hint!("start it, or destroy it; then ", Operation::Abort),
                 ));
             }
         }
@@ -100,7 +100,10 @@ fn ready(router: &Router, state: &InstanceState, rings: &Rings) -> Result<(), Ph
     if state.state != "online" {
         return Err(PhaseError::hold(
             format!("{instance} in {alias} is {}", state.state),
-            "see `svcs -x` in the zone; `svcadm clear` or `svcadm enable` it, or remove the zone",
+            hint!(
+                "see `svcs -x` in the zone; `svcadm clear` or `svcadm enable` it, or remove the zone; then ",
+                Operation::Resume
+            ),
         ));
     }
     if state.image != Some(rings.base) || state.flipping {
@@ -111,7 +114,10 @@ fn ready(router: &Router, state: &InstanceState, rings: &Rings) -> Result<(), Ph
                 "the ring in {ring} of {alias} is of {found}, and not of {} as SAPI says",
                 rings.base
             ),
-            format!("install the ring {} there and restart {instance}", rings.base),
+            hint!(
+                format!("install the ring {} there and restart {instance}; then ", rings.base),
+                Operation::Resume
+            ),
         ));
     }
     let missing = rings.new_ones();

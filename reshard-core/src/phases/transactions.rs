@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use manatee_client::{ClusterState, PgEndpoint};
 
-use super::source::primary_is_silent;
+use super::source::{primary_is_silent, then_resume};
 use crate::hint::Hint;
 use crate::phase::{Context, PhaseError, PhaseResultExt, Poll, Wait};
 use crate::region::{Transactions, how_to_end, listed};
@@ -33,7 +33,10 @@ impl Primary {
         let name = context.plan().source();
         let silent = || primary_is_silent(state, name);
         let endpoint = state.primary.endpoint().map_err(|error| {
-            PhaseError::hold(format!("the primary of {name} cannot be asked: {error}"), silent())
+            PhaseError::hold(
+                format!("the primary of {name} cannot be asked: {error}"),
+                then_resume(silent()),
+            )
         })?;
         let what = format!("the primary of {name} to answer");
         let waiting = Wait { what, hint: silent() };
@@ -41,10 +44,10 @@ impl Primary {
             .wait(waiting, SILENT, || async {
                 let databases = context.deployment().databases();
                 let connected = databases.transactions(&endpoint, STATEMENT).await;
-                connected.or_hold("it does not answer", silent()).map(Poll::Ready)
+                connected.or_hold("it does not answer", then_resume(silent())).map(Poll::Ready)
             })
             .await?;
-        Ok(Self { endpoint, transactions, shard: name.to_string(), silent: silent() })
+        Ok(Self { endpoint, transactions, shard: name.to_string(), silent: then_resume(silent()) })
     }
 
     /// The answer to a question, or the trouble that it does not tell `what`.

@@ -18,6 +18,7 @@ use crate::audit::{
     Expected, RouterAddress, RouterAudit, WrongPnode, audit_router, overlooked, router_addresses,
     sample_keys,
 };
+use crate::hint::{Operation, hint};
 use crate::inventory::pnode_name;
 use crate::journal::Progress;
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
@@ -71,7 +72,7 @@ impl Phase for VerifyRouting {
         let right: u64 = audits.iter().map(|audit| audit.right).sum();
         context
             .note(format!(
-                "{} routers named the owners of {} canaries and {right} times that of a key",
+                "{} routers named the owners of {} canaries and, in {right} answers, of a sample of keys",
                 audits.len(),
                 canaries.len()
             ))
@@ -139,8 +140,11 @@ async fn audit(
                     "{} reads an old version of the canary {}",
                     address.name, planted.canary.key
                 ),
-                "it reads from a shard that was not written to: see where it is in the databases of the source and the \
-                 new shards",
+                hint!(
+                    "it reads from a shard that was not written to: see where the canary is in the databases of the source and \
+                     the new shards; then ",
+                    Operation::Resume
+                ),
             ));
         }
     }

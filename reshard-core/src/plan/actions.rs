@@ -121,7 +121,7 @@ impl Actions {
 
 /// The beginning of a long text.
 fn abridged(text: &str) -> String {
-    match text.char_indices().nth(60) {
+    match text.char_indices().nth(40) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }

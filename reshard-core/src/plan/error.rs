@@ -61,7 +61,7 @@ pub enum PlanError {
     /// The write block cannot be done in the budget, or not be rolled back in it.
     #[error(
         "writes may be refused for at most {seconds} s, which is too short: the write block is predicted to take {predicted:.0} \
-         s, and the way back is to fit in too"
+         s, and the way back has to fit in too"
     )]
     Budget {
         /// The budget that was asked for, in seconds.

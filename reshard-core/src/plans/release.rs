@@ -47,9 +47,12 @@ pub async fn releasable(
 ) -> Result<Vec<Holding>, ReleaseError> {
     let epoch = epoch_of(deployment, plan).await?;
     let lock = lock(deployment, plan)?.state().await?;
-    may_be_over(plan, lock, epoch.as_ref(), file)?;
     let held = holdings(deployment).await?;
     let held: Vec<Holding> = held.into_iter().filter(|holding| holding.plan == plan).collect();
+    if epoch.is_none() && held.is_empty() && matches!(lock, LockState::Free) {
+        return Err(ReleaseError::Unknown { plan });
+    }
+    may_be_over(plan, lock, epoch.as_ref(), file)?;
     let needs = needs(deployment, plan, epoch.as_ref(), &held).await?;
     let what = format!("nothing of plan {plan} is freed");
     StillNeeded::check(what, needs).map_err(ReleaseError::HalfMade)?;
@@ -224,14 +227,20 @@ fn remedy(needed: &StillNeeded) -> Hint {
 pub enum ReleaseError {
     /// Somebody carries the plan out.
     #[error(
-        "plan {plan} is carried out since {}, so nothing of it is freed",
-        since.as_deref().unwrap_or("some time")
+        "an executor has been carrying out plan {plan} since {}, so nothing of it is freed",
+        since.as_deref().unwrap_or("an unknown time")
     )]
     Executing {
         /// The plan.
         plan: PlanUuid,
         /// Since when.
         since: Option<String>,
+    },
+    /// There is no such plan.
+    #[error("ZooKeeper knows no plan {plan}")]
+    Unknown {
+        /// The UUID that was given.
+        plan: PlanUuid,
     },
     /// Somebody may go on with it.
     #[error("plan {plan} is not over, so nothing of it is freed")]
@@ -283,6 +292,7 @@ impl ReleaseError {
                 Operation::ReleaseLostPlan { plan: *plan },
                 " says so"
             )),
+            Self::Unknown { .. } => Some(hint!(Operation::ListPlans, " lists those that it knows")),
             Self::HalfMade(needed) => Some(remedy(needed)),
             Self::Inventory(error) => error.hint(),
             Self::Epoch(_)
@@ -337,7 +347,11 @@ mod tests {
     fn nothing_is_freed_while_somebody_may_go_on() {
         let record = LockRecord { token: 1, owner: Some(plan().to_string()), since: None };
         for (lock, file, says) in [
-            (LockState::Held(record.clone()), PlanFile::Lost, "is carried out since"),
+            (
+                LockState::Held(record.clone()),
+                PlanFile::Lost,
+                "an executor has been carrying out plan",
+            ),
             (LockState::Abandoned(record.clone()), PlanFile::MayBeLeft, "is not over"),
             (LockState::Free, PlanFile::MayBeLeft, "is not over"),
         ] {

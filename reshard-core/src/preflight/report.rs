@@ -121,8 +121,9 @@ impl Cause {
         }
     }
 
-    fn short(&self) -> &str {
-        self.unseen.api().map_or("what `answers` tells", |api| &api.name)
+    /// The name of the API that fails, if it is one.
+    fn api(&self) -> Option<&str> {
+        self.unseen.api().map(|api| api.name.as_str())
     }
 }
 
@@ -135,11 +136,11 @@ impl Check {
 
     /// Puts what could not be seen into words, and for what is told elsewhere only its name.
     fn tell(&mut self, causes: &[Cause]) {
-        let (mut wanted, mut words): (Vec<&str>, Vec<String>) = (Vec::new(), Vec::new());
+        let (mut wanted, mut words): (Vec<Option<&str>>, Vec<String>) = (Vec::new(), Vec::new());
         for unseen in std::mem::take(&mut self.unseen) {
             match causes.iter().find(|cause| cause.unseen.has_cause_of(&unseen)) {
-                Some(cause) if wanted.contains(&cause.short()) => {}
-                Some(cause) => wanted.push(cause.short()),
+                Some(cause) if wanted.contains(&cause.api()) => {}
+                Some(cause) => wanted.push(cause.api()),
                 None => words.push(format!("cannot be checked: {unseen}")),
             }
         }
@@ -149,12 +150,17 @@ impl Check {
             self.remedy = Hint::join(all.into_iter().filter(|hint| !hint.is_empty()), "; ");
         }
         if !wanted.is_empty() {
-            let wanted = wanted.join(" and ");
+            let apis: Vec<&str> = wanted.into_iter().flatten().collect();
+            let why = if apis.is_empty() {
+                "see `answers`".to_owned()
+            } else {
+                format!("it needs {} (see `answers`)", apis.join(" and "))
+            };
             if self.found.is_empty() && words.is_empty() {
                 self.verdict = Verdict::Skipped;
-                words.push(format!("not made, for want of {wanted}"));
+                words.push(format!("not made: {why}"));
             } else {
-                words.push(format!("the rest was not checked, for want of {wanted}"));
+                words.push(format!("the rest was not checked: {why}"));
             }
         }
         for word in words {
@@ -309,11 +315,11 @@ mod tests {
                 Verdict::Failed,
                 "answers: no answer from SAPI at http://10.0.0.1 within 45 s; 3 checks need it: a, b, images (make SAPI answer: `curl -i http://10.0.0.1/ping`; then 'check 2.moray.lab.example.net')",
             ),
-            (Verdict::Skipped, "a: not made, for want of SAPI ()"),
-            (Verdict::Skipped, "b: not made, for want of SAPI ()"),
+            (Verdict::Skipped, "a: not made: it needs SAPI (see `answers`) ()"),
+            (Verdict::Skipped, "b: not made: it needs SAPI (see `answers`) ()"),
             (
                 Verdict::Failed,
-                "images: an image is missing; the rest was not checked, for want of SAPI (import it)",
+                "images: an image is missing; the rest was not checked: it needs SAPI (see `answers`) (import it)",
             ),
         ];
         assert_eq!(report(checks), expected.map(|(verdict, text)| (verdict, text.to_owned())));
@@ -338,7 +344,7 @@ mod tests {
         );
         let report = report(vec![online.or_ok("")]);
         assert!(report[0].1.contains("; 1 check needs it: routers-online"), "{report:?}");
-        let expected = "routers-online: cannot look into em-3: its server is dead; the rest was not checked, for want of SAPI (see)";
+        let expected = "routers-online: cannot look into em-3: its server is dead; the rest was not checked: it needs SAPI (see `answers`) (see)";
         assert_eq!(report[1], (Verdict::Failed, expected.to_owned()));
     }
 
@@ -351,8 +357,8 @@ mod tests {
                 Verdict::Failed,
                 "answers: no primary; 2 checks need it: a, b (make it answer, then 'check 2.moray.lab.example.net')",
             ),
-            (Verdict::Skipped, "a: not made, for want of what `answers` tells ()"),
-            (Verdict::Skipped, "b: not made, for want of what `answers` tells ()"),
+            (Verdict::Skipped, "a: not made: see `answers` ()"),
+            (Verdict::Skipped, "b: not made: see `answers` ()"),
             (Verdict::Failed, "c: cannot be checked: no clock (make it answer, then check again)"),
         ];
         assert_eq!(report(checks), expected.map(|(verdict, text)| (verdict, text.to_owned())));

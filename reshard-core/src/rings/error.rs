@@ -26,19 +26,19 @@ pub enum RingError {
     #[error("cannot ask SAPI for the ring")]
     Manta(#[from] FindError),
     /// The configuration names no datacenter.
-    #[error("SAPI is out of reach")]
+    #[error("SAPI cannot be reached")]
     Deployment(#[from] DeploymentError),
     /// SAPI's metadata is not as it should be.
     #[error("SAPI does not say what the ring is")]
     Metadata(#[from] MetadataError),
     /// A list of shards is not as it should be.
-    #[error("the list of shards is not one")]
+    #[error("SAPI's list of shards cannot be used")]
     Shards(#[from] MetadataProblem),
     /// A ring image could not be made or read.
-    #[error("a ring image could not be handled")]
+    #[error("a ring image cannot be made or read")]
     Image(#[from] ImageError),
     /// A ring could not be read or written.
-    #[error("a ring could not be handled")]
+    #[error("a ring cannot be read or written")]
     Store(#[from] StoreError),
     /// A file could not be written here.
     #[error("cannot write {path}", path = .path.display())]
@@ -132,16 +132,19 @@ impl Retryable for RingError {
         match self {
             Self::Lock(LockError::Held { .. } | LockError::Abandoned { .. }) => hint!(
                 "only one plan at a time may change the ring: finish or abort the plan that the message names as the lock's \
-                 owner, then ",
+                 owner (",
+                Operation::ListPlans,
+                " tells where its file is); then ",
                 Operation::Resume
             ),
             Self::Foreign { .. } => hint!(
-                "find out who changed it (manta-adm, manta-shardadm, another plan). If the change stays, abort this plan and \
-                 make a new one; if not, put the old value back, then ",
+                "find out who changed it (manta-adm, manta-shardadm, another plan). If the change stays, ",
+                Operation::Abort,
+                ", and make a new plan; if not, put the old value back, then ",
                 Operation::Resume
             ),
             Self::Mismatch(_) | Self::OtherRing { .. } => {
-                hint!("abort this plan and make a new one from the ring as it is now")
+                hint!(Operation::Abort, ", and make a new plan from the ring as it is now")
             }
             Self::WrongImage { .. } | Self::Import(ImportError::Conflict(_)) => hint!(
                 "see what made the image (`sdc-imgadm get IMAGE`), remove it if nothing needs it, then ",
@@ -167,6 +170,6 @@ impl Retryable for RingError {
 
 impl From<RingError> for PhaseError {
     fn from(error: RingError) -> Self {
-        Self::because("the ring could not be handled", error.remedy(), error)
+        Self::of(&error)
     }
 }

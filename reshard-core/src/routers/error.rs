@@ -85,6 +85,6 @@ impl From<RouterError> for PhaseError {
         {
             return Self::hold(what, remedy);
         }
-        Self::because("the routers could not be handled", error.remedy(), error)
+        Self::of(&error)
     }
 }

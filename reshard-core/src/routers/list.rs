@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RouterError;
 use crate::deployment::{Deployment, ZonePlace};
+use crate::hint::{Operation, hint};
 
 /// The name of SAPI's service.
 const SERVICE: &str = "electric-moray";
@@ -44,7 +45,10 @@ pub async fn list_routers(deployment: &Deployment) -> Result<Vec<Router>, Router
         let count = services.len();
         return Err(RouterError::Unexpected {
             what: format!("SAPI has {count} services named {SERVICE} of the application manta"),
-            remedy: "see `sdc-sapi /services?name=electric-moray`; there has to be one".into(),
+            remedy: hint!(
+                "see `sdc-sapi /services?name=electric-moray`: there has to be one; then ",
+                Operation::Resume
+            ),
         });
     };
     let filter = InstanceFilter {
@@ -57,7 +61,10 @@ pub async fn list_routers(deployment: &Deployment) -> Result<Vec<Router>, Router
         let uuid = instance.uuid;
         let odd = |what: &str| RouterError::Unexpected {
             what: format!("the electric-moray instance {uuid} has {what}"),
-            remedy: format!("see `sdc-sapi /instances/{uuid}`: put it right, or delete it").into(),
+            remedy: hint!(
+                format!("see `sdc-sapi /instances/{uuid}`: put it right, or delete it; then "),
+                Operation::Resume
+            ),
         };
         let metadata = instance.metadata.as_ref();
         let datacenter = metadata.and_then(|metadata| metadata.text("DATACENTER"));
@@ -78,7 +85,10 @@ pub async fn list_routers(deployment: &Deployment) -> Result<Vec<Router>, Router
     if routers.is_empty() {
         return Err(RouterError::Unexpected {
             what: "SAPI has no instance of electric-moray".to_owned(),
-            remedy: "without routers there is nothing that a ring could be installed in".into(),
+            remedy: hint!(
+                "provision an electric-moray zone, in which a ring can be installed; then ",
+                Operation::Resume
+            ),
         });
     }
     routers.sort_by(|a, b| a.alias.cmp(&b.alias));

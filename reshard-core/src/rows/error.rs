@@ -180,12 +180,18 @@ impl Retryable for RowsError {
                 let count = Operation::CountRows { shard: holder.clone() };
                 hint!(text, count, " counts them); then ", Operation::Resume)
             }
-            Self::NotCopies { one, other, .. } => hint!(format!(
-                "{other} was rebuilt from something else than {one} since the split; do not delete anything before both \
-                 are understood"
-            )),
+            Self::NotCopies { one, other, .. } => hint!(
+                format!(
+                    "{other} was rebuilt from something else than {one} since the split: delete nothing before it is known which \
+                     rows each has; then "
+                ),
+                Operation::Resume
+            ),
             Self::NotPrimary { shard } => {
-                hint!(format!("see `manatee-adm show` in a postgres zone of {shard}"))
+                hint!(
+                    format!("see `manatee-adm show` in a postgres zone of {shard}; then "),
+                    Operation::Resume
+                )
             }
             Self::Database(_)
             | Self::Shard { .. }

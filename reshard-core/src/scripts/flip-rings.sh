@@ -37,7 +37,7 @@ routes() {
     done
 }
 
-remedy="see \`svcs -x\` in the zone; \`svcadm clear\` or \`svcadm enable\` it, or remove the zone"
+remedy="see \`svcs -x\` in the zone; \`svcadm clear\` or \`svcadm enable\` it, or remove the zone; then {resume}"
 
 # Everything that can be known to be in the way, before anything is touched.
 check() {
@@ -57,12 +57,12 @@ check() {
             refuse "$found: was the zone reprovisioned, or is it new?" \
                 "see that nobody changes electric-moray zones, then {resume}, which begins the write block anew"
         fi
-        refuse "$found" "find out who installed it; put the ring of $proper back and restart $name"
+        refuse "$found" "find out who installed it; put the ring of $proper back and restart $name; then {resume}"
     fi
     [[ -f $ring.reshard-$want/CURRENT ]] || exit 66
     if [[ -n $live && -e $ring.reshard-$live ]]; then
         refuse "there is a $ring.reshard-$live in the zone $(zonename) already, though that ring is in place" \
-            "find out what it is, and move it away"
+            "find out what it is, and move it away; then {resume}"
     fi
 }
 

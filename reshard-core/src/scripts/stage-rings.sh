@@ -25,7 +25,7 @@ fetch() {
     done
     rm -f "$file"
     refuse "the image $image came with the SHA-1 $found, not $sha1: its file in IMGAPI is damaged" \
-        "put the right file there ($image.tgz in the plan's work directory is one) and {resume}, or {abort} and make a new plan"
+        "put the right file there ($image.tgz in the directory PLAN.work beside the plan file is one) and {resume}, or {abort} and make a new plan"
 }
 
 stage() {
@@ -41,7 +41,7 @@ stage() {
         return 1
     }
     if [[ $(image_of "$place.part") != "$image" ]]; then
-        echo "the ring in the image $image has not its stamp but that of $(image_of "$place.part")" >&2
+        echo "the ring in the image $image does not have its own stamp but that of $(image_of "$place.part")" >&2
         return 1
     fi
     mv "$place.part" "$place"

@@ -13,7 +13,7 @@ use super::trouble::Zone::{NewPeer, Primary, Routers};
 
 const PUT_RIGHT: &str = "fix what the message names";
 const ENABLE: &str = "`svcadm enable` it";
-const START: &str = "start it, or remove it";
+const START: &str = "start it, or remove its instance";
 
 pub(super) fn rows() -> Vec<Row> {
     let sapi = |method| Api(Sapi, Error500, method, "/", Healed);
@@ -66,7 +66,7 @@ pub(super) fn rows() -> Vec<Row> {
         (
             "list-shard",
             Reprovisioned,
-            Holds("has not the read-only ring", "begins the write block anew"),
+            Holds("does not have the read-only ring", "begins the write block anew"),
         ),
         ("hand-over-reads", RingDamaged, Holds("electric-moray-2022 in the zone", "see its log")),
         (

@@ -8,7 +8,7 @@ mod show;
 use clap::{Args, Subcommand};
 
 pub(super) use self::rest::Rest;
-pub(super) use self::show::summary;
+pub(super) use self::show::{head, summary};
 use super::error::Result;
 use crate::exit;
 use crate::output::Output;

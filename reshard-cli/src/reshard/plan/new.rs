@@ -1,11 +1,13 @@
 //! `reshard plan new`.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use reshard_core::{
-    Costs, Layout, Plan, PlanUuid, Request, Selection, SqliteJournal, SystemClock, VnodeSet, gather,
+    Costs, JournalError, Layout, Plan, PlanUuid, Request, Selection, SqliteJournal, SystemClock,
+    VnodeSet, gather,
 };
 use sapi_client::{ImageUuid, ServerUuid};
 
@@ -24,7 +26,7 @@ use crate::reshard::shard_arg::ShardArg;
 #[command(after_help = "Examples:
   reshard plan new 2.moray.coal.joyent.us split.plan
   reshard plan new 2.moray.coal.joyent.us four.plan --new-shards 3 --by rows
-  reshard plan new 2.moray.coal.joyent.us some.plan --by listed --vnodes 0-99,4711")]
+  reshard plan new 2 some.plan --by listed --vnodes 0-99,4711")]
 pub(super) struct NewArgs {
     /// The shard to split; its number is enough
     #[arg(add = complete::shards())]
@@ -72,7 +74,7 @@ pub(super) struct NewArgs {
     /// Count the rows, though the choice does not need it
     #[arg(long)]
     measure: bool,
-    /// Count only so many percent of the pages, chosen at random
+    /// Count only this percentage of the pages, chosen at random
     #[arg(long, value_name = "PERCENT")]
     sample: Option<f64>,
     /// Predict by what `reshard report --costs` printed for an earlier plan
@@ -111,6 +113,10 @@ enum LayoutName {
 
 impl NewArgs {
     pub(super) async fn run(self, out: &mut Output) -> Result<()> {
+        // Counting rows takes a while: not in vain.
+        if !self.dry_run && self.plan.try_exists()? {
+            return Err(JournalError::Exists { path: self.plan.display().to_string() }.into());
+        }
         let mut request = self.request()?;
         let cache = self.cache.open()?;
         let deployment = self.region.connect().await?;
@@ -130,6 +136,8 @@ impl NewArgs {
         summary(&plan, out)?;
         if !self.dry_run {
             SqliteJournal::create(&self.plan, &plan)?;
+            // The last that is read says what to type.
+            out.flush()?;
             let line = Runnable::new(&self.plan, self.region.config().said());
             say(format_args!(
                 "Written to {}; `{}` carries it out.",

@@ -7,6 +7,7 @@ use reshard_core::quantity::seconds;
 use reshard_core::{PhaseRecord, PhaseState, Plan, Sequence, Step};
 use serde::Serialize;
 
+use super::show::head;
 use crate::output::Output;
 use crate::reshard::error::Result;
 use crate::screen::Mood;
@@ -61,9 +62,9 @@ impl Rest {
         for left in &self.phases {
             let (mood, mark) =
                 if left.in_write_block { (Mood::Warning, "* ") } else { (Mood::Plain, "  ") };
-            let begun = if left.begun { " (begun)" } else { "" };
+            let begun = if left.begun { "(begun) " } else { "" };
             for action in &left.actions {
-                out.text_in(mood, mark, format_args!("{}{begun}: {action}", left.phase))?;
+                out.text_in(mood, &head(mark, &left.phase), format_args!("{begun}{action}"))?;
             }
         }
         writeln!(out)?;

@@ -45,14 +45,19 @@ pub(in crate::reshard) fn summary(plan: &Plan, out: &mut Output) -> Result<()> {
     for action in &plan.actions {
         let (mood, mark) =
             if action.in_write_block { (Mood::Warning, "* ") } else { (Mood::Plain, "  ") };
-        out.text_in(mood, mark, format_args!("{}: {}", action.phase, action.what))?;
+        out.text_in(mood, &head(mark, &action.phase), &action.what)?;
     }
     prediction(plan, out)?;
-    writeln!(out, "\nTo know before:")?;
+    writeln!(out, "\nKnow before you run it:")?;
     for risk in &plan.risks {
         out.text("* ", risk)?;
     }
     Ok(())
+}
+
+/// The beginning of a line about a phase, in a column of its own.
+pub(in crate::reshard) fn head(mark: &str, phase: &str) -> String {
+    format!("{mark}{phase:<16}  ")
 }
 
 fn balance(plan: &Plan, out: &mut Output) -> Result<()> {

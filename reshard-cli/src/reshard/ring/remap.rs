@@ -35,7 +35,7 @@ pub(in crate::reshard) struct RemapArgs {
     /// Make the new ring with the moved vnodes still read-only
     #[arg(long)]
     handover: bool,
-    /// Only print in what it would differ
+    /// Only print how it would differ
     #[arg(long)]
     dry_run: bool,
     /// Format in which the differences are printed

@@ -1,6 +1,6 @@
 //! Things that can be done about a plan next, as commands to be typed.
 
-use reshard_core::{Liveness, PlanState};
+use reshard_core::{Liveness, Operation, PlanState};
 use serde::Serialize;
 
 use super::copy::FileCopy;
@@ -35,7 +35,7 @@ pub(super) fn suggestions(facts: &Facts, situation: Situation) -> Vec<Suggestion
             }
             if way_back {
                 let why = if blocked {
-                    "lets the original rings go back, and rolls everything back"
+                    "puts the original rings back, and rolls everything back"
                 } else {
                     "tells the executor to roll everything back"
                 };
@@ -46,21 +46,25 @@ pub(super) fn suggestions(facts: &Facts, situation: Situation) -> Vec<Suggestion
         }
         Situation::Aborting => list.add((line.about("log", " --follow"), "shows what it does")),
         Situation::Paused | Situation::Held => {
+            let abort_first = way_back && is_to_be_aborted(facts);
+            if abort_first {
+                list.add(abort.clone());
+            }
             list.add(resume(match (situation, blocked) {
                 (Situation::Held, true) => {
-                    "goes on when that is fixed: only so writes are accepted again"
+                    "goes on when that is fixed: only then are writes accepted again"
                 }
                 (Situation::Held, false) => "goes on when that is fixed",
                 _ => "goes on",
             }));
             list.add(rest);
-            if way_back {
+            if way_back && !abort_first {
                 list.add(abort);
             }
         }
         Situation::Abandoned => match (&facts.report.state, blocked) {
             (PlanState::Aborting, _) => {
-                list.add((line.in_region("abort", ""), "goes on taking everything back"));
+                list.add((line.in_region("abort", ""), "goes on rolling everything back"));
             }
             (_, true) => {
                 list.add(resume(
@@ -69,7 +73,7 @@ pub(super) fn suggestions(facts: &Facts, situation: Situation) -> Vec<Suggestion
                 if way_back {
                     list.add((
                         line.in_region("abort", ""),
-                        "puts the original rings back, so that writes flow; rolls everything back",
+                        "puts the original rings back, so that writes are accepted again; rolls everything back",
                     ));
                 }
             }
@@ -101,6 +105,13 @@ pub(super) fn suggestions(facts: &Facts, situation: Situation) -> Vec<Suggestion
         }
     }
     list.0
+}
+
+/// Tells whether a hold is of those that an abort gets over, and not going on: that of an abort is one.
+fn is_to_be_aborted(facts: &Facts) -> bool {
+    let PlanState::Held { remedy, .. } = &facts.report.state else { return false };
+    let names = |wanted: &Operation| remedy.operations().any(|operation| operation == wanted);
+    names(&Operation::Abort) && !names(&Operation::Resume)
 }
 
 /// It may be stopped, hang, or be dead on another machine.

@@ -39,7 +39,7 @@ const EVERY: Duration = Duration::from_secs(1);
   reshard status split.plan -o json
 
 Exit status:
-  0  it was shown, whatever it is
+  0  it was shown, whatever it says
   1  the file cannot be read, or is no plan")]
 pub(super) struct StatusArgs {
     #[command(flatten)]

@@ -1,5 +1,6 @@
 //! Every situation that a plan can be in, as it is shown.
 
+mod held;
 mod watchdog;
 
 use std::collections::BTreeMap;
@@ -202,7 +203,7 @@ fn every_situation_has_its_name_and_the_commands_that_make_sense() {
 fn refused_writes_come_first_with_how_long_they_last() {
     let running = blocked(facts(PlanState::Running));
     let first = |facts: &Facts| flat(screen(facts).split("\n\n").next().unwrap());
-    let alarm = "WRITES TO THE MOVING VNODES ARE REFUSED since 12 s";
+    let alarm = "WRITES TO THE MOVING VNODES ARE REFUSED (12 s so far)";
     assert_eq!(first(&running), format!("{alarm}, at most 18 s more."));
     let mut over = running.clone();
     over.block = Some(OpenWriteBlock { left: Some(Duration::ZERO), ..over.block.unwrap() });
@@ -229,7 +230,7 @@ fn with_nobody_to_end_the_write_block_it_shouts_and_says_what_to_type() {
     ] {
         let shown = screen(&executed(blocked(facts(PlanState::Running)), by));
         let expected = format!(
-            "WRITES TO THE MOVING VNODES ARE REFUSED since 12 s, and nobody ends that: {who} Type now: reshard \
+            "WRITES TO THE MOVING VNODES ARE REFUSED (12 s so far), and nobody ends that: {who} Type now: reshard \
              resume split.plan"
         );
         assert_eq!(flat(shown.split("\n\n").next().unwrap()), expected);
@@ -249,7 +250,7 @@ fn what_goes_on_has_units() {
     });
     let shown = screen(&facts);
     assert!(
-        shown.contains("block-writes: copy, since 10 s, 100 MiB of 400 MiB (10 MiB/s)"),
+        shown.contains("block-writes: copy, for 10 s, 100 MiB of 400 MiB (10 MiB/s)"),
         "{shown}"
     );
     assert!(shown.contains("you can wait"), "{shown}");
@@ -342,7 +343,7 @@ fn an_old_copy_says_where_the_latest_file_is_and_nothing_else_can_be_done() {
         "what an old copy says of writes is not true any more: {shown}"
     );
     for (copy, words) in [
-        (FileCopy::NotAsked { why: "no answer".to_owned() }, "ZooKeeper was not asked whether"),
+        (FileCopy::NotAsked { why: "no answer".to_owned() }, "ZooKeeper does not tell whether"),
         (FileCopy::Latest, "file no other copy of it knows more"),
         (FileCopy::Unknown, "ZooKeeper knows nothing of this plan"),
     ] {

@@ -47,7 +47,7 @@ pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Vec<String> 
         let since = duration(ago(now, trouble.at));
         let more = match view.troubles {
             0 | 1 => String::new(),
-            all => format!(" (so far {} that passed)", count(all)),
+            all => format!(" ({} troubles so far)", count(all)),
         };
         // The words of a hold are those of the state.
         let is_told =
@@ -108,7 +108,7 @@ fn alarm(view: &View, now: Timestamp, text: &mut Text) {
     let since = view
         .writes
         .since_seconds
-        .map_or_else(String::new, |since| format!(" since {}", seconds(since)));
+        .map_or_else(String::new, |since| format!(" ({} so far)", seconds(since)));
     let head = format!("WRITES TO THE MOVING VNODES ARE REFUSED{since}");
     match view.situation {
         Situation::Running => {
@@ -129,7 +129,7 @@ fn alarm(view: &View, now: Timestamp, text: &mut Text) {
                 "now"
             };
             let who = executor(view, now).1;
-            let told = "watchdog.log in the plan's work directory tells what it does";
+            let told = format!("{}.work/watchdog.log tells what it does", view.file);
             text.add(
                 Mood::Bad,
                 "",
@@ -171,7 +171,7 @@ fn state(view: &View) -> (Mood, String) {
         (Situation::Overtaken, _) => (Mood::Bad, "this file is an old copy of the plan".to_owned()),
         (_, PlanState::Held { phase, what, .. }) => (Mood::Bad, format!("HELD in {phase}: {what}")),
         (Situation::Abandoned, PlanState::Aborting) => {
-            (Mood::Bad, "interrupted while everything was rolled back".to_owned())
+            (Mood::Bad, "interrupted while it was being rolled back".to_owned())
         }
         (Situation::Abandoned, _) => (Mood::Bad, "interrupted".to_owned()),
         (Situation::NotResponding, _) => (Mood::Bad, "stands still".to_owned()),
@@ -190,7 +190,7 @@ fn present(now: &Now) -> String {
         .progress
         .as_ref()
         .map_or_else(String::new, |progress| format!(", {}", how_far(progress, now.since_seconds)));
-    format!("{}: {}, since {since}{far}", now.phase, now.what)
+    format!("{}: {}, for {since}{far}", now.phase, now.what)
 }
 
 /// The progress of something, and how fast it goes.
@@ -219,7 +219,7 @@ fn executor(view: &View, now: Timestamp) -> (Mood, String) {
         Liveness::Nobody => (missed, "nobody executes the plan".to_owned()),
         Liveness::Alive(presence) => {
             let since = duration(ago(now, presence.since));
-            (Mood::Plain, format!("{} alive: since {since}, {sign}", who.trim_end_matches(',')))
+            (Mood::Plain, format!("{} alive for {since}: {sign}", who.trim_end_matches(',')))
         }
         Liveness::NotResponding { .. } => (Mood::Bad, format!("{who} does not respond: {sign}")),
         Liveness::Dead(_) => (missed, format!("{who} is dead: {sign}")),
@@ -230,7 +230,7 @@ fn executor(view: &View, now: Timestamp) -> (Mood, String) {
 fn copy(copy: &FileCopy, now: Timestamp, text: &mut Text) {
     match copy {
         FileCopy::NotAsked { why } => {
-            let said = format!("ZooKeeper was not asked whether this file is the latest: {why}");
+            let said = format!("ZooKeeper does not tell whether this file is the latest: {why}");
             text.item(Mood::Faint, "file", &said);
         }
         FileCopy::Latest => text.item(Mood::Plain, "file", "no other copy of it knows more"),

@@ -128,12 +128,19 @@ fn connect(path: &Path, flags: OpenFlags, shown: &Path) -> Result<Connection, Jo
     if !path.exists() {
         return Err(JournalError::Missing { path: shown });
     }
+    if path.is_dir() {
+        return Err(JournalError::NotAPlan { path: shown });
+    }
     let failed = |source| JournalError::of_sqlite(shown.clone(), source);
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
     let found: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    // Of another program, or empty.
+    if found == 0 {
+        return Err(JournalError::NotAPlan { path: shown });
+    }
     if found != VERSION {
         return Err(JournalError::Version { path: shown, found, known: VERSION });
     }

@@ -79,7 +79,7 @@ pub(super) fn dump_lock(evidence: &Evidence, subject: &Subject) -> Check {
                 if content.is_empty() { "nothing".to_owned() } else { format!("{content:?}") };
             findings.fail(
                 format!("/pg_dump_lock was made by hand; in it is {content}"),
-                "ask whoever made it; then remove it with `zkCli delete /pg_dump_lock`",
+                "ask whoever made it; then remove it with `zkCli.sh delete /pg_dump_lock` in a nameservice zone",
             );
             findings.or_ok("")
         }
@@ -93,14 +93,17 @@ pub(super) fn dumps(evidence: &Evidence, subject: &Subject) -> Check {
         match dump {
             Ok(RunningDump::None) => {}
             Ok(RunningDump::Running { clients }) => {
-                let clients =
-                    if clients.is_empty() { "nobody yet".to_owned() } else { clients.join(", ") };
+                let clients = if clients.is_empty() {
+                    "no client yet".to_owned()
+                } else {
+                    clients.join(", ")
+                };
                 let verdict =
                     if subject.is_prepared() { Verdict::Failed } else { Verdict::Warning };
                 findings.add(
                     verdict,
                     format!("a dump runs on {peer} ({clients})"),
-                    "it is waited for before anything else; that can take hours",
+                    "it is waited for before anything else, which can take hours",
                 );
             }
             Err(why) => findings.warn(

@@ -37,7 +37,7 @@ pub(super) fn tell_their_requests(evidence: &Evidence, _: &Subject) -> Check {
         }
     }
     findings.or_ok(match count {
-        1 => "1 process tells its".to_owned(),
-        _ => format!("{count} processes tell theirs"),
+        1 => "1 process tells its requests".to_owned(),
+        _ => format!("{count} processes tell their requests"),
     })
 }

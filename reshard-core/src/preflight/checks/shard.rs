@@ -20,7 +20,7 @@ pub(super) fn state(evidence: &Evidence, subject: &Subject) -> Check {
     let Some(bytes) = seen!(findings, look(&evidence.state)) else {
         findings.fail(
             format!("ZooKeeper has no state of {shard}"),
-            format!("see the names of shards with `zkCli ls /manatee`; or its sitters never came up: `manatee-adm show -s {shard}`"),
+            format!("see the names of shards with `zkCli.sh ls /manatee` in a nameservice zone; or its sitters never came up: `manatee-adm show -s {shard}`"),
         );
         return findings.or_ok("");
     };

@@ -8,9 +8,8 @@ fn a_watchdog_that_ends_the_write_block_is_told_of() {
         facts.watchdog = true;
         flat(screen(&blocked(facts)).split("\n\n").next().unwrap())
     };
-    let alarm = "WRITES TO THE MOVING VNODES ARE REFUSED since 12 s";
-    let told =
-        "its last sign was 44 s ago; watchdog.log in the plan's work directory tells what it does.";
+    let alarm = "WRITES TO THE MOVING VNODES ARE REFUSED (12 s so far)";
+    let told = "its last sign was 44 s ago; split.plan.work/watchdog.log tells what it does.";
     for (by, ends) in [
         (dead(), "ends that now: the executor, process 4711 on headnode, is dead"),
         (
