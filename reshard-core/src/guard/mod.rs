@@ -1,0 +1,27 @@
+//! Guard and change log: triggers in a shard's database that refuse writes of moving vnodes while they are fenced, and log
+//! them otherwise, so that another database can follow.
+//!
+//! Usable by itself, on any PostgreSQL from 9.6 on. The order of a move, with `S` for its source and `T` for its target:
+//!
+//! 1. [`install`] the schema `reshard` in both, take the [`Lease`], and [`arm`] the move at `S`.
+//! 2. Bring the rows to `T`: a physical copy that is made afterwards, or [`copy`](copy_chunks).
+//! 3. [`Replay`] the log of `S` at `T` until it is short, and [`verify`] all rows.
+//! 4. [`fence`] the move at `S`; replay the log to its end; [`seal`]; [`open`](open_target) it at `T`.
+//! 5. [`remove`] it all.
+//!
+//! Each step can be made again after a crash. The rules with numbers, such as R5, stand in `docs/rules.md`.
+
+mod commit;
+mod error;
+mod moves;
+mod schema;
+mod session;
+
+pub use commit::CommitError;
+pub use error::GuardError;
+pub use moves::{MoveNumber, MoveState};
+pub use schema::{SCHEMA_VERSION, install};
+pub use session::{Lease, Session, Transaction};
+
+#[cfg(test)]
+mod tests;
