@@ -1,8 +1,13 @@
 //! The errors of the guard and the change log.
 
+use super::blockers::{Blocker, listed};
 use super::commit::CommitError;
+use super::identity::IdentityChange;
 use super::moves::{MoveNumber, MoveState};
+use super::preflight::GuardFinding;
 use super::session::Lease;
+use super::tables::TableDifference;
+use crate::PlanUuid;
 use crate::deployment::DatabaseError;
 use crate::retryable::Retryable;
 use crate::rows::RowsError;
@@ -60,6 +65,150 @@ pub enum GuardError {
         /// The state that it should have.
         expected: MoveState,
     },
+    /// Others hold what is needed, and did not end in time.
+    #[error("cannot {doing} at {host} in {attempts} attempts; in the way: {}", listed(blockers))]
+    Busy {
+        /// The thing that was to be done.
+        doing: &'static str,
+        /// The server.
+        host: String,
+        /// The number of attempts.
+        attempts: u32,
+        /// Those who were in the way at the last look that found somebody.
+        blockers: Vec<Blocker>,
+    },
+    /// Writes could get past a guard in the database.
+    #[error("a guard at {host} would not hold: {}", in_one_line(findings))]
+    Unsafe {
+        /// The server.
+        host: String,
+        /// The reasons.
+        findings: Vec<GuardFinding>,
+    },
+    /// The buckets are not those any more that are guarded.
+    #[error("the buckets are not those that are guarded: {}", in_one_line(differences))]
+    Tables {
+        /// The differences.
+        differences: Vec<TableDifference>,
+    },
+    /// The number of the move is another plan's.
+    #[error("the move {number} at {host} is the plan {plan}'s")]
+    OtherPlan {
+        /// The move.
+        number: MoveNumber,
+        /// The server.
+        host: String,
+        /// The plan that has armed it.
+        plan: PlanUuid,
+    },
+    /// The move was armed with other vnodes, and its set never changes.
+    #[error("the move {number} at {host} was armed with other vnodes: another set is another move")]
+    OtherSet {
+        /// The move.
+        number: MoveNumber,
+        /// The server.
+        host: String,
+    },
+    /// A vnode is another move's.
+    #[error("the vnode {vnode} at {host} is of the move {number} already")]
+    VnodeTaken {
+        /// The vnode.
+        vnode: i64,
+        /// The other move.
+        number: MoveNumber,
+        /// The server.
+        host: String,
+    },
+    /// The role `moray` cannot write a row with the guard in place.
+    #[error("the role moray cannot write a row of {table} with the guard on it")]
+    Canary {
+        /// The table.
+        table: String,
+        /// The cause.
+        source: DatabaseError,
+    },
+    /// The guard does not log what it should.
+    #[error("the guard has logged {found} writes of a row of {table}, not {expected}")]
+    CanaryNotLogged {
+        /// The table.
+        table: String,
+        /// The entries that there are.
+        found: i64,
+        /// The entries that there should be.
+        expected: i64,
+    },
+    /// The kill switch is off.
+    #[error("the guard at {host} is turned off")]
+    Off {
+        /// The server.
+        host: String,
+    },
+    /// The kill switch was off, so nobody knows what has passed.
+    #[error(
+        "the guard at {host} was turned off since the move {number} was armed: start another move"
+    )]
+    LostTrack {
+        /// The move.
+        number: MoveNumber,
+        /// The server.
+        host: String,
+    },
+    /// Nothing is logged of the move, so its rows cannot follow.
+    #[error("the writes of the move {number} at {host} are not logged")]
+    NotCaptured {
+        /// The move.
+        number: MoveNumber,
+        /// The server.
+        host: String,
+    },
+    /// The log is not drained, so the target does not have everything.
+    #[error("the log of the move {number} at {host} has {entries} entries still")]
+    LogNotEmpty {
+        /// The move.
+        number: MoveNumber,
+        /// The server.
+        host: String,
+        /// The number of entries.
+        entries: i64,
+    },
+    /// The fence falls too soon, has fallen, or is another one.
+    #[error("the fence of the move {number} at {host} has not long enough to last")]
+    TooLate {
+        /// The move.
+        number: MoveNumber,
+        /// The server.
+        host: String,
+    },
+    /// The database is no copy of the source that nobody writes to yet.
+    #[error(
+        "the database at {host} is {}", if *is_read_only { "the source itself" } else { "not read-only by default" }
+    )]
+    NotACopy {
+        /// The server.
+        host: String,
+        /// True if it is read-only by default, as a copy has to be.
+        is_read_only: bool,
+    },
+    /// A column gets its default from no sequence.
+    #[error("the column {column} of {table} at the target has no sequence")]
+    NoSequence {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// A database is not the one any more with which the move was armed.
+    #[error(transparent)]
+    Identity(#[from] IdentityChange),
+}
+
+fn in_one_line(all: &[impl ToString]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Tells whether a write was refused for another move, which passes.
+fn is_refused(error: &DatabaseError) -> bool {
+    error.code().is_some_and(|code| code.starts_with("RS"))
 }
 
 impl Retryable for GuardError {
@@ -68,8 +217,24 @@ impl Retryable for GuardError {
             Self::Database(source) => source.may_pass(),
             Self::Rows(source) => source.may_pass(),
             // What is there has to be looked at first, and then it can be done again.
-            Self::Commit(_) => true,
-            Self::LeaseLost { .. } | Self::SchemaVersion { .. } | Self::State { .. } => false,
+            Self::Commit(_) | Self::Busy { .. } | Self::LogNotEmpty { .. } => true,
+            Self::Canary { source, .. } => is_refused(source) || source.may_pass(),
+            Self::LeaseLost { .. }
+            | Self::SchemaVersion { .. }
+            | Self::State { .. }
+            | Self::Unsafe { .. }
+            | Self::Tables { .. }
+            | Self::OtherPlan { .. }
+            | Self::OtherSet { .. }
+            | Self::VnodeTaken { .. }
+            | Self::CanaryNotLogged { .. }
+            | Self::Off { .. }
+            | Self::LostTrack { .. }
+            | Self::NotCaptured { .. }
+            | Self::TooLate { .. }
+            | Self::NotACopy { .. }
+            | Self::NoSequence { .. }
+            | Self::Identity(_) => false,
         }
     }
 }

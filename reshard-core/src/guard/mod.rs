@@ -6,22 +6,52 @@
 //! 1. [`install`] the schema `reshard` in both, take the [`Lease`], and [`arm`] the move at `S`.
 //! 2. Bring the rows to `T`: a physical copy that is made afterwards, or [`copy`](copy_chunks).
 //! 3. [`Replay`] the log of `S` at `T` until it is short, and [`verify`] all rows.
-//! 4. [`fence`] the move at `S`; replay the log to its end; [`seal`]; [`open`](open_target) it at `T`.
+//! 4. [`fence`] the move at `S`; replay the log to its end; [`seal`]; [`open`](open_target) it at `T`; [`mark_moved`] at `S`.
 //! 5. [`remove`] it all.
 //!
 //! Each step can be made again after a crash. The rules with numbers, such as R5, stand in `docs/rules.md`.
 
+mod arm;
+mod blockers;
+mod canary;
 mod commit;
 mod error;
+mod fence;
+mod identity;
 mod moves;
+mod patience;
+mod preflight;
+mod remove;
 mod schema;
+mod seal;
+mod sequences;
 mod session;
+mod standing;
+mod switch;
+mod tables;
+mod target;
 
+pub use arm::{ArmOptions, Armed, arm};
+pub use blockers::Blocker;
 pub use commit::CommitError;
 pub use error::GuardError;
+pub use fence::{Fence, FenceOptions, fence, unfence, wait_for_fence_at};
+pub use identity::{Identity, IdentityChange};
 pub use moves::{MoveNumber, MoveState};
+pub use patience::{Patience, Waited};
+pub use preflight::{GuardFinding, SettingScope, bypasses, preflight};
+pub use remove::{Removed, remove};
 pub use schema::{SCHEMA_VERSION, install};
+pub use seal::{SealOptions, Sealed, find_sealed, mark_moved, seal, unseal};
+pub use sequences::{Advanced, advance_sequences};
 pub use session::{Lease, Session, Transaction};
+pub use standing::{KillSwitch, Standing, look};
+pub use switch::turn_guard;
+pub use tables::{Side, TableDifference, compare_tables, guarded_tables};
+pub use target::{
+    TargetAborted, TargetOpen, TargetStanding, abort_target, close_copied_target, close_target,
+    look_at_target, open_target,
+};
 
 #[cfg(test)]
 mod tests;

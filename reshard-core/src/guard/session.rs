@@ -30,6 +30,10 @@ impl Lease {
     ///
     /// [`GuardError::LeaseLost`] if somebody has a higher epoch.
     pub async fn take(self, database: Database) -> Result<Session, GuardError> {
+        // Manatee's servers confirm what the standby has only received.
+        let doing = "ask for confirmed commits";
+        let done = database.batch_execute("SET synchronous_commit = on").await;
+        done.map_err(|source| database.error(doing, source))?;
         let mut session = Session { database, lease: self };
         let transaction = session.begin_without_lease().await?;
         let sql = "INSERT INTO reshard.lease (plan, epoch) VALUES ($1::text::uuid, $2) \
@@ -169,6 +173,11 @@ impl Transaction<'_> {
         self.server.error(doing, source)
     }
 
+    /// The lease under which it acts.
+    pub(super) fn lease(&self) -> Lease {
+        self.lease
+    }
+
     async fn check_lease(&self) -> Result<(), GuardError> {
         let doing = "look at the plan's lease";
         let sql = "SELECT epoch FROM reshard.lease WHERE plan = $1::text::uuid FOR SHARE";
@@ -180,7 +189,8 @@ impl Transaction<'_> {
         Err(GuardError::LeaseLost { lease: self.lease, host: self.host(), found })
     }
 
-    fn host(&self) -> String {
+    /// The server's address.
+    pub(super) fn host(&self) -> String {
         self.server.endpoint().host.clone()
     }
 

@@ -136,5 +136,16 @@ BEGIN
 END
 $note_bucket$;
 
+-- Remembers that the kill switch was off (rule R20): turning it on again does not tell what passed meanwhile.
+CREATE FUNCTION reshard.lose_track() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $lose_track$
+BEGIN
+    UPDATE reshard.move SET intact = false;
+    RETURN NULL;
+END
+$lose_track$;
+CREATE TRIGGER lose_track AFTER UPDATE ON reshard.guard
+    FOR EACH ROW WHEN (NOT NEW.enabled) EXECUTE PROCEDURE reshard.lose_track();
+
 -- Trigger functions may be run by whoever writes; to call one apart from its trigger is refused by PostgreSQL.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA reshard FROM PUBLIC;

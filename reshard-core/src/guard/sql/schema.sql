@@ -29,6 +29,10 @@ CREATE TABLE reshard.move (
     until timestamptz CHECK ((until IS NOT NULL) = (state = 'fenced')),
     -- True if what passes is logged.
     captured boolean NOT NULL,
+    -- False once the kill switch was off: writes have passed meanwhile of which nobody knows, so the move cannot end well.
+    intact boolean NOT NULL DEFAULT true,
+    -- The last change of `buckets_config` before it was armed.
+    bucket_change bigint NOT NULL DEFAULT 0,
     -- The lease under which the state was last changed.
     epoch bigint NOT NULL
 );
@@ -45,12 +49,13 @@ CREATE TABLE reshard.lease (
     epoch bigint NOT NULL
 );
 
--- The buckets that are guarded, with their columns as they were then (rule R18).
+-- The buckets that are guarded, with their columns as they were when the move was armed (rule R18).
 CREATE TABLE reshard.guarded (
+    move integer NOT NULL REFERENCES reshard.move ON DELETE CASCADE,
     table_schema text NOT NULL,
     table_name text NOT NULL,
     columns text[] NOT NULL,
-    PRIMARY KEY (table_schema, table_name)
+    PRIMARY KEY (move, table_schema, table_name)
 );
 
 -- Changes of `buckets_config` (rule R18).
