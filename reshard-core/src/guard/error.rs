@@ -1,6 +1,7 @@
 //! The errors of the guard and the change log.
 
 use super::commit::CommitError;
+use super::log::{LogBound, LogSize};
 use super::moves::{MoveNumber, MoveState};
 use super::session::Lease;
 use crate::deployment::DatabaseError;
@@ -60,6 +61,95 @@ pub enum GuardError {
         /// The state that it should have.
         expected: MoveState,
     },
+    /// Keys are hashed otherwise than the guard does it.
+    #[error("the guard at {host} was installed for another ring: it hashes keys otherwise")]
+    OtherHash {
+        /// The server.
+        host: String,
+    },
+    /// Source and target have other sets of vnodes for a move.
+    #[error("the move {number} has other vnodes at {source_host} than at {target_host}")]
+    OtherVnodes {
+        /// The move.
+        number: MoveNumber,
+        /// The source.
+        source_host: String,
+        /// The target.
+        target_host: String,
+    },
+    /// A bucket has other columns at the target than at the source, or is not there.
+    #[error(transparent)]
+    Columns(Box<OtherColumns>),
+    /// The log has an entry of a bucket that was not guarded when this began to read it.
+    #[error("the log at {host} has entries of the bucket {bucket}, which was not guarded before")]
+    UnknownBucket {
+        /// The bucket.
+        bucket: String,
+        /// The source.
+        host: String,
+    },
+    /// A row cannot be put, because the target has another one in its place that is not of the move, or not replayed yet.
+    #[error("a row of {bucket} cannot be put: the target has another one in its place")]
+    Occupied {
+        /// The bucket.
+        bucket: String,
+        /// PostgreSQL's words.
+        source: DatabaseError,
+    },
+    /// Another process copies the same rows.
+    #[error(
+        "somebody else copies {bucket} to {host}: the place up to which it is copied has changed"
+    )]
+    CopiedByAnother {
+        /// The bucket.
+        bucket: String,
+        /// The target.
+        host: String,
+    },
+    /// Pieces of work were given up for others so often that nothing came of it.
+    #[error(
+        "{bucket} at {host} cannot be read: it was given up {times} times, as others waited for the table or it took too long"
+    )]
+    NoPeace {
+        /// The bucket.
+        bucket: String,
+        /// The server.
+        host: String,
+        /// The number of times in a row.
+        times: u32,
+    },
+    /// The log has grown beyond what the caller allows.
+    #[error(
+        "the log at {host} has {} entries and {} bytes, more than the {} entries or {} bytes that it may have", size.entries,
+        size.bytes, bound.entries, bound.bytes
+    )]
+    LogFull {
+        /// The server.
+        host: String,
+        /// Its size.
+        size: LogSize,
+        /// The bound.
+        bound: LogBound,
+    },
+}
+
+/// A bucket has other columns at the target than at the source.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the bucket {bucket} has the columns {} at {source_host}, and {} at {target_host}", self.source_columns.join(", "),
+    self.target_columns.join(", ")
+)]
+pub struct OtherColumns {
+    /// The bucket.
+    pub bucket: String,
+    /// The source.
+    pub source_host: String,
+    /// Its columns with their types; none if it has no such table.
+    pub source_columns: Vec<String>,
+    /// The target.
+    pub target_host: String,
+    /// Its columns.
+    pub target_columns: Vec<String>,
 }
 
 impl Retryable for GuardError {
@@ -67,9 +157,18 @@ impl Retryable for GuardError {
         match self {
             Self::Database(source) => source.may_pass(),
             Self::Rows(source) => source.may_pass(),
-            // What is there has to be looked at first, and then it can be done again.
-            Self::Commit(_) => true,
-            Self::LeaseLost { .. } | Self::SchemaVersion { .. } | Self::State { .. } => false,
+            // What is there has to be looked at first, an earlier entry has to be replayed, or others have to end; then it can be
+            // done again.
+            Self::Commit(_) | Self::Occupied { .. } | Self::NoPeace { .. } => true,
+            Self::LeaseLost { .. }
+            | Self::SchemaVersion { .. }
+            | Self::State { .. }
+            | Self::OtherHash { .. }
+            | Self::OtherVnodes { .. }
+            | Self::Columns(_)
+            | Self::UnknownBucket { .. }
+            | Self::CopiedByAnother { .. }
+            | Self::LogFull { .. } => false,
         }
     }
 }

@@ -4,24 +4,43 @@
 //! Usable by itself, on any PostgreSQL from 9.6 on. The order of a move, with `S` for its source and `T` for its target:
 //!
 //! 1. [`install`] the schema `reshard` in both, take the [`Lease`], and [`arm`] the move at `S`.
-//! 2. Bring the rows to `T`: a physical copy that is made afterwards, or [`copy`](copy_chunks).
-//! 3. [`Replay`] the log of `S` at `T` until it is short, and [`verify`] all rows.
+//! 2. Bring the rows to `T`: a physical copy that is made afterwards, or [`Copy`].
+//! 3. [`Replay`] the log of `S` at `T` until it is short, and [`Verify`] all rows.
 //! 4. [`fence`] the move at `S`; replay the log to its end; [`seal`]; [`open`](open_target) it at `T`.
 //! 5. [`remove`] it all.
 //!
 //! Each step can be made again after a crash. The rules with numbers, such as R5, stand in `docs/rules.md`.
 
+mod buckets;
+mod closed;
 mod commit;
+mod copy;
 mod error;
+mod key_range;
+mod log;
+mod members;
 mod moves;
+mod pace;
+mod replay;
 mod schema;
 mod session;
+mod snapshots;
+mod tuples;
+mod verify;
+mod watch;
 
 pub use commit::CommitError;
-pub use error::GuardError;
+pub use copy::{Copy, CopyOptions, CopyProgress};
+pub use error::{GuardError, OtherColumns};
+pub use log::{Lag, LogBound, LogSize, Rotation, check_log, rotate_log};
 pub use moves::{MoveNumber, MoveState};
+pub use replay::{Drained, Replay, ReplayOptions, ReplayProgress, Touched};
 pub use schema::{SCHEMA_VERSION, install};
 pub use session::{Lease, Session, Transaction};
+pub use snapshots::{OldestSnapshot, SnapshotKind, oldest_snapshot};
+pub use verify::{
+    Age, Difference, SeenVersion, Verified, Verify, VerifyOptions, VerifyPlaces, VerifyProgress,
+};
 
 #[cfg(test)]
 mod tests;
