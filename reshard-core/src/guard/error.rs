@@ -3,6 +3,7 @@
 use super::blockers::{Blocker, listed};
 use super::commit::CommitError;
 use super::identity::IdentityChange;
+use super::log::{LogBound, LogSize};
 use super::moves::{MoveNumber, MoveState};
 use super::preflight::GuardFinding;
 use super::session::Lease;
@@ -200,6 +201,95 @@ pub enum GuardError {
     /// A database is not the one any more with which the move was armed.
     #[error(transparent)]
     Identity(#[from] IdentityChange),
+    /// Keys are hashed otherwise than the guard does it.
+    #[error("the guard at {host} was installed for another ring: it hashes keys otherwise")]
+    OtherHash {
+        /// The server.
+        host: String,
+    },
+    /// Source and target have other sets of vnodes for a move.
+    #[error("the move {number} has other vnodes at {source_host} than at {target_host}")]
+    OtherVnodes {
+        /// The move.
+        number: MoveNumber,
+        /// The source.
+        source_host: String,
+        /// The target.
+        target_host: String,
+    },
+    /// A bucket has other columns at the target than at the source, or is not there.
+    #[error(transparent)]
+    Columns(Box<OtherColumns>),
+    /// The log has an entry of a bucket that was not guarded when this began to read it.
+    #[error("the log at {host} has entries of the bucket {bucket}, which was not guarded before")]
+    UnknownBucket {
+        /// The bucket.
+        bucket: String,
+        /// The source.
+        host: String,
+    },
+    /// A row cannot be put, because the target has another one in its place that is not of the move, or not replayed yet.
+    #[error("a row of {bucket} cannot be put: the target has another one in its place")]
+    Occupied {
+        /// The bucket.
+        bucket: String,
+        /// PostgreSQL's words.
+        source: DatabaseError,
+    },
+    /// Another process copies the same rows.
+    #[error(
+        "somebody else copies {bucket} to {host}: the place up to which it is copied has changed"
+    )]
+    CopiedByAnother {
+        /// The bucket.
+        bucket: String,
+        /// The target.
+        host: String,
+    },
+    /// Pieces of work were given up for others so often that nothing came of it.
+    #[error(
+        "{bucket} at {host} cannot be read: it was given up {times} times, as others waited for the table or it took too long"
+    )]
+    NoPeace {
+        /// The bucket.
+        bucket: String,
+        /// The server.
+        host: String,
+        /// The number of times in a row.
+        times: u32,
+    },
+    /// The log has grown beyond what the caller allows.
+    #[error(
+        "the log at {host} has {} entries and {} bytes, more than the {} entries or {} bytes that it may have", size.entries,
+        size.bytes, bound.entries, bound.bytes
+    )]
+    LogFull {
+        /// The server.
+        host: String,
+        /// Its size.
+        size: LogSize,
+        /// The bound.
+        bound: LogBound,
+    },
+}
+
+/// A bucket has other columns at the target than at the source.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the bucket {bucket} has the columns {} at {source_host}, and {} at {target_host}", self.source_columns.join(", "),
+    self.target_columns.join(", ")
+)]
+pub struct OtherColumns {
+    /// The bucket.
+    pub bucket: String,
+    /// The source.
+    pub source_host: String,
+    /// Its columns with their types; none if it has no such table.
+    pub source_columns: Vec<String>,
+    /// The target.
+    pub target_host: String,
+    /// Its columns.
+    pub target_columns: Vec<String>,
 }
 
 fn in_one_line(all: &[impl ToString]) -> String {
@@ -216,8 +306,13 @@ impl Retryable for GuardError {
         match self {
             Self::Database(source) => source.may_pass(),
             Self::Rows(source) => source.may_pass(),
-            // What is there has to be looked at first, and then it can be done again.
-            Self::Commit(_) | Self::Busy { .. } | Self::LogNotEmpty { .. } => true,
+            // What is there has to be looked at first, an earlier entry has to be replayed, or others have to end; then it can be
+            // done again.
+            Self::Commit(_)
+            | Self::Busy { .. }
+            | Self::LogNotEmpty { .. }
+            | Self::Occupied { .. }
+            | Self::NoPeace { .. } => true,
             Self::Canary { source, .. } => is_refused(source) || source.may_pass(),
             Self::LeaseLost { .. }
             | Self::SchemaVersion { .. }
@@ -234,7 +329,13 @@ impl Retryable for GuardError {
             | Self::TooLate { .. }
             | Self::NotACopy { .. }
             | Self::NoSequence { .. }
-            | Self::Identity(_) => false,
+            | Self::Identity(_)
+            | Self::OtherHash { .. }
+            | Self::OtherVnodes { .. }
+            | Self::Columns(_)
+            | Self::UnknownBucket { .. }
+            | Self::CopiedByAnother { .. }
+            | Self::LogFull { .. } => false,
         }
     }
 }

@@ -4,8 +4,8 @@
 //! Usable by itself, on any PostgreSQL from 9.6 on. The order of a move, with `S` for its source and `T` for its target:
 //!
 //! 1. [`install`] the schema `reshard` in both, take the [`Lease`], and [`arm`] the move at `S`.
-//! 2. Bring the rows to `T`: a physical copy that is made afterwards, or [`copy`](copy_chunks).
-//! 3. [`Replay`] the log of `S` at `T` until it is short, and [`verify`] all rows.
+//! 2. Bring the rows to `T`: a physical copy that is made afterwards, or [`Copy`].
+//! 3. [`Replay`] the log of `S` at `T` until it is short, and [`Verify`] all rows.
 //! 4. [`fence`] the move at `S`; replay the log to its end; [`seal`]; [`open`](open_target) it at `T`; [`mark_moved`] at `S`.
 //! 5. [`remove`] it all.
 //!
@@ -13,44 +13,63 @@
 
 mod arm;
 mod blockers;
+mod buckets;
 mod canary;
+mod closed;
 mod commit;
+mod copy;
 mod error;
 mod fence;
 mod identity;
+mod key_range;
+mod log;
+mod members;
 mod moves;
+mod pace;
 mod patience;
 mod preflight;
 mod remove;
+mod replay;
 mod schema;
 mod seal;
 mod sequences;
 mod session;
+mod snapshots;
 mod standing;
 mod switch;
 mod tables;
 mod target;
+mod tuples;
+mod verify;
+mod watch;
 
 pub use arm::{ArmOptions, Armed, arm};
 pub use blockers::Blocker;
 pub use commit::CommitError;
-pub use error::GuardError;
+pub use copy::{Copy, CopyOptions, CopyProgress};
+pub use error::{GuardError, OtherColumns};
 pub use fence::{Fence, FenceOptions, fence, unfence, wait_for_fence_at};
 pub use identity::{Identity, IdentityChange};
+pub use log::{Lag, LogBound, LogSize, Rotation, check_log, rotate_log};
 pub use moves::{MoveNumber, MoveState};
 pub use patience::{Patience, Waited};
 pub use preflight::{GuardFinding, SettingScope, bypasses, preflight};
 pub use remove::{Removed, remove};
+pub use replay::{Drained, Replay, ReplayOptions, ReplayProgress, Touched};
 pub use schema::{SCHEMA_VERSION, install};
 pub use seal::{SealOptions, Sealed, find_sealed, mark_moved, seal, unseal};
 pub use sequences::{Advanced, advance_sequences};
 pub use session::{Lease, Session, Transaction};
+pub use snapshots::{OldestSnapshot, SnapshotKind, oldest_snapshot};
 pub use standing::{KillSwitch, Standing, look};
 pub use switch::turn_guard;
 pub use tables::{Side, TableDifference, compare_tables, guarded_tables};
 pub use target::{
     TargetAborted, TargetOpen, TargetStanding, abort_target, close_copied_target, close_target,
     look_at_target, open_target,
+};
+pub use verify::{
+    Age, Difference, SeenVersion, Verified, Verify, VerifyOptions, VerifyPlaces, VerifyProgress,
 };
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Connections that act for a plan: every transaction begins with a look at the plan's lease.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use manatee_client::PgEndpoint;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, FromSqlOwned, ToSql};
 
@@ -10,6 +12,9 @@ use super::error::GuardError;
 use crate::PlanUuid;
 use crate::deployment::{Database, DatabaseError};
 use crate::region::Server;
+
+/// The longest that a statement of a connection may take that this module opens.
+pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The right to act for a plan at a database (rule R8).
 ///
@@ -45,6 +50,11 @@ impl Lease {
         transaction.commit().await?;
         Ok(session)
     }
+
+    /// Connects, and takes the lease there. No statement may take longer than half a minute.
+    pub(super) async fn connect(self, endpoint: &PgEndpoint) -> Result<Session, GuardError> {
+        self.take(Database::connect(endpoint, STATEMENT_TIMEOUT).await?).await
+    }
 }
 
 /// A connection that acts for a plan.
@@ -73,6 +83,12 @@ impl Session {
         let transaction = self.begin_without_lease().await?;
         transaction.check_lease().await?;
         Ok(transaction)
+    }
+
+    /// Begins a transaction that only reads, all of it as it was at one moment: that of its first statement. It needs no lease.
+    pub(super) async fn begin_snapshot(&mut self) -> Result<Transaction<'_>, GuardError> {
+        let (server, lease) = (self.database.server(), self.lease);
+        Ok(Transaction { inner: self.database.begin_snapshot().await?, server, lease })
     }
 
     async fn begin_without_lease(&mut self) -> Result<Transaction<'_>, GuardError> {

@@ -74,11 +74,23 @@ CREATE TABLE reshard.log_0 (
     move integer NOT NULL,
     bucket text NOT NULL,
     key text NOT NULL,
-    vnode bigint
+    vnode bigint,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE TABLE reshard.log_1 (LIKE reshard.log_0 INCLUDING DEFAULTS INCLUDING INDEXES);
 CREATE TABLE reshard.log_2 (LIKE reshard.log_0 INCLUDING DEFAULTS INCLUDING INDEXES);
 CREATE VIEW reshard.log AS
-    SELECT 0 AS partition, entry, move, bucket, key, vnode FROM reshard.log_0
-    UNION ALL SELECT 1, entry, move, bucket, key, vnode FROM reshard.log_1
-    UNION ALL SELECT 2, entry, move, bucket, key, vnode FROM reshard.log_2;
+    SELECT 0 AS partition, entry, move, bucket, key, vnode, at FROM reshard.log_0
+    UNION ALL SELECT 1, entry, move, bucket, key, vnode, at FROM reshard.log_1
+    UNION ALL SELECT 2, entry, move, bucket, key, vnode, at FROM reshard.log_2;
+
+-- At the target: how far each bucket is copied, if rows are copied at all (rule R9). It is moved in the transaction that puts
+-- the rows. An entry of the log is replayed once its key is not beyond `last_key`, or all is done.
+CREATE TABLE reshard.copy (
+    move integer NOT NULL REFERENCES reshard.move ON DELETE CASCADE,
+    bucket text NOT NULL,
+    last_key text,
+    is_done boolean NOT NULL DEFAULT false,
+    copied bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (move, bucket)
+);

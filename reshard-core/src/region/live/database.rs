@@ -112,6 +112,15 @@ impl Database {
         builder.start().await.map_err(|source| self.server.error("begin a transaction", source))
     }
 
+    /// Begins a transaction that only reads, all of it as it was when its first statement began.
+    pub(crate) async fn begin_snapshot(
+        &mut self,
+    ) -> Result<tokio_postgres::Transaction<'_>, DatabaseError> {
+        let builder = self.client.build_transaction();
+        let builder = builder.isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+        builder.start().await.map_err(|source| self.server.error("begin to read", source))
+    }
+
     /// The server that it leads to, apart from the connection.
     pub(crate) fn server(&self) -> Arc<Server> {
         self.server.clone()
