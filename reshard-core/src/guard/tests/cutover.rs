@@ -32,7 +32,7 @@ async fn refused(scene: &Scene) -> Option<String> {
 }
 
 fn is_state<T>(answer: &Result<T, GuardError>, found: MoveState) -> bool {
-    matches!(answer, Err(GuardError::State { found: Some(state), .. }) if state == found)
+    matches!(answer, Err(GuardError::State { found: Some(state), .. }) if *state == found)
 }
 
 #[tokio::test]

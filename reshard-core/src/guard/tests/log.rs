@@ -42,9 +42,8 @@ async fn r6_a_drained_table_is_emptied_though_an_old_snapshot_is_open() {
         for key in keys(true).take(3) {
             pair.write(&put_entry(&key, &round.to_string())).await;
         }
-        let sizes = |rotation: &super::super::Rotation| rotation.writes_to;
         let rotation = rotate_log(&mut session, 1).await.unwrap();
-        assert_eq!(sizes(&rotation), (round + 1) % 3, "{rotation:?}");
+        assert_eq!(rotation.writes_to, (round + 1) % 3, "{rotation:?}");
         pair.drain().await;
         let rotation = rotate_log(&mut session, 1 << 30).await.unwrap();
         assert_eq!(rotation.emptied, [round % 3], "{rotation:?}");

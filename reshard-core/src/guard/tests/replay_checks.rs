@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::super::replay::{Batch, Texts, Worker};
-use super::fixture::keys;
+use super::fixture::{keys, put};
 use super::pair::{Pair, eventually, put_entry};
 use crate::guard::GuardError;
 
@@ -59,16 +59,14 @@ async fn planted_r5_deleting_entries_by_key_loses_a_write() {
 /// A key is replayed by one transaction at a time: while one has its row, and it is deleted, the other has nothing to do.
 async fn keeps_a_key_in_one_place(pair: &Pair, texts: Texts) -> bool {
     let key = keys(true).next().unwrap();
-    pair.write(&put_entry(&key, "first")).await;
-    pair.write("DELETE FROM manta_directory_counts").await;
-    // The first entry of the key alone.
-    pair.at_source.batch_execute("DELETE FROM reshard.log WHERE false; DELETE FROM reshard.log_0 WHERE bucket <> 'manta'").await.unwrap();
+    pair.write(&put(&key, "first")).await;
     let mut replay = pair.replay_with(2, texts).await;
     let [one, other] = replay.workers() else { panic!("there are two") };
     let is_ones = one.open().await.unwrap().is_some();
     let (one, other) = if is_ones { (one, other) } else { (other, one) };
     let mut open = one.open().await.unwrap().unwrap();
     open.put().await.unwrap();
+    // This entry has the next number: it would be the other's, if entries were divided instead of keys.
     pair.write(&format!("DELETE FROM manta WHERE _key = '{key}'")).await;
     other.batch().await.unwrap();
     let applied = open.commit().await.unwrap();
