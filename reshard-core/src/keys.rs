@@ -111,6 +111,11 @@ impl KeyHash {
         self.vnode_count
     }
 
+    /// The width of a vnode's share of the hashes.
+    pub fn interval(&self) -> &Interval {
+        &self.interval
+    }
+
     /// The vnode at whose owner the routers look for a key of a bucket.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod discover;
 pub mod dumps;
 mod epoch;
 mod executor;
+pub mod guard;
 mod hint;
 mod inventory;
 mod journal;

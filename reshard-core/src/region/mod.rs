@@ -10,7 +10,7 @@ mod transport;
 pub use self::live::{
     Database, DatabaseError, HttpRouters, MonitorError, MorayObjects, PostgresDatabases,
 };
-pub(crate) use self::live::{get_json, is_of_the_moment};
+pub(crate) use self::live::{Server, get_json, is_of_the_moment};
 pub use self::ports::{Databases, Moray, Objects, Routers, Transactions};
 pub use self::router_status::{RouterStatus, StatusShard};
 pub use self::transactions::{Holder, OpenTransaction};

@@ -1,25 +1,65 @@
 //! Connections to the database `moray` of a peer, for what Manatee's client does not ask.
 
 use std::error::Error as StdError;
+use std::future::poll_fn;
 use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use manatee_client::PgEndpoint;
 use tokio::task::JoinHandle;
+use tokio_postgres::error::DbError;
 use tokio_postgres::types::{FromSql, FromSqlOwned, ToSql, WasNull, WrongType};
-use tokio_postgres::{Client, NoTls, Row};
+use tokio_postgres::{AsyncMessage, Client, IsolationLevel, NoTls, Row};
 
 /// The database of a shard's metadata.
 const DATABASE: &str = "moray";
 /// The longest that connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
+/// The number of notices that are kept until somebody takes them; later ones are dropped.
+const NOTICES: usize = 64;
 
 /// A connection to a shard's metadata; closed when this goes. It is the superuser's, as every Manatee peer lets one in.
 pub struct Database {
     client: Client,
     driver: JoinHandle<()>,
-    /// The server that it leads to.
+    server: Arc<Server>,
+}
+
+/// The server that a connection leads to, and what it says there besides its answers.
+#[derive(Debug)]
+pub(crate) struct Server {
     endpoint: PgEndpoint,
+    /// Its notices and warnings since somebody took them.
+    notices: Mutex<Vec<DbError>>,
+}
+
+impl Server {
+    fn note(&self, notice: DbError) {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        if notices.len() < NOTICES {
+            notices.push(notice);
+        }
+    }
+
+    /// Takes the notices that came since they were taken last. Those of a statement are here when its answer is.
+    pub(crate) fn take_notices(&self) -> Vec<DbError> {
+        std::mem::take(&mut self.notices.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Its address.
+    pub(crate) fn endpoint(&self) -> &PgEndpoint {
+        &self.endpoint
+    }
+
+    /// An error of this connection, with what was being done: `count the rows`.
+    pub(crate) fn error(
+        &self,
+        doing: &'static str,
+        source: tokio_postgres::Error,
+    ) -> DatabaseError {
+        DatabaseError { endpoint: Box::new(self.endpoint.clone()), doing, source }
+    }
 }
 
 impl Database {
@@ -46,18 +86,49 @@ impl Database {
             doing: "connect",
             source,
         };
-        let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
+        let (client, mut connection) = config.connect(NoTls).await.map_err(failed)?;
+        let server = Server { endpoint: endpoint.clone(), notices: Mutex::default() };
+        let server = Arc::new(server);
+        let listener = server.clone();
         let driver = tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a PostgreSQL connection ended");
+            while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+                match message {
+                    Ok(AsyncMessage::Notice(notice)) => listener.note(notice),
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::debug!(%error, "a PostgreSQL connection ended");
+                        break;
+                    }
+                }
             }
         });
-        Ok(Self { client, driver, endpoint: endpoint.clone() })
+        Ok(Self { client, driver, server })
+    }
+
+    /// Begins a transaction that may write, in READ COMMITTED. It is rolled back when it goes, unless it is committed.
+    pub(crate) async fn begin(&mut self) -> Result<tokio_postgres::Transaction<'_>, DatabaseError> {
+        let builder = self.client.build_transaction();
+        let builder = builder.isolation_level(IsolationLevel::ReadCommitted).read_only(false);
+        builder.start().await.map_err(|source| self.server.error("begin a transaction", source))
+    }
+
+    /// Begins a transaction that only reads, all of it as it was when its first statement began.
+    pub(crate) async fn begin_snapshot(
+        &mut self,
+    ) -> Result<tokio_postgres::Transaction<'_>, DatabaseError> {
+        let builder = self.client.build_transaction();
+        let builder = builder.isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+        builder.start().await.map_err(|source| self.server.error("begin to read", source))
+    }
+
+    /// The server that it leads to, apart from the connection.
+    pub(crate) fn server(&self) -> Arc<Server> {
+        self.server.clone()
     }
 
     /// An error of this connection, with what was being done: `count the rows`.
     pub fn error(&self, doing: &'static str, source: tokio_postgres::Error) -> DatabaseError {
-        DatabaseError { endpoint: Box::new(self.endpoint.clone()), doing, source }
+        self.server.error(doing, source)
     }
 
     /// The only cell of the only row that a query answers; `doing` is what it is asked for: `read the size`.
@@ -92,7 +163,7 @@ impl Database {
 
     /// The server that it leads to.
     pub fn endpoint(&self) -> &PgEndpoint {
-        &self.endpoint
+        self.server.endpoint()
     }
 }
 

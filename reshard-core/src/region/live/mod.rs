@@ -7,8 +7,8 @@ mod postgres;
 mod routers;
 mod transactions;
 
-pub(crate) use self::database::is_of_the_moment;
 pub use self::database::{Database, DatabaseError};
+pub(crate) use self::database::{Server, is_of_the_moment};
 pub use self::monitor::MonitorError;
 pub(crate) use self::monitor::get_json;
 pub use self::moray::MorayObjects;

@@ -1,0 +1,20 @@
+//! The rules of the guard, on real servers. Each rule has a test with its number.
+
+mod arming;
+mod copy;
+mod cutover;
+mod fixture;
+mod follow_race;
+mod log;
+mod pair;
+mod planted;
+mod races;
+mod refusals;
+mod replay;
+mod replay_checks;
+mod scene;
+mod steps;
+mod stress;
+mod verify;
+mod vnode_of_key;
+mod writers;
