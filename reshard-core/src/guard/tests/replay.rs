@@ -109,7 +109,10 @@ async fn r17_rows_without_a_vnode_are_the_moves_by_their_keys() {
     let (moves, stays) = (keys(true).next().unwrap(), keys(false).next().unwrap());
     for key in [&moves, &stays] {
         let row = |value: &str| {
-            format!("INSERT INTO manta (_key, _value, _etag) VALUES ('{key}', '{value}', 'A')")
+            format!(
+                "INSERT INTO manta (_key, _value, _etag) VALUES ('{key}', {}, 'A')",
+                quoted(value)
+            )
         };
         pair.write(&row("the source's")).await;
         let sql = format!(
@@ -132,6 +135,24 @@ async fn r17_rows_without_a_vnode_are_the_moves_by_their_keys() {
     pair.drain().await;
     assert_eq!(value(&stays).await, "the target's");
     assert_eq!(pair.differing().await, [""; 0]);
+}
+
+/// Some rows have another vnode than their keys say. One that loses it, as batches do that to rows, is by its key from then on.
+#[tokio::test]
+async fn r17_a_row_that_loses_its_vnode_is_the_moves_by_its_key() {
+    let pair = Pair::start().await;
+    let (moves, stays) = (keys(true).next().unwrap(), keys(false).next().unwrap());
+    for (key, vnode) in [(&moves, 2), (&stays, 3)] {
+        pair.write(&put(key, "1")).await;
+        pair.write(&format!("UPDATE manta SET _vnode = {vnode} WHERE _key = '{key}'")).await;
+    }
+    for expected in [&stays, &moves] {
+        pair.drain().await;
+        let there: String =
+            pair.at_target.value("look", "SELECT _key FROM manta", &[]).await.unwrap();
+        assert_eq!(there, **expected);
+        pair.write("UPDATE manta SET _vnode = NULL").await;
+    }
 }
 
 /// A row goes to a vnode that stays, and comes back.

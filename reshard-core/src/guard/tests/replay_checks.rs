@@ -8,8 +8,8 @@ use super::fixture::{keys, put};
 use super::pair::{Pair, eventually, put_entry};
 use crate::guard::GuardError;
 
-/// SQL with a change in it, which has to be there.
-fn changed(text: &str, from: &str, to: &str) -> String {
+/// SQL with a change in it; what is changed has to be there.
+pub(in crate::guard) fn changed(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "{from} is not in {text}");
     text.replace(from, to)
 }
