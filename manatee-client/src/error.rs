@@ -18,9 +18,7 @@ pub enum ZooKeeperError {
         text: String,
     },
     /// No session could be made in time.
-    #[error(
-        "no session with the ZooKeeper servers {servers}: check that they run and have a leader"
-    )]
+    #[error("no session with the servers {servers}")]
     Connect {
         /// The list of servers.
         servers: String,

@@ -214,6 +214,8 @@ impl CommandError for Error {
     fn advice(&self) -> Option<String> {
         let hint = if let Self::Configuration(error) = self {
             error.hint()
+        } else if let Self::Deployment(error) = self {
+            error.hint()
         } else if let Self::Store(error) = self {
             error.hint()
         } else if let Self::Inventory(error) = self {

@@ -24,7 +24,7 @@ use reshard_core::{
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 
-use super::entry::{head, line};
+use super::entry::line;
 use super::error::Result;
 use super::execute::{Work, told};
 use super::in_words::InWords;
@@ -121,7 +121,7 @@ impl WatchdogArgs {
         let typed = file.clone();
         let log = move |event: &Event| {
             if let Event::Logged(entry) = event {
-                note(format_args!("{}{}", head(entry), line(entry, &typed)));
+                note(line(entry, &typed));
             }
         };
         let rescuer = Executor::new(store, deployment).await?.observed_by(Arc::new(log));

@@ -17,6 +17,7 @@ pub use self::zone_commands::{
     CnapiCommands, ZoneCommandError, ZoneCommands, ZoneOutput, ZonePlace, ZoneScript,
 };
 use crate::configuration::Configuration;
+use crate::hint::Hint;
 pub(crate) use crate::region::{AnyTransport, Database, DatabaseError, MonitorError};
 use crate::region::{Databases, HttpRouters, MorayObjects, Objects, PostgresDatabases, Routers};
 
@@ -297,4 +298,12 @@ pub enum DeploymentError {
         /// Those that are known.
         known: String,
     },
+}
+
+impl DeploymentError {
+    /// Advice that goes with the message, if there is any.
+    pub fn hint(&self) -> Option<Hint> {
+        matches!(self, Self::ZooKeeper(_))
+            .then(|| "check that these servers run and have a leader".into())
+    }
 }

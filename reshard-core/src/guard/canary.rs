@@ -4,7 +4,7 @@
 use fash::Vnode;
 use postgres_protocol::escape::escape_identifier;
 
-use super::error::GuardError;
+use super::error::{GuardError, is_refused};
 use super::session::Transaction;
 use crate::VnodeSet;
 use crate::rows::Table;
@@ -32,8 +32,15 @@ pub(super) async fn try_writes(
         let sql = format!("SET LOCAL search_path = {schema}; SET LOCAL ROLE moray");
         transaction.batch(DOING, &sql).await.map_err(failed)?;
         for vnode in [moving, other, None] {
-            let sql = statements(table, vnode);
-            transaction.batch(DOING, &sql).await.map_err(failed)?;
+            let sql = format!("SAVEPOINT row; {}", statements(table, vnode));
+            match transaction.batch(DOING, &sql).await {
+                Ok(()) => {}
+                // A row of another move, which is fenced: the guard works.
+                Err(error) if (vnode.is_none() || vnode != moving) && is_refused(&error) => {
+                    transaction.batch(DOING, "ROLLBACK TO SAVEPOINT row").await?;
+                }
+                Err(error) => return Err(failed(error)),
+            }
         }
         transaction.batch(DOING, "RESET ROLE").await?;
         let Some(moving) = moving else { continue };

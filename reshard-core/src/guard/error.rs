@@ -296,8 +296,8 @@ fn in_one_line(all: &[impl ToString]) -> String {
     all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Tells whether a write was refused for another move, which passes.
-fn is_refused(error: &DatabaseError) -> bool {
+/// Tells whether the guard has refused a write.
+pub(super) fn is_refused(error: &DatabaseError) -> bool {
     error.code().is_some_and(|code| code.starts_with("RS"))
 }
 
@@ -306,6 +306,7 @@ impl Retryable for GuardError {
         match self {
             Self::Database(source) => source.may_pass(),
             Self::Rows(source) => source.may_pass(),
+<<<<<<< ours
             // What is there has to be looked at first, an earlier entry has to be replayed, or others have to end; then it can be
             // done again.
             Self::Commit(_)
@@ -314,6 +315,11 @@ impl Retryable for GuardError {
             | Self::Occupied { .. }
             | Self::NoPeace { .. } => true,
             Self::Canary { source, .. } => is_refused(source) || source.may_pass(),
+=======
+            // What is there has to be looked at first, and then it can be done again.
+            Self::Commit(_) | Self::Busy { .. } | Self::LogNotEmpty { .. } => true,
+            Self::Canary { source, .. } => source.may_pass(),
+>>>>>>> theirs
             Self::LeaseLost { .. }
             | Self::SchemaVersion { .. }
             | Self::State { .. }

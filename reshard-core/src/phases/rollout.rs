@@ -125,7 +125,7 @@ pub(super) async fn find_routers(context: &Context) -> Result<Vec<Router>, Phase
                 ),
                 hint!(
                     format!(
-                        "see `sdc-vmapi /vms/{zone}`: start it, or remove its instance from SAPI; then "
+                        "start the zone (`sdc-vmapi /vms/{zone}` shows it), or remove its instance from SAPI; then "
                     ),
                     Operation::Resume
                 ),

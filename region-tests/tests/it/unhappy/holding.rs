@@ -13,7 +13,7 @@ use super::trouble::Zone::{NewPeer, Primary, Routers};
 
 const PUT_RIGHT: &str = "fix what the message names";
 const ENABLE: &str = "`svcadm enable` it";
-const START: &str = "start it, or remove its instance";
+const START: &str = "start the zone";
 
 pub(super) fn rows() -> Vec<Row> {
     let sapi = |method| Api(Sapi, Error500, method, "/", Healed);

@@ -52,10 +52,15 @@ pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Vec<String> 
         // The words of a hold are those of the state.
         let is_told =
             matches!(view.state, PlanState::Held { .. }) && trouble.kind == EntryKind::Hold;
-        let (name, said) = if is_told {
-            ("held", format!("{since} ago{more}"))
-        } else {
-            ("trouble", format!("{since} ago{more}, {}: {}", trouble.phase, trouble.text))
+        let told = trouble.text.to_string();
+        let (name, said) = match told.split_once(". To do: ") {
+            _ if is_told => ("held", format!("{since} ago{more}")),
+            // What was to be done then is over.
+            Some((what, _)) if trouble.kind == EntryKind::Hold => (
+                "held",
+                format!("{since} ago{more}, {}: {what} (it has gone on since)", trouble.phase),
+            ),
+            _ => ("trouble", format!("{since} ago{more}, {}: {told}", trouble.phase)),
         };
         text.item(entry::mood(trouble.kind), name, &said);
     }

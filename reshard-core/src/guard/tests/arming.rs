@@ -241,11 +241,11 @@ async fn r20_a_guard_that_fails_is_not_left_behind() {
 async fn r20_the_canary_goes_through_the_triggers_that_are_there() {
     let mut scene = Scene::unarmed(Shard::start(1).await).await;
     let counts = "ALTER TABLE manta ADD dirname text; ALTER TABLE manta_directory_counts ADD entries numeric; \
-         CREATE FUNCTION count() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         CREATE FUNCTION count_entries() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
          IF TG_OP = 'INSERT' THEN INSERT INTO manta_directory_counts (_key, _value, _etag, _vnode, entries) \
          VALUES (NEW.dirname, '{}', '_trigger', NEW._vnode, 1); \
          ELSE DELETE FROM manta_directory_counts WHERE _key = OLD.dirname; END IF; RETURN NULL; END $$; \
-         CREATE TRIGGER count_directories AFTER INSERT OR DELETE ON manta FOR EACH ROW EXECUTE PROCEDURE count()";
+         CREATE TRIGGER count_directories AFTER INSERT OR DELETE ON manta FOR EACH ROW EXECUTE PROCEDURE count_entries()";
     scene.admin.batch_execute(counts).await.unwrap();
     armed(&mut scene.session, 1, &moving()).await.unwrap();
     assert_eq!(scene.value::<i64>("SELECT count(*) FROM manta_directory_counts").await, 0);

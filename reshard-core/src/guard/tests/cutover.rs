@@ -186,7 +186,7 @@ async fn r18_differences_of_tables_are_named() {
     assert_eq!(none, []);
     let sql = format!(
         "SET ROLE moray; {} INSERT INTO mine (_key, _value, _etag, _vnode) VALUES ('a', '{{}}', 'AAAAAAAA', 1); \
-         ALTER TABLE manta ADD size bigint; ALTER TABLE manta_uploads DISABLE TRIGGER reshard_check_row",
+         ALTER TABLE manta ADD size bigint; ALTER TABLE manta_uploads DISABLE TRIGGER reshard_check_row; RESET ROLE",
         bucket("mine")
     );
     source.admin.batch_execute(&sql).await.unwrap();
@@ -224,7 +224,8 @@ async fn r19_sequences_go_on_above_both() {
         let sequence = format!("\"public\".\"{name}_serial\"");
         done.iter().find(|one| one.sequence == sequence).unwrap().now
     };
-    assert_eq!((of("manta"), of("manta_uploads"), of("manta_directory_counts")), (5100, 9100, 101));
+    assert_eq!((of("manta"), of("manta_uploads")), (5100, 9100));
+    assert!(done.iter().all(|one| one.now == one.was.max(one.source) + 100), "{done:?}");
     let next: i64 = target.value("SELECT nextval('manta_serial')").await;
     assert_eq!(next, 5101);
     // A target that is open meanwhile is never set back.

@@ -3,6 +3,21 @@
 use super::*;
 
 #[test]
+fn a_hold_that_the_plan_has_got_over_has_nothing_to_do() {
+    let mut facts = facts(PlanState::Running);
+    let over = Hint::from("the new peers do not follow. To do: see that they do; then ");
+    facts.trouble = Some(Entry {
+        at: ago(90),
+        phase: "drain".to_owned(),
+        kind: EntryKind::Hold,
+        text: over.and(Operation::Resume),
+    });
+    let shown = flat(&screen(&facts));
+    let held = "held 90 s ago, drain: the new peers do not follow (it has gone on since) file";
+    assert!(shown.contains(held) && !shown.contains("see that they do"), "{shown}");
+}
+
+#[test]
 fn a_hold_that_only_an_abort_gets_over_has_the_abort_first() {
     let mut facts = executed(
         facts(PlanState::Held {
