@@ -306,7 +306,6 @@ impl Retryable for GuardError {
         match self {
             Self::Database(source) => source.may_pass(),
             Self::Rows(source) => source.may_pass(),
-<<<<<<< ours
             // What is there has to be looked at first, an earlier entry has to be replayed, or others have to end; then it can be
             // done again.
             Self::Commit(_)
@@ -314,12 +313,7 @@ impl Retryable for GuardError {
             | Self::LogNotEmpty { .. }
             | Self::Occupied { .. }
             | Self::NoPeace { .. } => true,
-            Self::Canary { source, .. } => is_refused(source) || source.may_pass(),
-=======
-            // What is there has to be looked at first, and then it can be done again.
-            Self::Commit(_) | Self::Busy { .. } | Self::LogNotEmpty { .. } => true,
             Self::Canary { source, .. } => source.may_pass(),
->>>>>>> theirs
             Self::LeaseLost { .. }
             | Self::SchemaVersion { .. }
             | Self::State { .. }

@@ -1,4 +1,4 @@
-//! What would let writes past the guard, or keep it from being put up (rules R2 and R10).
+//! Ways past the guard, and what would keep it from being put up (rules R2 and R10).
 
 use std::fmt;
 use std::time::Duration;

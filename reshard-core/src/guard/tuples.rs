@@ -1,6 +1,6 @@
 //! Rows on their way from one server to another, as bytes.
 //!
-//! What a server answers in its binary form, and what `COPY … (FORMAT binary)` takes, are made by the same functions of each
+//! A server's answer in its binary form and the input of `COPY … (FORMAT binary)` are made by the same functions of each
 //! type: no value is read, rounded or written on the way, and no setting has a part in it.
 
 use std::pin::{Pin, pin};

@@ -24,7 +24,7 @@ pub struct ReplayProgress {
     pub lag: Lag,
 }
 
-/// What the workers of a replay add up.
+/// The sums of the workers of a replay.
 #[derive(Debug)]
 pub(super) struct Counters(Mutex<Counts>);
 

@@ -72,7 +72,7 @@ impl Default for Texts {
     }
 }
 
-/// What a worker has prepared at its source and at its target.
+/// The statements that a worker has prepared at its source and at its target.
 pub(super) struct Statements {
     pub(super) entries: Statement,
     pub(super) entries_copied: Statement,
@@ -81,7 +81,7 @@ pub(super) struct Statements {
     pub(super) buckets: BTreeMap<String, OfBucket>,
 }
 
-/// What is prepared for a bucket.
+/// The statements for a bucket.
 pub(super) struct OfBucket {
     /// At the source: the current rows of the keys `$1`.
     pub(super) read: Statement,

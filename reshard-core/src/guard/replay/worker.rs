@@ -28,7 +28,7 @@ use crate::region::Server;
 /// Keys by their buckets.
 pub type Touched = BTreeMap<String, BTreeSet<String>>;
 
-/// What all workers of a move share.
+/// The facts that all workers of a move share.
 pub(super) struct Shared {
     pub(super) members: Members,
     pub(super) buckets: BTreeMap<String, Bucket>,

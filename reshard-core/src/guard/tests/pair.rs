@@ -138,7 +138,7 @@ impl Pair {
     }
 }
 
-/// What arming does, as far as it is needed here: the move with its vnodes, the guarded buckets, the triggers.
+/// Arms, as far as it is needed here: the move with its vnodes, the guarded buckets, the triggers.
 pub(in crate::guard) async fn arm(database: &Database, plan: PlanUuid, is_source: bool) {
     let (state, captured) = if is_source { ("open", true) } else { ("closed", false) };
     let number = NUMBER.number();

@@ -1,4 +1,4 @@
-//! What is refused, how that is said, and what is logged (rules R1, R2, R17 and R20).
+//! Refused writes, the words for that, and the log of the others (rules R1, R2, R17 and R20).
 
 use super::super::{GuardFinding, bypasses, fence, preflight, unfence};
 use super::fixture::{keys, put, vnode};

@@ -171,7 +171,7 @@ async fn r17_a_row_that_leaves_the_vnodes_of_the_move_leaves_the_target() {
     }
 }
 
-/// What has the key of a row of the move and is none itself is not deleted for it.
+/// A row that has the key of a row of the move and is none itself is not deleted for it.
 #[tokio::test]
 async fn r2_a_row_of_a_vnode_that_stays_is_not_replaced() {
     let pair = Pair::start().await;

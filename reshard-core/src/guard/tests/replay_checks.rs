@@ -1,4 +1,4 @@
-//! What has to hold of replaying, as checks that can be made with wrong code as well: each is passed by the code as it is, and
+//! Checks of replaying that can be made with wrong code as well: each is passed by the code as it is, and
 //! failed with a bug planted in it.
 
 use std::time::Duration;

@@ -217,7 +217,7 @@ async fn r23_the_checksum_of_rows_is_known() {
     assert_eq!([digest(false).await, digest(true).await], ["", ""]);
 }
 
-/// What a standby has not replayed yet is looked at again at its primary.
+/// Rows that a standby has not replayed yet are looked at again at its primary.
 #[tokio::test]
 async fn r22_rows_are_read_from_standbys() {
     let pair = Pair::start_with([2, 2]).await;

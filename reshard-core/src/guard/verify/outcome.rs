@@ -133,7 +133,7 @@ impl fmt::Display for SeenVersion {
     }
 }
 
-/// What is found while pages are compared.
+/// The findings while pages are compared.
 #[derive(Debug)]
 pub(super) struct Findings {
     verified: Verified,

@@ -28,7 +28,7 @@ pub(in crate::guard) const PINNED: &str = "
 /// One side of the comparison: a connection with everything pinned that has a part in it.
 pub(in crate::guard) struct Side {
     pub(in crate::guard) database: Database,
-    /// What has to be said for keys to be in the order of their bytes.
+    /// The clause that it takes for keys to be in the order of their bytes.
     order: &'static str,
 }
 
