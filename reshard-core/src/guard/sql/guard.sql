@@ -67,8 +67,8 @@ BEGIN
     IF TG_OP <> 'DELETE' THEN
         new_vnode := NEW._vnode;
         IF new_vnode IS NULL THEN
-            -- As batches leave it: the row stays where it was.
-            IF TG_OP = 'UPDATE' AND OLD._key = NEW._key THEN
+            -- As batches leave it. It is by its key from now on, whatever vnode it had: some rows have another than their keys say.
+            IF TG_OP = 'UPDATE' AND OLD._vnode IS NULL AND OLD._key = NEW._key THEN
                 new_vnode := old_vnode;
             ELSE
                 new_vnode := reshard.vnode_of_key(TG_TABLE_NAME, NEW._key);
