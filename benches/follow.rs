@@ -60,7 +60,7 @@ async fn shard(plan: PlanUuid, is_source: bool) -> Chain {
     let arm = format!(
         "INSERT INTO reshard.move (move, plan, state, captured, epoch) VALUES (1, '{plan}', '{state}', {captured}, 1);
          INSERT INTO reshard.moving SELECT vnode, 1 FROM generate_series(0, {}) AS vnode;
-         INSERT INTO reshard.guarded (table_schema, table_name, columns) VALUES ('public', 'manta', '{{}}');
+         INSERT INTO reshard.guarded (move, table_schema, table_name, columns) VALUES (1, 'public', 'manta', '{{}}');
          CREATE TRIGGER reshard_check_row AFTER INSERT OR UPDATE OR DELETE ON manta
              FOR EACH ROW EXECUTE PROCEDURE reshard.check_row();
          ANALYZE reshard.moving;",

@@ -19,7 +19,7 @@ say "A plan: half of the vnodes of shard 2 for a new shard 3. Nothing is changed
 # Predicted by what steps took in labs before; the budget is for machines that have much else to do.
 "$RESHARD" plan new 2.moray.lab.example.net "$work/split.plan" --by rows --costs scripts/lab-costs.json --budget 120 >"$work/plan"
 # What is done for each server or vnode is left out, with the lines that it goes on in.
-awk '/^[* ] (provision|delete)/ { skip = 1; next } /^[* ] [a-z-]+: |^[^ ]|^$/ { skip = 0 } !skip' "$work/plan"
+awk '/^[* ] (provision|delete)/ { skip = 1; next } /^[* ] [a-z-]+ |^[^ ]|^$/ { skip = 0 } !skip' "$work/plan"
 
 say "It is carried out, and killed in the middle."
 "$RESHARD" run --yes "$work/split.plan" >"$work/run" 2>&1 </dev/null &

@@ -13,7 +13,7 @@ fn a_wrong_command_line_has_status_1_and_says_why_on_standard_error() {
         ("peers show", "<SHARD>"),
         ("shard show not-a-shard/", "invalid value"),
         ("rows verify", "<PLAN>"),
-        ("dumps 1.moray.a.b --since yesterday", "invalid value 'yesterday'"),
+        ("dumps 1.moray.a.b --since yesterday", "\"yesterday\" is neither a time"),
         ("ring fetch", "<DIRECTORY>"),
         ("ring fetch ring --image x", "invalid value 'x'"),
         ("ring remap a b c --read-only --handover", "cannot be used with"),

@@ -151,7 +151,7 @@ pub(in crate::guard) async fn arm(database: &Database, plan: PlanUuid, is_source
     database.execute(sql, &[&vnodes, &number]).await.unwrap();
     for bucket in SHARDED {
         let sql = format!(
-            "INSERT INTO reshard.guarded VALUES ('public', '{bucket}', '{{}}');
+            "INSERT INTO reshard.guarded VALUES ({number}, 'public', '{bucket}', '{{}}');
              CREATE TRIGGER reshard_check_row AFTER INSERT OR UPDATE OR DELETE ON {bucket}
                  FOR EACH ROW EXECUTE PROCEDURE reshard.check_row();"
         );
