@@ -1,17 +1,12 @@
 //! Mistakes in the guard, each of which a check has to catch: tests of the tests.
 
-use std::time::Duration;
-
 use super::super::fence::UNFENCE_SQL;
 use super::super::{GuardError, Session};
 use super::races::leaks;
 use super::scene::{NUMBER, Scene};
 use super::steps::{a_seal_stays, a_zombie_changes_nothing, an_unconfirmed_commit_is_noticed};
-use super::stress::{Shadow, stress};
 
 const GUARD: &str = include_str!("../sql/guard.sql");
-/// The longest that a stress may take to show a mistake.
-const LONGEST: Duration = Duration::from_secs(30);
 
 /// A text with another in place of one that has to be in it.
 fn changed(text: &str, from: &str, to: &str) -> String {
@@ -87,15 +82,6 @@ async fn races_catch(guard: &str, cases: &[&str]) {
     }
 }
 
-async fn stress_catches(guard: &str) {
-    let mut scene = Scene::open().await;
-    let mut shadow = Shadow::of(&scene).await;
-    plant(&scene, guard).await;
-    let stress = stress(&mut scene, 12, LONGEST, &mut shadow).await;
-    println!("after {} fences: {:?}", stress.fences.len(), stress.wrong);
-    assert!(!stress.wrong.is_empty(), "not in {} fences", stress.fences.len());
-}
-
 const WRITES: [&str; 5] = ["UPDATE", "INSERT", "DELETE", "COPY", "UPDATE after SELECT FOR UPDATE"];
 
 #[tokio::test]
@@ -103,19 +89,9 @@ async fn r1_planted_a_stable_function_is_caught_by_the_races() {
     races_catch(&stable(), &WRITES).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r1_planted_a_stable_function_is_caught_by_the_stress() {
-    stress_catches(&stable()).await;
-}
-
 #[tokio::test]
 async fn r1_planted_lock_and_look_in_one_statement_are_caught_by_the_races() {
     races_catch(&merged(), &WRITES).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r1_planted_lock_and_look_in_one_statement_are_caught_by_the_stress() {
-    stress_catches(&merged()).await;
 }
 
 #[tokio::test]
@@ -135,7 +111,7 @@ async fn unfence_with(session: &Session, sql: &str) -> Result<(), GuardError> {
 
 #[tokio::test]
 async fn r8_planted_no_lease_is_caught() {
-    let sql = changed(UNFENCE_SQL, "epoch <= $3", "$3 > 0");
+    let sql = changed(UNFENCE_SQL, "epoch <= $3", "$3::bigint > 0");
     let unfence = async |session: &mut Session| unfence_with(session, &sql).await;
     let verdict = a_zombie_changes_nothing(&mut Scene::open().await, unfence).await;
     assert_eq!(verdict.unwrap_err(), "a zombie has taken down a fence: the move is open");
