@@ -13,7 +13,9 @@ use crate::deployment::Database;
 
 /// Keys that writers write, half of them of moving vnodes. Few, so that they meet.
 const KEYS: usize = 100;
-/// The vnode of a row, wherever it is said.
+/// The fewest fences that tell something, however slow the machine is.
+const FENCES: usize = 20;
+/// The vnode of a row, wherever that stands.
 const VNODE: &str = "coalesce(_vnode, reshard.vnode_of_key('manta', _key))";
 
 /// A copy of the rows of moving vnodes of `manta`, kept up to date from the log.
@@ -55,7 +57,7 @@ struct Counts {
     other: AtomicU64,
 }
 
-/// Lets writers write, puts up fences for as long as it is told or until something is wrong, and looks in each that nothing moves
+/// Lets writers write, puts up fences for as long as it is told, or until something is wrong, and looks in each that nothing moves
 /// any more and that the follower has everything.
 pub(in crate::guard) async fn stress(
     scene: &mut Scene,
@@ -71,7 +73,8 @@ pub(in crate::guard) async fn stress(
     }
     let mut stress = Stress::default();
     let began = Instant::now();
-    while began.elapsed() < lasts && stress.wrong.is_empty() {
+    let is_enough = |stress: &Stress| began.elapsed() >= lasts && stress.fences.len() >= FENCES;
+    while !is_enough(&stress) && stress.wrong.is_empty() {
         progress(&counts.commits, writers as u64).await;
         let start = Instant::now();
         match fence(&mut scene.session, NUMBER, &long_fence()).await {
@@ -254,6 +257,5 @@ async fn r21_nothing_gets_past_fences_between_many_writers() {
         stress.commits,
         stress.refused
     );
-    assert!(count >= 20, "{count} fences");
     assert!(stress.refused > 0 && stress.commits > 0);
 }

@@ -127,8 +127,11 @@ impl Transport for Region {
         let manta = json!({
             "uuid": Uuid::from_u128(20), "name": "manta", "metadata": {"HASH_RING_IMAGE": state.named},
         });
-        let instance =
-            |zone: &Zone| json!({"uuid": zone.uuid, "metadata": {"DATACENTER": "lab-1"}});
+        let instance = |zone: &Zone| {
+            json!({
+                "uuid": zone.uuid, "service_uuid": Uuid::from_u128(21), "metadata": {"DATACENTER": "lab-1"},
+            })
+        };
         let vm = |zone: &Zone| {
             json!({
                 "uuid": zone.uuid, "alias": zone.ip, "state": "running",
@@ -139,7 +142,9 @@ impl Transport for Region {
         let answer = match path.as_slice() {
             ["applications", uuid] if uuid.len() == 36 => manta,
             ["applications", ..] => json!([manta]),
-            ["services", ..] => json!([{"uuid": Uuid::from_u128(21), "name": "electric-moray"}]),
+            ["services", ..] => json!([{
+                "uuid": Uuid::from_u128(21), "name": "electric-moray", "application_uuid": Uuid::from_u128(20),
+            }]),
             ["instances", ..] => state.zones.iter().map(instance).collect(),
             ["vms", uuid, ..] => {
                 vm(state.zones.iter().find(|zone| zone.uuid.to_string() == **uuid).unwrap())
