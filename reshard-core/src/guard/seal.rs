@@ -54,7 +54,7 @@ impl Default for SealOptions {
 /// # Errors
 ///
 /// [`GuardError::LogNotEmpty`] if entries are left; [`GuardError::TooLate`] if the fence has not long enough to last, or has fallen;
-/// the others are those of [`fence`](super::fence). Nothing has happened then, and the fence falls by itself, but for a
+/// the others are those of [`fence`](fn@super::fence). Nothing has happened then, and the fence falls by itself, but for a
 /// [`GuardError::Commit`], after which this can be called again.
 pub async fn seal(
     session: &mut Session,

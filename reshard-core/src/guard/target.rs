@@ -60,7 +60,7 @@ pub enum TargetStanding {
 ///
 /// # Errors
 ///
-/// Those of [`arm`](super::arm).
+/// Those of [`arm`](fn@super::arm).
 pub async fn close_target(
     session: &mut Session,
     number: MoveNumber,
