@@ -4,7 +4,7 @@
 //! Usable by itself, on any PostgreSQL from 9.6 on. The order of a move, with `S` for its source and `T` for its target:
 //!
 //! 1. [`install`] the schema `reshard` in both, take the [`Lease`], and [`arm`](fn@arm) the move at `S`.
-//! 2. Bring the rows to `T`: a physical copy that is made afterwards, or [`Copy`].
+//! 2. Bring the rows to `T`: a physical copy that is made afterwards, or [`Copy`](struct@Copy).
 //! 3. [`Replay`] the log of `S` at `T` until it is short, and [`Verify`] all rows.
 //! 4. [`fence`](fn@fence) the move at `S`; replay the log to its end; [`seal`](fn@seal); [`open`](open_target) it at `T`; [`mark_moved`] at `S`.
 //! 5. [`remove`](fn@remove) it all.
