@@ -28,7 +28,7 @@ const PATIENCE: u32 = 50;
 /// The wait before a chunk that was given up is begun again: whoever waited shall be done.
 const AFTER_GIVING_UP: Duration = Duration::from_millis(100);
 
-/// The tunables of [`Copy`].
+/// The tunables of [`Copy`](struct@Copy).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CopyOptions {
@@ -45,7 +45,7 @@ impl Default for CopyOptions {
     }
 }
 
-/// The progress of [`Copy`].
+/// The progress of [`Copy`](struct@Copy).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CopyProgress {
