@@ -321,11 +321,10 @@ fn not_lifted(doing: &str, worse: PhaseError) -> PhaseError {
         ", which tries it again"
     );
     // What serves is refused with its own remedy: another copy of the file, or a ring that somebody named by hand.
-    let remedy = match &worse {
-        PhaseError::Hold { remedy, .. } if *remedy != look() => {
-            hint!(remedy.clone(), "; otherwise ", again)
-        }
-        _ => again,
+    let own = if let PhaseError::Hold { remedy, .. } = &worse { Some(remedy) } else { None };
+    let remedy = match own {
+        Some(own) if *own != look() => hint!(own.clone(), "; otherwise ", again),
+        Some(_) | None => again,
     };
     PhaseError::hold(
         format!(

@@ -304,7 +304,7 @@ pub(super) fn is_refused(error: &DatabaseError) -> bool {
 impl Retryable for GuardError {
     fn may_pass(&self) -> bool {
         match self {
-            Self::Database(source) => source.may_pass(),
+            Self::Database(source) | Self::Canary { source, .. } => source.may_pass(),
             Self::Rows(source) => source.may_pass(),
             // What is there has to be looked at first, an earlier entry has to be replayed, or others have to end; then it can be
             // done again.
