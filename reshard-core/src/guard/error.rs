@@ -313,7 +313,6 @@ impl Retryable for GuardError {
             | Self::LogNotEmpty { .. }
             | Self::Occupied { .. }
             | Self::NoPeace { .. } => true,
-            Self::Canary { source, .. } => source.may_pass(),
             Self::LeaseLost { .. }
             | Self::SchemaVersion { .. }
             | Self::State { .. }
