@@ -1,6 +1,9 @@
 //! The outcomes of a COMMIT that is not plainly done.
 
+use tokio_postgres::Transaction;
 use tokio_postgres::error::DbError;
+
+use crate::region::Server;
 
 /// The code with which PostgreSQL warns that a transaction "has already committed locally, but might not have been replicated to
 /// the standby".
@@ -23,8 +26,8 @@ pub enum CommitError {
     RolledBack {
         /// The server.
         host: String,
-        /// The cause, if PostgreSQL said one.
-        source: Option<tokio_postgres::Error>,
+        /// The cause.
+        source: tokio_postgres::Error,
     },
     /// The connection ended before the answer.
     #[error("the connection to {host} ended before it said whether the transaction is committed")]
@@ -38,7 +41,7 @@ pub enum CommitError {
 
 impl CommitError {
     /// Judges a COMMIT by its answer and by what the server said meanwhile.
-    pub(super) fn judge(
+    fn judge(
         host: &str,
         answer: Result<(), tokio_postgres::Error>,
         notices: &[DbError],
@@ -54,9 +57,19 @@ impl CommitError {
         // A server that shuts down in the middle of a COMMIT may have written it before (class 57), and says 57P01.
         let was_rolled_back = source.code().is_some_and(|code| !code.code().starts_with("57"));
         Err(if was_rolled_back {
-            Self::RolledBack { host: host(), source: Some(source) }
+            Self::RolledBack { host: host(), source }
         } else {
             Self::Unknown { host: host(), source }
         })
     }
+}
+
+/// Commits a transaction. It is done only if this says so: the primary has it on disk, and the standby that it waits for as well.
+pub(super) async fn commit(
+    transaction: Transaction<'_>,
+    server: &Server,
+) -> Result<(), CommitError> {
+    server.take_notices();
+    let answer = transaction.commit().await;
+    CommitError::judge(&server.endpoint().host, answer, &server.take_notices())
 }

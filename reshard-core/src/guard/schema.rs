@@ -1,7 +1,6 @@
 //! The schema `reshard`.
 
-use super::commit::CommitError;
-
+use super::commit::commit;
 use super::error::GuardError;
 use crate::deployment::Database;
 use crate::keys::KeyHash;
@@ -25,7 +24,6 @@ const WITH_SHA256: i32 = 11_00_00;
 /// [`GuardError::SchemaVersion`] if another version's is there; otherwise [`GuardError::Database`] and [`GuardError::Commit`].
 pub async fn install(database: &mut Database, hash: &KeyHash) -> Result<(), GuardError> {
     let server = database.server();
-    let host = server.endpoint().host.clone();
     let transaction = database.begin().await?;
     let doing = "look for the schema reshard";
     let sql = "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = 'reshard'), \
@@ -40,6 +38,7 @@ pub async fn install(database: &mut Database, hash: &KeyHash) -> Result<(), Guar
         let found = transaction.query_one(sql, &[]).await.map_err(cell)?;
         let found = found.try_get(0).map_err(cell)?;
         if found != SCHEMA_VERSION {
+            let host = server.endpoint().host.clone();
             return Err(GuardError::SchemaVersion { host, found, expected: SCHEMA_VERSION });
         }
         return Ok(());
@@ -57,8 +56,5 @@ pub async fn install(database: &mut Database, hash: &KeyHash) -> Result<(), Guar
     let vnodes = i64::from(hash.vnode_count());
     let done = transaction.execute(sql, &[&SCHEMA_VERSION, &algorithm, &digits, &vnodes]).await;
     done.map_err(failed)?;
-    server.take_notices();
-    let answer = transaction.commit().await;
-    CommitError::judge(&host, answer, &server.take_notices())?;
-    Ok(())
+    Ok(commit(transaction, &server).await?)
 }

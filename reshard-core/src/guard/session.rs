@@ -7,7 +7,7 @@ use manatee_client::PgEndpoint;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, FromSqlOwned, ToSql};
 
-use super::commit::CommitError;
+use super::commit::{CommitError, commit};
 use super::error::GuardError;
 use crate::PlanUuid;
 use crate::deployment::{Database, DatabaseError};
@@ -216,10 +216,7 @@ impl Transaction<'_> {
     ///
     /// [`CommitError`]
     pub async fn commit(self) -> Result<(), CommitError> {
-        let host = self.host();
-        self.server.take_notices();
-        let answer = self.inner.commit().await;
-        CommitError::judge(&host, answer, &self.server.take_notices())
+        commit(self.inner, &self.server).await
     }
 
     /// Rolls back, and waits until that is done.

@@ -1,6 +1,6 @@
 //! The kill switch (rule R20).
 
-use super::commit::CommitError;
+use super::commit::commit;
 use super::error::GuardError;
 use crate::deployment::Database;
 
@@ -18,8 +18,5 @@ pub async fn turn_guard(database: &mut Database, is_on: bool) -> Result<(), Guar
     let sql = "UPDATE reshard.guard SET enabled = $1 WHERE enabled <> $1";
     let done = transaction.execute(sql, &[&is_on]).await;
     done.map_err(|source| server.error("turn the guard on or off", source))?;
-    server.take_notices();
-    let answer = transaction.commit().await;
-    CommitError::judge(&server.endpoint().host, answer, &server.take_notices())?;
-    Ok(())
+    Ok(commit(transaction, &server).await?)
 }

@@ -104,3 +104,9 @@ pub(in crate::guard) fn put(key: &str, value: &str) -> String {
         vnode(key)
     )
 }
+
+/// A text with another in place of one that has to be in it.
+pub(in crate::guard) fn changed(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "there is no {from:?} any more: plant the mistake otherwise");
+    text.replace(from, to)
+}

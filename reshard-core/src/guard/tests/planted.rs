@@ -2,17 +2,12 @@
 
 use super::super::fence::UNFENCE_SQL;
 use super::super::{GuardError, Session};
+use super::fixture::changed;
 use super::races::leaks;
 use super::scene::{NUMBER, Scene};
 use super::steps::{a_seal_stays, a_zombie_changes_nothing, an_unconfirmed_commit_is_noticed};
 
 const GUARD: &str = include_str!("../sql/guard.sql");
-
-/// A text with another in place of one that has to be in it.
-fn changed(text: &str, from: &str, to: &str) -> String {
-    assert!(text.contains(from), "there is no {from:?} any more: plant the mistake otherwise");
-    text.replace(from, to)
-}
 
 /// The part of a text from the beginning of one to the end of another.
 fn part<'a>(text: &'a str, from: &str, to: &str) -> &'a str {

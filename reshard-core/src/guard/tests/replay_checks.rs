@@ -4,15 +4,9 @@
 use std::time::Duration;
 
 use super::super::replay::{Batch, Texts, Worker};
-use super::fixture::{keys, put};
+use super::fixture::{changed, keys, put};
 use super::pair::{Pair, eventually, put_entry};
 use crate::guard::GuardError;
-
-/// SQL with a change in it; what is changed has to be there.
-pub(in crate::guard) fn changed(text: &str, from: &str, to: &str) -> String {
-    assert!(text.contains(from), "{from} is not in {text}");
-    text.replace(from, to)
-}
 
 /// A row that is written after it was read, and before its entry is deleted, is replayed once more.
 async fn keeps_what_is_written_meanwhile(pair: &Pair, texts: Texts) -> bool {
