@@ -42,7 +42,7 @@ fn hash() -> KeyHash {
 
 async fn connect(chain: &Chain) -> Database {
     let endpoint = chain.urls().first().unwrap().parse().unwrap();
-    Database::connect(&endpoint, Duration::from_secs(600)).await.unwrap()
+    Database::connect(&endpoint, Duration::from_mins(10)).await.unwrap()
 }
 
 /// A shard with the move armed, as its source or as its target.
@@ -125,7 +125,7 @@ async fn main() {
             let mut replay =
                 Replay::connect(lease, NUMBER, &hash(), from, to, options).await.unwrap();
             let begun = Instant::now();
-            let drained = replay.drain(Duration::from_secs(600)).await.unwrap();
+            let drained = replay.drain(Duration::from_mins(10)).await.unwrap();
             rate(&format!("replay: entries, {workers} workers"), drained.entries, begun.elapsed());
         }
         for (ranges, whole_every) in [(1, 50), (2, 50), (2, 1)] {

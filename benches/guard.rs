@@ -7,7 +7,6 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::indexing_slicing,
-    clippy::cast_precision_loss,
     reason = "a benchmark that cannot run may stop, and prints what it measures"
 )]
 
@@ -41,7 +40,7 @@ fn hash() -> KeyHash {
 
 async fn connect(chain: &Chain) -> Database {
     let endpoint = chain.urls()[0].parse().unwrap();
-    Database::connect(&endpoint, Duration::from_secs(60)).await.unwrap()
+    Database::connect(&endpoint, Duration::from_mins(1)).await.unwrap()
 }
 
 /// Moray's bucket `manta` with rows of moving vnodes, whose keys begin with `m`, and of others, whose keys begin with `o`.
@@ -183,7 +182,7 @@ async fn fences(servers: usize) {
             longest
         }));
     }
-    let options = FenceOptions { budget: Duration::from_secs(60), ..FenceOptions::default() };
+    let options = FenceOptions { budget: Duration::from_mins(1), ..FenceOptions::default() };
     let (mut took, mut queued, mut held) = (Vec::new(), Vec::new(), Vec::new());
     let (mut attempts, mut given_up) = (0, 0);
     let began = Instant::now();

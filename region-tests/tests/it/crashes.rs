@@ -1,5 +1,6 @@
 //! Executors that die, and phases that are run again: a plan gets to its end all the same.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use reshard_core::{Journal, Outcome, PhaseRecord, PhaseState, PlanState, SqliteJournal};
@@ -60,6 +61,10 @@ async fn the_executor_is_killed_in_every_phase() {
     assert!(again >= phases().iter().len() / 2, "only {again} phases were interrupted");
     region.output(&["resume", "--yes", plan]).await;
     assert_eq!(store.state().await.unwrap(), PlanState::Done);
+    for (place, allowed) in [(plan.to_owned(), 0o600), (format!("{plan}.work"), 0o700)] {
+        let mode = std::fs::metadata(&place).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, allowed, "{place} is nobody else's business");
+    }
     region.end_without_ghosts().await;
 }
 

@@ -125,7 +125,7 @@ fn show(overview: &DumpsOverview, out: &mut Output) -> Result<()> {
     }
     match overview.missed_since {
         Some(since) if overview.missed.is_empty() => {
-            writeln!(out, "missed   none since {since:.0}")?
+            writeln!(out, "missed   none since {since:.0}")?;
         }
         None if matches!(overview.lock, LockSeen::Foreign { .. }) => {
             writeln!(out, "missed   nobody knows: say with --since when the lock was made")?;

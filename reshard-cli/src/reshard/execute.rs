@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use clap::Args;
-use reshard_core::{Chain, Executor, Journal, OpenWriteBlock, Outcome, SqliteJournal};
+use reshard_core::{
+    Chain, Executor, ExecutorError, Journal, OpenWriteBlock, Outcome, SqliteJournal,
+};
 
 use super::confirm::Confirm;
-use super::error::Result;
+use super::error::{Error, Result};
 use super::format::Format;
 use super::guard::WatchdogGuard;
 use super::in_words::InWords;
@@ -71,10 +73,11 @@ impl ExecuteArgs {
         if let Ok(Attended::Ended(_)) = &attended {
             guard.leave().await;
         }
-        if attended.is_err()
+        if let Err(error) = &attended
+            && file_tells_of_writes(error)
             && let Ok(Some(_)) = executor.write_block().await
         {
-            say(still_refused());
+            say(format_args!("As far as {} tells: {}", self.file.typed(), still_refused()));
         }
         let ended = match attended? {
             Attended::Ended(ended) => ended,
@@ -185,6 +188,21 @@ fn goes_on(work: Work, file: &str) -> String {
         Work::Abort => format!("`reshard abort {file}` goes on"),
         Work::Run | Work::Step(_) => format!("`reshard resume {file}` goes on"),
     }
+}
+
+/// Tells whether the plan's file still tells whether writes are refused, and nothing else did.
+fn file_tells_of_writes(error: &Error) -> bool {
+    !matches!(
+        error,
+        Error::Executor(
+            // These say it themselves.
+            ExecutorError::JournalBehind { .. }
+                // Another executor, or another file, knows.
+                | ExecutorError::OlderCopy { .. }
+                | ExecutorError::Overtaken { .. }
+                | ExecutorError::UnknownHere { .. }
+        )
+    )
 }
 
 fn still_refused() -> &'static str {

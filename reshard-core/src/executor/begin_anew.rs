@@ -1,21 +1,28 @@
-//! Beginning a write block anew whose routers do not refuse writes any more: somebody has lifted it, and the journal does not know.
+//! Beginning a write block anew that is worth nothing any more: somebody has lifted it and the journal does not know, or nobody was
+//! there to end it in time.
 
 use super::Executor;
 use super::way_back::past_pivot;
 use crate::journal::{EntryKind, Journal, JournalError, PhaseState};
 use crate::phase::{Context, PhaseError, Step};
+use crate::quantity::duration;
 
 impl Executor {
     /// Takes the write block back if the routers do not refuse writes any more, as after a way back that the journal could not be
-    /// told of, or after somebody has edited it: what was done since is worth nothing then. It begins anew when the plan goes on.
+    /// told of, or after somebody has edited it: what was done since is worth nothing then. Likewise if its budget was used up
+    /// while no executor was there. It begins anew when the plan goes on.
     pub(super) async fn begin_anew_if_lifted(
         &self,
         context: &mut Context,
     ) -> Result<(), PhaseError> {
-        if let Some(lifted) = self.lifted(context).await? {
-            context
-                .note(format!("{lifted}; the write block is rolled back and begun anew"))
-                .await?;
+        let found = match self.lifted(context).await? {
+            Some(lifted) => Some(lifted),
+            None => self.outlasted(context).await?,
+        };
+        if let Some(found) = found {
+            self.store.keep_copy().await?;
+            self.store.do_without(true).await;
+            context.note(format!("{found}; the write block is rolled back and begun anew")).await?;
             self.undo_write_block(context).await?;
             self.store.do_without(false).await;
         }
@@ -41,6 +48,23 @@ impl Executor {
             self.store.do_without(true).await;
         }
         Ok(lifted)
+    }
+
+    /// Says for how long writes have been refused, if no time is left to go forward before this execution has done anything.
+    async fn outlasted(&self, context: &mut Context) -> Result<Option<String>, PhaseError> {
+        let Some(first) = self.sequence.block_begins() else { return Ok(None) };
+        if past_pivot(&*self.store, &self.sequence).await?.is_some() {
+            return Ok(None);
+        }
+        let Some(block) = self.open_write_block().await? else { return Ok(None) };
+        context.phase = first.name();
+        let left = self.budget_left(context.plan(), &block, context.phase).await?;
+        let lasts = duration(block.time.lasts(&*self.clock));
+        Ok(left.is_zero().then(|| {
+            format!(
+                "writes were refused for {lasts}, and no executor was there to end that in time"
+            )
+        }))
     }
 
     /// The phase that has begun a write block out of which there is a way back.

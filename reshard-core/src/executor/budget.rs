@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Executor;
 use crate::journal::{Journal, JournalError};
-use crate::phase::{Context, Step};
+use crate::phase::{Context, Step, WriteBlockRecord};
 use crate::plan::{BESIDES, Plan, SLOWER, way_back};
 
 impl Executor {
@@ -17,17 +17,26 @@ impl Executor {
             return Ok(None);
         }
         let Some(block) = self.open_write_block().await? else { return Ok(None) };
-        let tuned = self.store.controls().await?.tuning.budget_seconds;
-        let allowed = context.plan().budget(tuned);
-        let kept = self.kept_for_way_back(context.plan(), context.phase).await?;
+        Ok(Some(self.budget_left(context.plan(), &block, context.phase).await?))
+    }
+
+    /// The time that is left of a write block's budget for this phase to go forward.
+    pub(super) async fn budget_left(
+        &self,
+        plan: &Plan,
+        block: &WriteBlockRecord,
+        present: &str,
+    ) -> Result<Duration, JournalError> {
+        let allowed = plan.budget(self.store.controls().await?.tuning.budget_seconds);
+        let kept = self.kept_for_way_back(plan, present).await?;
         let spent = block.time.lasts(&*self.clock);
         let left = allowed.saturating_sub(kept).saturating_sub(spent);
-        if self.is_first_round(context.phase) {
+        if self.is_first_round(present) {
             // What this round takes, the way back takes too: the longer it lasts, the earlier it has to end.
             let forth = allowed.saturating_sub(BESIDES).div_f64(1.0 + SLOWER);
-            return Ok(Some(left.min(forth.saturating_sub(spent))));
+            return Ok(left.min(forth.saturating_sub(spent)));
         }
-        Ok(Some(left))
+        Ok(left)
     }
 
     /// The part of the budget that is kept for the way back from a phase: as many rounds over the routers as undoing the phases

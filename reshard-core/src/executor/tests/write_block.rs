@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{Deployment, Does, Fixture, Outcome};
+use crate::clock::Clock;
 use crate::hint::Operation;
-use crate::journal::Journal;
+use crate::journal::{Entry, Journal};
 use crate::report::Report;
 
 pub(super) async fn all(deployment: &Deployment) {
@@ -14,6 +15,23 @@ pub(super) async fn all(deployment: &Deployment) {
     the_way_back_is_part_of_the_budget(deployment).await;
     a_budget_that_is_too_small_is_refused_before_the_block(deployment).await;
     what_was_met_last_is_told_when_the_budget_is_over(deployment).await;
+    a_block_that_nobody_ended_in_time_is_begun_anew(deployment).await;
+}
+
+async fn a_block_that_nobody_ended_in_time_is_begun_anew(deployment: &Deployment) {
+    for done in ["first, make", "first, make, block"] {
+        let well = done.split(", ").map(|_| Does::Well);
+        let fixture = Fixture::new(deployment, [Does::Crashes].into_iter().chain(well).collect());
+        assert!(fixture.run().await.is_none(), "it crashes after {done}");
+        // Nobody comes for a day; that is no fault of the phase that was begun.
+        fixture.clock.sleep(Duration::from_hours(24)).await;
+        assert_eq!(fixture.executor().run().await.unwrap(), Outcome::Done, "after {done}");
+        let log = fixture.store.log_after(0).await.unwrap();
+        let noted = |(_, entry): &(u64, Entry)| entry.text.to_string().contains("refused for 1 d");
+        assert!(log.iter().any(noted), "{log:?}");
+        let last = fixture.block().await.unwrap();
+        assert!(last.moved && last.time.took().unwrap() < Duration::from_mins(1), "{last:?}");
+    }
 }
 
 async fn a_hold_in_the_write_block_ends_it(deployment: &Deployment) {
