@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use fash::{Algorithm, Interval, Vnode};
 use reshard_core::guard::{
-    ArmOptions, Copy, CopyOptions, FenceOptions, Lease, MoveNumber, Patience, Replay, ReplayOptions,
-    SealOptions, Session, Verify, VerifyOptions, VerifyPlaces, advance_sequences, arm, close_target, fence, install,
-    mark_moved, open_target, remove, seal,
+    ArmOptions, Copy, CopyOptions, FenceOptions, Lease, MoveNumber, Patience, Replay,
+    ReplayOptions, SealOptions, Session, Verify, VerifyOptions, VerifyPlaces, advance_sequences,
+    arm, close_target, fence, install, mark_moved, open_target, remove, seal,
 };
 use reshard_core::{Database, KeyHash, PlanUuid, VnodeSet};
 use test_servers::Chain;
@@ -60,7 +60,11 @@ async fn main() -> Result<()> {
     let places = VerifyPlaces::primaries(&ends[0], &ends[1]);
     let verify = Verify::connect(MOVE, &hash, &places, VerifyOptions::default()).await?;
     let verified = verify.run(&|_| ()).await?;
-    println!("compared {} rows: {}", verified.rows, if verified.is_sound() { "the same" } else { "different" });
+    println!(
+        "compared {} rows: {}",
+        verified.rows,
+        if verified.is_sound() { "the same" } else { "different" }
+    );
     advance_sequences(source.database(), &mut target, MOVE, 1_000).await?;
 
     // The cutover. Writes of the moving vnodes are refused in it, and nobody else's.
@@ -99,7 +103,11 @@ async fn session(chain: &Chain, hash: &KeyHash, lease: Lease) -> Result<Session>
     chain.sql(0, "CREATE ROLE moray LOGIN");
     chain.sql(0, "CREATE DATABASE moray OWNER moray");
     let mut database = connect(chain).await?;
-    database.batch_execute(&format!("GRANT ALL ON SCHEMA public TO moray; SET ROLE moray; {MANTA} RESET ROLE")).await?;
+    database
+        .batch_execute(&format!(
+            "GRANT ALL ON SCHEMA public TO moray; SET ROLE moray; {MANTA} RESET ROLE"
+        ))
+        .await?;
     install(&mut database, hash).await?;
     Ok(lease.take(database).await?)
 }
@@ -118,7 +126,9 @@ async fn write(clients: [Database; 2], hash: KeyHash, stop: Arc<AtomicBool>) -> 
         let row = loop {
             match source.query_one(put, &[&key, &vnode]).await {
                 Ok(row) => break row,
-                Err(error) if error.code().is_none_or(|code| code.code() != "RS001") => return Err(error.into()),
+                Err(error) if error.code().is_none_or(|code| code.code() != "RS001") => {
+                    return Err(error.into());
+                }
                 Err(_) => {}
             }
             if let Ok(row) = target.query_one(put, &[&key, &vnode]).await {
@@ -129,7 +139,9 @@ async fn write(clients: [Database; 2], hash: KeyHash, stop: Arc<AtomicBool>) -> 
         };
         let counted: i64 = row.try_get(0)?;
         if counted != written / 1_000 + 1 {
-            return Err(format!("{key} was written {counted} times, not {}", written / 1_000 + 1).into());
+            return Err(
+                format!("{key} was written {counted} times, not {}", written / 1_000 + 1).into()
+            );
         }
         written += 1;
     }

@@ -17,7 +17,7 @@ step() {
 
 run_examples() {
     local example
-    for example in build_ring custom_phase read_live_ring selection_rule simulated_execution split_ring canary load; do
+    for example in build_ring custom_phase read_live_ring selection_rule simulated_execution split_ring follow_vnodes canary load; do
         echo "example $example"
         "$built/examples/$example" || return
     done

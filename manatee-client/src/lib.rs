@@ -64,6 +64,7 @@ mod servers;
 mod shard;
 mod show_text;
 mod state;
+mod switch;
 #[cfg(test)]
 mod testdata;
 mod transaction;
@@ -75,7 +76,9 @@ mod write;
 
 #[cfg(feature = "sim")]
 pub use coordination::MemoryCoordination;
-pub use coordination::{Coordination, Session, SessionEvent, SessionEvents, SessionOptions};
+pub use coordination::{
+    BriefSession, Coordination, Session, SessionEvent, SessionEvents, SessionOptions,
+};
 pub use dump_lock::{DumpLock, DumpLockError, DumpLockHolder, DumpLockState};
 pub use dumps::{DUMP_PORT, RunningDump, running_dump};
 pub use election::{Announced, Candidate, CandidateWatch, active_candidates};
@@ -100,6 +103,7 @@ pub use state::{
     ClusterState, Generation, InitWal, Problem, Promote, PromoteVerdict, Role, Severity,
     StateError, promote_verdict, state_problems,
 };
+pub use switch::{Gate, Switch, SwitchError, SwitchStanding};
 pub use transaction::Transaction;
 pub use transition::{IllegalTransition, Transition, check_transition};
 pub use views::{

@@ -19,8 +19,7 @@ use crate::wire::{
 /// The most transactions of one change that may go without an answer. Whoever loses three answers loses the fourth.
 pub(crate) const UNANSWERED: u32 = 3;
 /// Nothing of the session outlives the transaction, so its timeout matters only if the connection breaks.
-const SESSION_TIMEOUT_MS: i32 = 6_000;
-const XID: i32 = 1;
+const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// A server that has not opened a session by then is passed over.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(2);
 /// The pauses between rounds in which no server opened a session. They double.
@@ -103,35 +102,88 @@ async fn run_numbered(
     ops: Vec<Op>,
     patience: Duration,
 ) -> Result<(i64, Vec<i32>), ZooKeeperError> {
-    let path = ops.first().map(|op| op.path().to_owned()).unwrap_or_default();
-    let paths: Vec<String> = ops.iter().map(|op| op.path().to_owned()).collect();
-    let ops: Vec<Op> = ops.into_iter().map(|op| op.below(&servers.chroot)).collect();
     let deadline = deadline::after(patience);
-    let mut stream = connect(servers, first, deadline).await?;
-    let answer = async {
-        stream.write_all(&transaction_request(XID, &ops)).await?;
-        read_frame(&mut stream).await
-    };
-    let body = match timeout_at(deadline, answer).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(source)) => {
-            tracing::warn!(%path, error = %source, "the connection broke during a transaction");
-            return Err(ZooKeeperError::ConnectionLoss { path });
-        }
-        Err(_) => return Err(ZooKeeperError::Timeout { path, after: patience }),
-    };
-    let outcome = read_transaction_response(XID, &body)?;
-    // The server would notice by itself; the outcome stands whether or not it hears this.
-    if let Err(source) = stream.write_all(&close_request(XID + 1)).await {
-        tracing::debug!(%path, error = %source, "the session of a transaction was not closed");
+    let mut channel = Channel::open(servers, first, SESSION_TIMEOUT, deadline).await?;
+    let done = channel.transaction(ops, patience, deadline).await?;
+    channel.take_leave().await;
+    Ok(done)
+}
+
+/// A connection with an open session, over which nothing goes but what is asked for.
+pub(crate) struct Channel {
+    stream: TcpStream,
+    chroot: String,
+    /// The number of the last request.
+    request: i32,
+    /// The session's number.
+    pub(crate) session: i64,
+    /// The time that the server keeps the session without hearing of it.
+    pub(crate) timeout: Duration,
+}
+
+impl Channel {
+    /// Opens a session with the first server that grants one. The search begins at the server with the index `first`, which
+    /// becomes the one that was found.
+    pub(crate) async fn open(
+        servers: &Servers,
+        first: &AtomicUsize,
+        timeout: Duration,
+        deadline: Instant,
+    ) -> Result<Self, ZooKeeperError> {
+        let (stream, session, timeout) = connect(servers, first, timeout, deadline).await?;
+        Ok(Self { stream, chroot: servers.chroot.clone(), request: 0, session, timeout })
     }
-    match outcome {
-        Outcome::Done { transaction, versions } if versions.len() == paths.len() => {
-            Ok((transaction, versions))
+
+    /// Returns the number of the transaction, and the version after each operation.
+    pub(crate) async fn transaction(
+        &mut self,
+        ops: Vec<Op>,
+        patience: Duration,
+        deadline: Instant,
+    ) -> Result<(i64, Vec<i32>), ZooKeeperError> {
+        let path = ops.first().map(|op| op.path().to_owned()).unwrap_or_default();
+        let paths: Vec<String> = ops.iter().map(|op| op.path().to_owned()).collect();
+        let ops: Vec<Op> = ops.into_iter().map(|op| op.below(&self.chroot)).collect();
+        self.request += 1;
+        let request = self.request;
+        let answer = async {
+            self.stream.write_all(&transaction_request(request, &ops)).await?;
+            read_frame(&mut self.stream).await
+        };
+        let body = match timeout_at(deadline, answer).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(source)) => {
+                tracing::warn!(%path, error = %source, "the connection broke during a transaction");
+                return Err(ZooKeeperError::ConnectionLoss { path });
+            }
+            Err(_) => return Err(ZooKeeperError::Timeout { path, after: patience }),
+        };
+        match read_transaction_response(request, &body)? {
+            Outcome::Done { transaction, versions } if versions.len() == paths.len() => {
+                Ok((transaction, versions))
+            }
+            Outcome::Done { .. } => Err(ZooKeeperError::Protocol { what: "results are missing" }),
+            Outcome::Failed { index, code } => {
+                Err(refusal(code, paths.into_iter().nth(index).unwrap_or(path)))
+            }
         }
-        Outcome::Done { .. } => Err(ZooKeeperError::Protocol { what: "results are missing" }),
-        Outcome::Failed { index, code } => {
-            Err(refusal(code, paths.into_iter().nth(index).unwrap_or(path)))
+    }
+
+    /// Asks for the session's end. The server would notice by itself; nothing depends on whether it hears this.
+    async fn take_leave(&mut self) {
+        if let Err(source) = self.stream.write_all(&close_request(self.request + 1)).await {
+            tracing::debug!(error = %source, "a session was not closed");
+        }
+    }
+
+    /// Ends the session, and waits until the server has confirmed that.
+    pub(crate) async fn close(mut self, deadline: Instant) {
+        let confirmed = async {
+            self.take_leave().await;
+            read_frame(&mut self.stream).await
+        };
+        if !matches!(timeout_at(deadline, confirmed).await, Ok(Ok(_))) {
+            tracing::debug!("the end of a session was not confirmed");
         }
     }
 }
@@ -152,8 +204,9 @@ fn refusal(code: i32, path: String) -> ZooKeeperError {
 async fn connect(
     servers: &Servers,
     first: &AtomicUsize,
+    timeout: Duration,
     deadline: Instant,
-) -> Result<TcpStream, ZooKeeperError> {
+) -> Result<(TcpStream, i64, Duration), ZooKeeperError> {
     let count = servers.hosts.len();
     // A server that is silent, because its machine is down, must not use up the time for the others.
     let share = (deadline - Instant::now()) / u32::try_from(count + 1).unwrap_or(u32::MAX);
@@ -164,10 +217,10 @@ async fn connect(
         let from_start = servers.hosts.iter().enumerate().cycle().skip(start).take(count);
         for (index, (host, port)) in from_start {
             let until = deadline.min(Instant::now() + share);
-            match timeout_at(until, open(host, *port)).await {
-                Ok(Ok(stream)) => {
+            match timeout_at(until, open(host, *port, timeout)).await {
+                Ok(Ok(opened)) => {
                     first.store(index, Ordering::Relaxed);
-                    return Ok(stream);
+                    return Ok(opened);
                 }
                 Ok(Err(source)) => last = format!("{host}:{port}: {source}"),
                 Err(_) => last = format!("{host}:{port}: no answer in time"),
@@ -181,13 +234,19 @@ async fn connect(
     Err(ZooKeeperError::Connect { servers: servers.to_string(), source: last.into() })
 }
 
-async fn open(host: &str, port: u16) -> std::io::Result<TcpStream> {
+async fn open(
+    host: &str,
+    port: u16,
+    timeout: Duration,
+) -> std::io::Result<(TcpStream, i64, Duration)> {
     let mut stream = TcpStream::connect((host, port)).await?;
     stream.set_nodelay(true)?;
-    stream.write_all(&connect_request(SESSION_TIMEOUT_MS)).await?;
+    let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    stream.write_all(&connect_request(timeout)).await?;
     let body = read_frame(&mut stream).await?;
-    read_connect_response(&body).map_err(std::io::Error::other)?;
-    Ok(stream)
+    let (session, granted) = read_connect_response(&body).map_err(std::io::Error::other)?;
+    let granted = Duration::from_millis(u64::try_from(granted).unwrap_or(0));
+    Ok((stream, session, granted))
 }
 
 async fn read_frame(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {

@@ -14,6 +14,11 @@ const MULTI: i32 = 14;
 const CLOSE: i32 = -11;
 const ERROR: i32 = -1;
 
+/// Kinds of nodes, `CreateMode` in ZooKeeper's sources.
+const PERSISTENT: i32 = 0;
+const EPHEMERAL: i32 = 1;
+const PERSISTENT_SEQUENTIAL: i32 = 2;
+
 /// ZooKeeper compares no version where it is asked for this one.
 pub(crate) const ANY_VERSION: i32 = -1;
 
@@ -25,6 +30,8 @@ pub(crate) const MAX_FRAME: usize = 2 << 20;
 pub(crate) enum Op {
     /// A persistent node that anybody may change, as everything of Manatee's.
     Create { path: String, data: Vec<u8>, sequential: bool },
+    /// A node that goes with the session that the transaction is made in.
+    CreateEphemeral { path: String, data: Vec<u8> },
     /// Data of a node at exactly this version.
     Set { path: String, data: Vec<u8>, version: i32 },
     /// Deletes a node that is at exactly this version.
@@ -37,6 +44,7 @@ impl Op {
     pub(crate) fn path(&self) -> &str {
         match self {
             Self::Create { path, .. }
+            | Self::CreateEphemeral { path, .. }
             | Self::Set { path, .. }
             | Self::Delete { path, .. }
             | Self::Check { path, .. } => path,
@@ -46,6 +54,7 @@ impl Op {
     pub(crate) fn below(mut self, root: &str) -> Self {
         match &mut self {
             Self::Create { path, .. }
+            | Self::CreateEphemeral { path, .. }
             | Self::Set { path, .. }
             | Self::Delete { path, .. }
             | Self::Check { path, .. } => {
@@ -73,14 +82,15 @@ pub(crate) fn connect_request(timeout_ms: i32) -> Vec<u8> {
     frame.finish()
 }
 
-/// Checks that the server opened a session.
-pub(crate) fn read_connect_response(body: &[u8]) -> Result<(), ZooKeeperError> {
+/// Checks that the server opened a session. Returns its number, and the time in milliseconds that the server keeps it without
+/// hearing of the client.
+pub(crate) fn read_connect_response(body: &[u8]) -> Result<(i64, i32), ZooKeeperError> {
     let mut reader = Reader(body);
-    let (_version, _timeout, session) = (reader.int()?, reader.int()?, reader.long()?);
+    let (_version, timeout, session) = (reader.int()?, reader.int()?, reader.long()?);
     if session == 0 {
         return Err(ZooKeeperError::Protocol { what: "no session was opened" });
     }
-    Ok(())
+    Ok((session, timeout))
 }
 
 /// The request for a transaction.
@@ -90,11 +100,13 @@ pub(crate) fn transaction_request(xid: i32, ops: &[Op]) -> Vec<u8> {
     for op in ops {
         match op {
             Op::Create { path, data, sequential } => {
-                frame.header(CREATE).text(path).buffer(data);
-                // world:anyone with all five permissions; 2 is "persistent, sequential".
-                frame.int(1).int(31).text("world").text("anyone");
-                frame.int(if *sequential { 2 } else { 0 });
+                frame.create(
+                    path,
+                    data,
+                    if *sequential { PERSISTENT_SEQUENTIAL } else { PERSISTENT },
+                );
             }
+            Op::CreateEphemeral { path, data } => frame.create(path, data, EPHEMERAL),
             Op::Set { path, data, version } => {
                 frame.header(SET_DATA).text(path).buffer(data).int(*version);
             }
@@ -194,6 +206,12 @@ impl Frame {
 
     fn header(&mut self, kind: i32) -> &mut Self {
         self.int(kind).byte(0).int(-1)
+    }
+
+    /// A node on which anybody has all five permissions.
+    fn create(&mut self, path: &str, data: &[u8], mode: i32) {
+        self.header(CREATE).text(path).buffer(data);
+        self.int(1).int(31).text("world").text("anyone").int(mode);
     }
 
     fn finish(mut self) -> Vec<u8> {

@@ -5,6 +5,7 @@ pub mod canary;
 mod causes;
 mod clock;
 mod configuration;
+pub mod cutover;
 mod deployment;
 mod discover;
 pub mod dumps;

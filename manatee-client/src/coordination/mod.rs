@@ -3,6 +3,7 @@
 //! [`Coordination`] opens sessions: [`crate::Servers`] over the network, `MemoryCoordination` (feature `sim`) without a server.
 //! Everything above it, [`crate::Session`] first, knows neither.
 
+mod brief;
 mod events;
 mod live;
 #[cfg(feature = "sim")]
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::brief::BriefSession;
 pub use self::events::{SessionEvent, SessionEvents};
 #[cfg(feature = "sim")]
 pub use self::memory::MemoryCoordination;
@@ -36,6 +38,18 @@ pub trait Coordination: Send + Sync {
     ///
     /// [`ZooKeeperError::Connect`] if there is none within the operation timeout.
     async fn open_session(&self, options: &SessionOptions) -> Result<Session, ZooKeeperError>;
+
+    /// Opens a session that ends unless something is asked of it every `timeout`, or the shortest time that the servers grant
+    /// (twice their `tickTime`: 4 s as it comes) if that is longer. No call takes longer than `patience`.
+    ///
+    /// # Errors
+    ///
+    /// [`ZooKeeperError::Connect`] if no server opens one within `patience`.
+    async fn open_brief_session(
+        &self,
+        timeout: Duration,
+        patience: Duration,
+    ) -> Result<BriefSession, ZooKeeperError>;
 }
 
 /// A node's data and what ZooKeeper knows about it.

@@ -73,4 +73,4 @@ pub use verify::{
 };
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

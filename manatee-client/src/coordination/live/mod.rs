@@ -9,13 +9,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use zookeeper::{Acls, Client, CreateMode, CreateOptions, SessionState, StateWatcher};
 
+use super::brief::BriefConnection;
 use super::{
-    Connection, Coordination, Ephemeral, Node, SessionEvent, SessionEvents, SessionOptions, Watch,
+    BriefSession, Connection, Coordination, Ephemeral, Node, SessionEvent, SessionEvents,
+    SessionOptions, Watch,
 };
 use crate::coordination::Session;
+use crate::deadline;
 use crate::error::ZooKeeperError;
 use crate::servers::Servers;
-use crate::transaction;
+use crate::transaction::{self, Channel};
 use crate::wire::Op;
 
 /// The version told to the library, so that it makes nodes in the way that Triton's servers know.
@@ -52,6 +55,42 @@ impl Coordination for Servers {
             transaction_server: Arc::default(),
             operation_timeout: options.operation_timeout,
         })))
+    }
+
+    async fn open_brief_session(
+        &self,
+        timeout: Duration,
+        patience: Duration,
+    ) -> Result<BriefSession, ZooKeeperError> {
+        let deadline = deadline::after(patience);
+        let channel = Channel::open(self, &AtomicUsize::new(0), timeout, deadline).await?;
+        Ok(BriefSession::over(Box::new(Brief { channel, patience })))
+    }
+}
+
+/// A brief session over the network.
+struct Brief {
+    channel: Channel,
+    patience: Duration,
+}
+
+#[async_trait]
+impl BriefConnection for Brief {
+    fn id(&self) -> i64 {
+        self.channel.session
+    }
+
+    fn timeout(&self) -> Duration {
+        self.channel.timeout
+    }
+
+    async fn transaction(&mut self, ops: Vec<Op>) -> Result<Vec<i32>, ZooKeeperError> {
+        let deadline = deadline::after(self.patience);
+        Ok(self.channel.transaction(ops, self.patience, deadline).await?.1)
+    }
+
+    async fn close(self: Box<Self>) {
+        self.channel.close(deadline::after(self.patience)).await;
     }
 }
 

@@ -13,9 +13,11 @@ use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
 use self::tree::{Change, Tree, parent};
+use super::brief::BriefConnection;
 use super::watch::{Fired, Watch};
 use super::{
-    Connection, Coordination, Ephemeral, Node, SessionEvent, SessionEvents, SessionOptions, events,
+    BriefSession, Connection, Coordination, Ephemeral, Node, SessionEvent, SessionEvents,
+    SessionOptions, events,
 };
 use crate::coordination::Session;
 use crate::error::ZooKeeperError;
@@ -185,6 +187,20 @@ fn fire(sessions: &mut BTreeMap<i64, ServerSession>, watch: WatchOf, fired: Fire
 #[async_trait]
 impl Coordination for MemoryCoordination {
     async fn open_session(&self, options: &SessionOptions) -> Result<Session, ZooKeeperError> {
+        Ok(Session::over(Arc::new(self.open(options.session_timeout).await)))
+    }
+
+    async fn open_brief_session(
+        &self,
+        timeout: Duration,
+        _: Duration,
+    ) -> Result<BriefSession, ZooKeeperError> {
+        Ok(BriefSession::over(Box::new(self.open(timeout).await)))
+    }
+}
+
+impl MemoryCoordination {
+    async fn open(&self, timeout: Duration) -> Client {
         tokio::task::yield_now().await;
         let mut shared = self.lock();
         shared.last_session += 1;
@@ -197,13 +213,27 @@ impl Coordination for MemoryCoordination {
         };
         shared.sessions.insert(id, session);
         drop(shared);
-        Ok(Session::over(Arc::new(Client {
-            zookeeper: self.clone(),
-            id,
-            timeout: options.session_timeout,
-            servers: Servers { hosts: vec![("memory".to_owned(), 2181)], chroot: String::new() },
-        })))
+        let servers = Servers { hosts: vec![("memory".to_owned(), 2181)], chroot: String::new() };
+        Client { zookeeper: self.clone(), id, timeout, servers }
     }
+}
+
+#[async_trait]
+impl BriefConnection for Client {
+    fn id(&self) -> i64 {
+        self.id
+    }
+
+    fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    async fn transaction(&mut self, ops: Vec<Op>) -> Result<Vec<i32>, ZooKeeperError> {
+        Connection::transaction(self, ops).await
+    }
+
+    /// Dropping it does that.
+    async fn close(self: Box<Self>) {}
 }
 
 /// The client's end of a session.
@@ -365,7 +395,7 @@ impl Connection for Client {
     async fn transaction(&self, ops: Vec<Op>) -> Result<Vec<i32>, ZooKeeperError> {
         let first = ops.first().map(|op| op.path().to_owned()).unwrap_or_default();
         let commit = |shared: &mut Shared| {
-            let (versions, changes) = shared.tree.transaction(&ops, self.now())?;
+            let (versions, changes) = shared.tree.transaction(&ops, self.id, self.now())?;
             shared.tell(changes);
             Ok(versions)
         };

@@ -155,10 +155,11 @@ impl Tree {
         Ok(())
     }
 
-    /// All or nothing. Returns the version after each operation.
+    /// All or nothing; what is ephemeral goes with `owner`. Returns the version after each operation.
     pub(super) fn transaction(
         &mut self,
         ops: &[Op],
+        owner: i64,
         now: i64,
     ) -> Result<(Vec<i32>, Vec<Change>), ZooKeeperError> {
         let mut draft = self.clone();
@@ -171,6 +172,9 @@ impl Tree {
                 Op::Create { path, data, sequential: true } => {
                     let name = numbered(path, draft.next_number(path)?);
                     (0, Some(draft.create(path, &name, data, 0, now)?))
+                }
+                Op::CreateEphemeral { path, data } => {
+                    (0, Some(draft.create(path, path, data, owner, now)?))
                 }
                 Op::Set { path, data, version } => {
                     let (version, change) = draft.set(path, data, *version)?;

@@ -190,7 +190,7 @@ async fn a_journal_that_somebody_locks_is_tried_again(deployment: &Deployment) {
         other.execute_batch("begin immediate").unwrap();
         // The phase ends by the budget; the way back is begun with a journal that is locked.
         tokio::task::spawn_blocking(move || {
-            std::thread::sleep(Duration::from_millis(2500));
+            std::thread::sleep(Duration::from_secs(11));
             other.execute_batch("commit").unwrap();
         })
         .await

@@ -3,10 +3,10 @@
 mod arming;
 mod copy;
 mod cutover;
-mod fixture;
+pub(crate) mod fixture;
 mod follow_race;
 mod log;
-mod pair;
+pub(crate) mod pair;
 mod planted;
 mod races;
 mod refusals;

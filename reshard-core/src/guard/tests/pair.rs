@@ -12,7 +12,7 @@ use crate::PlanUuid;
 use crate::deployment::Database;
 
 /// The number of the move.
-pub(in crate::guard) const NUMBER: MoveNumber = MoveNumber::new(1);
+pub(crate) const NUMBER: MoveNumber = MoveNumber::new(1);
 
 /// The counters of directories, as Manta's trigger keeps them, and a bucket with a column of each of Moray's types.
 const COLUMNS: &str = "
@@ -45,27 +45,26 @@ const COLUMNS: &str = "
         FOR EACH ROW EXECUTE PROCEDURE count_manta_directories_v3();";
 
 /// The buckets whose rows move.
-pub(in crate::guard) const SHARDED: [&str; 3] =
-    ["manta", "manta_directory_counts", "manta_uploads"];
+pub(crate) const SHARDED: [&str; 3] = ["manta", "manta_directory_counts", "manta_uploads"];
 
 /// A source and a target.
-pub(in crate::guard) struct Pair {
-    pub(in crate::guard) source: Shard,
-    pub(in crate::guard) target: Shard,
-    pub(in crate::guard) lease: Lease,
+pub(crate) struct Pair {
+    pub(crate) source: Shard,
+    pub(crate) target: Shard,
+    pub(crate) lease: Lease,
     /// A superuser's connections.
-    pub(in crate::guard) at_source: Database,
-    pub(in crate::guard) at_target: Database,
+    pub(crate) at_source: Database,
+    pub(crate) at_target: Database,
 }
 
 impl Pair {
     /// One server on either side.
-    pub(in crate::guard) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with([1, 1]).await
     }
 
     /// So many servers at the source and at the target.
-    pub(in crate::guard) async fn start_with([at_source, at_target]: [usize; 2]) -> Self {
+    pub(crate) async fn start_with([at_source, at_target]: [usize; 2]) -> Self {
         let (source, target) = (Shard::start(at_source).await, Shard::start(at_target).await);
         let lease = Lease { plan: PlanUuid::random(), epoch: 1 };
         for (shard, is_source) in [(&source, true), (&target, false)] {
@@ -80,17 +79,17 @@ impl Pair {
     }
 
     /// The primaries of source and target.
-    pub(in crate::guard) fn endpoints(&self) -> [PgEndpoint; 2] {
+    pub(crate) fn endpoints(&self) -> [PgEndpoint; 2] {
         [&self.source, &self.target].map(|shard| shard.chain.urls()[0].parse().unwrap())
     }
 
     /// Replays with so many workers.
-    pub(in crate::guard) async fn replay(&self, workers: usize) -> Replay {
+    pub(crate) async fn replay(&self, workers: usize) -> Replay {
         self.replay_with(workers, Texts::default()).await
     }
 
     /// Replays with changed SQL.
-    pub(in crate::guard) async fn replay_with(&self, workers: usize, texts: Texts) -> Replay {
+    pub(crate) async fn replay_with(&self, workers: usize, texts: Texts) -> Replay {
         let [source, target] = self.endpoints();
         let options = ReplayOptions { workers, ..ReplayOptions::default() };
         let ends = [&source, &target];
@@ -98,20 +97,20 @@ impl Pair {
     }
 
     /// Replays all there is.
-    pub(in crate::guard) async fn drain(&self) {
+    pub(crate) async fn drain(&self) {
         let drained = self.replay(2).await.drain(Duration::from_secs(30)).await.unwrap();
         assert!(drained.is_empty, "{drained:?}");
     }
 
     /// Compares both sides at their primaries.
-    pub(in crate::guard) async fn verify(&self, options: VerifyOptions) -> Verify {
+    pub(crate) async fn verify(&self, options: VerifyOptions) -> Verify {
         let [source, target] = self.endpoints();
         let places = VerifyPlaces::primaries(&source, &target);
         Verify::connect(NUMBER, &hash(), &places, options).await.unwrap()
     }
 
     /// The keys whose rows are not the same on both sides, in any column, looked at without the library.
-    pub(in crate::guard) async fn differing(&self) -> Vec<String> {
+    pub(crate) async fn differing(&self) -> Vec<String> {
         let mut differing = Vec::new();
         for bucket in SHARDED {
             let (source, target) =
@@ -126,20 +125,20 @@ impl Pair {
     }
 
     /// The number of entries of the log.
-    pub(in crate::guard) async fn entries(&self) -> i64 {
+    pub(crate) async fn entries(&self) -> i64 {
         let sql = "SELECT count(*) FROM reshard.log";
         self.at_source.value("count the entries", sql, &[]).await.unwrap()
     }
 
     /// Runs SQL at the source, as Moray, in its own transaction.
-    pub(in crate::guard) async fn write(&self, sql: &str) {
+    pub(crate) async fn write(&self, sql: &str) {
         let sql = format!("BEGIN; SET LOCAL ROLE moray; {sql}; COMMIT");
         self.at_source.batch_execute(&sql).await.unwrap();
     }
 }
 
 /// Arms, as far as it is needed here: the move with its vnodes, the guarded buckets, the triggers.
-pub(in crate::guard) async fn arm(database: &Database, plan: PlanUuid, is_source: bool) {
+pub(crate) async fn arm(database: &Database, plan: PlanUuid, is_source: bool) {
     let (state, captured) = if is_source { ("open", true) } else { ("closed", false) };
     let number = NUMBER.number();
     let vnodes: Vec<i64> = moving().iter().map(|vnode| i64::from(vnode.number())).collect();
@@ -175,7 +174,7 @@ async fn rows(database: &Database, bucket: &str) -> BTreeMap<String, String> {
 }
 
 /// Waits until a question is answered with true.
-pub(in crate::guard) async fn eventually(database: &Database, sql: &str) {
+pub(crate) async fn eventually(database: &Database, sql: &str) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !database.value::<bool>("wait", sql, &[]).await.unwrap() {
         assert!(Instant::now() < deadline, "not within half a minute: {sql}");
@@ -184,12 +183,12 @@ pub(in crate::guard) async fn eventually(database: &Database, sql: &str) {
 }
 
 /// A text as SQL has it.
-pub(in crate::guard) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     postgres_protocol::escape::escape_literal(text)
 }
 
 /// A statement that puts a row of `manta` with its directory, as Moray does. Any key will do.
-pub(in crate::guard) fn put_entry(key: &str, value: &str) -> String {
+pub(crate) fn put_entry(key: &str, value: &str) -> String {
     let directory = crate::keys::hashed_part("manta", key);
     format!(
         "INSERT INTO manta (_key, _value, _etag, _vnode, dirname) VALUES ({}, {}, 'AAAAAAAA', {}, {}) \
@@ -202,12 +201,12 @@ pub(in crate::guard) fn put_entry(key: &str, value: &str) -> String {
 }
 
 /// A role for which reading `manta` takes until a lock is had.
-pub(in crate::guard) const READER: &str = "reader";
+pub(crate) const READER: &str = "reader";
 /// True while it reads.
-pub(in crate::guard) const READS_SLOWLY: &str = "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted)";
+pub(crate) const READS_SLOWLY: &str = "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted)";
 
 /// Makes reading slow for [`READER`]: it takes until the connection is dropped that this returns.
-pub(in crate::guard) async fn slow_reads(shard: &Shard) -> Database {
+pub(crate) async fn slow_reads(shard: &Shard) -> Database {
     let sql = "CREATE FUNCTION public.slow() RETURNS boolean LANGUAGE plpgsql VOLATILE AS \
                'BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN true; END'; \
                ALTER TABLE manta ENABLE ROW LEVEL SECURITY; CREATE ROLE reader LOGIN; \
