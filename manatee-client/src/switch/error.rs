@@ -1,4 +1,4 @@
-//! What can go wrong with a switch.
+//! The errors of switches.
 
 use crate::error::ZooKeeperError;
 use crate::state::StateError;

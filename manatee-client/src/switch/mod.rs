@@ -331,7 +331,7 @@ fn child_of(cluster: &ClusterState) -> String {
 
 /// The least version that is none of these.
 fn other_than(taken: &[i32]) -> i32 {
-    (0..).find(|version| !taken.contains(version)).unwrap_or(0)
+    (0..).take(taken.len() + 1).find(|version| !taken.contains(version)).unwrap_or(0)
 }
 
 /// The state of a cluster whose only server is at `nowhere`.

@@ -38,10 +38,9 @@ impl<'a> Scene<'a> {
     }
 
     async fn leads(&self) -> Peer {
-        match self.switch.look().await.unwrap() {
-            SwitchStanding::Leads(primary) => *primary,
-            other => panic!("{other:?}"),
-        }
+        let found = self.switch.look().await.unwrap();
+        let SwitchStanding::Leads(primary) = found else { panic!("{found:?}") };
+        *primary
     }
 
     async fn version(&self) -> i32 {

@@ -56,12 +56,12 @@ impl CutoverOptions {
         2 * self.budget
     }
 
-    /// The fence that falls when this is left of the budget.
-    pub(super) fn fence(&self, left: Duration) -> FenceOptions {
-        FenceOptions { budget: left, patience: PATIENCE }
-    }
-
     pub(super) fn seal(&self) -> SealOptions {
         SealOptions { margin: self.margin, patience: PATIENCE }
     }
+}
+
+/// The fence that falls after so long.
+pub(super) fn fence(budget: Duration) -> FenceOptions {
+    FenceOptions { budget, patience: PATIENCE }
 }

@@ -1,4 +1,4 @@
-//! Whose sessions a database has: those of Morays are told by the addresses of their zones.
+//! The sessions of Morays at a database, told by the addresses of their zones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -6,7 +6,7 @@ use manatee_client::{BriefSession, Gate, PgEndpoint};
 
 use super::error::CutoverError;
 use super::looks::{End, Parties, endpoint};
-use super::options::{CutoverOptions, Way};
+use super::options::{self, CutoverOptions, Way};
 use super::record::{CutoverRecord, StepRecord, Verdict};
 use crate::causes::Chain;
 use crate::deployment::Database;
@@ -101,7 +101,7 @@ impl<'a> Cutover<'a> {
         let reached = self.up_to_the_seal(&mut log, &mut held, is_rehearsal).await;
         let verdict = match reached {
             Ok(Reached::Sealed(sealed)) => {
-                return self.from_the_seal(log, held, sealed).await;
+                return self.after_the_seal(log, held, sealed).await;
             }
             Ok(Reached::AllButTheSeal) => Verdict::Rehearsed,
             Err(CutoverError::Guard(GuardError::Commit(error))) if log.is_at("seal") => {
@@ -136,17 +136,19 @@ impl<'a> Cutover<'a> {
             log.step("quiet", quiet).await?;
         }
         let since = *held.since.get_or_insert_with(Instant::now);
-        let left =
-            || options.budget.checked_sub(since.elapsed()).filter(|left| *left > options.margin);
+        // The time until the margin begins.
+        let left = || {
+            let left =
+                options.budget.saturating_sub(since.elapsed()).saturating_sub(options.margin);
+            if left.is_zero() { Err(CutoverError::OverBudget) } else { Ok(left) }
+        };
         held.fenced = true;
-        let allowed = left().ok_or(CutoverError::OverBudget)?;
-        let fence_options = options.fence(allowed);
+        let fence_options = options::fence(left()? + options.margin);
         let up = fence(&mut self.source.session, parties.number, &fence_options);
         let up: Fence = log.step("fence", up).await?;
         log.record.fence_attempts = up.waited.attempts;
 
-        let allowed = left().ok_or(CutoverError::OverBudget)? - options.margin;
-        let drained = log.step("drain", self.replay.drain(allowed)).await?;
+        let drained = log.step("drain", self.replay.drain(left()?)).await?;
         log.record.drained = drained.entries;
         if !drained.is_empty {
             return Err(CutoverError::NotDrained { entries: drained.entries });
@@ -162,8 +164,7 @@ impl<'a> Cutover<'a> {
             return Err(CutoverError::Different { count: compared.unsettled.len(), bucket, key });
         }
         if let Some(sync) = &self.sync {
-            let allowed = left().ok_or(CutoverError::OverBudget)? - options.margin;
-            let heard = log.step("standby", wait_for_fence_at(sync, &up, allowed)).await?;
+            let heard = log.step("standby", wait_for_fence_at(sync, &up, left()?)).await?;
             if heard.is_none() {
                 return Err(CutoverError::StandbyBehind { shard: parties.source.name().clone() });
             }
@@ -171,13 +172,13 @@ impl<'a> Cutover<'a> {
         if is_rehearsal {
             return Ok(Reached::AllButTheSeal);
         }
-        left().ok_or(CutoverError::OverBudget)?;
+        left()?;
         let seal_options = options.seal();
         let sealed = seal(&mut self.source.session, &up, &seal_options);
         Ok(Reached::Sealed(log.step("seal", sealed).await?))
     }
 
-    async fn from_the_seal(
+    async fn after_the_seal(
         &mut self,
         mut log: Log,
         mut held: Held,
@@ -303,7 +304,7 @@ impl Log {
         self.record.steps.push(StepRecord { name: name.to_owned(), began_micros, took_micros: 0 });
         let done = step.await;
         if let Some(last) = self.record.steps.last_mut() {
-            last.took_micros = micros(self.began.elapsed() - began);
+            last.took_micros = micros(self.began.elapsed().saturating_sub(began));
         }
         done
     }

@@ -235,7 +235,7 @@ async fn write(
         }
         let Some((_, client)) = &connection else { continue };
         let counted: i64 = match client.query_one(put, &[&key, &vnode]).await {
-            Ok(row) => row.get(0),
+            Ok(row) => row.try_get(0).map_err(|error| format!("{key}: {error}"))?,
             Err(error) => return Err(format!("{key} at {now}: {error:?}")),
         };
         written += 1;

@@ -89,7 +89,7 @@ impl Pair {
     }
 
     /// Replays with changed SQL.
-    pub(crate) async fn replay_with(&self, workers: usize, texts: Texts) -> Replay {
+    pub(in crate::guard) async fn replay_with(&self, workers: usize, texts: Texts) -> Replay {
         let [source, target] = self.endpoints();
         let options = ReplayOptions { workers, ..ReplayOptions::default() };
         let ends = [&source, &target];
