@@ -75,7 +75,8 @@ step "reshard without the lab" without_the_lab
 step "lock file of the fuzz targets" cargo tree --locked --quiet --manifest-path fuzz/Cargo.toml --depth 0
 [[ ${1:-} == check ]] && exit 0
 
-step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc "${all[@]}" --no-deps --quiet
+# With the features of the lints, whose reading of the dependencies it can use then.
+step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc "${all[@]}" --features triton-sapi/rustls --no-deps --quiet
 step "fash without LevelDB, sapi-client without its transport" cargo check --package triton-fash --package triton-sapi \
     --no-default-features --locked --quiet
 step "build" cargo build "${all[@]}" --bins --examples --tests --quiet
