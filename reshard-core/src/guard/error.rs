@@ -236,6 +236,16 @@ pub enum GuardError {
         /// PostgreSQL's words.
         source: DatabaseError,
     },
+    /// Not all rows were copied.
+    #[error("the rows of {bucket} are not all copied for the move {number} at {host}")]
+    NotCopied {
+        /// The move.
+        number: MoveNumber,
+        /// The target.
+        host: String,
+        /// A bucket that is not copied to its end.
+        bucket: String,
+    },
     /// Another process copies the same rows.
     #[error(
         "somebody else copies {bucket} to {host}: the place up to which it is copied has changed"
@@ -325,6 +335,7 @@ impl Retryable for GuardError {
             | Self::Off { .. }
             | Self::LostTrack { .. }
             | Self::NotCaptured { .. }
+            | Self::NotCopied { .. }
             | Self::TooLate { .. }
             | Self::NotACopy { .. }
             | Self::NoSequence { .. }

@@ -11,10 +11,15 @@ use super::standing::{Standing, look, look_within};
 use crate::VnodeSet;
 use crate::rows::Table;
 
-/// Only from `closed`, whoever asks: an aborted target never opens. From here on what is written is logged, for the way back.
+/// Only from `closed`, whoever asks: an aborted target never opens. From here on what is written is logged, for the way back. A
+/// copy that is not at its end leaves entries of the log unreplayed, so an empty log does not say that everything is here.
 const OPEN_SQL: &str = "UPDATE reshard.move SET state = 'open', captured = true, epoch = $3 \
     WHERE move = $1 AND plan = $2::text::uuid AND epoch <= $3 AND state = 'closed' AND intact \
-    AND (SELECT enabled FROM reshard.guard)";
+    AND (SELECT enabled FROM reshard.guard) \
+    AND NOT EXISTS (SELECT 1 FROM reshard.copy WHERE copy.move = $1 AND NOT copy.is_done)";
+/// The buckets that are not copied to their ends.
+const UNCOPIED_SQL: &str =
+    "SELECT bucket FROM reshard.copy WHERE move = $1 AND NOT is_done ORDER BY bucket LIMIT 1";
 
 /// A target that is known to be open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +143,7 @@ pub async fn close_copied_target(
 ///
 /// # Errors
 ///
-/// [`GuardError::State`] if it is not closed, above all if it was aborted; [`GuardError::Off`] and [`GuardError::LostTrack`] if
+/// [`GuardError::State`] if it is not closed, above all if it was aborted; [`GuardError::NotCopied`]; [`GuardError::Off`] and [`GuardError::LostTrack`] if
 /// its guard was turned off. After a [`GuardError::Commit`], and if no answer came, it may be open or not: take the lease with a
 /// higher epoch at the primary that is there then, and [`look_at_target`] or [`abort_target`].
 pub async fn open_target(session: &mut Session, source: &Sealed) -> Result<TargetOpen, GuardError> {
@@ -153,6 +158,11 @@ pub async fn open_target(session: &mut Session, source: &Sealed) -> Result<Targe
         let found = look_within(&transaction, number).await?;
         let is_open = |it: &Standing| it.state == MoveState::Open && it.plan == lease.plan;
         if !found.as_ref().is_some_and(is_open) {
+            let rows = transaction.query(doing, UNCOPIED_SQL, &[&number.number()]).await?;
+            if let Some(row) = rows.first() {
+                let bucket = transaction.cell(doing, row, 0)?;
+                return Err(GuardError::NotCopied { number, host: transaction.host(), bucket });
+            }
             let expected = MoveState::Closed;
             return Err(Standing::refusal(found.as_ref(), number, expected, &transaction));
         }
