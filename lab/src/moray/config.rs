@@ -82,6 +82,9 @@ pub(super) struct Sessions {
     /// The longest that the first attempt to connect may take, in milliseconds.
     #[serde(default = "default_connect_timeout")]
     connect_timeout: u64,
+    /// The time between two looks for sessions that broke while nobody used them, in milliseconds.
+    #[serde(default = "default_check_interval")]
+    check_interval: u64,
     #[serde(default = "default_max_connections")]
     max_connections: usize,
     /// So many are kept open that nobody uses. Default: as many as there may be.
@@ -96,6 +99,10 @@ pub(super) struct Sessions {
 
 fn default_connect_timeout() -> u64 {
     1000
+}
+
+fn default_check_interval() -> u64 {
+    60_000
 }
 
 fn default_max_connections() -> usize {
@@ -114,6 +121,12 @@ impl Sessions {
     /// The longest that the first attempt to connect may take.
     pub(super) fn connect_timeout(&self) -> Duration {
         Duration::from_millis(self.connect_timeout)
+    }
+
+    /// The time between two looks for sessions that broke while nobody used them.
+    pub(super) fn check_interval(&self) -> Duration {
+        // As often as that is always.
+        Duration::from_millis(self.check_interval.max(1))
     }
 
     /// Waits that are shorter are in order.
@@ -152,6 +165,7 @@ mod tests {
         assert_eq!(manatee.zookeeper().servers, "10.0.0.1:2181,10.0.0.2:2181");
         assert_eq!(pg.limits(), Limits { most: 5, spare: 5 });
         assert_eq!(pg.max_queue_length, 2000);
+        assert_eq!(pg.check_interval(), Duration::from_mins(1));
         assert_eq!(pg.target_claim_delay(), Duration::from_millis(500));
         let few = json!({"maxConnections": 16, "minSpareConnections": 2, "connectTimeout": 4000});
         let few: Sessions = serde_json::from_value(few).unwrap();

@@ -1,7 +1,8 @@
 //! Follows the primary of a shard in ZooKeeper, with node-manatee's way of looking.
 //!
-//! node-manatee reads `state`, and only then sets a watch. Between the two it notices nothing but another *version*: a node that was
-//! deleted and made anew meanwhile has the version 0 again, and is taken for the old one until it changes once more. So does this.
+//! node-manatee reads `state`, and only then sets a watch. Between the two it notices nothing but another *version*. A node that was
+//! deleted and made anew meanwhile has the version 0 again, and is taken for the old one until it changes once more; one that was
+//! made after it was found missing is missed. So does this.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
@@ -74,7 +75,7 @@ impl Following<'_> {
         loop {
             let read = self.see_state(client, path).await?;
             let (version, watcher) = watch_node(client, path).await?;
-            if read.is_some() && version.is_some() && read != version {
+            if is_another(read, version) {
                 self.see_state(client, path).await?;
             }
             if !wait_for_change(watcher).await {
@@ -115,5 +116,25 @@ impl Following<'_> {
             tracing::info!(path = self.path, primary = ?found, "the shard's primary");
         }
         Ok(())
+    }
+}
+
+/// Tells whether a node is taken to have changed between reading it and watching it, by its versions then; `None`: it was not there.
+fn is_another(read: Option<i32>, watched: Option<i32>) -> bool {
+    read.zip(watched).is_some_and(|(read, watched)| read != watched)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_another_version_is_noticed_before_the_watch() {
+        assert!(is_another(Some(0), Some(1)));
+        assert!(is_another(Some(3), Some(0)), "deleted and made anew");
+        for (read, watched) in [(Some(0), Some(0)), (None, Some(0)), (Some(0), None), (None, None)]
+        {
+            assert!(!is_another(read, watched), "{read:?} {watched:?}");
+        }
     }
 }

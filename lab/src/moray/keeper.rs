@@ -1,4 +1,4 @@
-//! The keeper of a pool: follows the primary, and opens the sessions that are missing.
+//! The keeper of a pool: follows the primary, opens the sessions that are missing, and looks for broken ones now and then.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use super::attempts::Attempts;
 use super::pool::Pool;
@@ -35,6 +36,8 @@ struct Opened {
 pub(super) async fn keep(pool: Arc<Pool>, mut closings: UnboundedReceiver<u64>) {
     let mut primary = pool.primary.clone();
     let mut openings = JoinSet::new();
+    let mut check = tokio::time::interval(pool.sessions.check_interval());
+    check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let server = *primary.borrow_and_update();
         if pool.follow(server) {
@@ -64,6 +67,7 @@ pub(super) async fn keep(pool: Arc<Pool>, mut closings: UnboundedReceiver<u64>) 
                 Err(error) => tracing::error!(%error, "a place is lost"),
             },
             () = pool.wanted.notified() => {}
+            _ = check.tick() => pool.close_broken(),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The sessions with a shard's primary, of which each request takes one: a pool that behaves as the real Moray's, cueball, does.
 //!
 //! Sessions that nobody uses are closed at once when the primary changes, and as many are opened with the new one; those in use
-//! stay until their requests end. A session that broke while nobody used it is noticed by the request that gets it.
+//! stay until their requests end. A session that broke while nobody used it is noticed by the request that gets it, or after
+//! a minute.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -159,6 +160,11 @@ impl Pool {
         }
         state.slots.broken += 1;
         state.server
+    }
+
+    /// Gives up sessions that broke while nobody used them.
+    pub(super) fn close_broken(&self) {
+        self.lock().idle.retain(|session| !session.client.is_closed());
     }
 
     /// Puts a session into its place. `again`: there was one before.

@@ -99,24 +99,24 @@ fn primary_of(state: &[u8]) -> Option<SocketAddr> {
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> Option<SocketAddr> {
-        Some(text.parse().unwrap())
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
     }
 
     fn state(address: &str) -> Vec<u8> {
         format!(r#"{{"primary":{{"pgUrl":"tcp://postgres@{address}/postgres"}}}}"#).into_bytes()
     }
 
-    fn names(names: &[&str]) -> Option<Vec<String>> {
-        Some(names.iter().map(ToString::to_string).collect())
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn the_primary_is_found_in_a_state() {
         let state = br#"{"generation":1,"primary":{"id":"127.0.0.1:5432:12345","ip":"127.0.0.1",
             "pgUrl":"tcp://postgres@127.0.0.1:5433/postgres"},"sync":null,"async":[]}"#;
-        assert_eq!(primary_of(state), address("127.0.0.1:5433"));
-        assert_eq!(primary_of(&self::state("127.0.0.1")), address("127.0.0.1:5432"));
+        assert_eq!(primary_of(state), Some(address("127.0.0.1:5433")));
+        assert_eq!(primary_of(&self::state("127.0.0.1")), Some(address("127.0.0.1:5432")));
         for bad in ["", "{}", r#"{"primary":{"pgUrl":"tcp://x:y"}}"#] {
             assert_eq!(primary_of(bad.as_bytes()), None, "{bad}");
         }
@@ -126,12 +126,12 @@ mod tests {
     fn the_state_counts_for_more_than_the_election() {
         let mut shard = Shard::default();
         shard.see_state(Some(&state("10.0.0.1:5432"))).unwrap();
-        shard.see_candidates(names(&["10.0.0.2:5432:12345-0000000001"])).unwrap();
-        assert_eq!(shard.primary(), address("10.0.0.1:5432"));
+        shard.see_candidates(Some(names(&["10.0.0.2:5432:12345-0000000001"]))).unwrap();
+        assert_eq!(shard.primary(), Some(address("10.0.0.1:5432")));
         shard.see_state(None).unwrap();
-        assert_eq!(shard.primary(), address("10.0.0.2:5432"));
+        assert_eq!(shard.primary(), Some(address("10.0.0.2:5432")));
         shard.see_state(Some(&state("10.0.0.3:5432"))).unwrap();
-        assert_eq!(shard.primary(), address("10.0.0.3:5432"));
+        assert_eq!(shard.primary(), Some(address("10.0.0.3:5432")));
     }
 
     #[test]
@@ -141,22 +141,26 @@ mod tests {
         assert_eq!(shard.primary(), None);
         let three =
             ["10.0.0.1:5432:1-0000000010", "10.0.0.2:5433:1-0000000009", "10.0.0.3-0000000100"];
-        shard.see_candidates(names(&three)).unwrap();
-        assert_eq!(shard.primary(), address("10.0.0.2:5433"));
-        shard.see_candidates(names(&three[2..])).unwrap();
-        assert_eq!(shard.primary(), address("10.0.0.3:5432"));
+        shard.see_candidates(Some(names(&three))).unwrap();
+        assert_eq!(shard.primary(), Some(address("10.0.0.2:5433")));
+        shard.see_candidates(Some(names(&three[2..]))).unwrap();
+        assert_eq!(shard.primary(), Some(address("10.0.0.3:5432")));
     }
 
     #[test]
     fn without_anybody_it_is_over_unless_it_has_not_begun() {
         let mut shard = Shard::default();
         shard.see_state(None).unwrap();
-        shard.see_candidates(names(&[])).unwrap();
+        shard.see_candidates(Some(names(&[]))).unwrap();
         shard.see_state(Some(&state("10.0.0.1:5432"))).unwrap();
         assert_eq!(shard.see_state(None), Err(Nobody));
         shard.see_candidates(None).unwrap();
         shard.see_state(None).unwrap();
-        assert_eq!(shard.primary(), address("10.0.0.1:5432"), "an election that is not there");
+        assert_eq!(
+            shard.primary(),
+            Some(address("10.0.0.1:5432")),
+            "an election that is not there"
+        );
     }
 
     #[test]

@@ -48,11 +48,41 @@ pub(super) async fn nobody_waits_for_ever(switch: &Switch) {
     assert_eq!(switch.rows(1, "/never"), 0);
 }
 
+/// The recording has it so: each session that a server ended while nobody used it fails one request, and the next one works.
+pub(super) async fn broken_sessions_fail_a_request_each(switch: &Switch) {
+    terminate_all(switch, 1).await;
+    for number in 1..=SESSIONS {
+        let error = switch.put("/broken").await.unwrap_err();
+        let said = error.server_error().unwrap().to_string();
+        let words = "VError: Postgres client failed: Connection terminated unexpectedly";
+        assert_eq!(said, words, "request {number}");
+    }
+    switch.put("/broken").await.unwrap();
+    switch.sessions_are(1).await;
+}
+
+/// Now and then somebody looks whether there are such.
+pub(super) async fn broken_sessions_are_found(switch: &Switch) {
+    terminate_all(switch, 0).await;
+    switch.sessions_are(0).await;
+    switch.put("/found").await.unwrap();
+}
+
+async fn terminate_all(switch: &Switch, index: usize) {
+    let server = &switch.postgres[index];
+    let moray = "FROM pg_stat_activity WHERE usename = 'moray'";
+    let before = server.sql(&format!("SELECT min(pid), max(pid) {moray}"));
+    server.sql(&format!("SELECT count(pg_terminate_backend(pid)) {moray}"));
+    let those = before.replace('|', " AND ");
+    let left = format!("SELECT count(*) {moray} AND pid BETWEEN {those}");
+    switch.until("the sessions have ended", || server.sql(&left) == "0").await;
+}
+
 /// The path and what else the file has are taken at the start.
 pub(super) async fn an_edited_configuration_outlives_its_moray(switch: &mut Switch) {
     switch.make(&format!("{OTHER}/election"), b"").await;
     switch.make(&format!("{OTHER}/state"), &state(switch.server(0))).await;
-    switch.restart(OTHER, &json!({"maxQueueLength": QUEUE}));
+    switch.restart(OTHER, &json!({"maxQueueLength": QUEUE, "checkInterval": 300}));
     switch.sessions_are(0).await;
     switch.put("/other").await.unwrap();
     // The other path is nothing to it any more.

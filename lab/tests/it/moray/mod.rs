@@ -18,7 +18,9 @@ async fn a_moray_goes_where_its_switch_points() {
     following::without_a_state_the_election_counts(&switch).await;
     refusals::a_guard_has_its_own_words(&switch).await;
     limits::nobody_waits_for_ever(&switch).await;
+    limits::broken_sessions_fail_a_request_each(&switch).await;
     limits::an_edited_configuration_outlives_its_moray(&mut switch).await;
+    limits::broken_sessions_are_found(&switch).await;
     limits::so_many_wait(&switch).await;
     limits::without_anybody_it_ends(&mut switch).await;
 }

@@ -106,7 +106,8 @@ impl Switch {
         if let Some(process) = self.process.take() {
             assert!(process.stop(rustix::process::Signal::TERM));
         }
-        let mut settings = json!({"maxConnections": SESSIONS});
+        let never = Duration::from_hours(1).as_millis();
+        let mut settings = json!({"maxConnections": SESSIONS, "checkInterval": never});
         for (name, value) in pg.as_object().unwrap() {
             settings[name] = value.clone();
         }
