@@ -65,6 +65,19 @@ pub(super) fn not_indexed(bucket: &str, filter: &str) -> ServerError {
     ServerError::new(ErrorName::NotIndexed, words)
 }
 
+/// There is no field to be updated.
+pub(super) fn field_update(fields: &Value) -> ServerError {
+    let words = format!("{fields} is not a valid update definition");
+    ServerError::new(ErrorName::FieldUpdate, words)
+}
+
+/// A field cannot be updated to nothing.
+pub(super) fn not_nullable(attribute: &str, kind: &Value) -> ServerError {
+    let kind = kind.as_str().unwrap_or_default();
+    let words = format!("index \"{attribute}\" (of type \"{kind}\") cannot store null values");
+    ServerError::new(ErrorName::Other("NotNullableError".to_owned()), words)
+}
+
 pub(super) fn invalid_index_type(attribute: &str, kind: &Value) -> ServerError {
     let words = format!("index({attribute}) is of type {}", kind.as_str().unwrap_or_default());
     ServerError::new(ErrorName::InvalidIndexType, words)

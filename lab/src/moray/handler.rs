@@ -10,13 +10,15 @@ use tokio_postgres::Row;
 use super::arguments::{Argument, JsType, check, check_not_empty, options, text, time_limit};
 use super::bucket::{Bucket, is_bucket_name};
 use super::kang::Requests;
-use super::pool::{Pool, Transaction};
+use super::pool::Pool;
+use super::transaction::Transaction;
 use super::values::{Cell, Parameter};
 use super::writes::{Write, batch_answer, lost_race};
-use super::{error, objects};
+use super::{error, many, objects};
 
 const BUCKET: Argument = ("bucket", JsType::String);
 const KEY: Argument = ("key", JsType::String);
+const FILTER: Argument = ("filter", JsType::String);
 const OPTIONS: Argument = ("options", JsType::Object);
 
 /// The number of tries of a put that loses the race for a new key.
@@ -69,8 +71,16 @@ impl Moray {
                 self.delete(args).await.map(|()| vec![json!({})])
             }
             "findObjects" => {
-                check(&[BUCKET, ("filter", JsType::String), OPTIONS])?;
+                check(&[BUCKET, FILTER, OPTIONS])?;
                 self.find(args).await
+            }
+            "updateObjects" => {
+                check(&[BUCKET, ("fields", JsType::Object), FILTER, OPTIONS])?;
+                self.update(args).await.map(|answer| vec![answer])
+            }
+            "deleteMany" => {
+                check(&[BUCKET, FILTER, OPTIONS])?;
+                self.delete_many(args).await.map(|answer| vec![answer])
             }
             "batch" => {
                 check(&[("requests", JsType::Object), OPTIONS])?;
@@ -139,7 +149,7 @@ impl Moray {
 
     /// Begins what a request with these options asks for.
     async fn begin(&self, options: &Map<String, Value>) -> Result<Transaction, ServerError> {
-        self.pool.begin(time_limit(options)).await
+        Transaction::begin(&self.pool, time_limit(options)).await
     }
 
     async fn get(&self, args: &[Value]) -> Result<Value, ServerError> {
@@ -191,6 +201,27 @@ impl Moray {
         let result = async {
             let bucket = self.bucket(&mut transaction, text(args, 0)).await?;
             objects::find(&mut transaction, &bucket, text(args, 1), &options(args, 2)).await
+        };
+        let result = result.await;
+        transaction.end(result).await
+    }
+
+    async fn update(&self, args: &[Value]) -> Result<Value, ServerError> {
+        let fields = many::fields(args.get(1).unwrap_or(&Value::Null))?;
+        let mut transaction = self.begin(&options(args, 3)).await?;
+        let result = async {
+            let bucket = self.bucket(&mut transaction, text(args, 0)).await?;
+            many::update(&mut transaction, &bucket, fields, text(args, 2), &options(args, 3)).await
+        };
+        let result = result.await;
+        transaction.end(result).await
+    }
+
+    async fn delete_many(&self, args: &[Value]) -> Result<Value, ServerError> {
+        let mut transaction = self.begin(&options(args, 2)).await?;
+        let result = async {
+            let bucket = self.bucket(&mut transaction, text(args, 0)).await?;
+            many::delete(&mut transaction, &bucket, text(args, 1), &options(args, 2)).await
         };
         let result = result.await;
         transaction.end(result).await
@@ -255,7 +286,7 @@ impl Moray {
     }
 
     async fn rows(&self, sql: &str, parameters: &[Parameter]) -> Result<Vec<Value>, ServerError> {
-        let mut transaction = self.pool.begin(None).await?;
+        let mut transaction = Transaction::begin(&self.pool, None).await?;
         let rows = transaction.query(sql, parameters).await;
         let result = rows.and_then(|rows| rows.iter().map(row_object).collect());
         transaction.end(result).await
@@ -278,7 +309,7 @@ impl Moray {
         let parameters = [name, &index, &post, &options].map(Parameter::from);
         let insert = "INSERT INTO buckets_config (name, index, pre, post, options) VALUES ($1, $2, '[]', $3, $4) \
                       ON CONFLICT (name) DO NOTHING RETURNING name";
-        let mut transaction = self.pool.begin(None).await?;
+        let mut transaction = Transaction::begin(&self.pool, None).await?;
         let result = async {
             // Someone else who makes the same bucket waits here; who comes second finds it made.
             if transaction.query(insert, &parameters).await?.is_empty() {

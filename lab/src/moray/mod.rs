@@ -1,30 +1,42 @@
 //! Moray: a shard's key-value store over PostgreSQL, and the schema of its buckets.
 //!
-//! It has the methods that Manta, and tools that look after it, use. It has no `delBucket`, `updateBucket`, `deleteMany`,
-//! `updateObjects` and `reindexObjects`, no cache of objects, and of triggers only `recordDeleteLog`.
+//! It has the methods that Manta, and tools that look after it, use. It has no `delBucket`, `updateBucket` and `reindexObjects`, no
+//! cache of objects, and of triggers only `recordDeleteLog`. How it finds its primary, goes over to another and lets requests wait is
+//! as in the real one: [`following`], [`pool`].
 
 pub(crate) mod arguments;
+mod attempts;
 pub(crate) mod bucket;
+mod codel;
 pub(crate) mod config;
 mod error;
 pub(crate) mod etag;
 mod filter;
+mod following;
 mod handler;
 mod kang;
+mod keeper;
+mod many;
 mod objects;
 mod pool;
 mod primary;
-mod queue;
 pub(crate) mod schema;
+mod session;
+mod slots;
+mod transaction;
 mod values;
+mod waiting;
+mod writable;
 mod writes;
 
 use std::sync::Arc;
 
 use moray_client::Server;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::context::{ServiceContext, ServiceError, terminated};
+use crate::layout::ZoneSpec;
 use crate::monitor;
 
 /// The port of Moray.
@@ -34,25 +46,30 @@ pub(crate) const KANG_PORT: u16 = PORT + 1000;
 
 /// The service `moray`: listens as soon as the shard has a primary that takes writes, and until it is told to stop.
 pub(crate) async fn run(context: ServiceContext) -> Result<(), ServiceError> {
-    let path = context.directory().in_zone(context.zone, "/opt/smartdc/moray/etc/config.json");
-    let config: config::Config = config::read(&path).await?;
-    let primary = primary::follow(config.zookeeper, &config.shard);
-    let pool = pool::Pool::new(primary, config.ip);
+    let directory = context.directory();
+    let path = directory.in_zone(context.zone, "/opt/smartdc/moray/etc/config.json");
+    let config::Config { manatee: config::Database { manatee: cluster, pg } } =
+        config::read(&path).await?;
+    let ZoneSpec { address, .. } = config::read(&directory.zone_spec(context.zone)).await?;
+    let (zookeeper, path) = (cluster.zookeeper(), cluster.path);
+    let (sender, primary) = watch::channel(None);
+    let connector = session::Connector { source: address };
     let requests = Arc::new(kang::Requests::default());
-    let listener = TcpListener::bind((config.ip, KANG_PORT)).await?;
+    let listener = TcpListener::bind((address, KANG_PORT)).await?;
     let (told, zone) = (Arc::clone(&requests), context.zone);
     let monitor = monitor::serve(listener, kang::SNAPSHOT, move || told.snapshot(zone));
     let serve = async {
-        pool.writable().await;
-        let handler = handler::Moray::new(pool.clone(), requests);
-        let server = Server::start((config.ip, PORT), handler).await?;
-        tracing::info!(address = %server.address(), shard = config.shard, "Moray listens");
+        writable::writable(&connector, &primary).await;
+        let pool = pool::Pool::start(connector.clone(), pg, primary.clone());
+        let server = Server::start((address, PORT), handler::Moray::new(pool, requests)).await?;
+        tracing::info!(address = %server.address(), path, "Moray listens");
         std::future::pending::<()>().await;
         drop(server);
         Ok::<(), ServiceError>(())
     };
     tokio::select! {
         result = serve => result,
+        nobody = following::follow(&zookeeper, &path, &sender) => Err(nobody.into()),
         error = monitor => Err(error.into()),
         result = terminated() => Ok(result?),
     }

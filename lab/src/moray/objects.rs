@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use super::bucket::Bucket;
 use super::error;
 use super::filter::{Condition, column};
-use super::pool::Transaction;
+use super::transaction::Transaction;
 use super::values::{Cell, Parameter};
 
 /// The number of objects that a search gives when it does not say how many.
@@ -25,21 +25,20 @@ pub(super) async fn get(
     object(bucket, row)
 }
 
-/// The objects that a filter matches.
-pub(super) async fn find(
-    transaction: &mut Transaction,
+/// The rows that a filter matches, as what follows the name of the table in SQL: of these so many as `limit` says, in the order of
+/// `sort`, from `offset` on.
+pub(super) fn matching(
     bucket: &Bucket,
     filter: &str,
     options: &Map<String, Value>,
-) -> Result<Vec<Value>, ServerError> {
-    let Condition { sql: condition, mut parameters } =
-        Condition::new(bucket, filter).ok_or_else(|| error::invalid_query(filter))?;
+) -> Result<Condition, ServerError> {
+    let condition = Condition::new(bucket, filter).ok_or_else(|| error::invalid_query(filter))?;
+    let Condition { sql: condition, mut parameters } = condition;
     let flag = |name: &str| options.get(name).and_then(Value::as_bool).unwrap_or(false);
     let number = |name: &str| options.get(name).and_then(Value::as_u64);
-    let count = if flag("no_count") { "" } else { ", count(*) OVER () AS _count" };
-    let name = &bucket.name;
-    let mut sql = format!("SELECT {}{count} FROM {name} WHERE {condition}", columns(bucket));
-    sql += &order(bucket, options.get("sort")).ok_or_else(|| error::not_indexed(name, filter))?;
+    let order = order(bucket, options.get("sort"));
+    let order = order.ok_or_else(|| error::not_indexed(&bucket.name, filter))?;
+    let mut sql = format!(" WHERE {condition}{order}");
     let mut add = |word: &str, number: u64| {
         parameters.push(Parameter::from(i64::try_from(number).unwrap_or(i64::MAX)));
         sql.extend([" ", word, " $", &parameters.len().to_string()]);
@@ -48,6 +47,20 @@ pub(super) async fn find(
         add("LIMIT", number("limit").unwrap_or(DEFAULT_LIMIT));
     }
     add("OFFSET", number("offset").unwrap_or(0));
+    Ok(Condition { sql, parameters })
+}
+
+/// The objects that a filter matches.
+pub(super) async fn find(
+    transaction: &mut Transaction,
+    bucket: &Bucket,
+    filter: &str,
+    options: &Map<String, Value>,
+) -> Result<Vec<Value>, ServerError> {
+    let Condition { sql: rows, parameters } = matching(bucket, filter, options)?;
+    let no_count = options.get("no_count").and_then(Value::as_bool).unwrap_or(false);
+    let count = if no_count { "" } else { ", count(*) OVER () AS _count" };
+    let sql = format!("SELECT {}{count} FROM {}{rows}", columns(bucket), bucket.name);
     let rows = transaction.query(&sql, &parameters).await?;
     let with_count = |row: &Row| {
         let mut object = object(bucket, row)?;

@@ -9,7 +9,7 @@ use super::arguments::truthy;
 use super::bucket::{Bucket, Column, Kind};
 use super::error;
 use super::etag::etag;
-use super::pool::Transaction;
+use super::transaction::Transaction;
 use super::values::Parameter;
 
 /// One write.
@@ -166,7 +166,7 @@ pub(super) fn batch_answer(written: Vec<(String, String, Option<String>)>) -> Va
 }
 
 /// The value that a column has of an attribute.
-fn cell(column: &Column, value: Option<&Value>) -> Result<Parameter, ServerError> {
+pub(super) fn cell(column: &Column, value: Option<&Value>) -> Result<Parameter, ServerError> {
     match value {
         None | Some(Value::Null) => Ok(Parameter::NULL),
         // Only one of several fits, and Moray takes the last.
@@ -186,7 +186,7 @@ fn cell(column: &Column, value: Option<&Value>) -> Result<Parameter, ServerError
 }
 
 /// Milliseconds since 1970.
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -83,13 +83,43 @@ const SITTER: &str = r#"{
 }
 "#;
 
+/// Production's, from moray's `sapi_manifests/moray`, but for the time-out of the session.
 const MORAY: &str = r#"{
-  "shard": "{{{SERVICE_NAME}}}",
-  "zookeeper": {
-    "servers": "{{#ZK_SERVERS}}{{host}}:{{port}}{{^last}},{{/last}}{{/ZK_SERVERS}}",
-    "sessionTimeoutMs": SESSION_TIMEOUT
+  "bunyan": {
+    "level": "info"
   },
-  "ip": "{{auto.MANTA_IP}}"
+  "manatee": {
+    "manatee": {
+      "path": "/manatee/{{SERVICE_NAME}}",
+      "zk": {
+        "connStr": "{{#ZK_SERVERS}}{{host}}:{{port}}{{^last}},{{/last}}{{/ZK_SERVERS}}",
+        "opts": {
+          "sessionTimeout": SESSION_TIMEOUT,
+          "spinDelay": 1000,
+          "retries": 2
+        }
+      }
+    },
+    "pg": {
+      "connectTimeout": 4000,
+      "checkInterval": 90000,
+      "maxConnections": {{MORAY_MAX_PG_CONNS}},
+{{#MORAY_MIN_PG_CONNS}}
+      "minSpareConnections": {{MORAY_MIN_PG_CONNS}},
+{{/MORAY_MIN_PG_CONNS}}
+{{#MORAY_MAX_QUEUE_LENGTH}}
+      "maxQueueLength": {{MORAY_MAX_QUEUE_LENGTH}},
+{{/MORAY_MAX_QUEUE_LENGTH}}
+{{#MORAY_TARGET_CLAIM_DELAY}}
+      "targetClaimDelay": {{MORAY_TARGET_CLAIM_DELAY}},
+{{/MORAY_TARGET_CLAIM_DELAY}}
+      "maxIdleTime": 270000,
+      "user": "moray"
+    }
+  },
+  "server_uuid": "{{auto.SERVER_UUID}}",
+  "datacenter": "{{DATACENTER}}",
+  "service_name": "{{SERVICE_NAME}}"
 }
 "#;
 
@@ -162,7 +192,9 @@ mod tests {
             "MANATEE_SHARD_PATH": "/manatee/1.moray.lab.example.net",
             "SERVICE_NAME": "1.moray.lab.example.net",
             "DOMAIN_NAME": "lab.example.net",
-            "auto": {"MANTA_IP": "127.77.203.40", "ADMIN_IP": "127.77.203.40", "ZONENAME": "z"},
+            "DATACENTER": "lab-1",
+            "MORAY_MAX_PG_CONNS": 16,
+            "auto": {"MANTA_IP": "127.77.203.40", "ADMIN_IP": "127.77.203.40", "ZONENAME": "z", "SERVER_UUID": "s"},
         })
     }
 
@@ -182,11 +214,43 @@ mod tests {
     }
 
     #[test]
+    fn morays_configuration() {
+        let mut metadata = metadata(&json!([]));
+        let rendered = |metadata: &Value| -> Value {
+            let rendered = render(&template(Role::Moray, "moray"), metadata).unwrap();
+            serde_json::from_str(&rendered).unwrap()
+        };
+        let value = rendered(&metadata);
+        let manatee = json!({
+            "path": "/manatee/1.moray.lab.example.net",
+            "zk": {
+                "connStr": "10.0.0.1:2181,10.0.0.2:2181",
+                "opts": {"sessionTimeout": 3000, "spinDelay": 1000, "retries": 2},
+            },
+        });
+        assert_eq!(value["manatee"]["manatee"], manatee);
+        let mut pg = json!({
+            "connectTimeout": 4000, "checkInterval": 90_000, "maxConnections": 16,
+            "maxIdleTime": 270_000, "user": "moray",
+        });
+        assert_eq!(value["manatee"]["pg"], pg);
+        assert_eq!(value["service_name"], "1.moray.lab.example.net");
+        for (key, member, number) in [
+            ("MORAY_MIN_PG_CONNS", "minSpareConnections", 2),
+            ("MORAY_MAX_QUEUE_LENGTH", "maxQueueLength", 100),
+            ("MORAY_TARGET_CLAIM_DELAY", "targetClaimDelay", 250),
+        ] {
+            metadata[key] = number.into();
+            pg[member] = number.into();
+        }
+        assert_eq!(rendered(&metadata)["manatee"]["pg"], pg);
+    }
+
+    #[test]
     fn the_others_configurations_are_json() {
         for (role, name) in [
             (Role::Postgres, "manatee-backup"),
             (Role::Postgres, "registrar"),
-            (Role::Moray, "moray"),
             (Role::ElectricMoray, "registrar"),
         ] {
             let rendered = render(&template(role, name), &metadata(&json!([]))).unwrap();

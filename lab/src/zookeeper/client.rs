@@ -149,6 +149,41 @@ pub(crate) async fn read_and_watch(
     }
 }
 
+/// The version of a node's data, with a watch on them, on the node's deletion or, while it is not there, on its creation.
+///
+/// # Errors
+/// ZooKeeper does not answer.
+pub(crate) async fn watch(
+    client: &Client,
+    path: &str,
+) -> Result<(Option<i32>, OneshotWatcher), ClientError> {
+    let (stat, watcher) = client.check_and_watch_stat(path).await.map_err(refused(path))?;
+    Ok((stat.map(|stat| stat.version), watcher))
+}
+
+/// The names of a node's children, with a watch on them. `None`: there is no such node, and the watch is on its creation.
+///
+/// # Errors
+/// ZooKeeper does not answer.
+pub(crate) async fn children_and_watch(
+    client: &Client,
+    path: &str,
+) -> Result<(Option<Vec<String>>, OneshotWatcher), ClientError> {
+    loop {
+        match client.list_and_watch_children(path).await {
+            Ok((names, watcher)) => return Ok((Some(names), watcher)),
+            Err(Error::NoNode) => {}
+            Err(error) => return Err(refused(path)(error)),
+        }
+        // Made between the two calls: list them again.
+        let (version, watcher) = watch(client, path).await?;
+        if version.is_none() {
+            return Ok((None, watcher));
+        }
+        leave(watcher);
+    }
+}
+
 /// Leaves a watch that nobody waits for to its end. The library would ask the server to remove it, and servers from before 3.5
 /// close the connection on that.
 pub(crate) fn leave(watcher: OneshotWatcher) {

@@ -7,8 +7,8 @@ mod server;
 mod tests;
 
 pub(crate) use client::{
-    ClientError, Node, connect, connect_detached, connector, leave, make_path, read,
-    read_and_watch, wait_for_change,
+    ClientError, Node, children_and_watch, connect, connect_detached, connector, leave, make_path,
+    read, read_and_watch, wait_for_change, watch,
 };
 pub(crate) use jars::missing_jar;
 pub(crate) use server::ZooKeeperServer;

@@ -16,6 +16,7 @@ mod golden_moray;
 mod interruption;
 mod load;
 mod missing;
+mod moray;
 mod plants;
 mod record_delete_log;
 mod region;

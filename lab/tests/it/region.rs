@@ -25,6 +25,7 @@ async fn a_region_keeps_its_promises() {
     zones::commands_see_only_their_zone(&region).await;
     zones::services_are_governed_by_svcadm(&region).await;
     zones::a_router_holds_its_ring(&region).await;
+    zones::a_moray_keeps_an_edited_configuration(&region).await;
     apis::scripts_run_in_zones_by_cnapi(&region);
     apis::metadata_reach_a_zone_when_it_asks(&region).await;
     apis::a_peer_is_provisioned_and_catches_up(&region).await;

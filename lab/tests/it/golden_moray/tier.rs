@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use test_servers::{Postgres, ZooKeeper};
 
 use crate::router::region::enter_states;
-use crate::servers::{Process, service, wait_until};
+use crate::servers::{Process, configure_moray, service, wait_until, write};
 
 const VNODES: u32 = 1024;
 /// The vnode that none of the probe's keys is on.
@@ -96,9 +96,7 @@ impl Tier {
     }
 
     fn write(&self, zone: &ZoneSpec, path: &str, config: &Value) {
-        let path = self.directory.in_zone(zone.uuid, path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, config.to_string()).unwrap();
+        write(&self.directory, zone, path, config);
     }
 
     fn run(&mut self, zone: &ZoneSpec, name: &str, instance: Option<&str>) {
@@ -111,8 +109,8 @@ impl Tier {
             let registration = json!({"domain": shard, "type": "moray_host", "ports": [2020]});
             let config = json!({"registration": registration, "zookeeper": self.zookeeper(), "adminIp": zone.address});
             self.write(&zone, "/opt/smartdc/registrar/etc/config.json", &config);
-            let config = json!({"shard": shard, "zookeeper": self.zookeeper(), "ip": zone.address});
-            self.write(&zone, "/opt/smartdc/moray/etc/config.json", &config);
+            let (path, servers) = (format!("/manatee/{shard}"), self.layout.zookeeper());
+            configure_moray(&self.directory, &zone, &servers, &path, &json!({}));
             self.run(&zone, "moray", None);
             self.run(&zone, "registrar", None);
         }

@@ -1,9 +1,11 @@
 //! Commands and services in zones.
 
 use lab::Role;
+use zookeeper::{Acls, CreateMode};
 
 use super::started::Region;
-use super::{eventually, run};
+use super::{curl, eventually, run};
+use crate::servers::zookeeper_client;
 
 pub(super) async fn commands_see_only_their_zone(region: &Region) {
     let zone = region.zone(Role::Postgres, 0).spec;
@@ -96,4 +98,46 @@ pub(super) async fn a_router_holds_its_ring(region: &Region) {
     .await;
     let read = client.get_object("manta", key, &moray_client::GetOptions::default()).await.unwrap();
     assert_eq!(read.value["name"], "object");
+}
+
+/// While config-agent is disabled nobody writes a Moray's file, not even at a reboot, and Moray follows what it says. Enabled again,
+/// it has the last word.
+pub(super) async fn a_moray_keeps_an_edited_configuration(region: &Region) {
+    let layout = region.lab.layout();
+    let moray = region.zone(Role::Moray, 0).spec;
+    let (first, second) = (layout.shard_name(1), layout.shard_name(2));
+    let (regular, switch) = (format!("/manatee/{first}"), format!("/manta_reshard/switch/{first}"));
+    let zookeeper = zookeeper_client(&layout.zookeeper()).await;
+    let persistent = CreateMode::Persistent.with_acls(Acls::anyone_all());
+    zookeeper.mkdir(&switch, &persistent).await.unwrap();
+    let (state, _) = zookeeper.get_data(&format!("/manatee/{second}/state")).await.unwrap();
+    zookeeper.create(&format!("{switch}/state"), &state, &persistent).await.unwrap();
+    let all_are_at = async |shard: u32| {
+        let sql = format!(
+            "select count(*) from pg_stat_activity where usename = 'moray' and client_addr = '{}'",
+            moray.address
+        );
+        [region.psql(shard, &sql).await, region.psql(3 - shard, &sql).await] == ["16", "0"]
+    };
+    eventually("all sessions are at the shard", async || all_are_at(1).await).await;
+
+    let config = "/opt/smartdc/moray/etc/config.json";
+    let edit = format!(
+        "svcadm disable -s config-agent && sed -i 's|{regular}|{switch}|' {config} && svcadm restart moray"
+    );
+    region.output(moray.uuid, &edit).await;
+    eventually("all sessions are where the file says", async || all_are_at(2).await).await;
+    let url = region.url("vmapi", &format!("/vms/{}?action=reboot", moray.uuid));
+    let job = curl(&["-X", "POST", "-d", "", &url])["job_uuid"].clone();
+    let wait = region.url("vmapi", &format!("/jobs/{}/wait", job.as_str().unwrap()));
+    assert_eq!(curl(&[&wait])["execution"], "succeeded");
+    eventually("all sessions are there again", async || all_are_at(2).await).await;
+    let path = format!("json -f {config} manatee.manatee.path");
+    assert_eq!(region.output(moray.uuid, &path).await.trim(), switch);
+
+    region.output(moray.uuid, "svcadm enable -s config-agent && svcadm restart moray").await;
+    assert_eq!(region.output(moray.uuid, &path).await.trim(), regular);
+    eventually("all sessions are at the shard", async || all_are_at(1).await).await;
+    eventually("the shard takes writes", async || region.writes().await.is_ok()).await;
+    zookeeper.delete(&format!("{switch}/state"), None).await.unwrap();
 }

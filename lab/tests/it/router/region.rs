@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use test_servers::{Postgres, ZooKeeper};
 use zookeeper::{Acls, CreateMode};
 
-use crate::servers::{Process, service, wait_until, zookeeper_client};
+use crate::servers::{Process, configure_moray, service, wait_until, write, zookeeper_client};
 
 const VNODES: u32 = 1024;
 pub(super) const OBJECTS: u64 = 3000;
@@ -105,8 +105,8 @@ impl Region {
             let registration = json!({"domain": shard, "type": "moray_host", "ports": [2020]});
             let config = json!({"registration": registration, "zookeeper": zookeeper, "adminIp": zone.address});
             region.write(zone, "/opt/smartdc/registrar/etc/config.json", &config);
-            let config = json!({"shard": shard, "zookeeper": zookeeper, "ip": zone.address});
-            region.write(zone, "/opt/smartdc/moray/etc/config.json", &config);
+            let (path, servers) = (format!("/manatee/{shard}"), region.layout.zookeeper());
+            configure_moray(&region.directory, zone, &servers, &path, &json!({}));
             others.push(service(region.directory.path(), zone.uuid, "moray", None));
         }
         region.start_registrars();
@@ -130,9 +130,7 @@ impl Region {
     }
 
     fn write(&self, zone: &ZoneSpec, path: &str, config: &Value) {
-        let path = self.directory.in_zone(zone.uuid, path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, config.to_string()).unwrap();
+        write(&self.directory, zone, path, config);
     }
 
     pub(super) fn start_registrars(&mut self) {
