@@ -166,7 +166,7 @@ impl DumpLock {
                 Ok(content) => (content, Some(node.version)),
                 Err(source) => {
                     let content = String::from_utf8_lossy(&node.data).into_owned();
-                    return Err(DumpLockError::Foreign { content, source });
+                    return Err(DumpLockError::Foreign { content, reason: source });
                 }
             },
         };
@@ -206,9 +206,8 @@ pub enum DumpLockError {
     Foreign {
         /// Its content.
         content: String,
-        /// The reason for which it is no list of holders.
-        #[source]
-        source: serde_json::Error,
+        /// The reason for which it is no list of holders. No source: whoever wrote it by hand wrote no JSON.
+        reason: serde_json::Error,
     },
     /// The lock that the changes were fenced with is somebody else's.
     #[error("{PATH} was not changed: the lock {lock} was taken over by somebody else")]

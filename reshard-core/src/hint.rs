@@ -175,6 +175,17 @@ impl Hint {
         self
     }
 
+    /// The hint where there is no way back: nobody is sent to an abort that is refused.
+    pub(crate) fn for_the_way_forward(self) -> Self {
+        if !self.operations().any(|operation| *operation == Operation::Abort) {
+            return self;
+        }
+        hint!(
+            "fix what the message names, and put back what somebody has changed: there is no way but forward; then ",
+            Operation::Resume
+        )
+    }
+
     /// The text in the words of a front end, which says what to call an operation.
     pub fn worded(&self, word: impl Fn(&Operation) -> String) -> String {
         let words = self.0.iter().map(|part| match part {
@@ -274,6 +285,15 @@ mod tests {
             "find out who changed it; then <Resume>, or <Abort> and make a new plan"
         );
         assert_eq!(hint.operations().collect::<Vec<_>>(), [&Operation::Resume, &Operation::Abort]);
+    }
+
+    #[test]
+    fn nobody_is_sent_back_where_there_is_no_way_back() {
+        let stays = Hint::from("mend it; then ").and(Operation::Resume);
+        assert_eq!(stays.clone().for_the_way_forward(), stays);
+        let changed = hint!("find out who changed it; ", Operation::Abort, ", and make a new plan")
+            .for_the_way_forward();
+        assert_eq!(changed.operations().collect::<Vec<_>>(), [&Operation::Resume]);
     }
 
     #[test]

@@ -185,10 +185,16 @@ impl Report {
         for (what, took) in &block.measured_parts {
             writeln!(to, "* {what}: {}", seconds(*took))?;
         }
-        match block.all.iter().filter(|record| !record.moved).count() {
+        let rolled_back = || block.all.iter().filter(|record| !record.moved);
+        let more: f64 = rolled_back()
+            .filter_map(|record| record.time.took())
+            .map(|took| took.as_secs_f64())
+            .sum();
+        let more = format!("which refused writes for {} more", seconds(more));
+        match rolled_back().count() {
             0 => {}
-            1 => writeln!(to, "* 1 write block was rolled back")?,
-            count => writeln!(to, "* {count} write blocks were rolled back")?,
+            1 => writeln!(to, "* 1 write block was rolled back, {more}")?,
+            count => writeln!(to, "* {count} write blocks were rolled back, {more}")?,
         }
         writeln!(to, "\n## Shards\n")?;
         writeln!(

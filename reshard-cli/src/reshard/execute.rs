@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
+use manatee_client::LockError;
 use reshard_core::{
     Chain, Executor, ExecutorError, Journal, OpenWriteBlock, Outcome, SqliteJournal,
 };
@@ -201,6 +202,8 @@ fn file_tells_of_writes(error: &Error) -> bool {
                 | ExecutorError::OlderCopy { .. }
                 | ExecutorError::Overtaken { .. }
                 | ExecutorError::UnknownHere { .. }
+                // Another executor of this file is at work, and sees to it.
+                | ExecutorError::Lock { source: LockError::Held { .. }, .. }
         )
     )
 }

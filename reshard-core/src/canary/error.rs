@@ -21,7 +21,9 @@ pub enum CanaryError {
         source: moray_client::Error,
     },
     /// Something else is there under the canary's name.
-    #[error("{key} is there already and is no canary of this plan; it was not touched")]
+    #[error(
+        "at {key} is something else than the canary of this plan: somebody else wrote it, and it was not touched"
+    )]
     Foreign {
         /// The key.
         key: String,

@@ -198,7 +198,10 @@ impl Executor {
             context.log(EntryKind::Trouble, text.as_str()).await?;
             if self.clock.since(began) >= patience {
                 return Err(PhaseError::Hold {
-                    what: format!("{text}; it did not pass in {} s", patience.as_secs()),
+                    what: format!(
+                        "{text}; that lasted for longer than patience_seconds ({} s)",
+                        patience.as_secs()
+                    ),
                     remedy: trouble.remedy(),
                     source: None,
                 });

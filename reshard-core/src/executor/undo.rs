@@ -12,10 +12,13 @@ use crate::journal::{
 };
 use crate::phase::facts::UNDO_BACK_TO;
 use crate::phase::{Context, Event, Lease, PhaseError, Step, Undone, WriteBlock};
+use crate::quantity::duration;
 use crate::retryable::look;
 
 /// The pause between attempts to undo a phase.
 const PAUSE: Duration = Duration::from_millis(500);
+/// The longest time between the beginning of the phase that blocks writes and that of the write block.
+const SINCE_ITS_FIRST_PHASE: Duration = Duration::from_secs(1);
 
 impl Executor {
     /// Rolls back whatever the plan did, in reverse order.
@@ -104,9 +107,8 @@ impl Executor {
         let held_in = context.phase;
         let text = format!("{}; the original rings go back", trouble.with_causes());
         context.log(EntryKind::Hold, text.as_str()).await.map_err(journal_only)?;
-        let where_it_went = self.where_the_time_went().await?;
-        let at_last =
-            self.store.activity().await?.map(|activity| format!("; in the end: {}", activity.what));
+        let spent = self.how_the_budget_was_spent(context).await?;
+        let activity = self.store.activity().await?.filter(|activity| activity.phase == held_in);
         if let Err(worse) = self.undo_write_block(context).await {
             return self.end_with(context, not_lifted(&text, worse)).await;
         }
@@ -114,9 +116,18 @@ impl Executor {
         let mut what = format!("{}; writes are accepted again", trouble.with_causes());
         let remedy = match trouble {
             PhaseError::OverBudget { .. } => {
-                what = format!("{what}. {where_it_went}{}", at_last.unwrap_or_default());
+                let (at_last, advice) = activity.map_or_else(Default::default, |activity| {
+                    (format!("; in the end: {}", activity.what), activity.hint.unwrap_or_default())
+                });
+                what = format!("{what}. {spent}{at_last}");
+                let advice = if advice.is_empty() {
+                    Hint::from("find out why that took so long")
+                } else {
+                    advice
+                };
                 hint!(
-                    "find out why that took so long; ",
+                    advice,
+                    "; ",
                     Operation::Tune { setting: BUDGET.to_owned(), value: None },
                     " allows more; ",
                     again_or_back()
@@ -277,7 +288,13 @@ impl Executor {
                 let what = trouble.with_causes();
                 // Resumed, the plan would go forward again.
                 let remedy = trouble.remedy();
-                let remedy = if context.undoing { remedy.for_abort() } else { remedy };
+                let remedy = if context.undoing {
+                    remedy.for_abort()
+                } else if past_pivot(&*self.store, &self.sequence).await?.is_some() {
+                    remedy.for_the_way_forward()
+                } else {
+                    remedy
+                };
                 let text = hint!(what.as_str(), ". To do: ", remedy.clone());
                 context.log(EntryKind::Hold, text).await.map_err(journal_only)?;
                 let (held_in, why, do_this) = (phase.clone(), what.clone(), remedy.clone());
@@ -289,19 +306,33 @@ impl Executor {
         }
     }
 
-    /// The phases of the write block and how long each has been going on.
-    async fn where_the_time_went(&self) -> Result<String, JournalError> {
+    /// The budget of the write block that lasts, and how long each of its phases has been going on.
+    async fn how_the_budget_was_spent(&self, context: &Context) -> Result<String, JournalError> {
         let records = self.store.phases().await?;
+        let lasts = self.open_write_block().await?.map(|block| block.time.lasts(&*self.clock));
+        // It begins just after its first phase, and its phases may have been in one before.
+        let longest = lasts.unwrap_or_default() + SINCE_ITS_FIRST_PHASE;
         let parts: Vec<String> = self
             .sequence
             .blocked()
             .filter_map(|phase| {
-                let record = records.get(phase.name())?;
-                let took = record.time.took().unwrap_or_else(|| record.time.lasts(&*self.clock));
+                let time = &records.get(phase.name())?.time;
+                if time.lasts(&*self.clock) > longest {
+                    return None;
+                }
+                let took = time.took().unwrap_or_else(|| time.lasts(&*self.clock));
                 Some(format!("{} {:.1} s", phase.name(), took.as_secs_f64()))
             })
             .collect();
-        Ok(format!("The time went to: {}", parts.join(", ")))
+        let tuned = self.store.controls().await?.tuning.budget_seconds;
+        let allowed = context.plan().budget(tuned);
+        let kept = self.kept_for_way_back(context.plan(), context.phase).await?;
+        Ok(format!(
+            "The budget is {}, of which {} are for the way back. The time went to: {}",
+            duration(allowed),
+            duration(kept),
+            parts.join(", ")
+        ))
     }
 }
 

@@ -161,12 +161,20 @@ pub trait PhaseResultExt<T> {
     /// [`PhaseError::Transient`] or [`PhaseError::Hold`].
     fn or_phase_error(self, what: impl Display) -> Result<T, PhaseError>;
 
-    /// As [`PhaseResultExt::or_phase_error`], with the remedy to show if it does not pass.
+    /// As [`PhaseResultExt::or_phase_error`], with the remedy for an error that stays. One that passes has other causes, such as a
+    /// server that does not answer, and its own remedy.
     ///
     /// # Errors
     ///
     /// [`PhaseError::Transient`] or [`PhaseError::Hold`].
     fn or_hold(self, what: impl Display, remedy: impl Into<Hint>) -> Result<T, PhaseError>;
+
+    /// As [`PhaseResultExt::or_phase_error`], with the remedy for any error.
+    ///
+    /// # Errors
+    ///
+    /// [`PhaseError::Transient`] or [`PhaseError::Hold`].
+    fn or_advise(self, what: impl Display, remedy: impl Into<Hint>) -> Result<T, PhaseError>;
 }
 
 impl<T, E> PhaseResultExt<T> for Result<T, E>
@@ -178,6 +186,42 @@ where
     }
 
     fn or_hold(self, what: impl Display, remedy: impl Into<Hint>) -> Result<T, PhaseError> {
+        self.map_err(|error| {
+            let remedy = if error.may_pass() { error.remedy() } else { remedy.into() };
+            PhaseError::because(what, remedy, error)
+        })
+    }
+
+    fn or_advise(self, what: impl Display, remedy: impl Into<Hint>) -> Result<T, PhaseError> {
         self.map_err(|error| PhaseError::because(what, remedy, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the ring is another, or nobody answers")]
+    struct Failed {
+        passes: bool,
+    }
+
+    impl Retryable for Failed {
+        fn may_pass(&self) -> bool {
+            self.passes
+        }
+    }
+
+    #[test]
+    fn a_server_that_does_not_answer_is_nobodys_change() {
+        let fail = |passes| Err::<(), _>(Failed { passes });
+        let remedy = || Hint::from("find out who changed it");
+        let held = fail(false).or_hold("the ring cannot be reserved", remedy()).unwrap_err();
+        assert_eq!(held.remedy(), remedy());
+        let passing = fail(true).or_hold("the ring cannot be reserved", remedy()).unwrap_err();
+        assert_eq!(passing.remedy(), look());
+        let advised = fail(true).or_advise("it does not answer", remedy()).unwrap_err();
+        assert_eq!(advised.remedy(), remedy());
     }
 }

@@ -141,18 +141,44 @@ pub(super) async fn find(
     router: &dyn Moray,
     planted: &Planted,
 ) -> Result<Found, PhaseError> {
-    let key = &planted.canary.key;
+    look_for(context, router, planted)
+        .await?
+        .ok_or_else(|| is_gone(context, router, planted, hint!("; then ", Operation::Resume)))
+}
+
+/// Looks for a canary; `None` if nothing is there.
+pub(super) async fn look_for(
+    context: &Context,
+    router: &dyn Moray,
+    planted: &Planted,
+) -> Result<Option<Found>, PhaseError> {
     let found = find_canary(router, &planted.canary, &tag(context.plan())).await;
-    found.or_phase_error("the canary cannot be looked for")?.ok_or_else(|| {
-        PhaseError::hold(
-            format!("the router {} does not find the canary {key}", router.address()),
-            hint!(
-                "somebody removed it, or it was not copied to where the router looks: before anything else, see where it is in \
-                 the databases of the source and the new shards; then ",
-                Operation::Resume
+    found.or_phase_error("the canary cannot be looked for")
+}
+
+/// The hold for a canary that a router does not find, with the rest of its remedy.
+pub(super) fn is_gone(
+    context: &Context,
+    router: &dyn Moray,
+    planted: &Planted,
+    rest: Hint,
+) -> PhaseError {
+    let key = &planted.canary.key;
+    let shards: Vec<&str> = std::iter::once(context.plan().source())
+        .chain(context.plan().targets().iter().map(|target| &target.name))
+        .map(ShardName::as_str)
+        .collect();
+    PhaseError::hold(
+        format!("the router {} does not find the canary {key}", router.address()),
+        hint!(
+            format!(
+                "somebody removed it, or it was not copied to where the router looks: before anything else, look for it in the \
+                 databases of {} (`SELECT _vnode FROM manta WHERE _key = '{key}'`)",
+                shards.join(" and ")
             ),
-        )
-    })
+            rest
+        ),
+    )
 }
 
 /// Writes a canary through a router, which has to know it at the expected pnode.

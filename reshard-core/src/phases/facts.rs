@@ -31,6 +31,10 @@ pub(super) const BASE: Fact<Base> = Fact::new("base");
 /// and `remove-canaries`, which removes the fact with them.
 pub(super) const CANARIES: Fact<Vec<Planted>> = Fact::new("canaries");
 
+/// The keys of canaries of which the operator was told that they are gone: they are written again when the plan goes on. Written and
+/// read by `verify-routing`.
+pub(super) const TOLD_CANARIES_GONE: Fact<BTreeSet<String>> = Fact::new("told-canaries-gone");
+
 /// The time since when the plan holds the lock on dumps. Written by `lock-dumps`, read by `unlock-dumps`, to tell which were
 /// missed.
 pub(super) const DUMP_LOCK_SINCE: Fact<Timestamp> = Fact::new("dump-lock-since");

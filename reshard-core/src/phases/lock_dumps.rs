@@ -113,10 +113,7 @@ pub(super) async fn release(context: &Context) -> Result<(), PhaseError> {
                 "the lock on dumps cannot be released",
                 hint!(
                     "if somebody has replaced it by hand, it is theirs to delete; when it is gone, ",
-                    Operation::Resume,
-                    " (",
-                    Operation::Abort,
-                    " if that was under way)"
+                    Operation::Resume
                 ),
             )
         })

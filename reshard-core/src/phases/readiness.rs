@@ -37,9 +37,13 @@ pub(super) async fn check_readiness(
         }
     }
     if !wrong.is_empty() {
+        let remedies = Hint::join(remedies, "; ");
+        // A plan that was rolled back is not resumed.
+        let ends = remedies.operations().any(|operation| *operation == Operation::Abort);
+        let then = if ends { "; or, once that is mended, " } else { "; then " };
         return Err(PhaseError::hold(
             format!("not fit for the plan: {}", wrong.join("; ")),
-            hint!(Hint::join(remedies, "; "), "; then ", Operation::Resume),
+            hint!(remedies, then, Operation::Resume),
         ));
     }
     let source = plan.source();

@@ -17,7 +17,7 @@ use super::lock_dumps::still_locked;
 use super::moray_queue;
 use super::readiness::{Readiness, check_readiness};
 use super::reserve_ring::Base;
-use super::source::frozen_source;
+use super::source::frozen_tail;
 use super::transactions::{Primary, TRANSACTIONS};
 use crate::inventory::Expected;
 use crate::phase::{About, Context, Phase, PhaseError, Undone};
@@ -59,7 +59,7 @@ impl Phase for Recheck {
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         context.check_budget().await?;
-        let state = frozen_source(context).await?;
+        let (state, _) = frozen_tail(context).await?;
         still_locked(context).await?;
         settled(context, &state).await?;
         moray_queue::find_processes(context).await?;

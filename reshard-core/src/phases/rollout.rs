@@ -125,9 +125,10 @@ pub(super) async fn find_routers(context: &Context) -> Result<Vec<Router>, Phase
                 ),
                 hint!(
                     format!(
-                        "start the zone (`sdc-vmapi /vms/{zone}` shows it), or remove its instance from SAPI; then "
+                        "start the zone (`sdc-vmapi /vms/{zone}` shows it), or remove its instance from SAPI; then at once "
                     ),
-                    Operation::Resume
+                    Operation::Resume,
+                    ": it may come back with the ring that it had, which may be the read-only one"
                 ),
             ));
         }

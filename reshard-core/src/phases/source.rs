@@ -52,11 +52,17 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Pha
                 " lists them; then ",
                 Operation::Resume
             ),
-            None => hint!(
-                "find out who, and why; when it is not needed any more, ",
-                format!("`manatee-adm unfreeze -s {name}` and "),
-                Operation::Resume
-            ),
+            None => {
+                // Whoever has lifted that one is not told of it once more.
+                context.put(&TOLD_UNFROZEN, &true).await?;
+                hint!(
+                    format!(
+                        "find out who, and why; when it is not needed any more, `manatee-adm unfreeze -s {name}` in a zone of one of \
+                         its peers, and "
+                    ),
+                    Operation::Resume
+                )
+            }
         };
         let remedy = hint!(remedy, ", or ", Operation::Abort, ", which rolls everything back");
         let found = format!("it is frozen for another reason: {}", freeze.shown().1);

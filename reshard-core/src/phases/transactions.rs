@@ -44,7 +44,7 @@ impl Primary {
             .wait(waiting, SILENT, || async {
                 let databases = context.deployment().databases();
                 let connected = databases.transactions(&endpoint, STATEMENT).await;
-                connected.or_hold("it does not answer", then_resume(silent())).map(Poll::Ready)
+                connected.or_advise("it does not answer", then_resume(silent())).map(Poll::Ready)
             })
             .await?;
         Ok(Self { endpoint, transactions, shard: name.to_string(), silent: then_resume(silent()) })
@@ -55,7 +55,7 @@ impl Primary {
     where
         Result<T, E>: PhaseResultExt<T>,
     {
-        answer.or_hold(
+        answer.or_advise(
             format!("the primary of {} does not tell {what}", self.shard),
             self.silent.clone(),
         )

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::canaries::{self, Planted, find, router, routers, staying, write};
-use super::facts::{CANARIES, ROUTING_AUDIT};
+use super::canaries::{self, Planted, find, is_gone, look_for, router, routers, staying, write};
+use super::facts::{CANARIES, ROUTING_AUDIT, TOLD_CANARIES_GONE};
 use crate::audit::{
     Expected, RouterAddress, RouterAudit, WrongPnode, audit_router, overlooked, router_addresses,
     sample_keys,
@@ -56,6 +56,7 @@ impl Phase for VerifyRouting {
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         let canaries = context.get(&CANARIES).await?.unwrap_or_default();
         for planted in &canaries {
+            plant_what_is_gone(context, planted).await?;
             rewrite(context, planted).await?;
         }
         let keys = sample(context).await?;
@@ -83,6 +84,27 @@ impl Phase for VerifyRouting {
     async fn undo(&self, _context: &Context) -> Result<Undone, PhaseError> {
         Ok(Undone::Completely)
     }
+}
+
+/// Holds if a canary is gone; once the operator was told that and goes on, writes it again, or there would be no way on.
+async fn plant_what_is_gone(context: &Context, planted: &Planted) -> Result<(), PhaseError> {
+    let (key, routers) = (&planted.canary.key, routers(context)?);
+    let Some(router) = routers.first() else { return Ok(()) };
+    if look_for(context, &**router, planted).await?.is_some() {
+        return Ok(());
+    }
+    let mut told = context.get(&TOLD_CANARIES_GONE).await?.unwrap_or_default();
+    if told.insert(key.clone()) {
+        context.put(&TOLD_CANARIES_GONE, &told).await?;
+        let rest = hint!(
+            ". If it is nowhere, somebody removed it: ",
+            Operation::Resume,
+            " writes it again"
+        );
+        return Err(is_gone(context, &**router, planted, rest));
+    }
+    let writing = write(context, &**router, planted, REVISION, planted.after.as_deref());
+    context.act(format!("write the canary {key}, which is gone, again"), writing).await
 }
 
 /// Writes a canary anew at its new owner, and reads it through every router of the configuration.

@@ -70,6 +70,9 @@ impl World {
                 self.zookeeper(&["delete", "/pg_dump_lock"]).await;
             }
             Trouble::OnlyCopy => self.plant_row(cause).await,
+            // The plan itself writes them again.
+            Trouble::CanariesGone if !cause => {}
+            Trouble::CanariesGone => self.remove_canaries().await,
             other => panic!("{other:?} is no doing of a hand"),
         }
     }
@@ -165,6 +168,17 @@ impl World {
         let (usual, other) = (alias("postgres", &self.source, place.zone), "mine".to_owned());
         let (old, new) = if cause { (usual, other) } else { (other, usual) };
         rename(&self.deployment, &place, &old, &new).await.unwrap();
+    }
+
+    /// Deletes the canaries at the source and at the new shards.
+    async fn remove_canaries(&self) {
+        let plan = self.store.plan().await.unwrap();
+        let sql = "set session_replication_role = replica; delete from manta where name = 'canary'";
+        let targets = plan.targets().iter().map(|target| &target.name);
+        for shard in std::iter::once(plan.source()).chain(targets) {
+            let done = self.region.psql(shard, sql).await;
+            assert!(done.contains("DELETE"), "{done}");
+        }
     }
 
     /// Writes a row at the source as something does that bypasses the routers, or deletes it.

@@ -12,7 +12,7 @@ use super::trouble::Trouble::*;
 use super::trouble::Zone::{NewPeer, Primary, Routers};
 
 const PUT_RIGHT: &str = "fix what the message names";
-const ENABLE: &str = "`svcadm enable` it";
+const ENABLE: &str = "`svcadm enable";
 const START: &str = "start the zone";
 
 pub(super) fn rows() -> Vec<Row> {
@@ -78,6 +78,7 @@ pub(super) fn rows() -> Vec<Row> {
         ("install-ring", Kill(Routers), Holds("does not run", START)),
         ("install-ring", RouterDisabled, Holds("electric-moray-2021 is disabled", ENABLE)),
         ("verify-routing", Kill(Routers), Holds("cannot be looked for", PUT_RIGHT)),
+        ("verify-routing", CanariesGone, Holds("does not find the canary", "writes it again")),
         ("release-ring", Kill(Routers), Holds("does not run", START)),
         ("tidy-metadata", PeerRenamed, Holds("cannot be called", "give it back its old")),
         ("unlock-dumps", DumpLockByHand, Holds("/pg_dump_lock was made by hand", "delete")),

@@ -47,6 +47,8 @@ pub(super) enum Trouble {
     DumpLockByHand,
     /// Somebody has removed the lock on dumps.
     DumpLockGone,
+    /// Somebody removes the canaries, wherever they are.
+    CanariesGone,
     /// A row of a moved vnode is written at the source alone.
     OnlyCopy,
     /// The write block may last only so many seconds, and a new peer replays nothing.

@@ -47,7 +47,10 @@ pub(super) fn online(evidence: &Evidence, _: &Subject) -> Check {
         if seen.state != "online" {
             findings.fail(
                 format!("{name} is {}", seen.state),
-                "`svcs -x electric-moray` in the zone; `svcadm clear` or `svcadm enable` it when it is fixed",
+                format!(
+                    "in the zone: `svcs -x {0}`; `svcadm clear {0}` or `svcadm enable {0}` when it is fixed",
+                    seen.instance
+                ),
             );
         } else if seen.status.is_none() {
             findings.fail(
