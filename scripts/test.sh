@@ -47,6 +47,14 @@ split_and_demo() {
     scripts/split-in-a-lab.sh && scripts/demo.sh
 }
 
+older_servers() {
+    scripts/test-versions.sh 12/3.4.6
+}
+
+fuzz_shortly() {
+    scripts/fuzz.sh 10
+}
+
 # Nothing of the lab is in the operator's programs, nor in what their tests need.
 without_the_lab() {
     local tree
@@ -86,7 +94,7 @@ step "tests of sapi-client with TLS" cargo nextest run --package triton-sapi --f
 step "doctests" cargo test "${all[@]}" --doc --quiet
 step "examples" run_examples
 together "the rehearsal" scripts/rehearsal.sh "the example of a split, and the demo" split_and_demo
-step "older versions of the servers" scripts/test-versions.sh 12/3.4.6
-step "fuzzing, shortly" scripts/fuzz.sh 10
+# Of these one waits, and the other compiles.
+together "older versions of the servers" older_servers "fuzzing, shortly" fuzz_shortly
 # `make publish-check` builds what is packed, too, which takes minutes.
 step "the packages" cargo publish --dry-run --workspace --no-verify --allow-dirty --locked --quiet

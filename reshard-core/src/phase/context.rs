@@ -280,6 +280,8 @@ impl Context {
         let mut shown = None;
         loop {
             self.checkpoint().await?;
+            // Whoever cannot be asked has another remedy than what is waited for.
+            let mut unanswered = None;
             let (progress, said) = match look().await {
                 Ok(Poll::Ready(found)) => return Ok(found),
                 Ok(Poll::Pending(progress, said)) => (progress, said),
@@ -288,6 +290,7 @@ impl Context {
                     if !matches!(trouble, PhaseError::Transient { .. }) {
                         return Err(trouble);
                     }
+                    unanswered = Some(trouble.remedy());
                     (None, trouble.with_causes())
                 }
             };
@@ -306,7 +309,16 @@ impl Context {
             if self.since(began) >= limit {
                 return Err(PhaseError::hold(
                     format!("gave up after {} of {what}", duration(limit)),
-                    hint!(waiting.hint, "; then ", Operation::Resume),
+                    match unanswered {
+                        None => hint!(waiting.hint, "; then ", Operation::Resume),
+                        Some(remedy) if remedy == crate::retryable::look() => hint!(
+                            "see first that whatever the message names answers; if it does, ",
+                            waiting.hint,
+                            "; then ",
+                            Operation::Resume
+                        ),
+                        Some(remedy) => remedy,
+                    },
                 ));
             }
             self.sleep(if self.in_write_block { POLL_IN_BLOCK } else { POLL }).await;
