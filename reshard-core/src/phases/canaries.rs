@@ -143,7 +143,7 @@ pub(super) async fn find(
 ) -> Result<Found, PhaseError> {
     look_for(context, router, planted)
         .await?
-        .ok_or_else(|| is_gone(context, router, planted, hint!("; then ", Operation::Resume)))
+        .ok_or_else(|| is_gone(context, router, planted, 0, hint!("; then ", Operation::Resume)))
 }
 
 /// Looks for a canary; `None` if nothing is there.
@@ -156,11 +156,12 @@ pub(super) async fn look_for(
     found.or_phase_error("the canary cannot be looked for")
 }
 
-/// The hold for a canary that a router does not find, with the rest of its remedy.
+/// The hold for a canary that a router does not find, and so many others, with the rest of its remedy.
 pub(super) fn is_gone(
     context: &Context,
     router: &dyn Moray,
     planted: &Planted,
+    others: usize,
     rest: Hint,
 ) -> PhaseError {
     let key = &planted.canary.key;
@@ -168,8 +169,9 @@ pub(super) fn is_gone(
         .chain(context.plan().targets().iter().map(|target| &target.name))
         .map(ShardName::as_str)
         .collect();
+    let others = if others == 0 { String::new() } else { format!(", nor {others} others") };
     PhaseError::hold(
-        format!("the router {} does not find the canary {key}", router.address()),
+        format!("the router {} does not find the canary {key}{others}", router.address()),
         hint!(
             format!(
                 "somebody removed it, or it was not copied to where the router looks: before anything else, look for it in the \

@@ -3,7 +3,7 @@
 //!
 //! * Reads: a sample of keys at the source and the new shards; these keys and the canaries through every SMF instance of
 //!   electric-moray.
-//! * Writes: the canaries anew, through a router; the fact `routing-audit`.
+//! * Writes: the canaries anew, through a router; the facts `routing-audit` and `told-canaries-gone`.
 //! * Done when: every router has named the owner of every key.
 //! * Undo: nothing to do: the canaries are removed by the phase that created them.
 //! * Pause: between two routers.
@@ -55,8 +55,8 @@ impl Phase for VerifyRouting {
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         let canaries = context.get(&CANARIES).await?.unwrap_or_default();
+        plant_what_is_gone(context, &canaries).await?;
         for planted in &canaries {
-            plant_what_is_gone(context, planted).await?;
             rewrite(context, planted).await?;
         }
         let keys = sample(context).await?;
@@ -86,25 +86,35 @@ impl Phase for VerifyRouting {
     }
 }
 
-/// Holds if a canary is gone; once the operator was told that and goes on, writes it again, or there would be no way on.
-async fn plant_what_is_gone(context: &Context, planted: &Planted) -> Result<(), PhaseError> {
-    let (key, routers) = (&planted.canary.key, routers(context)?);
+/// Holds if canaries are gone; once the operator was told that and goes on, writes them again, or there would be no way on.
+async fn plant_what_is_gone(context: &Context, canaries: &[Planted]) -> Result<(), PhaseError> {
+    let routers = routers(context)?;
     let Some(router) = routers.first() else { return Ok(()) };
-    if look_for(context, &**router, planted).await?.is_some() {
-        return Ok(());
+    let mut gone = Vec::new();
+    for planted in canaries {
+        if look_for(context, &**router, planted).await?.is_none() {
+            gone.push(planted);
+        }
     }
     let mut told = context.get(&TOLD_CANARIES_GONE).await?.unwrap_or_default();
-    if told.insert(key.clone()) {
-        context.put(&TOLD_CANARIES_GONE, &told).await?;
+    let is_new = |planted: &&&Planted| told.insert(planted.canary.key.clone());
+    let untold: Vec<_> = gone.iter().filter(is_new).collect();
+    if let Some((first, others)) = untold.split_first() {
         let rest = hint!(
             ". If it is nowhere, somebody removed it: ",
             Operation::Resume,
             " writes it again"
         );
-        return Err(is_gone(context, &**router, planted, rest));
+        let hold = is_gone(context, &**router, first, others.len(), rest);
+        context.put(&TOLD_CANARIES_GONE, &told).await?;
+        return Err(hold);
     }
-    let writing = write(context, &**router, planted, REVISION, planted.after.as_deref());
-    context.act(format!("write the canary {key}, which is gone, again"), writing).await
+    for planted in gone {
+        let writing = write(context, &**router, planted, REVISION, planted.after.as_deref());
+        let what = format!("write the canary {}, which is gone, again", planted.canary.key);
+        context.act(what, writing).await?;
+    }
+    Ok(())
 }
 
 /// Writes a canary anew at its new owner, and reads it through every router of the configuration.

@@ -19,7 +19,8 @@ async fn r7_a_target_follows_its_source_under_load() {
     let keys = some_keys(40);
     let deadline = Instant::now() + RACE;
     let (mut commits, mut entries, mut rounds) = (0, 0, 0);
-    while Instant::now() < deadline {
+    // On a machine that has much else to do it lasts longer.
+    while Instant::now() < deadline || rounds < 3 || entries <= 500 {
         let mut replay = pair.replay(3).await;
         let writers = Writers::start(&pair.source, 8, &keys).await;
         let stop = Notify::new();
@@ -36,7 +37,6 @@ async fn r7_a_target_follows_its_source_under_load() {
         rounds += 1;
     }
     println!("{rounds} rounds, {commits} commits, {entries} entries");
-    assert!(rounds >= 3 && entries > 500, "{rounds} rounds, {entries} entries");
 }
 
 /// While rows are written and follow, a comparison finds nothing that is not so; and a difference that is there, it finds.
