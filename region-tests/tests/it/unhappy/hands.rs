@@ -173,7 +173,7 @@ impl World {
     /// Deletes the canaries at the source and at the new shards.
     async fn remove_canaries(&self) {
         let plan = self.store.plan().await.unwrap();
-        let sql = "set session_replication_role = replica; delete from manta where name = 'canary'";
+        let sql = "delete from manta where name = 'canary'";
         let targets = plan.targets().iter().map(|target| &target.name);
         for shard in std::iter::once(plan.source()).chain(targets) {
             let done = self.region.psql(shard, sql).await;

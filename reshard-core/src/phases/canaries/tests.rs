@@ -240,7 +240,7 @@ fn what_has_a_canarys_name_and_is_none_stays() {
             let ended = ended.unwrap();
             let Outcome::Held { phase, what, .. } = ended else { panic!("{ended:?}") };
             assert_eq!(phase, "plant-canaries");
-            assert!(what.contains(&format!("{key} is there already")), "{what}");
+            assert!(what.contains(&format!("at {key} is something else")), "{what}");
         }
         let state = routers.state();
         assert_eq!(state.objects.get(&key), Some(&foreign));
