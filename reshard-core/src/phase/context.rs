@@ -18,7 +18,7 @@ use super::lease::Lease;
 use super::stopping::StopHandle;
 use crate::clock::Clock;
 use crate::deployment::Deployment;
-use crate::hint::{Hint, Operation, hint};
+use crate::hint::Hint;
 use crate::journal::{Activity, Entry, EntryKind, Fact, Journal, Progress, Tuning};
 use crate::plan::ValidPlan;
 use crate::quantity::duration;
@@ -307,19 +307,8 @@ impl Context {
                 shown = now;
             }
             if self.since(began) >= limit {
-                return Err(PhaseError::hold(
-                    format!("gave up after {} of {what}", duration(limit)),
-                    match unanswered {
-                        None => hint!(waiting.hint, "; then ", Operation::Resume),
-                        Some(remedy) if remedy == crate::retryable::look() => hint!(
-                            "see first that whatever the message names answers; if it does, ",
-                            waiting.hint,
-                            "; then ",
-                            Operation::Resume
-                        ),
-                        Some(remedy) => remedy,
-                    },
-                ));
+                let what = format!("gave up after {} of {what}", duration(limit));
+                return Err(PhaseError::gave_up(what, waiting.hint, unanswered));
             }
             self.sleep(if self.in_write_block { POLL_IN_BLOCK } else { POLL }).await;
         }

@@ -116,6 +116,21 @@ impl PhaseError {
         Self::Hold { what, remedy, source: Some(Box::new(error)) }
     }
 
+    /// The hold of a wait that was given up. `unanswered` is the remedy of whoever could not be asked the last time.
+    pub(super) fn gave_up(what: String, hint: Hint, unanswered: Option<Hint>) -> Self {
+        let remedy = match unanswered {
+            None => hint!(hint, "; then ", Operation::Resume),
+            Some(remedy) if remedy == look() => hint!(
+                "see first that whatever the message names answers; if it does, ",
+                hint,
+                "; then ",
+                Operation::Resume
+            ),
+            Some(remedy) => remedy,
+        };
+        Self::hold(what, remedy)
+    }
+
     /// An error that says itself what could not be done, and knows whether it may pass.
     pub(crate) fn of<E: Retryable + StdError>(error: &E) -> Self {
         let (what, remedy, source) = (Chain(error).to_string(), error.remedy(), None);
