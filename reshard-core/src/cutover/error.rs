@@ -3,7 +3,7 @@
 use manatee_client::{BadPgUrl, ShardError, ShardName, SwitchError, ZooKeeperError};
 
 use super::sessions::MoraySessions;
-use crate::guard::{GuardError, IdentityChange, TableDifference};
+use crate::guard::{GuardError, IdentityChange};
 
 /// A cutover was given up, or could not be finished.
 #[derive(Debug, thiserror::Error)]
@@ -21,8 +21,8 @@ pub enum CutoverError {
     /// No session to shut the switch through.
     #[error("no session with ZooKeeper to shut the switch through")]
     ZooKeeper(#[source] ZooKeeperError),
-    /// A shard's primary has no address.
-    #[error("the primary of {shard} has no address")]
+    /// A shard's peer has no address.
+    #[error("a peer of {shard} has no address")]
     Endpoint {
         /// The shard.
         shard: ShardName,
@@ -50,12 +50,6 @@ pub enum CutoverError {
         path: String,
         /// The place that it leads to.
         found: String,
-    },
-    /// The buckets are not those that are guarded.
-    #[error("the buckets are not those that are guarded: {}", listed(differences))]
-    Tables {
-        /// The differences.
-        differences: Vec<TableDifference>,
     },
     /// The Morays of the name are not all where they have to be.
     #[error("the sessions of the moving name's Morays are not where they have to be: {sessions}")]
@@ -101,8 +95,4 @@ pub enum CutoverError {
         #[source]
         source: Box<CutoverError>,
     },
-}
-
-fn listed(differences: &[TableDifference]) -> String {
-    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

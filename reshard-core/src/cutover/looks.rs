@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use manatee_client::{ClusterState, Coordination, PgEndpoint, Shard, Switch, SwitchStanding};
+use manatee_client::{ClusterState, Coordination, Peer, Shard, Switch, SwitchStanding};
 
 use super::error::CutoverError;
 use super::sessions::{MoraySessions, moray_sessions};
@@ -47,9 +47,7 @@ impl Parties<'_> {
     /// Connects to the primary of a shard as it is now.
     pub(super) async fn connect(&self, shard: &Shard) -> Result<End, CutoverError> {
         let state = shard.read_existing().await?.state;
-        let endpoint = endpoint(shard, &state)?;
-        let connected = Database::connect(&endpoint, STATEMENT_TIMEOUT).await;
-        let database = connected.map_err(GuardError::from)?;
+        let database = connect_to(shard, &state.primary).await?;
         Ok(End { state, session: self.lease.take(database).await? })
     }
 
@@ -59,11 +57,7 @@ impl Parties<'_> {
         source: &ClusterState,
     ) -> Result<Option<Database>, CutoverError> {
         let Some(sync) = &source.sync else { return Ok(None) };
-        let shard = || self.source.name().clone();
-        let endpoint =
-            sync.endpoint().map_err(|source| CutoverError::Endpoint { shard: shard(), source })?;
-        let connected = Database::connect(&endpoint, STATEMENT_TIMEOUT).await;
-        Ok(Some(connected.map_err(GuardError::from)?))
+        Ok(Some(connect_to(self.source, sync).await?))
     }
 
     /// Sees that nobody can take over at source or target, and that nobody has.
@@ -104,7 +98,7 @@ impl Parties<'_> {
         }
         let differences = compare_tables(source, Some(target), self.number).await?;
         if !differences.is_empty() {
-            return Err(CutoverError::Tables { differences });
+            return Err(GuardError::Tables { differences }.into());
         }
         // One that has none may be opening one, and would come to the source when all others have left.
         let there = moray_sessions(source, self.morays).await.map_err(GuardError::from)?;
@@ -172,9 +166,10 @@ impl Parties<'_> {
     }
 }
 
-/// The endpoint of a shard's primary.
-pub(super) fn endpoint(shard: &Shard, state: &ClusterState) -> Result<PgEndpoint, CutoverError> {
+/// Connects to a peer of a shard.
+async fn connect_to(shard: &Shard, peer: &Peer) -> Result<Database, CutoverError> {
     let shard = || shard.name().clone();
-    let endpoint = state.primary.endpoint();
-    endpoint.map_err(|source| CutoverError::Endpoint { shard: shard(), source })
+    let endpoint = peer.endpoint();
+    let endpoint = endpoint.map_err(|source| CutoverError::Endpoint { shard: shard(), source })?;
+    Ok(Database::connect(&endpoint, STATEMENT_TIMEOUT).await.map_err(GuardError::from)?)
 }

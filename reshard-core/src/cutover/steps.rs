@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use manatee_client::{BriefSession, Gate, PgEndpoint};
 
 use super::error::CutoverError;
-use super::looks::{End, Parties, endpoint};
+use super::looks::{End, Parties};
 use super::options::{self, CutoverOptions, Way};
 use super::record::{CutoverRecord, StepRecord, Verdict};
 use crate::causes::Chain;
@@ -39,8 +39,6 @@ pub struct Cutover<'a> {
 struct Held {
     brief: Option<BriefSession>,
     gate: Option<Gate>,
-    /// The beginning of the time for which requests wait, or writes are refused.
-    since: Option<Instant>,
     /// True once there may be a fence.
     fenced: bool,
 }
@@ -66,8 +64,8 @@ impl<'a> Cutover<'a> {
         let source = parties.connect(parties.source).await?;
         let target = parties.connect(parties.target).await?;
         let sync = parties.connect_to_sync(&source.state).await?;
-        let at_source = endpoint(parties.source, &source.state)?;
-        let at_target = endpoint(parties.target, &target.state)?;
+        let at_source = source.session.database().endpoint().clone();
+        let at_target = target.session.database().endpoint().clone();
         let (lease, number) = (parties.lease, parties.number);
         let replay = ReplayOptions::default();
         let replay = Replay::connect(lease, number, hash, &at_source, &at_target, replay).await?;
@@ -90,7 +88,7 @@ impl<'a> Cutover<'a> {
     ///
     /// # Errors
     ///
-    /// None but [`CutoverError::Unfinished`], which cannot be: nothing is sealed.
+    /// None: what was given up tells so in its verdict.
     pub async fn rehearse(&mut self) -> Result<CutoverRecord, CutoverError> {
         self.attempt(true).await
     }
@@ -125,17 +123,19 @@ impl<'a> Cutover<'a> {
         let (at_source, at_target) =
             (self.source.session.database(), self.target.session.database());
         log.step("look", parties.look(at_source, at_target)).await?;
+        // The beginning of the time for which requests wait, or writes are refused.
+        let mut since = None;
         if options.way == Way::Queue {
             let open = parties.zookeeper.open_brief_session(options.gate_timeout(), ZOOKEEPER);
             let brief = log.step("session", open).await.map_err(CutoverError::ZooKeeper)?;
             let brief = held.brief.insert(brief);
-            held.since = Some(Instant::now());
+            since = Some(Instant::now());
             let shut = parties.switch.shut(brief, &self.nowhere);
             held.gate = Some(log.step("gate", shut).await?);
             let quiet = parties.wait_until_quiet(at_source, options.quiet_within);
             log.step("quiet", quiet).await?;
         }
-        let since = *held.since.get_or_insert_with(Instant::now);
+        let since = since.unwrap_or_else(Instant::now);
         // The time until the margin begins.
         let left = || {
             let left =

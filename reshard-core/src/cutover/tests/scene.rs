@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use manatee_client::{
-    Coordination, Peer, PeerId, PgEndpoint, Servers, Session as ZooKeeperSession, SessionOptions,
-    Shard, Switch, SwitchStanding, singleton_state,
+    Coordination, Peer, PeerId, PgEndpoint, Servers, SessionOptions, Shard, Switch, SwitchStanding,
+    singleton_state,
 };
 use test_servers::ZooKeeper;
 use tokio::net::TcpSocket;
@@ -37,7 +37,6 @@ pub(super) struct Scene {
     pub(super) target: Shard,
     pub(super) morays: BTreeSet<IpAddr>,
     pub(super) lease: Lease,
-    session: ZooKeeperSession,
     _server: ZooKeeper,
 }
 
@@ -61,7 +60,7 @@ impl Scene {
         let switch = Switch::new(session.clone(), SWITCH);
         switch.lead_to(&source.read_existing().await.unwrap().state).await.unwrap();
         let (lease, morays) = (pair.lease, MORAYS.into());
-        Self { pair, zookeeper, switch, source, target, morays, lease, session, _server: server }
+        Self { pair, zookeeper, switch, source, target, morays, lease, _server: server }
     }
 
     /// The parties, with the databases as they are now.
@@ -115,8 +114,7 @@ impl Scene {
         let mut morays = Vec::new();
         for address in MORAYS {
             let (tell, leads_to) = watch::channel(None);
-            let (switch, session) = (self.switch.clone(), self.session.clone());
-            morays.push((address, leads_to, tokio::spawn(follow(switch, session, tell))));
+            morays.push((address, leads_to, tokio::spawn(follow(self.switch.clone(), tell))));
         }
         let stop = Arc::new(AtomicBool::new(false));
         let longest = Arc::new(AtomicU64::new(0));
@@ -176,11 +174,7 @@ pub(super) fn key_of(client: u64) -> String {
 }
 
 /// Follows a switch as a Moray does.
-async fn follow(
-    switch: Switch,
-    _session: ZooKeeperSession,
-    tell: watch::Sender<Option<PgEndpoint>>,
-) {
+async fn follow(switch: Switch, tell: watch::Sender<Option<PgEndpoint>>) {
     loop {
         let leads_to = match switch.look().await {
             Ok(SwitchStanding::Leads(primary)) => primary.endpoint().ok(),
