@@ -13,6 +13,8 @@ use super::standing::{Standing, look, look_within};
 use crate::deployment::Database;
 
 const FENCE: &str = "fence the move";
+/// PostgreSQL's code of a table that is not there.
+const UNDEFINED_TABLE: &str = "42P01";
 /// The pause between two looks at a standby.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -142,7 +144,11 @@ pub async fn wait_for_fence_at(
 ) -> Result<Option<Duration>, GuardError> {
     let began = Instant::now();
     loop {
-        let found = look(standby, fence.number).await?;
+        let found = match look(standby, fence.number).await {
+            // It has not even replayed the arming yet.
+            Err(GuardError::Database(error)) if error.code() == Some(UNDEFINED_TABLE) => None,
+            found => found?,
+        };
         // A seal comes after the fence; of an earlier fence the time is another.
         let is_there = |found: &Standing| match found.state {
             MoveState::Fenced => found.until == Some(fence.until),

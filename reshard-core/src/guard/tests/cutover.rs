@@ -111,15 +111,20 @@ async fn r12_a_move_is_sealed_only_in_time_and_with_an_empty_log() {
 
 #[tokio::test]
 async fn r12_the_fence_is_waited_for_at_the_standby() {
-    let mut scene = Scene::with_servers(2).await;
-    let standby = scene.shard.connect_to(1).await;
-    standby.batch_execute("SELECT 1").await.unwrap();
+    let shard = Shard::start(2).await;
+    let standby = shard.connect_to(1).await;
+    // One that has not even replayed the arming: the tables are not there.
+    standby.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
+    let mut scene = Scene::unarmed(shard).await.arm().await;
     let longest = Duration::from_secs(10);
     let first = fence(&mut scene.session, NUMBER, &long_fence()).await.unwrap();
+    let short = Duration::from_millis(50);
+    assert_eq!(wait_for_fence_at(&standby, &first, short).await.unwrap(), None);
+    standby.batch_execute("SELECT pg_wal_replay_resume()").await.unwrap();
     assert!(wait_for_fence_at(&standby, &first, longest).await.unwrap().is_some());
     // One that is not there: of another time.
     let other = super::super::Fence { until: first.until + Duration::from_secs(1), ..first };
-    let found = wait_for_fence_at(&standby, &other, Duration::from_millis(50)).await.unwrap();
+    let found = wait_for_fence_at(&standby, &other, short).await.unwrap();
     assert_eq!(found, None);
 }
 

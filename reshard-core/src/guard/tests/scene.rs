@@ -37,7 +37,8 @@ impl Scene {
         scene.arm().await
     }
 
-    async fn arm(mut self) -> Self {
+    /// The same with its move armed.
+    pub(in crate::guard) async fn arm(mut self) -> Self {
         let options = ArmOptions::default();
         arm(&mut self.session, NUMBER, &moving(), GENERATION, &options).await.unwrap();
         self
