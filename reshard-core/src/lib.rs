@@ -53,8 +53,8 @@ pub use deployment::{
 pub use discover::{DEPLOYMENT_ZONE_CONFIGURATION, DeploymentZone, DiscoverError};
 pub use epoch::{Epoch, EpochError, KnownPlan, Standing, epoch_of, known_plans};
 pub use executor::{
-    Executor, ExecutorError, Gone, Guard, OpenWriteBlock, Outcome, phase_sequence, refuse_if_over,
-    rolled_back_by_abort,
+    Executor, ExecutorError, Gone, Guard, OpenWriteBlock, Outcome, past_pivot, phase_sequence,
+    refuse_if_over, rolled_back_by_abort,
 };
 pub use hint::{Hint, Operation};
 pub use inventory::{
@@ -77,8 +77,8 @@ pub use measure::{
 };
 pub use phase::{
     About, BlockedPart, ClosedPart, Context, Event, Observer, OpenPart, Phase, PhaseError,
-    PhaseResultExt, PivotedPart, Poll, Sequence, SequenceError, Step, StopHandle, Undone, Wait,
-    WriteBlock, WriteBlockRecord,
+    PhaseResultExt, PivotedPart, Poll, Sequence, SequenceError, Step, StopHandle, TurnedPart,
+    Undone, Wait, WriteBlock, WriteBlockRecord,
 };
 pub use plan::{
     Action, Balance, Costs, InvalidPlan, InvalidPlanUuid, Layout, Mode, Move, NewShard, NewZone,

@@ -1,6 +1,8 @@
 //! Errors that tell whether they may go away by themselves.
 
-use manatee_client::{DumpLockError, LockError, PostgresError, ShardError, ZooKeeperError};
+use manatee_client::{
+    DumpLockError, LockError, PostgresError, ShardError, SwitchError, ZooKeeperError,
+};
 use sapi_client::imgapi::ImportError;
 
 use crate::deployment::{DatabaseError, DeploymentError, ZoneCommandError};
@@ -38,6 +40,16 @@ impl Retryable for sapi_client::Error {
 impl Retryable for ShardError {
     fn may_pass(&self) -> bool {
         self.is_retryable() || self.outcome_unknown()
+    }
+}
+
+impl Retryable for SwitchError {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::ZooKeeper { source, .. } => source.may_pass(),
+            Self::Contended { .. } => true,
+            _ => false,
+        }
     }
 }
 

@@ -171,7 +171,12 @@ impl Session {
         Ok((!exists).then_some(watch))
     }
 
-    pub(crate) async fn children(&self, path: &str) -> Result<Option<Vec<String>>, ZooKeeperError> {
+    /// The names of a directory's children; `None` if there is no such directory.
+    ///
+    /// # Errors
+    ///
+    /// [`ZooKeeperError`]
+    pub async fn children(&self, path: &str) -> Result<Option<Vec<String>>, ZooKeeperError> {
         absent(self.0.children(path).await)
     }
 

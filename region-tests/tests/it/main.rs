@@ -9,6 +9,7 @@
 mod aborts;
 mod crashes;
 mod field;
+mod guarded;
 mod pairs;
 mod programs;
 mod splits;

@@ -4,6 +4,7 @@ use manatee_client::{BadPgUrl, ShardError, ShardName, SwitchError, ZooKeeperErro
 
 use super::sessions::MoraySessions;
 use crate::guard::{GuardError, IdentityChange};
+use crate::retryable::Retryable;
 
 /// A cutover was given up, or could not be finished.
 #[derive(Debug, thiserror::Error)]
@@ -95,4 +96,25 @@ pub enum CutoverError {
         #[source]
         source: Box<CutoverError>,
     },
+}
+
+impl Retryable for CutoverError {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Guard(error) => error.may_pass(),
+            Self::Switch(error) => error.may_pass(),
+            Self::Shard(error) => error.may_pass(),
+            Self::ZooKeeper(_)
+            | Self::Sessions { .. }
+            | Self::NotDrained { .. }
+            | Self::StandbyBehind { .. }
+            | Self::OverBudget
+            | Self::Unfinished { .. } => true,
+            Self::Endpoint { .. }
+            | Self::NotFrozen { .. }
+            | Self::Identity { .. }
+            | Self::SwitchElsewhere { .. }
+            | Self::Different { .. } => false,
+        }
+    }
 }

@@ -227,6 +227,11 @@ impl Deployment {
         &self.0.session
     }
 
+    /// The opener of further sessions with ZooKeeper.
+    pub fn coordination(&self) -> &dyn Coordination {
+        &*self.0.coordination
+    }
+
     /// A shard's state in ZooKeeper.
     pub fn shard(&self, name: ShardName) -> Shard {
         Shard::new(self.0.session.clone(), name)

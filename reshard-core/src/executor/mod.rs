@@ -29,7 +29,7 @@ use self::mirror::Mirror;
 pub use self::present_block::OpenWriteBlock;
 pub use self::rescue::Gone;
 pub use self::sequence::phase_sequence;
-pub use self::way_back::{refuse_if_over, rolled_back_by_abort};
+pub use self::way_back::{past_pivot, refuse_if_over, rolled_back_by_abort};
 use crate::clock::{Clock, SystemClock};
 use crate::deployment::{Deployment, DeploymentError};
 use crate::epoch::{Epoch, EpochError, PLAN_LOCKS};

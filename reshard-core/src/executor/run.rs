@@ -137,7 +137,7 @@ impl Executor {
         if block == WriteBlock::Begins && self.open_write_block().await?.is_none() {
             context.check_budget().await?;
         }
-        context.past_pivot |= phase.is_pivot();
+        context.past_pivot |= phase.is_pivot() && !phase.turns_late();
         let record = self.begin(phase, context).await?;
         if block == WriteBlock::Begins && self.begin_write_block().await? {
             let allowed = context.budget().await?;

@@ -66,7 +66,7 @@ pub use switch::turn_guard;
 pub use tables::{Side, TableDifference, compare_tables, guarded_tables};
 pub use target::{
     TargetAborted, TargetOpen, TargetStanding, abort_target, close_copied_target, close_target,
-    look_at_target, open_target,
+    look_at_target, open_target, set_read_only,
 };
 pub use verify::{
     Age, Difference, SeenVersion, Verified, Verify, VerifyOptions, VerifyPlaces, VerifyProgress,

@@ -2,13 +2,13 @@
 
 use super::arm::{ArmOptions, put_up};
 use super::error::GuardError;
-use super::identity::Identity;
 use super::moves::{MoveNumber, MoveState};
 use super::preflight::{GuardFinding, prepared};
 use super::seal::{Sealed, change};
 use super::session::Session;
 use super::standing::{Standing, look, look_within};
 use crate::VnodeSet;
+use crate::deployment::Database;
 use crate::rows::Table;
 
 /// Only from `closed`, whoever asks: an aborted target never opens. From here on what is written is logged, for the way back. A
@@ -88,7 +88,8 @@ pub async fn close_target(
 
 /// Closes a target that is a physical copy of its source, with the source's guard in it (rule R14): the copied log is emptied,
 /// and other moves that were copied along are forgotten. The target's database has to be read-only by default until this is
-/// done, which is how it is told from the source.
+/// done, and it must not be the server that `source` is connected to: Manatee promotes a standby without beginning a timeline, so
+/// nothing in the two databases tells them apart.
 ///
 /// Doing it again changes nothing.
 ///
@@ -100,17 +101,16 @@ pub async fn close_target(
 pub async fn close_copied_target(
     session: &mut Session,
     number: MoveNumber,
-    source: &Identity,
+    source: &Database,
 ) -> Result<(), GuardError> {
     let doing = "close a copied target";
     let host = session.database().endpoint().host.clone();
     if look(session.database(), number).await?.is_some_and(|it| it.state == MoveState::Closed) {
         return Ok(());
     }
-    let found = Identity::read(session.database(), source.generation).await?;
     let sql = "SELECT current_setting('default_transaction_read_only')::boolean";
     let is_read_only: bool = session.database().value(doing, sql, &[]).await?;
-    if found == *source || !is_read_only {
+    if !is_read_only || is_same_server(session.database(), source).await? {
         return Err(GuardError::NotACopy { host, is_read_only });
     }
     let prepared = prepared(session.database()).await?;
@@ -136,6 +136,35 @@ pub async fn close_copied_target(
     transaction.batch(doing, "TRUNCATE reshard.log_0, reshard.log_1, reshard.log_2").await?;
     transaction.commit().await?;
     Ok(())
+}
+
+/// Makes connections that are opened from now on to a database read-only unless they ask otherwise, or no longer so.
+///
+/// # Errors
+///
+/// [`GuardError::Database`]
+pub async fn set_read_only(database: &Database, read_only: bool) -> Result<(), GuardError> {
+    let doing = "change what a database allows by default";
+    let sql = "SELECT quote_ident(current_database())";
+    let name: String = database.value(doing, sql, &[]).await?;
+    let change = if read_only {
+        "SET default_transaction_read_only = on"
+    } else {
+        "RESET default_transaction_read_only"
+    };
+    let sql = format!("ALTER DATABASE {name} {change}");
+    database.batch_execute(&sql).await.map_err(|source| database.error(doing, source))?;
+    Ok(())
+}
+
+/// Tells whether two connections are to the same running server.
+async fn is_same_server(one: &Database, other: &Database) -> Result<bool, GuardError> {
+    let sql = "SELECT concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()), inet_server_addr(), \
+               inet_server_port(), current_setting('data_directory'))";
+    let doing = "ask which server it is";
+    let (one, other): (String, String) =
+        (one.value(doing, sql, &[]).await?, other.value(doing, sql, &[]).await?);
+    Ok(one == other)
 }
 
 /// Opens a target: this is the moment at which its rows are the ones that count. What is written there is logged from then on.

@@ -39,6 +39,9 @@ pub struct Tuning {
     pub patience_seconds: u64,
     /// The time to wait for what others have to finish (restores, replication, dumps), in seconds, before the plan holds.
     pub wait_seconds: u64,
+    /// The time for which clients go on with a Moray that has left the name service, in seconds: as long as they keep its name's
+    /// addresses.
+    pub name_seconds: u64,
     /// The longest that writes may be refused, in seconds; absent for the plan's own budget.
     pub budget_seconds: Option<u64>,
 }
@@ -52,6 +55,7 @@ impl Default for Tuning {
             delete_max_lag_bytes: 16 << 20,
             patience_seconds: 120,
             wait_seconds: 24 * 3600,
+            name_seconds: 60,
             budget_seconds: None,
         }
     }
@@ -81,7 +85,7 @@ pub(crate) const BUDGET: &str = "budget_seconds";
 const DAY: u64 = 24 * 3600;
 
 /// All settings, in the order in which they are shown.
-pub static SETTINGS: [Setting; 7] = [
+pub static SETTINGS: [Setting; 8] = [
     Setting {
         name: "router_concurrency",
         unit: "zones",
@@ -135,6 +139,15 @@ pub static SETTINGS: [Setting; 7] = [
         absent: None,
         get: |tuning| Some(tuning.wait_seconds),
         set: |tuning, value| tuning.wait_seconds = value.unwrap_or_default(),
+    },
+    Setting {
+        name: "name_seconds",
+        unit: "s",
+        range: 0..=3600,
+        about: "how long clients go on with a Moray that has left the name service",
+        absent: None,
+        get: |tuning| Some(tuning.name_seconds),
+        set: |tuning, value| tuning.name_seconds = value.unwrap_or_default(),
     },
     Setting {
         name: BUDGET,

@@ -1,5 +1,6 @@
 //! The tables of the modes: the phases in their order, where writes are refused, and where the way back ends.
 
+mod guarded;
 mod rfd103;
 
 use crate::phase::{Sequence, SequenceError};
@@ -14,6 +15,7 @@ impl Mode {
     pub fn sequence(self) -> Result<Sequence, SequenceError> {
         match self {
             Self::Rfd103 => rfd103::sequence(),
+            Self::Guarded => guarded::sequence(),
         }
     }
 }

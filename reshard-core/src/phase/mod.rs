@@ -19,7 +19,8 @@ pub use self::error::{PhaseError, PhaseResultExt};
 pub use self::event::{Event, Observer};
 pub(crate) use self::lease::Lease;
 pub use self::sequence::{
-    BlockedPart, ClosedPart, OpenPart, PivotedPart, Sequence, SequenceError, Step, WriteBlock,
+    BlockedPart, ClosedPart, OpenPart, PivotedPart, Sequence, SequenceError, Step, TurnedPart,
+    WriteBlock,
 };
 pub use self::stopping::StopHandle;
 pub use self::write_block::WriteBlockRecord;
@@ -60,6 +61,11 @@ pub trait Phase: Send + Sync {
     /// Tells whether what it found is of use only to the execution that found it. Done by an earlier one, it is done again,
     /// unless writes are refused by then.
     fn expires(&self) -> bool {
+        false
+    }
+
+    /// Tells of a pivot whether it can be rolled back while it has only begun, until it calls [`Context::turn`].
+    fn turns_late(&self) -> bool {
         false
     }
 

@@ -56,7 +56,8 @@ impl Step {
         self.write_block
     }
 
-    /// Tells whether rolling back is impossible once this phase has begun: from then on the plan can only go on to its end.
+    /// Tells whether rolling back is impossible once this phase has begun, or, if it [turns late](Phase::turns_late), once it has
+    /// said so: from then on the plan can only go on to its end.
     pub fn is_pivot(&self) -> bool {
         self.is_pivot
     }
@@ -124,6 +125,12 @@ pub struct OpenPart {
     steps: Vec<Step>,
 }
 
+/// A sequence without a write block, up to and including its pivot.
+#[derive(Debug)]
+pub struct TurnedPart {
+    steps: Vec<Step>,
+}
+
 /// A sequence up to the pivot.
 #[derive(Debug)]
 pub struct BlockedPart {
@@ -159,12 +166,34 @@ impl OpenPart {
         BlockedPart { steps: self.steps }
     }
 
+    /// Goes on with the phase from which on there is no way back, in a sequence that refuses no writes.
+    #[must_use]
+    pub fn pivot(mut self, phase: Arc<dyn Phase>) -> TurnedPart {
+        self.steps.push(Step { is_pivot: true, ..step(phase, WriteBlock::Outside) });
+        TurnedPart { steps: self.steps }
+    }
+
     /// Ends the sequence: it refuses no writes.
     ///
     /// # Errors
     ///
     /// [`SequenceError`]
     pub fn end(self) -> Result<Sequence, SequenceError> {
+        Sequence { steps: self.steps }.checked()
+    }
+}
+
+impl TurnedPart {
+    /// Ends the sequence with phases that only go forward.
+    ///
+    /// # Errors
+    ///
+    /// [`SequenceError`]
+    pub fn open(
+        mut self,
+        phases: impl IntoIterator<Item = Arc<dyn Phase>>,
+    ) -> Result<Sequence, SequenceError> {
+        self.steps.extend(outside(phases));
         Sequence { steps: self.steps }.checked()
     }
 }

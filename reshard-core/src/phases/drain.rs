@@ -80,7 +80,7 @@ async fn split_point(context: &Context, state: &ClusterState) -> Result<SplitPoi
 }
 
 /// Waits until all peers have replayed everything up to the split point.
-async fn replayed(
+pub(super) async fn replayed(
     context: &Context,
     state: &ClusterState,
     peers: &[Peer],

@@ -15,7 +15,9 @@ use super::rollout::Rings;
 use super::split_shard::NewShard;
 use super::sweep::Swept;
 use crate::audit::RouterAudit;
+use crate::cutover::CutoverRecord;
 use crate::dumps::MissedDump;
+use crate::guard::{Armed, Identity};
 use crate::journal::{Fact, FactOf};
 use crate::morays::MorayProcess;
 use crate::routers::Router;
@@ -94,6 +96,16 @@ pub(super) const NEW_SHARDS: FactOf<Vec<NewShard>> = FactOf::new("new-shards");
 
 /// The first transaction of each new shard that may be its own, by round. Written by `split-shard`, read by `delete-ghosts`.
 pub(super) const COPIES_END: FactOf<BTreeMap<ShardName, u64>> = FactOf::new("copies-end");
+
+/// The guard at the source, by move. Written by `arm-guard`, which removes it when it is undone; for the report.
+pub(super) const ARMED: Fact<Vec<Armed>> = Fact::new("armed");
+
+/// The databases of source and new shard when their rows were compared. Written by `follow`, which removes it when it is undone; read
+/// by `cut-over`.
+pub(super) const FOLLOWED: Fact<BTreeMap<ShardName, [Identity; 2]>> = Fact::new("followed");
+
+/// All attempts to cut over. Written by `cut-over`, for the report.
+pub(super) const CUTOVERS: Fact<Vec<CutoverRecord>> = Fact::new("cutovers");
 
 /// The seconds that each step of `split-shard` took. Written by it, for the report.
 pub(super) const SPLIT_STEPS: Fact<Vec<(String, f64)>> = Fact::new("split-steps");

@@ -51,6 +51,9 @@ impl Phase for ListShard {
         let render = render(context, what, &rings, &routers, &shards, true);
         for (router, states) in context.act(what, render).await? {
             // A zone that was recreated after writes were blocked has the original ring, and takes writes.
+            if !context.in_write_block() {
+                continue;
+            }
             if let Some(state) = states.iter().find(|state| state.image != Some(rings.read_only)) {
                 return Err(PhaseError::hold(
                     format!(

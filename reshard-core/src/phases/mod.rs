@@ -13,6 +13,7 @@ mod facts;
 mod fixture;
 mod freeze_source;
 mod ghost_tables;
+pub mod guarded;
 mod hand_over_reads;
 mod install_ring;
 mod join_settled;

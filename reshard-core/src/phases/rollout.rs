@@ -282,7 +282,7 @@ pub(super) async fn put_back(
     want: ImageUuid,
 ) -> Result<Vec<Router>, PhaseError> {
     may_go_back(context, rings).await?;
-    let mut from = vec![rings.read_only, rings.handover];
+    let mut from = vec![rings.read_only, rings.handover, rings.target];
     from.retain(|image| *image != want);
     let is_original = want == rings.base;
     // By the original ring nobody needs the new shards, and SAPI lists them no more.

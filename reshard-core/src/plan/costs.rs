@@ -21,6 +21,8 @@ pub struct Costs {
     /// Stopping the sitters of the new peers, giving them their new shard, and starting them until its primary takes writes
     /// and its Moray answers; all new shards at once.
     pub shard_start: f64,
+    /// A guarded cutover, from the moment at which requests wait.
+    pub cutover: f64,
     /// Replaying what was written last.
     pub drain: f64,
     /// Making a zone.
@@ -43,6 +45,7 @@ impl Default for Costs {
             router_configuration: 3.0,
             sapi_change: 0.5,
             shard_start: 27.0,
+            cutover: 0.2,
             drain: 2.0,
             provision: 90.0,
             restore_bytes: 60e6,

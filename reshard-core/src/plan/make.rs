@@ -42,7 +42,7 @@ impl Plan {
             let (peers, morays) = placing.zones_of(number, &request)?;
             targets.push(Target { name, number, vnodes, peers, morays });
         }
-        let prediction = predict::predict(&inventory, source, &targets, costs);
+        let prediction = predict::predict(request.mode, &inventory, source, &targets, costs);
         place::check_room(&inventory, &prediction)?;
         let balance = balance(&request, &inventory, vnodes, &targets);
         let risks = risks::risks(&request, &inventory, source, &targets, created);

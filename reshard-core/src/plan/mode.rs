@@ -11,4 +11,7 @@ pub enum Mode {
     /// change its ring three times.
     #[default]
     Rfd103,
+    /// Writes are never refused: routers are led to an alias of the source first, and requests wait for a fraction of a second when
+    /// what is behind the alias moves, whatever the number of routers.
+    Guarded,
 }

@@ -10,6 +10,8 @@ pub(super) const STAGE: &str = "staging the rings";
 pub(super) const BLOCK: &str = "the write block";
 pub(super) const DELETE: &str = "deleting the rows that are left over";
 
+pub(super) const CUTOVER: &str = "requests wait at the cutover";
+pub(super) const ROUTE: &str = "the new ring on every electric-moray, at leisure";
 pub(super) const READ_ONLY: &str = "the read-only ring on every electric-moray";
 pub(super) const DRAIN: &str = "replaying the last writes";
 pub(super) const START: &str = "the new shards start";
@@ -19,7 +21,7 @@ pub(super) const PUBLISH: &str = "the new ring in SAPI";
 pub(super) const INSTALL: &str = "the new ring on every electric-moray";
 
 /// Every phase that takes long enough to be predicted.
-const PARTS: [(&str, &str); 13] = [
+const PARTS: [(&str, &str); 15] = [
     ("provision-peers", PEERS),
     ("catch-up", RESTORE),
     ("provision-morays", MORAYS),
@@ -32,6 +34,8 @@ const PARTS: [(&str, &str); 13] = [
     ("hand-over-reads", HAND_OVER),
     ("publish-ring", PUBLISH),
     ("install-ring", INSTALL),
+    ("flip-routers", ROUTE),
+    ("cut-over", CUTOVER),
     ("delete-ghosts", DELETE),
 ];
 

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use sapi_client::ServerUuid;
 
 use super::parts::{
-    BLOCK, BUILD, DELETE, DRAIN, HAND_OVER, INSTALL, LIST, MORAYS, PEERS, PUBLISH, READ_ONLY,
-    RESTORE, STAGE, START,
+    BLOCK, BUILD, CUTOVER, DELETE, DRAIN, HAND_OVER, INSTALL, LIST, MORAYS, PEERS, PUBLISH,
+    READ_ONLY, RESTORE, ROUTE, STAGE, START,
 };
-use super::{Costs, Prediction, Target};
+use super::{Costs, Mode, Prediction, Target};
 use crate::inventory::{Inventory, ShardFacts};
 
 #[expect(clippy::cast_precision_loss, reason = "predictions are not that precise")]
 pub(crate) fn predict(
+    mode: Mode,
     inventory: &Inventory,
     source: &ShardFacts,
     targets: &[Target],
@@ -20,22 +21,30 @@ pub(crate) fn predict(
 ) -> Prediction {
     let rounds = router_rounds(inventory, costs.router_concurrency) as f64;
     let flips = rounds * longest_zone(inventory) as f64 * costs.router_flip;
-    let write_block_parts = parts(&[
-        (READ_ONLY, flips),
-        (DRAIN, costs.drain),
-        (START, costs.shard_start),
-        (LIST, costs.sapi_change + rounds * costs.router_configuration),
-        (HAND_OVER, flips),
-        (PUBLISH, costs.sapi_change),
-        (INSTALL, flips),
-    ]);
+    let list = costs.sapi_change + rounds * costs.router_configuration;
+    let write_block_parts = match mode {
+        Mode::Rfd103 => parts(&[
+            (READ_ONLY, flips),
+            (DRAIN, costs.drain),
+            (START, costs.shard_start),
+            (LIST, list),
+            (HAND_OVER, flips),
+            (PUBLISH, costs.sapi_change),
+            (INSTALL, flips),
+        ]),
+        Mode::Guarded => parts(&[(CUTOVER, targets.len() as f64 * costs.cutover)]),
+    };
     let write_block_seconds = sum(&write_block_parts);
     let peers: usize = targets.iter().map(|target| target.peers.len()).sum();
     let morays: usize = targets.iter().map(|target| target.morays.len()).sum();
     let database = source.database_bytes as f64;
     let ghost_rows = ghost_rows(inventory, targets);
     let ring_build = costs.ring_build * f64::from(inventory.ring.vnode_count) / 1e6;
-    let total_parts = parts(&[
+    let before = match mode {
+        Mode::Rfd103 => parts(&[]),
+        Mode::Guarded => parts(&[(START, costs.shard_start), (LIST, list), (ROUTE, flips)]),
+    };
+    let mut total_parts = parts(&[
         (PEERS, peers as f64 * costs.provision),
         (RESTORE, peers as f64 * database / costs.restore_bytes),
         (MORAYS, morays as f64 * costs.provision),
@@ -44,10 +53,12 @@ pub(crate) fn predict(
         (BLOCK, write_block_seconds),
         (DELETE, ghost_rows.unwrap_or(0) as f64 / costs.delete_rows),
     ]);
+    let block = total_parts.len().saturating_sub(2);
+    total_parts.splice(block..block, before);
     Prediction {
         write_block_seconds,
         write_block_parts,
-        router_round_seconds: Some(flips),
+        router_round_seconds: Some(if mode == Mode::Rfd103 { flips } else { 0.0 }),
         total_seconds: sum(&total_parts),
         total_parts,
         disk: disk(source, targets),

@@ -116,8 +116,13 @@ mod tests {
             ("install-ring", 2.0, 1),
         ];
         let costs = Costs::observed(&plan, &report(&plan, &took));
-        let again =
-            crate::plan::predict(&plan.inventory, plan.source_facts(), plan.targets(), &costs);
+        let again = crate::plan::predict(
+            plan.request.mode,
+            &plan.inventory,
+            plan.source_facts(),
+            plan.targets(),
+            &costs,
+        );
         let measured: f64 = took.iter().map(|(_, seconds, _)| seconds).sum();
         assert!((again.write_block_seconds - measured).abs() < 1e-9, "{again:?}");
     }

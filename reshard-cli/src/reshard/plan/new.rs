@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use reshard_core::{
-    Costs, JournalError, Layout, Plan, PlanUuid, Request, Selection, SqliteJournal, SystemClock,
-    VnodeSet, gather,
+    Costs, JournalError, Layout, Mode, Plan, PlanUuid, Request, Selection, SqliteJournal,
+    SystemClock, VnodeSet, gather,
 };
 use sapi_client::{ImageUuid, ServerUuid};
 
@@ -35,6 +35,9 @@ pub(super) struct NewArgs {
     plan: PathBuf,
     #[command(flatten)]
     region: Region,
+    /// The way in which vnodes move
+    #[arg(long, value_enum, default_value_t)]
+    mode: ModeName,
     /// New shards, 1 to 16
     #[arg(long, default_value_t = 1)]
     new_shards: u32,
@@ -62,9 +65,9 @@ pub(super) struct NewArgs {
     /// The image of new Moray zones [default: that of the source's]
     #[arg(long, value_name = "UUID")]
     moray_image: Option<ImageUuid>,
-    /// Moray zones of each new shard
-    #[arg(long, default_value_t = 1)]
-    morays: u32,
+    /// Moray zones of each new shard [default: 1, in the guarded mode 2]
+    #[arg(long)]
+    morays: Option<u32>,
     /// Seconds for which writes may be refused, the way back included [default: twice the prediction]
     #[arg(long, value_name = "SECONDS")]
     budget: Option<u64>,
@@ -85,6 +88,25 @@ pub(super) struct NewArgs {
     /// Print the plan and do not write it
     #[arg(long)]
     dry_run: bool,
+}
+
+/// The way in which vnodes move.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum ModeName {
+    /// As RFD 103 says, step by step: writes are refused while all routers change rings three times
+    #[default]
+    Rfd103,
+    /// Nothing is refused: requests wait for a fraction of a second, whatever the number of routers
+    Guarded,
+}
+
+impl From<ModeName> for Mode {
+    fn from(name: ModeName) -> Self {
+        match name {
+            ModeName::Rfd103 => Self::Rfd103,
+            ModeName::Guarded => Self::Guarded,
+        }
+    }
 }
 
 /// The choice of vnodes.
@@ -170,7 +192,11 @@ impl NewArgs {
                 LayoutName::OnePeer => Layout::OnePeer,
             })
             .with_servers(self.servers.iter().copied())
-            .with_morays(self.morays);
+            .with_mode(self.mode.into())
+            .with_morays(self.morays.unwrap_or(match self.mode {
+                ModeName::Rfd103 => 1,
+                ModeName::Guarded => 2,
+            }));
         request.postgres_image = self.postgres_image;
         request.moray_image = self.moray_image;
         request.allow_storage_shard = self.allow_storage_shard;

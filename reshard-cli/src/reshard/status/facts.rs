@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reshard_core::{
     Activity, Controls, Entry, EntryKind, Journal, JournalError, Liveness, OpenWriteBlock, Phase,
-    Plan, Report, Sequence, SystemClock,
+    Plan, Report, Sequence, SystemClock, past_pivot,
 };
 
 use super::copy::FileCopy;
@@ -54,16 +54,12 @@ impl Facts {
     ) -> Result<Self, JournalError> {
         let now = Timestamp::now();
         let report = Report::of(store, phases).await?;
-        let begun = |phase: &&reshard_core::Step| {
-            let of = report.phases.iter().find(|report| report.name == phase.name());
-            of.is_some_and(|report| report.state.may_have_effects())
-        };
-        let no_way_back = phases.pivot().filter(begun);
+        let no_way_back = past_pivot(store, phases).await?;
         let log = store.log_after(0).await?;
         let is_trouble = |entry: &Entry| matches!(entry.kind, EntryKind::Trouble | EntryKind::Hold);
         Ok(Self {
             now,
-            no_way_back: no_way_back.map(|phase| phase.name().to_owned()),
+            no_way_back: no_way_back.map(str::to_owned),
             phases: phases.iter().map(|phase| Step::of(&**phase, plan)).collect(),
             block: OpenWriteBlock::of(store, plan, phases, &SystemClock).await?,
             executor: Liveness::of(store, now).await?,

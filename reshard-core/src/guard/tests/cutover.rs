@@ -149,27 +149,25 @@ async fn r13_a_promotion_is_another_timeline() {
 #[tokio::test]
 async fn r14_a_copied_target_is_closed_before_it_takes_writes() {
     let mut scene = Scene::with_servers(2).await;
-    let identity = Identity::read(&scene.admin, GENERATION).await.unwrap();
     let plan = scene.session.lease().plan;
     assert_eq!(refused(&scene).await, None);
     // The source itself is not closed, whatever its setting.
-    let error = close_copied_target(&mut scene.session, NUMBER, &identity).await.unwrap_err();
+    let error = close_copied_target(&mut scene.session, NUMBER, &scene.admin).await.unwrap_err();
     assert!(matches!(error, GuardError::NotACopy { is_read_only: false, .. }), "{error:?}");
     let sql = "ALTER DATABASE moray SET default_transaction_read_only = on";
     scene.admin.batch_execute(sql).await.unwrap();
     scene.session = scene.shard.session(plan, 1).await;
-    let error = close_copied_target(&mut scene.session, NUMBER, &identity).await.unwrap_err();
+    let error = close_copied_target(&mut scene.session, NUMBER, &scene.admin).await.unwrap_err();
     assert!(matches!(error, GuardError::NotACopy { is_read_only: true, .. }), "{error:?}");
 
     scene.shard.chain.set(0, "synchronous_standby_names", "''");
     let replayed = "SELECT bool_and(replay_lsn >= pg_current_wal_lsn()) FROM pg_stat_replication";
     scene.wait_until(replayed).await;
-    scene.shard.chain.stop(0);
     scene.shard.chain.promote(1);
     let database = scene.shard.connect_to(1).await;
     let mut target = super::super::Lease { plan, epoch: 1 }.take(database).await.unwrap();
     for _ in 0..2 {
-        close_copied_target(&mut target, NUMBER, &identity).await.unwrap();
+        close_copied_target(&mut target, NUMBER, &scene.admin).await.unwrap();
     }
     let target = scene.shard.connect_to(1).await;
     target

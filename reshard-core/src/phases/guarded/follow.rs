@@ -1,0 +1,153 @@
+//! Has the new shards follow the source: what was written since they parted is replayed out of the guard's log, and then every
+//! row of the moving vnodes is compared.
+//!
+//! * reads: the guard's log and the rows of the moving vnodes at the source, the same rows at the new shards
+//! * writes: those rows at the new shards; replayed entries of the log are deleted; the fact `followed`
+//! * done when: the log was empty a moment ago, and all rows are the same
+//! * undo: nothing: the new shards are destroyed
+//! * pause: between two looks at the log
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use manatee_client::{PgEndpoint, ShardName};
+
+use super::moves::{GuardedMove, identity, lease, moves, primary};
+use crate::guard::{
+    Identity, Replay, ReplayOptions, Verified, Verify, VerifyOptions, VerifyPlaces,
+};
+use crate::hint::{Operation, hint};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
+use crate::phases::facts::FOLLOWED;
+
+/// The time for which the log is replayed between two reports.
+const SLICE: Duration = Duration::from_secs(1);
+
+/// Has the new shards follow the source.
+#[derive(Clone, Copy, Debug)]
+pub struct Follow;
+
+#[async_trait]
+impl Phase for Follow {
+    fn name(&self) -> &'static str {
+        "follow"
+    }
+
+    fn about(&self) -> About {
+        About {
+            title: "have the new shards follow the source, and compare every row",
+            rfd103: "",
+            reads: "the guard's log and the rows of the moving vnodes at the source and the new shards",
+            writes: "those rows at the new shards; replayed entries of the log are deleted",
+            done_when: "the log was empty a moment ago, and all rows are the same",
+            undo: "nothing: the new shards are destroyed",
+            pause: "between two looks at the log",
+        }
+    }
+
+    async fn run(&self, context: &Context) -> Result<(), PhaseError> {
+        let mut followed = Vec::new();
+        for one in moves(context.plan()) {
+            followed.push((one.target.name.clone(), follow(context, one).await?));
+        }
+        context.put(&FOLLOWED, &followed.into_iter().collect()).await
+    }
+
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
+        context.forget(&FOLLOWED).await?;
+        Ok(Undone::Completely)
+    }
+}
+
+/// The ends of a move as they are now.
+struct Ends {
+    source: PgEndpoint,
+    target: PgEndpoint,
+    identities: [Identity; 2],
+}
+
+async fn ends(context: &Context, target: &ShardName) -> Result<Ends, PhaseError> {
+    let source = context.plan().source();
+    let (here, there) = (primary(context, source).await?, primary(context, target).await?);
+    let identities =
+        [identity(context, source, &here).await?, identity(context, target, &there).await?];
+    Ok(Ends { source: here.endpoint().clone(), target: there.endpoint().clone(), identities })
+}
+
+async fn follow(context: &Context, one: GuardedMove<'_>) -> Result<[Identity; 2], PhaseError> {
+    let name = &one.target.name;
+    let ends = ends(context, name).await?;
+    catch_up(context, one, &ends.source, &ends.target).await?;
+    let places = VerifyPlaces::primaries(&ends.source, &ends.target);
+    let hash = &context.plan().inventory.ring.hashing;
+    let failed = format!("the rows of {name} cannot be compared with the source's");
+    let verify = Verify::connect(one.number, hash, &places, VerifyOptions::default()).await;
+    let verify = verify.or_phase_error(&failed)?;
+    let compared = AtomicU64::new(0);
+    let comparing = async {
+        let verified =
+            verify.run(&|progress| compared.store(progress.rows, Ordering::Relaxed)).await;
+        verified.or_phase_error(&failed)
+    };
+    let what = format!("compare the rows of the vnodes that move to {name}");
+    judge(name, &context.act(what, comparing).await?)?;
+    let rows = compared.load(Ordering::Relaxed);
+    context
+        .note(format!("{rows} rows of the vnodes that move to {name} are the same at both"))
+        .await?;
+    catch_up(context, one, &ends.source, &ends.target).await?;
+    Ok(ends.identities)
+}
+
+/// Holds if rows differ.
+fn judge(name: &ShardName, verified: &Verified) -> Result<(), PhaseError> {
+    if verified.is_sound() {
+        return Ok(());
+    }
+    let (count, first) = (verified.differences.len(), verified.differences.first());
+    let such =
+        first.map(|one| format!(", such as {} {:?}", one.bucket, one.key)).unwrap_or_default();
+    if count == 0 {
+        return Err(PhaseError::transient(format!(
+            "rows of {name} change faster than they can be compared with the source's"
+        )));
+    }
+    Err(PhaseError::hold(
+        format!("{count} rows are not the same at {name} and the source{such}"),
+        hint!(
+            "find out who writes to the new shard, or past the guard; ",
+            Operation::Abort,
+            " rolls everything back"
+        ),
+    ))
+}
+
+/// Replays the log until it is empty for a moment.
+pub(super) async fn catch_up(
+    context: &Context,
+    one: GuardedMove<'_>,
+    source: &PgEndpoint,
+    target: &PgEndpoint,
+) -> Result<(), PhaseError> {
+    let name = &one.target.name;
+    let hash = &context.plan().inventory.ring.hashing;
+    let failed = format!("{name} cannot follow the source");
+    let options = ReplayOptions::default();
+    let replay = Replay::connect(lease(context), one.number, hash, source, target, options).await;
+    let replay = tokio::sync::Mutex::new(replay.or_phase_error(&failed)?);
+    let entries = AtomicU64::new(0);
+    let waiting = Wait {
+        what: format!("{name} to have what was written since it parted from the source"),
+        hint: "if the log grows faster than it is replayed: see what keeps the new primary's disk, or its sync, busy".into(),
+    };
+    let look = || async {
+        let drained = replay.lock().await.drain(SLICE).await.or_phase_error(&failed)?;
+        let all = entries.fetch_add(drained.entries, Ordering::Relaxed) + drained.entries;
+        let pending = Poll::Pending(None, format!("{all} entries of the log replayed"));
+        Ok(if drained.is_empty { Poll::Ready(all) } else { pending })
+    };
+    let patience = Duration::from_secs(context.tuning().await?.wait_seconds);
+    let replaying = context.wait(waiting, patience, look).await?;
+    context.note(format!("{replaying} entries of the log were replayed at {name}")).await
+}

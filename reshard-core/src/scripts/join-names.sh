@@ -1,0 +1,3 @@
+# Puts the zone into the name service.
+# shellcheck shell=bash
+svcadm enable registrar
