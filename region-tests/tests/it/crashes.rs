@@ -3,22 +3,31 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-use reshard_core::{Journal, Outcome, PhaseRecord, PhaseState, PlanState, SqliteJournal};
+use reshard_core::{Journal, Outcome, PhaseRecord, PhaseState, PlanState, Request, SqliteJournal};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use super::started::{Region, half, phases, small};
+use super::started::{Region, guarded, half, small};
 
 /// As after a crash between the end of a phase's work and the journal's knowing of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_phase_is_run_twice() {
+    run_every_phase_twice(half).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_phase_of_the_guarded_mode_is_run_twice() {
+    run_every_phase_twice(guarded).await;
+}
+
+async fn run_every_phase_twice(request: fn(&Region) -> Request) {
     let region = Region::start(small(), 100.0).await;
-    let store = region.plan("twice.plan", half(&region)).await;
+    let store = region.plan("twice.plan", request(&region)).await;
     let executor = region.executor(&store).await;
     // Whatever is written at a new shard after this is its own: it has to be known before a router leads there.
     let end_of_copying = async || store.facts().await.unwrap().get("copies-end/0").cloned();
     let mut known = None;
-    for phase in &phases() {
+    for phase in &store.plan().await.unwrap().sequence().unwrap() {
         let name = phase.name();
         let first = executor.step(name).await.unwrap();
         assert!(matches!(first, Outcome::Paused { .. } | Outcome::Done), "{name}: {first:?}");
@@ -48,12 +57,22 @@ async fn forget_that_it_is_done(store: &Arc<SqliteJournal>, name: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_executor_is_killed_in_every_phase() {
+    kill_in_every_phase(half).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_executor_is_killed_in_every_phase_of_the_guarded_mode() {
+    kill_in_every_phase(guarded).await;
+}
+
+async fn kill_in_every_phase(request: fn(&Region) -> Request) {
     let region = Region::start(small(), 100.0).await;
-    let store = region.plan("killed.plan", half(&region)).await;
+    let store = region.plan("killed.plan", request(&region)).await;
+    let sequence = store.plan().await.unwrap().sequence().unwrap();
     let path = region.file("killed.plan");
     let plan = path.to_str().unwrap();
     let mut works = 0;
-    for phase in &phases() {
+    for phase in &sequence {
         kill_in(&region, plan, phase.name()).await;
         works += u32::from(is_private(plan));
     }
@@ -61,7 +80,7 @@ async fn the_executor_is_killed_in_every_phase() {
     // Some phases are over before a signal gets there: those were run once.
     let again =
         store.phases().await.unwrap().values().filter(|record| record.attempts >= 2).count();
-    assert!(again >= phases().iter().len() / 2, "only {again} phases were interrupted");
+    assert!(again >= sequence.iter().len() / 2, "only {again} phases were interrupted");
     region.output(&["resume", "--yes", plan]).await;
     assert_eq!(store.state().await.unwrap(), PlanState::Done);
     region.end_without_ghosts().await;

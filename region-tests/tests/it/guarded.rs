@@ -1,19 +1,13 @@
 //! Guarded splits under load: nothing is refused, and the cutover is over in a moment.
 
-use reshard_core::{Journal, Mode, Outcome, Report, Request, Selection};
+use reshard_core::{Journal, Outcome, Report, Selection};
 
-use super::started::{Region, half, small};
-
-/// A guarded split of shard 2, with Morays that leave the name service one after the other.
-fn guarded(region: &Region) -> Request {
-    half(region).with_mode(Mode::Guarded).with_morays(2)
-}
+use super::started::{Region, guarded, small};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_shard_becomes_two() {
     let region = Region::start(small(), 200.0).await;
     let store = region.plan("guarded.plan", guarded(&region).with_selection(Selection::Rows)).await;
-    store.update_controls(&mut |controls| controls.tuning.name_seconds = 0).await.unwrap();
     let executor = region.executor(&store).await;
     let ended = executor.run().await.unwrap();
     let sequence = store.plan().await.unwrap().sequence().unwrap();

@@ -102,11 +102,17 @@ impl Executor {
         Ok(wanted && !blocked)
     }
 
-    /// Tells whether a phase that an earlier execution has done has to be done again.
+    /// Tells whether a phase that an earlier execution has done has to be done again. What it found counts once writes are refused,
+    /// or, where they never are, once the next phase has begun.
     async fn has_expired(&self, phase: &Step) -> Result<bool, JournalError> {
+        if !phase.expires() {
+            return Ok(false);
+        }
         let records = self.store.phases().await?;
-        let blocks = self.sequence.block_begins().and_then(|phase| records.get(phase.name()));
-        Ok(phase.expires() && !blocks.is_some_and(|record| record.state.may_have_effects()))
+        let mut after = self.sequence.iter().skip_while(|step| step.name() != phase.name()).skip(1);
+        let counts = self.sequence.block_begins().or_else(|| after.next());
+        let counts = counts.and_then(|phase| records.get(phase.name()));
+        Ok(!counts.is_some_and(|record| record.state.may_have_effects()))
     }
 
     /// Undoes what a write block that was rolled back has made unusable, so that it is recreated under other names.

@@ -59,7 +59,7 @@ pub trait Phase: Send + Sync {
     }
 
     /// Tells whether what it found is of use only to the execution that found it. Done by an earlier one, it is done again,
-    /// unless writes are refused by then.
+    /// unless writes are refused by then, or, in a sequence that refuses none, the next phase has begun.
     fn expires(&self) -> bool {
         false
     }
