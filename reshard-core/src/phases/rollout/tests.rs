@@ -19,7 +19,7 @@ use crate::executor::tests::{deployment_over, runtime, zookeeper};
 use crate::executor::{ExecutorError, Outcome};
 use crate::phase::Sequence;
 use crate::phase::facts::WRITE_BLOCKS;
-use crate::phases::facts::BASE;
+use crate::phases::facts::{BASE, RESTARTS};
 use crate::phases::fixture::Fixture;
 use crate::phases::{BlockWrites, HandOverReads, InstallRing, PublishRing};
 use crate::region::{RouterStatus, Routers, StatusShard};
@@ -278,6 +278,16 @@ fn a_router_that_was_restarted_meanwhile_is_looked_at_again() {
         let troubles = fixture.log(crate::journal::EntryKind::Trouble).await;
         let [trouble] = troubles.as_slice() else { panic!("{troubles:?}") };
         assert!(trouble.contains("it was restarted meanwhile"), "{trouble}");
+        // The try that failed has restarted both; the next one finds nothing to do.
+        let notes = fixture.log(crate::journal::EntryKind::Note).await;
+        let told: Vec<&str> = notes
+            .iter()
+            .filter_map(|note| note.rsplit_once(": ")?.1.split(" in ").next())
+            .collect();
+        assert_eq!(told, ["2 processes restarted"; 3], "{notes:?}");
+        assert!(notes[1].ends_with(" s, in 2 tries") && !notes[0].contains("tries"), "{notes:?}");
+        let kept = RESTARTS.of([&"hand-over-reads", &"there"]);
+        assert_eq!(fixture.get(&kept).await, None);
     });
 }
 
