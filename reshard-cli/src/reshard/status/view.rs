@@ -231,10 +231,15 @@ fn present(facts: &Facts) -> Option<Activity> {
 fn asked(facts: &Facts) -> Vec<String> {
     let controls = &facts.controls;
     let mut asked = Vec::new();
-    if controls.abort {
+    let state = &facts.report.state;
+    if state.is_over() {
+        return asked;
+    }
+    if controls.abort && *state != PlanState::Aborting {
         asked.push("roll everything back".to_owned());
     }
-    if controls.pause {
+    // Whatever stands still has stopped; what was asked stays written down until it goes on.
+    if controls.pause && matches!(state, PlanState::Running | PlanState::Aborting) {
         asked.push("stop as soon as that is safe".to_owned());
     }
     if let Some(phase) = &controls.pause_before {
