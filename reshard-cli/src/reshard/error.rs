@@ -232,13 +232,13 @@ impl Error {
 /// An error, and the file of the plan that the command is about, as it is typed: the advice names it.
 #[derive(Debug)]
 pub(crate) struct CommandFailure {
-    error: Error,
+    error: Box<Error>,
     file: Option<String>,
 }
 
 impl CommandFailure {
     pub(super) fn new(error: Error, file: Option<String>) -> Self {
-        Self { error, file }
+        Self { error: Box::new(error), file }
     }
 }
 
@@ -262,11 +262,11 @@ impl From<io::Error> for CommandFailure {
 
 impl CommandError for CommandFailure {
     fn is_closed_pipe(&self) -> bool {
-        matches!(&self.error, Error::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
+        matches!(&*self.error, Error::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
     fn line(&self) -> String {
-        Chain(&self.error).to_string()
+        Chain(&*self.error).to_string()
     }
 
     fn advice(&self) -> Option<String> {
@@ -274,7 +274,7 @@ impl CommandError for CommandFailure {
     }
 
     fn hint(&self) -> Option<String> {
-        let hint = if let Error::Fash(error) = &self.error { error.hint() } else { None };
+        let hint = if let Error::Fash(error) = &*self.error { error.hint() } else { None };
         hint.map(str::to_owned)
     }
 }

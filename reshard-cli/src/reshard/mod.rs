@@ -168,6 +168,42 @@ impl FromArgMatches for Typed {
     }
 }
 
+impl Command {
+    fn run(self, out: &mut Output) -> Result<u8> {
+        tokio::runtime::Runtime::new()?.block_on(async {
+            let done = match self {
+                Self::Plan(args) => return args.run(out).await,
+                Self::Run(args) | Self::Resume(args) => return args.run(out).await,
+                Self::Abort(args) => return args.run(out).await,
+                Self::Canary(verb) => return by_hand::run(verb, out).await,
+                Self::Peers(command) => return command.run(out).await,
+                Self::Shard(command) => return command.run(out).await,
+                Self::DumpLock(command) => return command.run(out).await,
+                Self::Ring(command) => return command.run(out).await,
+                Self::Rows(command) => return command.run(out).await,
+                Self::Check(verb) => return by_hand::run(verb, out).await,
+                Self::Lab(args) => return args.run(),
+                Self::Doctor(args) => return args.run(out).await,
+                Self::Init(args) => args.run(out).await,
+                Self::Plans(args) => args.run(out).await,
+                Self::Measure(args) => args.run(out).await,
+                Self::Dumps(args) => args.run(out).await,
+                Self::Shards(args) => args.run(out).await,
+                Self::Watchdog(args) => args.run(out).await,
+                Self::Completions(args) => args.run(out),
+                Self::Man(args) => args.run(out),
+                Self::Status(args) => args.run(out).await,
+                Self::Pause(args) => args.run().await,
+                Self::Tune(args) => args.run(out).await,
+                Self::Log(args) => args.run(out).await,
+                Self::Report(args) => args.run(out).await,
+                Self::Phases(args) => args.run(out),
+            };
+            done.map(|()| exit::SUCCESS)
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,41 +239,5 @@ mod tests {
         {
             assert_eq!(file(&format!("reshard {command}")), None, "{command}");
         }
-    }
-}
-
-impl Command {
-    fn run(self, out: &mut Output) -> Result<u8> {
-        tokio::runtime::Runtime::new()?.block_on(async {
-            let done = match self {
-                Self::Plan(args) => return args.run(out).await,
-                Self::Run(args) | Self::Resume(args) => return args.run(out).await,
-                Self::Abort(args) => return args.run(out).await,
-                Self::Canary(verb) => return by_hand::run(verb, out).await,
-                Self::Peers(command) => return command.run(out).await,
-                Self::Shard(command) => return command.run(out).await,
-                Self::DumpLock(command) => return command.run(out).await,
-                Self::Ring(command) => return command.run(out).await,
-                Self::Rows(command) => return command.run(out).await,
-                Self::Check(verb) => return by_hand::run(verb, out).await,
-                Self::Lab(args) => return args.run(),
-                Self::Doctor(args) => return args.run(out).await,
-                Self::Init(args) => args.run(out).await,
-                Self::Plans(args) => args.run(out).await,
-                Self::Measure(args) => args.run(out).await,
-                Self::Dumps(args) => args.run(out).await,
-                Self::Shards(args) => args.run(out).await,
-                Self::Watchdog(args) => args.run(out).await,
-                Self::Completions(args) => args.run(out),
-                Self::Man(args) => args.run(out),
-                Self::Status(args) => args.run(out).await,
-                Self::Pause(args) => args.run().await,
-                Self::Tune(args) => args.run(out).await,
-                Self::Log(args) => args.run(out).await,
-                Self::Report(args) => args.run(out).await,
-                Self::Phases(args) => args.run(out),
-            };
-            done.map(|()| exit::SUCCESS)
-        })
     }
 }

@@ -20,8 +20,10 @@ use crate::routers::{
     self, Command, Flipped, RingSwap, Router, RouterError, StagedImage, for_each_router, get_status,
 };
 
+mod left;
 mod restarts;
 
+use self::left::{keep_left, none_left};
 pub(super) use self::restarts::Restarts;
 
 /// The ring images of a plan.
@@ -182,7 +184,9 @@ pub(super) async fn put_in_place(
     flip: &RingSwap,
 ) -> Result<Vec<(Router, Vec<Flipped>)>, PhaseError> {
     let routers = find_routers(context).await?;
-    context.act(what, flip_all(context, what, &routers, rings, flip)).await
+    let flipped = context.act(what, flip_all(context, what, &routers, rings, flip)).await?;
+    none_left(context).await?;
+    Ok(flipped)
 }
 
 /// Puts a ring in place in all instances of these zones, and confirms each by what it tells of itself. A zone that lacks
@@ -307,10 +311,12 @@ pub(super) async fn put_back(
     let which = if is_original { "original" } else { "read-only" };
     let what = &format!("put the {which} ring {want} back");
     let flip = &flip;
-    where_running(context, "its rings are left as they are", |routers| async move {
+    let done = where_running(context, "its rings are left as they are", |routers| async move {
         flip_all(context, what, &routers, rings, flip).await.map(drop)
     })
-    .await
+    .await?;
+    keep_left(context, &remembered_routers(context).await?, &done).await?;
+    Ok(done)
 }
 
 /// Does something for all routers that the plan may have touched, but those whose zones do not run, or are gone: they take no

@@ -65,6 +65,14 @@ pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Lines {
         };
         text.item(entry::mood(trouble.kind), name, &said);
     }
+    if !view.routers_left.is_empty() {
+        let left = view.routers_left.join(", ");
+        let said = format!(
+            "{left} did not run when rings were put back: what comes back has the ring that it had, and may refuse writes. \
+             `reshard ring audit` tells"
+        );
+        text.item(Mood::Warning, "routers", &said);
+    }
     let standing = std::mem::take(&mut text.lines);
     for before in &view.refused_before {
         let how = if before.moved { "the vnodes moved" } else { "rolled back" };

@@ -1,4 +1,4 @@
-//! Things that the operator has asked for.
+//! Things that the operator has asked for, or has to see to.
 
 use super::*;
 
@@ -25,4 +25,14 @@ fn what_was_asked_for_is_shown_until_it_happens() {
     assert!(screen(&facts).contains("asked     roll everything back"));
     facts.report.state = PlanState::Aborted;
     assert!(!screen(&facts).contains("asked "));
+}
+
+#[test]
+fn a_router_that_was_down_when_rings_were_put_back_is_told_of() {
+    let mut facts = facts(PlanState::Aborted);
+    assert!(!screen(&facts).contains("routers"));
+    facts.report.facts.insert("routers-left".to_owned(), json!(["em-2 (7)"]));
+    let shown = flat(&screen(&facts));
+    assert!(shown.contains("routers em-2 (7) did not run when rings were put back"), "{shown}");
+    assert!(shown.contains("`reshard ring audit` tells"), "{shown}");
 }
