@@ -54,7 +54,7 @@ impl Phase for ReserveNames {
                     &taken
                     && let Some(owner) = Owner::of(context.deployment(), record).await
                 {
-                    let what = format!("the name {name} is reserved by {owner}");
+                    let what = format!("the name {name} cannot be reserved: it is kept by {owner}");
                     let remedy = hint!(
                         Operation::Abort,
                         ", and make a new plan, which takes other numbers; or "
