@@ -4,7 +4,8 @@ use std::io::{IsTerminal, Stderr, Stdout, stderr, stdout};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use textwrap::{Options, WordSplitter};
+use textwrap::core::Word;
+use textwrap::{Options, WordSeparator, WordSplitter};
 
 /// The width where nobody says another: that of a terminal that nobody made wider.
 const USUAL: usize = 80;
@@ -126,8 +127,32 @@ fn wrapped(width: usize, head: &str, indent: &str, text: &str) -> Vec<String> {
         .subsequent_indent(indent)
         // Names of phases, URLs and paths stay whole, for they are copied.
         .break_words(false)
+        .word_separator(WordSeparator::Custom(words))
         .word_splitter(WordSplitter::NoHyphenation);
     textwrap::wrap(text, options).into_iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// The words of a line. A command in backquotes is one, for it is copied: it begins a line of its own rather than to be broken.
+fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    let mut rest = line;
+    Box::new(std::iter::from_fn(move || {
+        let (mut is_quoted, mut is_blank) = (false, false);
+        let end = rest.char_indices().find_map(|(at, letter)| {
+            // The next word begins after the blanks.
+            if is_blank && letter != ' ' {
+                return Some(at);
+            }
+            if letter == '`' {
+                // One that is never closed quotes nothing.
+                is_quoted = !is_quoted && rest.get(at + 1..).is_some_and(|more| more.contains('`'));
+            }
+            is_blank = letter == ' ' && !is_quoted;
+            None
+        });
+        let (word, more) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = more;
+        (!word.is_empty()).then(|| Word::from(word))
+    }))
 }
 
 /// `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE` and `TERM` say something too.
@@ -172,6 +197,28 @@ mod tests {
         let lines =
             Screen::plain(40).lines("  ", &format!("no answer from {url} for block-writes"));
         assert_eq!(lines, ["  no answer from", &format!("  {url}"), "  for block-writes"]);
+    }
+
+    #[test]
+    fn commands_in_backquotes_stay_whole() {
+        let text = "see first that SAPI answers; `reshard resume my.plan` goes on, or \
+                    (`sdc-sapi /services/7 -X PUT -d '{\"action\": \"delete\"}'`) then";
+        assert_eq!(
+            Screen::plain(40).lines("* ", text),
+            [
+                "* see first that SAPI answers;",
+                "  `reshard resume my.plan` goes on, or",
+                "  (`sdc-sapi /services/7 -X PUT -d '{\"action\": \"delete\"}'`)",
+                "  then",
+            ]
+        );
+        let open = "a ` that is never closed is no command, and is broken as all text is";
+        let lines = Screen::plain(40).lines("", open);
+        assert_eq!(
+            lines,
+            ["a ` that is never closed is no command,", "and is broken as all text is"]
+        );
+        assert!(Screen::plain(40).lines("", "").len() <= 1);
     }
 
     #[test]

@@ -3,6 +3,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+/// The owner of a freeze that names none, in words: an operator or a sitter.
+pub const UNNAMED_OWNER: &str = "somebody who left no name";
+
 /// The mark that forbids takeovers: who froze the shard, when and why. Only `date` and `reason` are Manatee's; the owner is
 /// this crate's addition, which the sitters copy along.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -84,7 +84,7 @@ pub use dumps::{DUMP_PORT, RunningDump, running_dump};
 pub use election::{Announced, Candidate, CandidateWatch, active_candidates};
 pub use error::{Cause, ZooKeeperError};
 pub use freeze::{Frozen, Unfrozen};
-pub use freeze_mark::Freeze;
+pub use freeze_mark::{Freeze, UNNAMED_OWNER};
 pub use history::{HistoryEntry, HistoryEvent, Version1Event};
 pub use id::{BadShardName, PeerId, ShardName, ZoneId};
 pub use initial::{InitialStateError, founding_state, initial_state, singleton_state};

@@ -7,6 +7,7 @@ use crate::coordination::Session;
 use crate::coordination::Watch;
 use crate::error::ZooKeeperError;
 use crate::fence::Fence;
+use crate::freeze_mark::UNNAMED_OWNER;
 use crate::id::ShardName;
 use crate::lock::HeldLock;
 use crate::printable::printable;
@@ -230,7 +231,7 @@ pub enum ShardError {
         lock: String,
     },
     /// The shard is frozen by somebody else.
-    #[error("shard {shard} is frozen by {}: {}", printable(.owner.as_deref().unwrap_or("an operator")), printable(reason))]
+    #[error("shard {shard} is frozen by {}: {}", printable(.owner.as_deref().unwrap_or(UNNAMED_OWNER)), printable(reason))]
     FrozenByOther {
         /// The shard.
         shard: ShardName,

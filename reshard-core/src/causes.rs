@@ -18,9 +18,38 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
+/// A message without the ids of the requests in it, by which the same trouble looks like another each time: for comparing.
+pub fn without_request_ids(text: &str) -> String {
+    const BEGINS: &str = " [request ";
+    let mut parts = text.split(BEGINS);
+    let mut same = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(']') {
+            Some((id, rest)) if !id.contains(char::is_whitespace) => same.push_str(rest),
+            // It is something else.
+            Some(_) | None => same.extend([BEGINS, part]),
+        }
+    }
+    same
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_trouble_is_the_same_whatever_its_requests_are_called() {
+        let said = |one: &str, two: &str| {
+            without_request_ids(&format!(
+                "GET /a: 503 [request {one}]; then GET /b [request {two}]"
+            ))
+        };
+        assert_eq!(said("1-2", "3"), "GET /a: 503; then GET /b");
+        assert_eq!(said("1-2", "3"), said("4", "5"));
+        for other in ["", "a [request", "a [request of x] b", "a [request 7"] {
+            assert_eq!(without_request_ids(other), other);
+        }
+    }
 
     #[derive(Debug, thiserror::Error)]
     #[error("cannot read it")]

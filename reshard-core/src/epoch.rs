@@ -164,11 +164,19 @@ pub async fn known_plans(deployment: &Deployment) -> Result<Vec<KnownPlan>, Epoc
     let mut known = Vec::new();
     // Others may have made nodes there too.
     for plan in names.iter().filter_map(|name| name.parse::<PlanUuid>().ok()) {
-        let epoch = epoch_of(deployment, plan).await;
-        let lock = lock(deployment, plan)?.state().await;
-        known.push(KnownPlan { plan, epoch, lock });
+        known.push(known_plan(deployment, plan).await?);
     }
     Ok(known)
+}
+
+/// Everything that ZooKeeper knows of a plan.
+pub(crate) async fn known_plan(
+    deployment: &Deployment,
+    plan: PlanUuid,
+) -> Result<KnownPlan, EpochError> {
+    let epoch = epoch_of(deployment, plan).await;
+    let lock = lock(deployment, plan)?.state().await;
+    Ok(KnownPlan { plan, epoch, lock })
 }
 
 /// ZooKeeper's knowledge of plans cannot be read.

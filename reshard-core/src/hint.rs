@@ -38,6 +38,21 @@ pub enum Operation {
     MakePlanForStorageShard,
     /// Lists all plans that the region knows, and what each keeps for itself.
     ListPlans,
+    /// Goes on with another plan.
+    ResumeOther {
+        /// Its file, on its executor's machine.
+        file: String,
+    },
+    /// Rolls back everything that another plan did.
+    AbortOther {
+        /// Its file, on its executor's machine.
+        file: String,
+    },
+    /// Frees what a plan that is over has left reserved.
+    ReleasePlan {
+        /// The plan.
+        plan: PlanUuid,
+    },
     /// Frees what a plan keeps whose file is lost.
     ReleaseLostPlan {
         /// The plan.
@@ -84,6 +99,9 @@ impl fmt::Display for Operation {
             Self::MakePlanByCosts => f.write_str("make a plan by the costs of another"),
             Self::MakePlanForStorageShard => f.write_str("make a plan for a storage shard"),
             Self::ListPlans => f.write_str("list the plans"),
+            Self::ResumeOther { file } => write!(f, "resume the plan in {file}"),
+            Self::AbortOther { file } => write!(f, "abort the plan in {file}"),
+            Self::ReleasePlan { plan } => write!(f, "free what the plan {plan} has left"),
             Self::ReleaseLostPlan { plan } => write!(f, "free what the plan {plan} keeps"),
             Self::ListShards => f.write_str("list the shards"),
             Self::CheckShard { shard } => write!(f, "check {shard}"),

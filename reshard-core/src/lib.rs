@@ -19,6 +19,7 @@ mod keys;
 mod measure;
 mod modes;
 pub mod morays;
+mod owner;
 pub mod peers;
 mod phase;
 pub mod phases;
@@ -41,7 +42,7 @@ pub mod tidy;
 mod vnode_set;
 pub mod zones;
 
-pub use causes::{Chain, printable};
+pub use causes::{Chain, printable, without_request_ids};
 #[cfg(feature = "sim")]
 pub use clock::VirtualClock;
 pub use clock::{Clock, Reading, SystemClock, TimeSpan};

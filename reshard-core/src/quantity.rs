@@ -53,6 +53,12 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// A time in milliseconds since 1970, as JavaScript counts, in UTC: `2026-01-31T20:00:00.123Z`.
+pub fn time_of_millis(millis: i64) -> String {
+    let time = jiff::Timestamp::from_millisecond(millis);
+    time.map_or_else(|_| format!("{millis} ms after 1970"), |time| time.to_string())
+}
+
 /// A duration, as precise as it matters: `0.4 s`, `75 s`, `12 min 30 s`, `3 h 5 min`, `2 d 4 h`.
 pub fn duration(took: Duration) -> String {
     const MINUTE: u64 = 60;
@@ -83,6 +89,12 @@ pub fn seconds(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_not_told_in_milliseconds() {
+        assert_eq!(time_of_millis(1_769_889_600_123), "2026-01-31T20:00:00.123Z");
+        assert_eq!(time_of_millis(i64::MAX), "9223372036854775807 ms after 1970");
+    }
 
     #[test]
     fn sizes_have_the_unit_that_keeps_them_short() {

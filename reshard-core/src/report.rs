@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::clock::{Reading, elapsed};
 use crate::journal::{Entry, EntryKind, Journal, JournalError, PhaseRecord, PhaseState, PlanState};
-use crate::phase::facts::WRITE_BLOCKS;
+use crate::phase::facts::{ROUTERS_LEFT, WRITE_BLOCKS};
 use crate::phase::{Sequence, WriteBlockRecord};
 use crate::plan::{Balance, PlanUuid};
 
@@ -86,6 +86,13 @@ pub struct PhaseReport {
 }
 
 impl Report {
+    /// The routers' zones that did not run when rings were put back, by alias and UUID. One that comes back has the ring that it had,
+    /// which may be one that refuses writes.
+    pub fn routers_left(&self) -> Vec<String> {
+        let left = self.facts.get(ROUTERS_LEFT.key()).cloned();
+        left.and_then(|left| serde_json::from_value(left).ok()).unwrap_or_default()
+    }
+
     /// Reads a journal.
     ///
     /// # Errors

@@ -132,6 +132,24 @@ mod tests {
     }
 
     #[test]
+    fn a_recorded_object_has_its_number() {
+        let recorded = include_str!("../../testdata/golden-moray/guard-refusals.txt");
+        let answer =
+            recorded.lines().find_map(|line| line.strip_prefix("getObject /t/old42 (unchanged)"));
+        let (_, document) = answer.unwrap().split_once(" OK ").unwrap();
+        let object: Object = serde_json::from_str(document).unwrap();
+        assert_eq!((object.key.as_str(), object.id), ("/t/old42", Some(16)));
+        // It is written under the name that it has on the wire, and nowhere else.
+        assert_eq!(serde_json::to_value(&object).unwrap()["_id"], json!(16));
+        assert!(!object.other.contains_key("_id"), "{:?}", object.other);
+        // As the server has it for a row that has none.
+        let without: Value = serde_json::from_str(document).unwrap();
+        let mut without = without.as_object().unwrap().clone();
+        without.remove("_id");
+        assert_eq!(serde_json::from_value::<Object>(without.into()).unwrap().id, None);
+    }
+
+    #[test]
     fn a_value_for_a_shard_has_its_vnode_again() {
         let mut object: Object = serde_json::from_value(object()).unwrap();
         assert_eq!(object.value_for_shard(), Some(json!({"a": 1, "vnode": 83565})));

@@ -187,5 +187,5 @@ fn preview(plan: &Plan, phase: &Step, format: Format, out: &mut Output) -> Resul
 
 fn question(phase: &Step) -> String {
     let about = phase.about();
-    format!("{}; changes: {}; undo: {}", about.title, about.writes, about.undo)
+    format!("{}; changes: {}; undo: {}. Go on?", about.title, about.writes, about.undo)
 }

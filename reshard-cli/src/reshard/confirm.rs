@@ -16,15 +16,15 @@ pub(super) struct Confirm {
 }
 
 impl Confirm {
-    /// Asks whether to do this, unless it was said already. Without a terminal there is nobody to ask.
-    pub(super) fn ask(self, what: &str) -> Result<()> {
+    /// Asks a question, unless the answer was given already. Without a terminal there is nobody to ask.
+    pub(super) fn ask(self, question: &str) -> Result<()> {
         if self.yes {
             return Ok(());
         }
         if !stdin().is_terminal() {
-            return Err(Error::NobodyToAsk { what: what.to_owned() });
+            return Err(Error::NobodyToAsk { question: question.to_owned() });
         }
-        let question = Screen::of_stderr().lines("", &format!("{what}. Go on? [y/N]"));
+        let question = Screen::of_stderr().lines("", &format!("{question} [y/N]"));
         write!(stderr(), "{} ", question.join("\n"))?;
         let mut answer = String::new();
         stdin().read_line(&mut answer)?;

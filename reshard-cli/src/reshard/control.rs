@@ -30,20 +30,23 @@ pub(super) struct PauseArgs {
 impl PauseArgs {
     pub(super) async fn run(self) -> Result<()> {
         let store = self.file.open()?;
+        let file = self.file.typed();
         let Some(phase) = self.before else {
             let liveness = listener(&self.config, &store).await?;
             if liveness.is_at_work() {
                 store.update_controls(&mut |controls| controls.pause = true).await?;
             }
-            let now = "The plan will stop as soon as that is safe; `reshard status` shows it.";
-            say(when(&liveness, now, "there is nothing to stop."));
+            let now = format!(
+                "The plan will stop as soon as that is safe; `reshard status {file}` shows it."
+            );
+            say(when(&liveness, &now, "there is nothing to stop."));
             return Ok(());
         };
         check_phase(&store, &phase).await?;
         let liveness = listener(&self.config, &store).await?;
         store.update_controls(&mut |controls| controls.pause_before = Some(phase.clone())).await?;
         let now = format!("The plan will stop before {phase}.");
-        let then = format!("the next `reshard resume` will stop before {phase}.");
+        let then = format!("the next `reshard resume {file}` will stop before {phase}.");
         say(when(&liveness, &now, &then));
         Ok(())
     }

@@ -60,7 +60,12 @@ fn show_lock(lock: &LockSeen, out: &mut Output) -> Result<()> {
         LockSeen::Free => writeln!(out, "lock     free: dumps may begin")?,
         LockSeen::Held { holders } => {
             for holder in holders {
-                writeln!(out, "lock     held by {} since {}", holder.owner, holder.since)?;
+                // A plan's UUID and a time would not fit in one line of 80 columns.
+                writeln!(
+                    out,
+                    "lock     held by {}\n         since {}",
+                    holder.owner, holder.since
+                )?;
             }
         }
         LockSeen::Foreign { content } => {

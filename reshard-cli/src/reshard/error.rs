@@ -1,11 +1,13 @@
 //! The errors of `reshard`.
 
-use super::remedy::worded;
+use std::fmt;
 use std::io;
 
 use command_line::run::CommandError;
-use reshard_core::Chain;
+use reshard_core::{Chain, Hint};
 use thiserror::Error;
+
+use super::remedy::worded;
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
@@ -164,10 +166,12 @@ pub(crate) enum Error {
         name: String,
     },
     /// A question without anybody to answer.
-    #[error("{what}: nobody can be asked here, so say it with --yes")]
+    #[error(
+        "nothing was done, for there is no terminal to ask on: {question} With --yes, the answer is yes"
+    )]
     NobodyToAsk {
-        /// The thing that was to be confirmed.
-        what: String,
+        /// The question.
+        question: String,
     },
     /// The answer was no.
     #[error("nothing was done")]
@@ -202,17 +206,10 @@ pub(crate) enum Error {
     },
 }
 
-impl CommandError for Error {
-    fn is_closed_pipe(&self) -> bool {
-        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
-    }
-
-    fn line(&self) -> String {
-        Chain(self).to_string()
-    }
-
-    fn advice(&self) -> Option<String> {
-        let hint = if let Self::Configuration(error) = self {
+impl Error {
+    /// Advice that belongs to the message.
+    fn advice(&self) -> Option<Hint> {
+        if let Self::Configuration(error) = self {
             error.hint()
         } else if let Self::Deployment(error) = self {
             error.hint()
@@ -228,12 +225,75 @@ impl CommandError for Error {
             error.hint()
         } else {
             None
-        };
-        hint.map(|hint| worded(&hint, None))
+        }
+    }
+}
+
+/// An error, and the file of the plan that the command is about, as it is typed: the advice names it.
+#[derive(Debug)]
+pub(crate) struct CommandFailure {
+    error: Box<Error>,
+    file: Option<String>,
+}
+
+impl CommandFailure {
+    pub(super) fn new(error: Error, file: Option<String>) -> Self {
+        Self { error: Box::new(error), file }
+    }
+}
+
+impl fmt::Display for CommandFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for CommandFailure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+impl From<io::Error> for CommandFailure {
+    fn from(error: io::Error) -> Self {
+        Self::new(error.into(), None)
+    }
+}
+
+impl CommandError for CommandFailure {
+    fn is_closed_pipe(&self) -> bool {
+        matches!(&*self.error, Error::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    fn line(&self) -> String {
+        Chain(&*self.error).to_string()
+    }
+
+    fn advice(&self) -> Option<String> {
+        self.error.advice().map(|hint| worded(&hint, self.file.as_deref()))
     }
 
     fn hint(&self) -> Option<String> {
-        let hint = if let Self::Fash(error) = self { error.hint() } else { None };
+        let hint = if let Error::Fash(error) = &*self.error { error.hint() } else { None };
         hint.map(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reshard_core::ExecutorError;
+
+    use super::*;
+
+    #[test]
+    fn advice_names_the_file_as_it_was_typed() {
+        let plan = "00000000-0000-0000-0000-000000000007".parse().unwrap();
+        let failed = |file: Option<&str>| {
+            let error = ExecutorError::TooLate { plan, phase: "publish-ring".to_owned() };
+            CommandFailure::new(error.into(), file.map(str::to_owned)).advice().unwrap()
+        };
+        let typed = failed(Some("'my plan'"));
+        assert!(typed.contains("`reshard resume 'my plan'`"), "{typed}");
+        assert!(failed(None).contains("`reshard resume`"));
     }
 }

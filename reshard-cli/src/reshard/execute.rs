@@ -138,7 +138,7 @@ async fn stops(executor: &Executor, work: Work, file: &str) -> String {
     let again = "A second signal leaves at once";
     match executor.write_block().await {
         Ok(None) => format!(
-            "the plan stops at the next place where that is safe, as with `reshard pause`. {again}; {} then.",
+            "the plan stops at the next place where that is safe, as with `reshard pause {file}`. {again}; {} then.",
             goes_on(work, file)
         ),
         Ok(Some(OpenWriteBlock { left: None, .. })) => format!(

@@ -39,13 +39,16 @@ mod watch;
 mod watchdog;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
+use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use command_line::format;
 use command_line::run::run;
 
-use self::error::Result;
+use self::error::{CommandFailure, Result};
+use self::place::PLAN_ARGUMENT;
+use self::runnable::Runnable;
 use crate::exit;
 use crate::output::Output;
 
@@ -132,7 +135,37 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(code) = complete::COMPLETION.answer(Cli::command, &args) {
         return code;
     }
-    run(pages::command(), &args, |cli: Cli, out| cli.command.run(out))
+    run(pages::command(), &args, |typed: Typed, out| {
+        let done = typed.cli.command.run(out);
+        done.map_err(|error| CommandFailure::new(error, typed.file))
+    })
+}
+
+/// A command line, and the file of the plan in it, as it is typed.
+struct Typed {
+    cli: Cli,
+    file: Option<String>,
+}
+
+impl FromArgMatches for Typed {
+    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
+        let mut of = matches;
+        while let Some((_, below)) = of.subcommand() {
+            of = below;
+        }
+        // What other commands call a plan is no file.
+        let file = of.try_get_one::<PathBuf>(PLAN_ARGUMENT).ok().flatten();
+        let file = file.map(|file| Runnable::new(file, None).file().to_owned());
+        Ok(Self { cli: Cli::from_arg_matches(matches)?, file })
+    }
+
+    fn update_from_arg_matches(
+        &mut self,
+        matches: &ArgMatches,
+    ) -> std::result::Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 impl Command {
@@ -168,5 +201,43 @@ impl Command {
             };
             done.map(|()| exit::SUCCESS)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_about_a_plan_knows_its_file() {
+        let file = |line: &str| {
+            let matches = pages::command().try_get_matches_from(line.split(' ')).unwrap();
+            Typed::from_arg_matches(&matches).unwrap().file
+        };
+        for command in [
+            "run",
+            "resume",
+            "abort",
+            "pause",
+            "status",
+            "tune",
+            "log",
+            "report",
+            "plan show",
+            "rows verify",
+            "canary plant",
+            "doctor --plan",
+        ] {
+            assert_eq!(
+                file(&format!("reshard {command} a.plan")).as_deref(),
+                Some("a.plan"),
+                "{command}"
+            );
+        }
+        let uuid = "3d0e5c1a-7b1f-4b6e-9a41-6f3d7f0e2b55";
+        for command in [format!("plans release {uuid}"), "doctor 2".to_owned(), "plans".to_owned()]
+        {
+            assert_eq!(file(&format!("reshard {command}")), None, "{command}");
+        }
     }
 }

@@ -102,6 +102,9 @@ fn user_cache() -> Option<PathBuf> {
     Some(caches.join("reshard"))
 }
 
+/// The name of every argument that is a plan's file.
+pub(super) const PLAN_ARGUMENT: &str = "plan";
+
 /// A plan.
 #[derive(Args, Debug)]
 pub(super) struct PlanFile {

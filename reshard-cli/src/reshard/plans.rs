@@ -87,7 +87,7 @@ impl ReleaseArgs {
         let mut freed = releasable(&deployment, self.plan, file).await?;
         if !self.dry_run && !freed.is_empty() {
             let what: Vec<String> = freed.iter().map(|it| it.kept.to_string()).collect();
-            self.confirm.ask(&format!("free {} of plan {}", what.join(", "), self.plan))?;
+            self.confirm.ask(&format!("Free {} of plan {}?", what.join(", "), self.plan))?;
             freed = release(&deployment, self.plan, file, SystemClock.now()).await?;
         }
         if self.output.is_json() {

@@ -4,6 +4,8 @@ use std::fmt::Display;
 
 use reshard_core::{Hint, Operation};
 
+use super::runnable::quoted;
+
 /// The command that does an operation, in backquotes. If the plan's file is known, given as it is typed, commands about the plan
 /// name it.
 pub(super) fn command(operation: &Operation, file: Option<&str>) -> String {
@@ -25,6 +27,9 @@ pub(super) fn command(operation: &Operation, file: Option<&str>) -> String {
         Operation::MakePlanByCosts => "plan new --costs FILE".to_owned(),
         Operation::MakePlanForStorageShard => "plan new --allow-storage-shard".to_owned(),
         Operation::ListPlans => "plans".to_owned(),
+        Operation::ResumeOther { file } => format!("resume {}", quoted(file)),
+        Operation::AbortOther { file } => format!("abort {}", quoted(file)),
+        Operation::ReleasePlan { plan } => format!("plans release {plan}"),
         Operation::ReleaseLostPlan { plan } => format!("plans release {plan} --file-lost"),
         Operation::ListShards => "shards".to_owned(),
         Operation::CheckShard { shard } => format!("doctor {shard}"),
@@ -50,9 +55,9 @@ pub(super) fn worded(hint: &Hint, file: Option<&str>) -> String {
 }
 
 /// A message with the advice that goes with it.
-pub(super) fn advised(message: impl Display, hint: Option<&Hint>) -> String {
+pub(super) fn advised(message: impl Display, hint: Option<&Hint>, file: Option<&str>) -> String {
     match hint {
-        Some(hint) => format!("{message}; {}", worded(hint, None)),
+        Some(hint) => format!("{message}; {}", worded(hint, file)),
         None => message.to_string(),
     }
 }
@@ -95,7 +100,12 @@ mod tests {
                 let plan = "00000000-0000-0000-0000-000000000007".parse().unwrap();
                 Operation::ReleaseLostPlan { plan }
             }
-            Operation::ReleaseLostPlan { .. } => Operation::ListShards,
+            Operation::ReleaseLostPlan { plan } => Operation::ReleasePlan { plan: *plan },
+            Operation::ReleasePlan { .. } => {
+                Operation::ResumeOther { file: "/var/tmp/other.plan".to_owned() }
+            }
+            Operation::ResumeOther { file } => Operation::AbortOther { file: file.clone() },
+            Operation::AbortOther { .. } => Operation::ListShards,
             Operation::ListShards => Operation::CheckShard { shard: shard() },
             Operation::CheckShard { .. } => Operation::ShowPeers,
             Operation::ShowPeers => Operation::ListDumps { shard: shard() },
@@ -167,10 +177,10 @@ mod tests {
     fn advice_follows_its_message() {
         let hint = Hint::from(Operation::Configure).and(" writes one");
         assert_eq!(
-            advised("there is none", Some(&hint)),
+            advised("there is none", Some(&hint), None),
             "there is none; `reshard init` writes one"
         );
-        assert_eq!(advised("there is none", None), "there is none");
+        assert_eq!(advised("there is none", None, None), "there is none");
     }
 
     /// The messages in the sources below a directory: their lines that are no comments.

@@ -65,7 +65,7 @@ async fn preview(store: &dyn Journal, plan: &Plan, format: Format, out: &mut Out
 
 fn question(plan: &ValidPlan) -> String {
     format!(
-        "{} vnodes of {} move to {}; writes to them are refused for about {}",
+        "{} vnodes of {} move to {}; writes to them are refused for about {}. Carry the plan out?",
         count(u64::try_from(plan.moving().len()).unwrap_or_default()),
         plan.source(),
         plan.target_names().join(", "),
@@ -95,8 +95,8 @@ pub(super) struct AbortArgs {
     signal: bool,
 }
 
-/// The heading of the phases that are rolled back, and what stands for none.
-const LIST: &str = "To be rolled back, in this order:";
+/// The heading of the phases that an abort rolls back, and what stands for none.
+const LIST: &str = "An abort rolls these phases back, in this order:";
 const NOTHING: &str = "Nothing is to be rolled back: no phase has begun.";
 
 impl AbortArgs {
@@ -116,22 +116,26 @@ impl AbortArgs {
             }
             writeln!(out, "{LIST}")?;
             for phase in begun {
-                out.text(&head("  ", phase.name()), phase.about().title)?;
+                out.text(&head("  ", phase.name()), phase.about().undo)?;
             }
             return Ok(exit::SUCCESS);
         }
         say(if begun.is_empty() { NOTHING } else { LIST });
         for phase in begun {
-            say_after(&head("  ", phase.name()), Mood::Plain, phase.about().title);
+            say_after(&head("  ", phase.name()), Mood::Plain, phase.about().undo);
         }
-        self.on.confirm.ask("Everything that the plan did is rolled back")?;
+        self.on.confirm.ask("Roll back everything that the plan did?")?;
         if self.signal {
             let liveness = listener(self.on.config(), &store).await?;
             store.update_controls(&mut |controls| controls.abort = true).await?;
-            let now = "The executor rolls everything back as soon as it can; `reshard status` shows how far it is.";
-            let then =
-                "the next `reshard resume` rolls everything back, and `reshard abort` does it now.";
-            say(when(&liveness, now, then));
+            let file = self.on.file.typed();
+            let now = format!(
+                "The executor rolls everything back as soon as it can; `reshard status {file}` shows how far it is."
+            );
+            let then = format!(
+                "the next `reshard resume {file}` rolls everything back, and `reshard abort {file}` does it now."
+            );
+            say(when(&liveness, &now, &then));
             if self.on.output.is_json() {
                 out.json(&json!({ "signalled": true }))?;
             }

@@ -37,7 +37,7 @@ impl Runnable {
 }
 
 /// A word as a shell reads it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(&byte);
     if !word.is_empty() && !word.starts_with('-') && word.bytes().all(is_safe) {
         return word.to_owned();

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use clap::{Args, Subcommand};
+use manatee_client::UNNAMED_OWNER;
 use reshard_core::shards::{ShardOverview, shard_overview};
 
 use super::by_hand::{self, ShardStep};
@@ -68,7 +69,7 @@ fn show(overview: &ShardOverview, out: &mut Output) -> Result<()> {
     match &overview.freeze {
         None => writeln!(out, "freeze      not frozen")?,
         Some(freeze) => {
-            let owner = freeze.owner.as_deref().unwrap_or("nobody who says so");
+            let owner = freeze.owner.as_deref().unwrap_or(UNNAMED_OWNER);
             writeln!(out, "freeze      since {} by {owner}: {}", freeze.since, freeze.reason)?;
         }
     }

@@ -64,8 +64,8 @@ impl TuneArgs {
                 }
             })
             .await?;
-        let then = "the settings are for the next `reshard resume`.";
-        say(when(&liveness, "The executor goes by the new settings from now on.", then));
+        let then = format!("the settings are for the next `reshard resume {}`.", self.file.typed());
+        say(when(&liveness, "The executor goes by the new settings from now on.", &then));
         Ok(changed.tuning)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use reshard_core::{Activity, Entry, EntryKind, Event, Observer};
+use reshard_core::{Activity, Entry, EntryKind, Event, Observer, without_request_ids};
 
 use super::entry::{head, line, mood};
 use super::remedy::worded;
@@ -21,6 +21,8 @@ pub(super) struct Watch {
     template: Mutex<String>,
     /// A hold that has not been shown: if it is the last word, the outcome says the same.
     hold: Mutex<Option<Entry>>,
+    /// The last line, if it was a trouble: one that comes again and again is told once.
+    trouble: Mutex<Option<String>>,
     verbose: bool,
 }
 
@@ -30,7 +32,14 @@ impl Watch {
         let bar =
             if stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar, file, template: Mutex::default(), hold: Mutex::default(), verbose }
+        Self {
+            bar,
+            file,
+            template: Mutex::default(),
+            hold: Mutex::default(),
+            trouble: Mutex::default(),
+            verbose,
+        }
     }
 
     /// A line between the others.
@@ -50,6 +59,16 @@ impl Watch {
     fn next_hold(&self, next: Option<Entry>) -> Option<Entry> {
         let mut hold = self.hold.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         std::mem::replace(&mut *hold, next)
+    }
+
+    /// Tells whether the last line was the same trouble: its requests have other ids each time.
+    fn is_told(&self, entry: &Entry) -> bool {
+        let trouble = (entry.kind == EntryKind::Trouble)
+            .then(|| without_request_ids(&line(entry, &self.file)));
+        let mut last = self.trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let is_told = trouble.is_some() && *last == trouble;
+        *last = trouble;
+        is_told
     }
 
     fn activity(&self, activity: &Activity) {
@@ -90,7 +109,7 @@ impl Watch {
             EntryKind::Intent => self.verbose,
             EntryKind::Outcome => false,
         };
-        if shown {
+        if shown && !self.is_told(entry) {
             if let Some(hold) = self.next_hold(None) {
                 self.print(&hold);
             }
@@ -117,5 +136,29 @@ impl Observer for Watch {
         } else if let Event::Logged(entry) = event {
             self.line(entry);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trouble_that_comes_again_and_again_is_told_once() {
+        let watch = Watch::new("a.plan".to_owned(), false);
+        let entry = |kind, text: &str| Entry {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            phase: "drain".to_owned(),
+            kind,
+            text: text.into(),
+        };
+        let told = |text: &str| watch.is_told(&entry(EntryKind::Trouble, text));
+        assert!(!told("VMAPI: 503 [request 1]"));
+        assert!(told("VMAPI: 503 [request 2]"));
+        assert!(!told("VMAPI: 500 [request 3]"));
+        // What is said between them is heard after.
+        assert!(!watch.is_told(&entry(EntryKind::Note, "a note")));
+        assert!(!told("VMAPI: 500 [request 3]"));
+        assert!(!watch.is_told(&entry(EntryKind::Hold, "VMAPI: 500 [request 3]")));
     }
 }

@@ -237,7 +237,7 @@ impl Watchdog {
             }
             Err(ExecutorError::Over { .. }) => return true,
             Err(error) => {
-                let told = advised(Chain(&error), error.hint().as_ref());
+                let told = advised(Chain(&error), error.hint().as_ref(), Some(&self.file));
                 note(format_args!("{}: {told}", gone.words));
             }
         }

@@ -55,9 +55,15 @@ fn a_dry_run_needs_no_region_and_prints_data() {
 #[test]
 fn what_changes_something_asks_first() {
     let (sealed, _store) = planned();
-    for line in ["run split.plan", "ring publish split.plan", "abort split.plan"] {
+    for (line, question) in [
+        ("run split.plan", "Carry the plan out?"),
+        ("ring publish split.plan", "Go on?"),
+        ("abort split.plan", "Roll back everything that the plan did?"),
+    ] {
         let stderr = sealed.reshard(line).refused();
-        assert!(stderr.contains("say it with --yes"), "{line}: {stderr}");
+        assert!(stderr.contains("nothing was done"), "{line}: {stderr}");
+        let answer = format!("{question} With --yes, the answer is yes");
+        assert!(stderr.contains(&answer), "{line}: {stderr}");
     }
 }
 

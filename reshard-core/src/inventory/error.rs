@@ -127,6 +127,16 @@ pub enum InventoryError {
         /// The line.
         line: String,
     },
+    /// SAPI names an image that is not there.
+    #[error(
+        "HASH_RING_IMAGE in SAPI names the image {image}, which IMGAPI at {imgapi} does not have"
+    )]
+    NoRingImage {
+        /// The image.
+        image: sapi_client::ImageUuid,
+        /// The address of IMGAPI.
+        imgapi: String,
+    },
     /// The image of the ring has no file.
     #[error("the image {0} of the ring has no file: it was never uploaded completely")]
     NoRingFile(sapi_client::ImageUuid),
@@ -203,6 +213,7 @@ impl Retryable for InventoryError {
             | Self::NoAlias(_)
             | Self::PgUrl { .. }
             | Self::Router { .. }
+            | Self::NoRingImage { .. }
             | Self::NoRingFile(_)
             | Self::Cache { .. }
             | Self::Image { .. }

@@ -42,7 +42,13 @@ pub async fn read_ring(
 ) -> Result<RingFacts, InventoryError> {
     let (uuid, base) = (manta.hash_ring_image()?, manta.hash_ring_imgapi()?);
     let image = deployment.imgapi_at(&base).get_image(uuid).await;
-    let image = image.map_err(InventoryError::api(format!("the image {uuid} of the ring")))?;
+    let image = image.map_err(|error| {
+        if error.is_not_found() {
+            InventoryError::NoRingImage { image: uuid, imgapi: base.to_string() }
+        } else {
+            InventoryError::api(format!("the image {uuid} of the ring"))(error)
+        }
+    })?;
     let file = image.files.first().ok_or(InventoryError::NoRingFile(uuid))?;
     let (sha1, size) = (file.sha1.to_string(), file.size);
     let unusable = |source| InventoryError::Cache { path: cache.to_owned(), source };

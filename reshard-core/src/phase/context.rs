@@ -16,6 +16,7 @@ use super::event::{Event, Observer};
 use super::facts::{ROUND, TURNED};
 use super::lease::Lease;
 use super::stopping::StopHandle;
+use crate::causes::without_request_ids;
 use crate::clock::Clock;
 use crate::deployment::Deployment;
 use crate::hint::Hint;
@@ -309,7 +310,7 @@ impl Context {
                 format!("waiting for {}: {said}", waiting.what)
             };
             // Every write to the journal waits for the disk.
-            let now = Some((what.clone(), progress.clone()));
+            let now = Some((without_request_ids(&what), progress.clone()));
             if shown != now {
                 let hint = Some(waiting.hint.clone());
                 self.show(self.activity(&what, since, hint, progress)).await?;

@@ -24,3 +24,7 @@ pub(crate) const TURNED: Fact<bool> = Fact::new("turned");
 
 /// All write blocks that are over. Written by the executor when one ends, read by the report.
 pub(crate) const WRITE_BLOCKS: Fact<Vec<WriteBlockRecord>> = Fact::new("write-blocks");
+
+/// The routers' zones that did not run when rings were put back, by alias and UUID: one that comes back may refuse writes. Written and
+/// removed by the phases that change routers, read by those who only look.
+pub(crate) const ROUTERS_LEFT: Fact<Vec<String>> = Fact::new("routers-left");

@@ -11,7 +11,7 @@ use manatee_client::ShardName;
 
 use super::canaries::Planted;
 use super::reserve_ring::Base;
-use super::rollout::Rings;
+use super::rollout::{Restarts, Rings};
 use super::split_shard::NewShard;
 use super::sweep::Swept;
 use crate::audit::RouterAudit;
@@ -78,6 +78,10 @@ pub(super) const ROUTERS: Fact<Vec<Router>> = Fact::new("routers");
 /// The number of commands that routers were given: each has a higher one than all before. Written and read by the phases that
 /// change routers.
 pub(super) const ROUTER_COMMANDS: Fact<u64> = Fact::new("router-commands");
+
+/// The restarts of processes by tries that failed, by phase, and whether a ring was put there or put back. Written, read and removed by
+/// the phases that change routers.
+pub(super) const RESTARTS: FactOf<Restarts> = FactOf::new("restarts");
 
 /// True once any router may have been touched, `false` while it is looked whether it may be. Written and read by
 /// `block-writes`: with `false` there is nothing to put back.

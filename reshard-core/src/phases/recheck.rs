@@ -77,3 +77,6 @@ impl Phase for Recheck {
         Ok(Undone::Completely)
     }
 }
+
+#[cfg(test)]
+mod tests;

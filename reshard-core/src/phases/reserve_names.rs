@@ -7,10 +7,12 @@
 //! * Pause: before it begins.
 
 use async_trait::async_trait;
+use manatee_client::LockError;
 
 use super::reserve_ring::give_back;
 use super::unneeded::new_shards_gone;
 use crate::hint::{Operation, hint};
+use crate::owner::Owner;
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::reservation::Reservation;
 
@@ -41,14 +43,30 @@ impl Phase for ReserveNames {
             let reserve = async {
                 let (plan, now) = (context.plan().uuid, context.now());
                 let taken = Reservation::Name(name).take(context.deployment(), plan, now).await;
-                taken.map(drop).or_hold(
-                    format!("the name {name} cannot be reserved"),
+                let other_numbers = || {
                     hint!(
                         "if another plan has it: ",
                         Operation::Abort,
                         ", and make a new plan, which takes other numbers"
-                    ),
-                )
+                    )
+                };
+                if let Err(LockError::Held { record, .. } | LockError::Abandoned { record, .. }) =
+                    &taken
+                    && let Some(owner) = Owner::of(context.deployment(), record).await
+                {
+                    let what = format!("the name {name} cannot be reserved: it is kept by {owner}");
+                    let remedy = hint!(
+                        Operation::Abort,
+                        ", and make a new plan, which takes other numbers; or "
+                    );
+                    return Err(PhaseError::hold(
+                        what,
+                        hint!(remedy, owner.hint(), "; then ", Operation::Resume),
+                    ));
+                }
+                taken
+                    .map(drop)
+                    .or_hold(format!("the name {name} cannot be reserved"), other_numbers())
             };
             context.act(format!("reserve the name {name}"), reserve).await?;
         }

@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use manatee_client::LockError;
+use manatee_client::{LockError, LockState};
 use sapi_client::ImageUuid;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +21,7 @@ use super::facts::BASE;
 use super::unneeded::new_shards_unused;
 use crate::hint::{Hint, Operation, hint};
 use crate::inventory::{RingFacts, read_ring};
+use crate::owner::Owner;
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
 use crate::reservation::Reservation;
 use crate::rings::RingError;
@@ -109,13 +110,25 @@ impl Phase for ReserveRing {
 /// Takes the lock, when no other plan has it any more.
 async fn reserve(context: &Context) -> Result<(), PhaseError> {
     let patience = Duration::from_secs(context.tuning().await?.wait_seconds);
-    let waiting = Wait {
-        what: "the ring, which another plan has reserved".to_owned(),
-        hint: hint!(
+    let state =
+        Reservation::Ring.lock(context.deployment()).map_err(RingError::from)?.state().await;
+    let first = match state {
+        Ok(LockState::Held(record) | LockState::Abandoned(record)) => {
+            Owner::of(context.deployment(), &record).await
+        }
+        // Whoever cannot be asked is asked again below.
+        Ok(LockState::Free) | Err(_) => None,
+    };
+    let whatever = || {
+        hint!(
             "bring that plan to its end, or abort it, where its file is (",
             Operation::ListPlans,
             " tells where)"
-        ),
+        )
+    };
+    let waiting = Wait {
+        what: "the ring, which another plan has reserved".to_owned(),
+        hint: first.as_ref().map_or_else(whatever, Owner::hint),
     };
     context
         .wait(waiting, patience, || async {
@@ -123,8 +136,13 @@ async fn reserve(context: &Context) -> Result<(), PhaseError> {
                 Reservation::Ring.take(context.deployment(), context.plan().uuid, context.now());
             match taken.await {
                 Ok(_) => Ok(Poll::Ready(())),
-                Err(other @ (LockError::Held { .. } | LockError::Abandoned { .. })) => {
-                    Ok(Poll::Pending(None, other.to_string()))
+                Err(LockError::Held { record, lock } | LockError::Abandoned { record, lock }) => {
+                    let owner = Owner::of(context.deployment(), &record).await;
+                    // Between two plans nobody may have it, or somebody who is no plan.
+                    let by = || record.owner.clone().unwrap_or_else(|| "somebody".to_owned());
+                    let said =
+                        owner.map_or_else(|| format!("{} has {lock}", by()), |it| it.to_string());
+                    Ok(Poll::Pending(None, said))
                 }
                 Err(error) => Err(RingError::from(error).into()),
             }
@@ -173,3 +191,6 @@ async fn fits(context: &Context, ring: &RingFacts) -> Result<(), PhaseError> {
         ring.image, planned.image
     )).await
 }
+
+#[cfg(test)]
+mod tests;

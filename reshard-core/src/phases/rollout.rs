@@ -1,6 +1,6 @@
 //! The common parts of the phases that change routers.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sapi_client::ImageUuid;
 use sapi_client::imgapi::Sha1Hex;
@@ -19,6 +19,12 @@ use crate::rings::{self, RingError};
 use crate::routers::{
     self, Command, Flipped, RingSwap, Router, RouterError, StagedImage, for_each_router, get_status,
 };
+
+mod left;
+mod restarts;
+
+use self::left::{keep_left, none_left};
+pub(super) use self::restarts::Restarts;
 
 /// The ring images of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,7 +184,9 @@ pub(super) async fn put_in_place(
     flip: &RingSwap,
 ) -> Result<Vec<(Router, Vec<Flipped>)>, PhaseError> {
     let routers = find_routers(context).await?;
-    context.act(what, flip_all(context, what, &routers, rings, flip)).await
+    let flipped = context.act(what, flip_all(context, what, &routers, rings, flip)).await?;
+    none_left(context).await?;
+    Ok(flipped)
 }
 
 /// Puts a ring in place in all instances of these zones, and confirms each by what it tells of itself. A zone that lacks
@@ -193,6 +201,7 @@ async fn flip_all(
     flip: &RingSwap,
 ) -> Result<Vec<(Router, Vec<Flipped>)>, PhaseError> {
     let began = context.monotonic();
+    let (before, restarted) = (Restarts::so_far(context).await?, AtomicU64::new(0));
     let deployment = context.deployment();
     let flipping = Flipping {
         deployment,
@@ -203,22 +212,22 @@ async fn flip_all(
         ],
         staged: rings.staged(flip.to),
         flip,
+        restarted: &restarted,
     };
     let flipping = &flipping;
     let work = |router: Router| async move {
         let flipped = flipping.flip(&router).await?;
         Ok((router, flipped))
     };
-    let flipped = in_each(context, what, routers, work).await?;
-    let restarted: usize =
-        flipped.iter().flat_map(|(_, all)| all).filter(|one| one.has_restarted()).count();
-    let took = context.since(began);
-    context.note(format!("{what}: {}", summary(routers.len(), restarted, took))).await?;
+    let flipped = in_each(context, what, routers, work).await;
+    let restarts = before.and(restarted.load(Ordering::Relaxed));
+    if flipped.is_err() {
+        restarts.keep(context).await;
+    }
+    let flipped = flipped?;
+    let summary = restarts.end(context, routers.len(), context.since(began)).await?;
+    context.note(format!("{what}: {summary}")).await?;
     Ok(flipped)
-}
-
-fn summary(routers: usize, restarted: usize, took: Duration) -> String {
-    format!("{restarted} processes restarted in {routers} zones in {:.2} s", took.as_secs_f64())
 }
 
 struct Flipping<'a> {
@@ -227,6 +236,8 @@ struct Flipping<'a> {
     commands: [Command; 3],
     staged: StagedImage,
     flip: &'a RingSwap,
+    /// The number of processes that were restarted.
+    restarted: &'a AtomicU64,
 }
 
 impl Flipping<'_> {
@@ -244,6 +255,8 @@ impl Flipping<'_> {
             }
             other => other?,
         };
+        let restarted = flipped.iter().filter(|one| one.has_restarted()).count();
+        self.restarted.fetch_add(restarted.try_into().unwrap_or(0), Ordering::Relaxed);
         for one in &flipped {
             self.confirm(router, one).await?;
         }
@@ -298,10 +311,12 @@ pub(super) async fn put_back(
     let which = if is_original { "original" } else { "read-only" };
     let what = &format!("put the {which} ring {want} back");
     let flip = &flip;
-    where_running(context, "its rings are left as they are", |routers| async move {
+    let done = where_running(context, "its rings are left as they are", |routers| async move {
         flip_all(context, what, &routers, rings, flip).await.map(drop)
     })
-    .await
+    .await?;
+    keep_left(context, &remembered_routers(context).await?, &done).await?;
+    Ok(done)
 }
 
 /// Does something for all routers that the plan may have touched, but those whose zones do not run, or are gone: they take no

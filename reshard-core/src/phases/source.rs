@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use manatee_client::{ClusterState, HeldLock, Peer, Shard, ShardName};
+use manatee_client::{ClusterState, HeldLock, Peer, Shard, ShardName, UNNAMED_OWNER};
 
 use super::catch_up::new_peer_zones;
 use super::facts::TOLD_UNFROZEN;
@@ -65,7 +65,8 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Pha
             }
         };
         let remedy = hint!(remedy, ", or ", Operation::Abort, ", which rolls everything back");
-        let found = format!("it is frozen for another reason: {}", freeze.shown().1);
+        let owner = freeze.owner().unwrap_or(UNNAMED_OWNER);
+        let found = format!("it is frozen by {owner}: {}", freeze.shown().1);
         return Err(PhaseError::hold(foreign(&found), remedy));
     }
     if !context.get(&TOLD_UNFROZEN).await?.unwrap_or(false) {

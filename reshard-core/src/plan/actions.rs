@@ -3,7 +3,9 @@
 use super::copies::copies_to_drop;
 use super::{Action, Request, Target};
 use crate::inventory::{Inventory, ShardFacts};
+use crate::quantity::count;
 use crate::rows::Table;
+use crate::vnode_set::VnodeSet;
 
 pub(super) fn actions(
     request: &Request,
@@ -88,7 +90,7 @@ pub(super) fn actions(
             "delete-ghosts",
             format!(
                 "delete from {tables} at {source} the rows of the vnodes {}, and at {} all others",
-                abridged(&target.vnodes.to_string()),
+                abridged(&target.vnodes),
                 target.name
             ),
         );
@@ -119,10 +121,34 @@ impl Actions {
     }
 }
 
-/// The beginning of a long text.
-fn abridged(text: &str) -> String {
-    match text.char_indices().nth(40) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
+/// The most characters of vnodes that are listed.
+const LISTED: usize = 40;
+
+/// The vnodes, or those at the beginning of a long list and the number of the others.
+fn abridged(vnodes: &VnodeSet) -> String {
+    let text = vnodes.to_string();
+    let beginning = text.get(..LISTED).filter(|_| text.len() > LISTED);
+    // The last one may be cut, or be the beginning of a range.
+    let Some(whole) = beginning.and_then(|beginning| Some(beginning.rsplit_once(',')?.0)) else {
+        return text;
+    };
+    let listed = whole.parse::<VnodeSet>().map_or(0, |listed| listed.len());
+    let more = vnodes.len().saturating_sub(listed);
+    format!("{whole} and {} more", count(more.try_into().unwrap_or(u64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_of_vnodes_is_cut_between_two_of_them() {
+        let said = |text: &str| abridged(&text.parse().unwrap());
+        assert_eq!(said("1,5,7-9"), "1,5,7-9");
+        let odd: Vec<String> = (0..2000).map(|number| (2 * number + 1).to_string()).collect();
+        assert_eq!(said(&odd.join(",")), "1,3,5,7,9,11,13,15,17,19,21,23,25,27,29 and 1,985 more");
+        let ranges: Vec<String> =
+            (0..9).map(|n| format!("{}-{}", n * 1000, n * 1000 + 499)).collect();
+        assert_eq!(said(&ranges.join(",")), "0-499,1000-1499,2000-2499,3000-3499 and 2,500 more");
     }
 }

@@ -1,5 +1,6 @@
 //! The outcome of the checks.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -85,7 +86,7 @@ struct Cause {
 fn shared_causes(checks: &[Check]) -> Vec<Cause> {
     let mut causes: Vec<Cause> = Vec::new();
     for check in checks {
-        for unseen in &check.unseen {
+        for unseen in check.unseen.iter().filter(|unseen| unseen.teller().is_none()) {
             match causes.iter_mut().find(|cause| cause.unseen.has_cause_of(unseen)) {
                 Some(cause) if cause.needed_by.contains(&check.name) => {}
                 Some(cause) => cause.needed_by.push(check.name.clone()),
@@ -115,7 +116,7 @@ impl Cause {
                         format!("make {} answer: `curl -i {}/ping`; then ", api.name, api.url);
                     hint!(ping, again)
                 }
-                None => hint!("make it answer, then ", again),
+                None => hint!("fix that; then ", again),
             },
             unseen: Vec::new(),
         }
@@ -137,7 +138,12 @@ impl Check {
     /// Puts what could not be seen into words, and for what is told elsewhere only its name.
     fn tell(&mut self, causes: &[Cause]) {
         let (mut wanted, mut words): (Vec<Option<&str>>, Vec<String>) = (Vec::new(), Vec::new());
+        let mut tellers = BTreeSet::new();
         for unseen in std::mem::take(&mut self.unseen) {
+            if let Some(teller) = unseen.teller() {
+                tellers.insert(teller);
+                continue;
+            }
             match causes.iter().find(|cause| cause.unseen.has_cause_of(&unseen)) {
                 Some(cause) if wanted.contains(&cause.api()) => {}
                 Some(cause) => wanted.push(cause.api()),
@@ -149,12 +155,18 @@ impl Check {
             let all = [before, "make it answer, then check again".into()];
             self.remedy = Hint::join(all.into_iter().filter(|hint| !hint.is_empty()), "; ");
         }
-        if !wanted.is_empty() {
-            let apis: Vec<&str> = wanted.into_iter().flatten().collect();
+        if !wanted.is_empty() || !tellers.is_empty() {
+            let see: Vec<String> = (!wanted.is_empty())
+                .then_some("answers")
+                .into_iter()
+                .chain(tellers)
+                .map(|name| format!("`{name}`"))
+                .collect();
+            let (see, apis) = (see.join(" and "), wanted.into_iter().flatten().collect::<Vec<_>>());
             let why = if apis.is_empty() {
-                "see `answers`".to_owned()
+                format!("see {see}")
             } else {
-                format!("it needs {} (see `answers`)", apis.join(" and "))
+                format!("it needs {} (see {see})", apis.join(" and "))
             };
             if self.found.is_empty() && words.is_empty() {
                 self.verdict = Verdict::Skipped;
@@ -245,10 +257,22 @@ impl Findings {
         }
     }
 
+    /// Notes what an API hides; whatever else hides something is told by the check that looks for it.
+    pub(super) fn hidden(&mut self, why: &Unseen) {
+        if why.api().is_some() {
+            self.blind(why);
+        }
+    }
+
     /// Notes what could not be seen.
     pub(super) fn blind(&mut self, why: impl Into<Unseen>) {
         self.verdict = Verdict::Failed;
         self.unseen.push(why.into());
+    }
+
+    /// Tells whether something could not be seen.
+    pub(super) fn is_blind(&self) -> bool {
+        !self.unseen.is_empty()
     }
 
     /// The check; `well` tells what was seen if nothing is wrong.
@@ -276,91 +300,4 @@ impl Findings {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::unseen::Api;
-    use super::*;
-
-    fn silent_sapi() -> Unseen {
-        let (name, url) = ("SAPI".to_owned(), "http://10.0.0.1".to_owned());
-        Unseen::silent(Api { name, url }, 45)
-    }
-
-    fn blind(name: &'static str, why: impl Into<Unseen>) -> Check {
-        let mut findings = Findings::new(name);
-        findings.blind(why);
-        findings.or_ok("")
-    }
-
-    fn report(checks: Vec<Check>) -> Vec<(Verdict, String)> {
-        let source = "2.moray.lab.example.net".parse().unwrap();
-        let report = Report::new(Timestamp::UNIX_EPOCH, source, checks);
-        report
-            .checks
-            .into_iter()
-            .map(|check| {
-                (check.verdict, format!("{}: {} ({})", check.name, check.found, check.remedy))
-            })
-            .collect()
-    }
-
-    #[test]
-    fn an_api_that_is_silent_is_one_finding_however_many_checks_need_it() {
-        let mut half = Findings::new("images");
-        half.fail("an image is missing", "import it");
-        half.blind(silent_sapi().of("another image"));
-        let checks =
-            vec![blind("a", silent_sapi()), blind("b", silent_sapi().of("em-1")), half.or_ok("")];
-        let expected = [
-            (
-                Verdict::Failed,
-                "answers: no answer from SAPI at http://10.0.0.1 within 45 s; 3 checks need it: a, b, images (make SAPI answer: `curl -i http://10.0.0.1/ping`; then 'check 2.moray.lab.example.net')",
-            ),
-            (Verdict::Skipped, "a: not made: it needs SAPI (see `answers`) ()"),
-            (Verdict::Skipped, "b: not made: it needs SAPI (see `answers`) ()"),
-            (
-                Verdict::Failed,
-                "images: an image is missing; the rest was not checked: it needs SAPI (see `answers`) (import it)",
-            ),
-        ];
-        assert_eq!(report(checks), expected.map(|(verdict, text)| (verdict, text.to_owned())));
-    }
-
-    #[test]
-    fn zones_that_an_api_hides_are_its_one_finding() {
-        let mut online = Findings::new("routers-online");
-        for zone in ["em-1", "em-2"] {
-            online.unseen(
-                Verdict::Failed,
-                &silent_sapi(),
-                format!("cannot look into {zone}"),
-                "see",
-            );
-        }
-        online.unseen(
-            Verdict::Failed,
-            &"its server is dead".into(),
-            "cannot look into em-3",
-            "see",
-        );
-        let report = report(vec![online.or_ok("")]);
-        assert!(report[0].1.contains("; 1 check needs it: routers-online"), "{report:?}");
-        let expected = "routers-online: cannot look into em-3: its server is dead; the rest was not checked: it needs SAPI (see `answers`) (see)";
-        assert_eq!(report[1], (Verdict::Failed, expected.to_owned()));
-    }
-
-    #[test]
-    fn whatever_else_keeps_checks_from_being_made_is_told_once_too() {
-        let checks =
-            vec![blind("a", "no primary"), blind("b", "no primary"), blind("c", "no clock")];
-        let expected = [
-            (
-                Verdict::Failed,
-                "answers: no primary; 2 checks need it: a, b (make it answer, then 'check 2.moray.lab.example.net')",
-            ),
-            (Verdict::Skipped, "a: not made: see `answers` ()"),
-            (Verdict::Skipped, "b: not made: see `answers` ()"),
-            (Verdict::Failed, "c: cannot be checked: no clock (make it answer, then check again)"),
-        ];
-        assert_eq!(report(checks), expected.map(|(verdict, text)| (verdict, text.to_owned())));
-    }
-}
+mod tests;

@@ -83,6 +83,12 @@ pub enum RingError {
         /// The value that it should have after the change.
         new: String,
     },
+    /// Somebody else changed the list of shards.
+    #[error("SAPI's INDEX_MORAY_SHARDS is not as the plan has found it: {change}")]
+    ForeignShards {
+        /// The change in words.
+        change: String,
+    },
     /// A ring is not the one that a plan was made from.
     #[error("this is not the ring that plan {plan} was made from: {difference}")]
     OtherRing {
@@ -122,6 +128,7 @@ impl Retryable for RingError {
             | Self::Mismatch(_)
             | Self::WrongImage { .. }
             | Self::Foreign { .. }
+            | Self::ForeignShards { .. }
             | Self::OtherRing { .. }
             | Self::BadStamp { .. }
             | Self::Broken(_) => false,
@@ -137,7 +144,7 @@ impl Retryable for RingError {
                 " tells where its file is); then ",
                 Operation::Resume
             ),
-            Self::Foreign { .. } => hint!(
+            Self::Foreign { .. } | Self::ForeignShards { .. } => hint!(
                 "find out who changed it (manta-adm, manta-shardadm, another plan). If the change stays, ",
                 Operation::Abort,
                 ", and make a new plan; if not, put the old value back, then ",

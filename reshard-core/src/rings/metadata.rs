@@ -90,12 +90,7 @@ pub async fn list_shards(
     if found.to_value() == new.to_value() {
         return Ok(Compared::Already);
     }
-    let foreign = |found: &ShardList| RingError::Foreign {
-        key: "INDEX_MORAY_SHARDS",
-        found: found.to_value().to_string(),
-        old: old.to_value().to_string(),
-        new: new.to_value().to_string(),
-    };
+    let foreign = |found: &ShardList| RingError::ForeignShards { change: change(&old, found) };
     if found.to_value() != old.to_value() {
         return Err(foreign(&found));
     }
@@ -134,4 +129,68 @@ async fn put<T: Transport>(
     let change = MantaApplication::set_index_shards(list);
     let changed = sapi.change_application(manta.uuid(), change).await?;
     Ok(MantaApplication::from(changed).index_shards()?)
+}
+
+/// The change of a list of shards in words: the shards that came and went, and the whole lists where only something else differs.
+fn change(before: &ShardList, now: &ShardList) -> String {
+    let hosts = |shards: &mut dyn Iterator<Item = &Shard>| {
+        shards.map(|shard| shard.host().to_owned()).collect::<Vec<_>>().join(", ")
+    };
+    let missing_in = |list: &ShardList, shard: &&Shard| list.get(shard.host()).is_none();
+    let other = |shard: &&Shard| {
+        before.get(shard.host()).is_some_and(|was| was.is_read_only() != shard.is_read_only())
+    };
+    let changes = [
+        ("has been added", hosts(&mut now.iter().filter(|shard| missing_in(before, shard)))),
+        ("has been removed", hosts(&mut before.iter().filter(|shard| missing_in(now, shard)))),
+        (
+            "has become read-only",
+            hosts(&mut now.iter().filter(other).filter(|it| it.is_read_only())),
+        ),
+        (
+            "has become writable",
+            hosts(&mut now.iter().filter(other).filter(|it| !it.is_read_only())),
+        ),
+    ];
+    let changes: Vec<String> = changes
+        .into_iter()
+        .filter(|(_, hosts)| !hosts.is_empty())
+        .map(|(what, hosts)| {
+            let what =
+                if hosts.contains(',') { what.replace("has", "have") } else { what.to_owned() };
+            format!("{hosts} {what}")
+        })
+        .collect();
+    if changes.is_empty() {
+        return format!("it is {}, and was {}", now.to_value(), before.to_value());
+    }
+    changes.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_changed_list_is_told_by_the_names_of_its_shards() {
+        let list = |value: Value| ShardList::parse(&value).unwrap();
+        let before = list(json!([{"host": "1.a"}, {"host": "2.a"}, {"host": "3.a", "last": true}]));
+        for (now, words) in [
+            (
+                json!([{"host": "1.a", "readOnly": true}, {"host": "3.a"}, {"host": "4.a"}, {"host": "5.a", "last": true}]),
+                "4.a, 5.a have been added; 2.a has been removed; 1.a has become read-only",
+            ),
+            (
+                json!([{"host": "2.a"}, {"host": "1.a"}, {"host": "3.a", "last": true}]),
+                r#"it is [{"host":"2.a"},{"host":"1.a"},{"host":"3.a","last":true}], and was [{"host":"1.a"},{"host":"2.a"},{"host":"3.a","last":true}]"#,
+            ),
+        ] {
+            assert_eq!(change(&before, &list(now)), words);
+        }
+        let read_only = list(json!([{"host": "1.a", "readOnly": true, "last": true}]));
+        let writable = list(json!([{"host": "1.a", "last": true}]));
+        assert_eq!(change(&read_only, &writable), "1.a has become writable");
+    }
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RowsError;
 use crate::deployment::Database;
+use crate::quantity::time_of_millis;
 
 /// Numbers below are PostgreSQL's own: bootstrap and frozen rows of versions before 9.4, which do not tell who wrote them.
 const FIRST_NORMAL: u32 = 3;
@@ -125,7 +126,7 @@ impl fmt::Display for SeenRow {
             None => f.write_str("without an etag, ")?,
         }
         match self.mtime {
-            Some(mtime) => write!(f, "written at {mtime} ms"),
+            Some(mtime) => write!(f, "written at {}", time_of_millis(mtime)),
             None => f.write_str("written at an unknown time"),
         }
     }

@@ -269,15 +269,19 @@ impl Error {
     }
 
     /// Tells whether it is the server that fails, whatever it is asked: it cannot be reached, does not answer in time, answers
-    /// with a status of 500 and above, or is not the server that was meant.
+    /// with a status of 500 and above, or is not the server that was meant. A file or an object that is wrong by itself is none
+    /// of that, and neither is one that is not there.
     pub fn is_of_the_server(&self) -> bool {
         match self.kind() {
             ErrorKind::Connect(_)
             | ErrorKind::Tls(_)
             | ErrorKind::Cut(_)
             | ErrorKind::Timeout(_)
-            | ErrorKind::TooLarge { .. }
-            | ErrorKind::Unreadable(_) => true,
+            | ErrorKind::TooLarge { .. } => true,
+            // One file or one object that is wrong is an answer.
+            ErrorKind::Unreadable(unreadable) => {
+                !matches!(unreadable, Unreadable::Digest { .. } | Unreadable::Contradiction(_))
+            }
             ErrorKind::Server(error) => error.status >= 500 || error.is_foreign,
             ErrorKind::Refused(_) | ErrorKind::LocalFile { .. } => false,
         }
@@ -352,3 +356,6 @@ impl StdError for Error {
         self.0.kind.source()
     }
 }
+
+#[cfg(test)]
+mod tests;

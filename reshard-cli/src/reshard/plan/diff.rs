@@ -18,7 +18,11 @@ const LONGEST: usize = 60;
 /// Compare two plans; exit status 1 if they differ
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
-  reshard plan diff split.plan other.plan")]
+  reshard plan diff split.plan other.plan
+
+Exit status:
+  0  they are the same
+  1  they differ, or one of them cannot be read: standard error says which, and why")]
 pub(super) struct DiffArgs {
     /// A plan's file
     first: PathBuf,

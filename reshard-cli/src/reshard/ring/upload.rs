@@ -60,7 +60,7 @@ impl UploadArgs {
         let deployment = self.region.connect().await?;
         let mut uploaded = compare(&deployment, &file).await?;
         if !self.dry_run {
-            self.confirm.ask(&question(&uploaded))?;
+            self.confirm.ask(&format!("{} Go on?", said(&uploaded)))?;
             let imgapi = ring_imgapi(&deployment).await?;
             let owner = deployment.sapi()?.find_manta().await?.poseidon()?;
             file.import(&imgapi, owner, SystemClock.now()).await?;
@@ -75,7 +75,7 @@ impl UploadArgs {
             return Ok(out.json(&uploaded)?);
         }
         if self.dry_run {
-            writeln!(out, "{}", question(&uploaded))?;
+            writeln!(out, "{}", said(&uploaded))?;
         } else {
             writeln!(out, "{}", uploaded.image)?;
         }
@@ -83,14 +83,14 @@ impl UploadArgs {
     }
 }
 
-fn question(uploaded: &Uploaded) -> String {
+fn said(uploaded: &Uploaded) -> String {
     let Uploaded { image, compared_with, moved, data_changed, .. } = uploaded;
     let difference = if uploaded.same_shape {
         format!("has {moved} vnodes at other owners and {data_changed} with other data than")
     } else {
         "hashes otherwise, or has another number of vnodes, than".to_owned()
     };
-    format!("import the image {image}, whose ring {difference} SAPI's, {compared_with}")
+    format!("The image {image} is to be imported, whose ring {difference} SAPI's, {compared_with}.")
 }
 
 async fn compare(deployment: &Deployment, file: &RingFile) -> Result<Uploaded> {

@@ -80,7 +80,7 @@ impl<'a> Asking<'a> {
     async fn epoch(&mut self, plan: &Plan) -> Answer {
         if self.deployment.is_none() {
             let configuration = Configuration::read(self.config.path())
-                .map_err(|error| advised(Chain(&error), error.hint().as_ref()))?;
+                .map_err(|error| advised(Chain(&error), error.hint().as_ref(), None))?;
             let connected = Deployment::connect(configuration).await;
             self.deployment = Some(connected.map_err(|error| Chain(&error).to_string())?);
         }

@@ -3,6 +3,7 @@
 mod commands;
 mod copy;
 mod facts;
+mod lines;
 mod redraw;
 #[cfg(test)]
 mod tests;

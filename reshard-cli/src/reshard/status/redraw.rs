@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use jiff::Timestamp;
+use reshard_core::without_request_ids;
 
 use super::text;
 use super::view::View;
@@ -34,9 +35,12 @@ impl Redraw {
                 out.json(view)?;
             }
         } else if !self.is_watching {
-            out.lines(Mood::Plain, &text::lines(view, now, screen))?;
+            out.lines(Mood::Plain, &text::lines(view, now, screen).all())?;
         } else if let Some(height) = screen.height() {
-            in_place(&text::lines(view, now, screen), height, out)?;
+            write!(out, "{HOME}")?;
+            // The terminal's last line is the cursor's.
+            let lines = text::lines(view, now, screen).fitting(height.saturating_sub(1));
+            out.lines(Mood::Plain, &lines)?;
         } else if is_other {
             writeln!(out, "{} {}", now.strftime("%Y-%m-%d %H:%M:%S"), text::summary(view))?;
         }
@@ -45,19 +49,7 @@ impl Redraw {
 
     /// True if it is another than the last one, apart from how long things take.
     fn is_other(&mut self, view: &View) -> bool {
-        let summary = text::summary(view);
+        let summary = without_request_ids(&text::summary(view));
         self.last.replace(summary.clone()) != Some(summary)
     }
-}
-
-/// Shows as much as fits: more would scroll away what matters, which is at the top. The terminal's last line is the cursor's.
-fn in_place(lines: &[String], height: usize, out: &mut Output) -> Result<()> {
-    let fits = lines.len() < height;
-    let shown = if fits { lines.len() } else { height.saturating_sub(2) };
-    write!(out, "{HOME}")?;
-    out.lines(Mood::Plain, lines.get(..shown).unwrap_or_default())?;
-    if !fits {
-        out.text_in(Mood::Faint, "", "… the terminal is too small for the rest")?;
-    }
-    Ok(())
 }

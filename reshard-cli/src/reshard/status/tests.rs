@@ -1,5 +1,6 @@
 //! Every situation that a plan can be in, as it is shown.
 
+mod asked;
 mod held;
 mod watchdog;
 
@@ -132,7 +133,7 @@ fn dead() -> Liveness {
 /// The screen on 80 columns, none of whose lines is longer.
 #[track_caller]
 fn screen(facts: &Facts) -> String {
-    let lines = text::lines(&View::of(facts), facts.now, Screen::plain(80));
+    let lines = text::lines(&View::of(facts), facts.now, Screen::plain(80)).all();
     for line in &lines {
         assert!(line.chars().count() <= 80, "{line}");
     }
@@ -302,18 +303,6 @@ fn a_hold_says_cause_place_and_remedy_in_that_order() {
     let state = "state HELD in drain: the new peers do not follow to do see that they do; then `reshard resume split.plan`";
     assert!(shown.contains(state), "{shown}");
     assert!(shown.contains(" held 90 s ago ") && !shown.contains("trouble"), "{shown}");
-}
-
-#[test]
-fn what_was_asked_for_is_shown_until_it_happens() {
-    let mut facts = facts(PlanState::Running);
-    facts.controls.pause = true;
-    facts.controls.pause_before = Some("drain".to_owned());
-    let shown = screen(&facts);
-    assert!(
-        shown.contains("asked     stop as soon as that is safe\nasked     stop before drain"),
-        "{shown}"
-    );
 }
 
 #[test]

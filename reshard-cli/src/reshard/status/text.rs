@@ -7,6 +7,7 @@ use reshard_core::quantity::{bytes, count, duration, per_second, rate, seconds};
 use reshard_core::{EntryKind, Liveness, PhaseState, PlanState, Progress};
 
 use super::copy::FileCopy;
+use super::lines::Lines;
 use super::view::{Now, PhaseView, Situation, View, ago};
 use crate::reshard::entry;
 use crate::screen::{Mood, Screen};
@@ -16,7 +17,7 @@ use crate::table::Table;
 const EXECUTOR: &str = "the executor, ";
 
 /// The lines of the screen, as wide as it is. What needs somebody comes first.
-pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Vec<String> {
+pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Lines {
     let mut text = Text { screen, lines: Vec::new() };
     alarm(view, now, &mut text);
     let targets: Vec<String> = view
@@ -64,15 +65,26 @@ pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Vec<String> 
         };
         text.item(entry::mood(trouble.kind), name, &said);
     }
+    if !view.routers_left.is_empty() {
+        let left = view.routers_left.join(", ");
+        let said = format!(
+            "{left} did not run when rings were put back: what comes back has the ring that it had, and may refuse writes. \
+             `reshard ring audit` tells"
+        );
+        text.item(Mood::Warning, "routers", &said);
+    }
+    let standing = std::mem::take(&mut text.lines);
     for before in &view.refused_before {
         let how = if before.moved { "the vnodes moved" } else { "rolled back" };
         let took = seconds(before.seconds);
         text.item(Mood::Plain, "writes", &format!("were refused for {took}: {how}"));
     }
     copy(&view.copy, now, &mut text);
+    let details = std::mem::take(&mut text.lines);
     phases(view, now, &mut text);
+    let phases = std::mem::take(&mut text.lines);
     commands(view, &mut text);
-    text.lines
+    Lines { standing, details, phases, commands: text.lines }
 }
 
 /// The one line of a pipe, without what changes all the time.

@@ -36,6 +36,8 @@ pub(super) struct View {
     pub(super) now: Option<Now>,
     /// The things that the operator has asked for, and did not happen yet.
     pub(super) asked: Vec<String>,
+    /// The routers' zones that did not run when rings were put back.
+    pub(super) routers_left: Vec<String>,
     /// The number of times that something went wrong and passed.
     pub(super) troubles: u64,
     /// The last thing that went wrong.
@@ -151,6 +153,7 @@ impl View {
             remaining_seconds: goes_on.then(|| remaining(&phases, now.as_ref())).flatten(),
             now,
             asked: asked(facts),
+            routers_left: report.routers_left(),
             troubles: report.troubles,
             last_trouble: facts.trouble.clone().map(|trouble| trouble.in_words(file)),
             phases,
@@ -231,10 +234,15 @@ fn present(facts: &Facts) -> Option<Activity> {
 fn asked(facts: &Facts) -> Vec<String> {
     let controls = &facts.controls;
     let mut asked = Vec::new();
-    if controls.abort {
+    let state = &facts.report.state;
+    if state.is_over() {
+        return asked;
+    }
+    if controls.abort && *state != PlanState::Aborting {
         asked.push("roll everything back".to_owned());
     }
-    if controls.pause {
+    // Whatever stands still has stopped; what was asked stays written down until it goes on.
+    if controls.pause && matches!(state, PlanState::Running | PlanState::Aborting) {
         asked.push("stop as soon as that is safe".to_owned());
     }
     if let Some(phase) = &controls.pause_before {

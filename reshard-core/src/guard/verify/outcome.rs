@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::quantity::time_of_millis;
+
 /// The progress of [`Verify`](super::Verify).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -122,7 +124,7 @@ impl fmt::Display for SeenVersion {
             None => f.write_str("no etag")?,
         }
         match self.mtime {
-            Some(mtime) => write!(f, ", written at {mtime} ms")?,
+            Some(mtime) => write!(f, ", written at {}", time_of_millis(mtime))?,
             None => f.write_str(", written at an unknown time")?,
         }
         match self.vnode {

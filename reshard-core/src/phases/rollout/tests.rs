@@ -18,8 +18,8 @@ use crate::deployment::{
 use crate::executor::tests::{deployment_over, runtime, zookeeper};
 use crate::executor::{ExecutorError, Outcome};
 use crate::phase::Sequence;
-use crate::phase::facts::WRITE_BLOCKS;
-use crate::phases::facts::BASE;
+use crate::phase::facts::{ROUTERS_LEFT, WRITE_BLOCKS};
+use crate::phases::facts::{BASE, RESTARTS};
 use crate::phases::fixture::Fixture;
 use crate::phases::{BlockWrites, HandOverReads, InstallRing, PublishRing};
 use crate::region::{RouterStatus, Routers, StatusShard};
@@ -51,6 +51,8 @@ enum Tells {
     NoNewShard,
     /// Nothing: it does not answer.
     Nothing,
+    /// Nothing ever again: its zone stops.
+    Stops,
 }
 
 /// A router's zone with its one instance.
@@ -65,6 +67,7 @@ struct Zone {
     changes: Vec<String>,
     /// The times that the instance was asked for its status.
     asked: u32,
+    runs: bool,
 }
 
 struct State {
@@ -89,6 +92,7 @@ impl Region {
             command: 0,
             changes: Vec::new(),
             asked: 0,
+            runs: true,
         });
         Self(Arc::new(Mutex::new(State { named: image("base"), zones, odd })))
     }
@@ -134,7 +138,7 @@ impl Transport for Region {
         };
         let vm = |zone: &Zone| {
             json!({
-                "uuid": zone.uuid, "alias": zone.ip, "state": "running",
+                "uuid": zone.uuid, "alias": zone.ip, "state": if zone.runs { "running" } else { "stopped" },
                 "server_uuid": Uuid::from_u128(30), "nics": [{"ip": zone.ip, "primary": true}],
             })
         };
@@ -176,6 +180,15 @@ impl ZoneCommands for Region {
         let number = variable("issue").parse().unwrap();
         assert!(number > zone.command, "a zone refuses what is not newer");
         zone.command = number;
+        if !zone.runs {
+            let (script, zone) = (script.name(), zone.uuid);
+            return Err(ZoneCommandError::NotBegun {
+                script,
+                zone,
+                may_pass: true,
+                source: "it is down".into(),
+            });
+        }
         let (before, want) = (zone.ring, variable("want").parse().unwrap());
         let verdict = if before == want { "already" } else { "flipped" };
         if before != want {
@@ -213,7 +226,8 @@ impl Routers for Region {
                 pid -= 1;
             }
             Some((_, Tells::NoNewShard)) => shards.retain(|host| *host != NEW_SHARD),
-            Some((_, Tells::Nothing)) => {
+            Some((_, tells @ (Tells::Nothing | Tells::Stops))) => {
+                state.zones[usize::from(is_second)].runs = matches!(tells, Tells::Nothing);
                 let (url, source) =
                     (format!("http://{ip}:{port}/status"), "nobody is there".into());
                 let source = TransportError::Connect(source);
@@ -278,6 +292,16 @@ fn a_router_that_was_restarted_meanwhile_is_looked_at_again() {
         let troubles = fixture.log(crate::journal::EntryKind::Trouble).await;
         let [trouble] = troubles.as_slice() else { panic!("{troubles:?}") };
         assert!(trouble.contains("it was restarted meanwhile"), "{trouble}");
+        // The try that failed has restarted both; the next one finds nothing to do.
+        let notes = fixture.log(crate::journal::EntryKind::Note).await;
+        let told: Vec<&str> = notes
+            .iter()
+            .filter_map(|note| note.rsplit_once(": ")?.1.split(" in ").next())
+            .collect();
+        assert_eq!(told, ["2 processes restarted"; 3], "{notes:?}");
+        assert!(notes[1].ends_with(" s, in 2 tries") && !notes[0].contains("tries"), "{notes:?}");
+        let kept = RESTARTS.of([&"hand-over-reads", &"there"]);
+        assert_eq!(fixture.get(&kept).await, None);
     });
 }
 
@@ -328,5 +352,20 @@ fn a_router_that_does_not_answer_once_the_ring_is_published_holds_the_plan_and_n
         }
         let blocks = fixture.get(&WRITE_BLOCKS).await.unwrap();
         assert!(matches!(blocks.as_slice(), [block] if block.moved), "{blocks:?}");
+    });
+}
+
+#[test]
+fn a_router_that_is_down_when_the_rings_are_put_back_is_remembered() {
+    runtime().block_on(async {
+        let region = Region::new(Some(("handover", Tells::Stops)));
+        let fixture = prepared(&region).await;
+        let ended = fixture.executor(sequence()).run().await.unwrap();
+        let Outcome::Held { phase, what, .. } = ended else { panic!("{ended:?}") };
+        assert_eq!(phase, "hand-over-reads");
+        assert!(what.contains("does not run, so its rings cannot be changed"), "{what}");
+        assert_eq!(region.rings(), ["base", "handover", "base"]);
+        let label = format!("10.0.0.11 ({})", region.state().zones[1].uuid);
+        assert_eq!(fixture.get(&ROUTERS_LEFT).await, Some(vec![label]));
     });
 }

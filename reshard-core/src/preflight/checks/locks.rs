@@ -1,6 +1,6 @@
 //! Checks for others that hold on to the shard, the dumps, or the ring.
 
-use manatee_client::{DumpLockState, LockRecord, LockState, RunningDump};
+use manatee_client::{DumpLockState, LockRecord, LockState, RunningDump, UNNAMED_OWNER};
 
 use super::{Check, Evidence, Findings, Subject, look, seen};
 use crate::hint::{Operation, hint};
@@ -23,9 +23,9 @@ pub(super) fn freeze(evidence: &Evidence, subject: &Subject) -> Check {
         return findings.or_ok("frozen by this plan");
     }
     let (since, reason) = freeze.shown();
-    let owner = freeze.owner().map(|owner| format!(" by {owner}")).unwrap_or_default();
+    let owner = freeze.owner().unwrap_or(UNNAMED_OWNER);
     findings.fail(
-        format!("the source is frozen{owner} since {since}: {reason}"),
+        format!("the source is frozen by {owner} since {since}: {reason}"),
         match freeze.owner() {
             // Lifted, it would take the ground from under a plan that moves peers.
             Some(_) => hint!(
@@ -126,13 +126,21 @@ pub(super) fn ring_lock(evidence: &Evidence, subject: &Subject) -> Check {
         return findings.or_ok("held by this plan");
     }
     let abandoned = matches!(state, LockState::Abandoned(_));
-    let dead = if abandoned { ", who is not running now" } else { "" };
+    let dead = if abandoned {
+        "; nobody carries it out now, but it keeps the ring until it is over"
+    } else {
+        ""
+    };
     // Before the ring is changed, the plan waits for the other one.
     let verdict = if subject.is_prepared() { Verdict::Failed } else { Verdict::Warning };
     findings.add(
         verdict,
-        format!("the ring is reserved by {}{dead}", holder(record)),
-        "only one plan at a time may change the ring: let that one end, or abort it",
+        format!("the ring is reserved by the plan {}{dead}", holder(record)),
+        hint!(
+            "only one plan at a time may change the ring: let that one end, or abort it where its file is (",
+            Operation::ListPlans,
+            " tells where)"
+        ),
     );
     findings.or_ok("")
 }
@@ -144,7 +152,7 @@ pub(super) fn plans(evidence: &Evidence, subject: &Subject) -> Check {
         let own = subject.is_own(Some(name));
         match state {
             LockState::Held(record) if !own => findings.warn(
-                format!("the plan {name} is being carried out by {}", holder(record)),
+                format!("the plan {name} is being carried out since {}", since(record)),
                 hint!(
                     "two plans may prepare at once, only one may change the ring: ",
                     Operation::ListPlans,
@@ -152,7 +160,10 @@ pub(super) fn plans(evidence: &Evidence, subject: &Subject) -> Check {
                 ),
             ),
             LockState::Abandoned(record) if !own => findings.warn(
-                format!("the plan {name} was left by {}", holder(record)),
+                format!(
+                    "the plan {name}, carried out since {}, was left: its executor is gone",
+                    since(record)
+                ),
                 hint!(
                     "it may be half done: resume or abort it where its file is; ",
                     Operation::ListPlans,
@@ -167,6 +178,9 @@ pub(super) fn plans(evidence: &Evidence, subject: &Subject) -> Check {
 
 fn holder(record: &LockRecord) -> String {
     let owner = record.owner.as_deref().unwrap_or("nobody");
-    let since = record.since.as_deref().unwrap_or("an unknown time");
-    format!("{owner} since {since}")
+    format!("{owner} since {}", since(record))
+}
+
+fn since(record: &LockRecord) -> &str {
+    record.since.as_deref().unwrap_or("an unknown time")
 }

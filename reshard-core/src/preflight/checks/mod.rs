@@ -17,7 +17,7 @@ mod tests;
 use super::evidence::{Evidence, Found};
 use super::report::{Check, Findings};
 use super::subject::Subject;
-use super::unseen::{Unseen, why};
+use super::unseen::{RING, SHARD_LIST, Unseen, why};
 
 type CheckFn = fn(&Evidence, &Subject) -> Check;
 

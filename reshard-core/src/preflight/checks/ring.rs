@@ -1,15 +1,15 @@
 //! The ring that SAPI names.
 
-use super::{Check, Evidence, Findings, Subject, look};
+use super::{Check, Evidence, Findings, RING, Subject, look};
 use crate::hint::{Operation, hint};
 
 /// The ring can be downloaded, is sound, and has the source.
 pub(super) fn readable(evidence: &Evidence, subject: &Subject) -> Check {
-    let mut findings = Findings::new("ring");
+    let mut findings = Findings::new(RING);
     let ring = match look(&evidence.ring) {
         Ok(ring) => ring,
         // Of a SAPI or IMGAPI that does not answer the ring is not to blame.
-        Err(why) if why.api().is_some() || evidence.manta.is_err() => {
+        Err(why) if why.teller() != Some(RING) => {
             findings.blind(why);
             return findings.or_ok("");
         }

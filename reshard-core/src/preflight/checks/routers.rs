@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sapi_client::manta::ShardList;
 
 use super::super::evidence::RouterSeen;
-use super::{Check, Evidence, Findings, Subject, look, names, seen, why};
+use super::{Check, Evidence, Findings, SHARD_LIST, Subject, look, names, seen, why};
 use crate::hint::{Operation, hint};
 use crate::inventory::{InstanceProbe, RingsLock, Stamped};
 use crate::preflight::Verdict;
@@ -70,6 +70,7 @@ pub(super) fn serve_the_ring(evidence: &Evidence, _: &Subject) -> Check {
     let mut findings = Findings::new("routers-ring");
     let routers = seen!(findings, look(&evidence.routers));
     let ring = seen!(findings, look(&evidence.ring));
+    hidden(routers, &mut findings);
     let stale = || {
         hint!(
             "it serves another ring than SAPI names: install that there, as manta-adm does, or put HASH_RING_IMAGE right; ",
@@ -146,17 +147,35 @@ pub(super) fn know_the_shards(evidence: &Evidence, _: &Subject) -> Check {
     let list = match manta.index_shards() {
         Ok(list) => list,
         Err(error) => {
-            findings.blind(why(error));
+            findings.blind(why(error).told_by(SHARD_LIST));
             return findings.or_ok("");
         }
     };
+    hidden(routers, &mut findings);
+    // What several processes have in common is one finding.
+    let mut having: Vec<(Difference, Vec<String>)> = Vec::new();
     for (name, seen) in all(routers) {
         for difference in seen.status.iter().flat_map(|status| differences(status, &list)) {
-            findings.fail(
-                format!("{name} {difference}"),
-                "see that config-agent runs in its zone; then restart it: it reads its configuration when it starts",
-            );
+            match having.iter_mut().find(|(known, _)| *known == difference) {
+                Some((_, processes)) => processes.push(name.clone()),
+                None => having.push((difference, vec![name.clone()])),
+            }
         }
+    }
+    for (difference, processes) in having {
+        let (verb, host, rest) = &difference;
+        let verb = match (verb, &processes[..]) {
+            (Verb::Ignore, [_]) => "does not know",
+            (Verb::Ignore, _) => "do not know",
+            (Verb::Take, [_]) => "takes",
+            (Verb::Take, _) => "take",
+            (Verb::Know, [_]) => "knows",
+            (Verb::Know, _) => "know",
+        };
+        findings.fail(
+            format!("{} {verb} {host}{rest}", names(&processes)),
+            "see that config-agent runs in the zone; then restart the process: it reads its configuration when it starts",
+        );
     }
     findings.or_ok(format!("all know {} shards", list.len()))
 }
@@ -165,6 +184,7 @@ pub(super) fn know_the_shards(evidence: &Evidence, _: &Subject) -> Check {
 pub(super) fn config_agents(evidence: &Evidence, _: &Subject) -> Check {
     let mut findings = Findings::new("routers-config-agent");
     let routers = seen!(findings, look(&evidence.routers));
+    hidden(routers, &mut findings);
     for router in routers {
         let Ok(probe) = &router.probe else { continue };
         if probe.config_agent != "online" {
@@ -176,13 +196,14 @@ pub(super) fn config_agents(evidence: &Evidence, _: &Subject) -> Check {
             );
         }
     }
-    findings.or_ok(format!("online in {} zones", routers.len()))
+    findings.or_ok(format!("online in {} zones", seen_zones(routers)))
 }
 
 /// In every zone the lock under which rings are changed is free, and where only root can have put it.
 pub(super) fn locks(evidence: &Evidence, subject: &Subject) -> Check {
     let mut findings = Findings::new("routers-lock");
     let routers = seen!(findings, look(&evidence.routers));
+    hidden(routers, &mut findings);
     for router in routers {
         let Ok(probe) = &router.probe else { continue };
         let (label, zone) = (&router.label, &router.zone);
@@ -209,24 +230,51 @@ pub(super) fn locks(evidence: &Evidence, subject: &Subject) -> Check {
             ),
         }
     }
-    findings.or_ok(format!("free in {} zones", routers.len()))
+    findings.or_ok(format!("free in {} zones", seen_zones(routers)))
 }
 
-fn differences(status: &RouterStatus, list: &ShardList) -> Vec<String> {
+/// Notes the zones that an API hides: no check may take them for well. `routers-online` tells of those that are hidden otherwise.
+fn hidden(routers: &[RouterSeen], findings: &mut Findings) {
+    let unseen = routers.iter().filter_map(|router| router.probe.as_ref().err());
+    unseen.for_each(|why| findings.hidden(why));
+}
+
+/// The number of zones that were looked into.
+fn seen_zones(routers: &[RouterSeen]) -> usize {
+    routers.iter().filter(|router| router.probe.is_ok()).count()
+}
+
+/// The relation of a process to a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    /// It does not know it.
+    Ignore,
+    /// It takes it for something.
+    Take,
+    /// It knows it.
+    Know,
+}
+
+/// A difference between what a process knows and what SAPI lists: what it does with which shard, and the rest of the words.
+type Difference = (Verb, String, &'static str);
+
+fn differences(status: &RouterStatus, list: &ShardList) -> Vec<Difference> {
     let knows: BTreeMap<&str, bool> =
         status.index_shards.iter().map(|shard| (shard.host.as_str(), shard.read_only)).collect();
     let mut differences = Vec::new();
     for shard in list.iter() {
+        let host = || shard.host().to_owned();
         match knows.get(shard.host()) {
-            None => differences.push(format!("does not know {}", shard.host())),
+            None => differences.push((Verb::Ignore, host(), "")),
             Some(read_only) if *read_only != shard.is_read_only() => {
-                let has = if *read_only { "read-only" } else { "writable" };
-                differences.push(format!("takes {} for {has}", shard.host()));
+                let taken = if *read_only { " for read-only" } else { " for writable" };
+                differences.push((Verb::Take, host(), taken));
             }
             Some(_) => {}
         }
     }
     let gone = knows.keys().filter(|host| list.get(host).is_none());
-    differences.extend(gone.map(|host| format!("knows {host}, which SAPI does not list")));
+    let gone = gone.map(|&host| (Verb::Know, host.to_owned(), ", which SAPI does not list"));
+    differences.extend(gone);
     differences
 }

@@ -2,9 +2,10 @@
 
 use sapi_client::imgapi::ImageState;
 
-use super::super::evidence::ServerSeen;
-use super::{Check, Evidence, Findings, Subject, Unseen, look, names, seen};
+use super::super::evidence::{ServerSeen, ZoneSeen};
+use super::{Check, Evidence, Findings, Subject, look, names, seen};
 use crate::inventory::ClockReading;
+use crate::preflight::Verdict;
 use crate::quantity::bytes;
 
 /// The most that a zone's clock may be off, in seconds.
@@ -40,8 +41,10 @@ pub(super) fn imgapi(evidence: &Evidence, _: &Subject) -> Check {
     let mut findings = Findings::new("imgapi");
     for (base, ping) in &evidence.imgapis {
         match ping {
-            Err(why) => findings.fail(
-                format!("{base} does not answer: {why}"),
+            Err(why) => findings.unseen(
+                Verdict::Failed,
+                why,
+                format!("{base} cannot be asked"),
                 "the new ring is put there: see to IMGAPI, and to HASH_RING_IMGAPI_SERVICE in SAPI",
             ),
             Ok(ping) if ping.other.get("imgapi") != Some(&true.into()) => findings.fail(
@@ -50,6 +53,9 @@ pub(super) fn imgapi(evidence: &Evidence, _: &Subject) -> Check {
             ),
             Ok(_) => {}
         }
+    }
+    if let Err(why) = &evidence.manta {
+        findings.blind(why.of("the IMGAPI of the ring"));
     }
     let bases: Vec<String> = evidence.imgapis.iter().map(|(base, _)| base.clone()).collect();
     findings.or_ok(format!("answers: {}", names(&bases)))
@@ -60,7 +66,8 @@ pub(super) fn running(evidence: &Evidence, subject: &Subject) -> Check {
     let mut findings = Findings::new("servers");
     let zones = seen!(findings, look(&evidence.zones));
     let servers = seen!(findings, look(&evidence.servers));
-    let used = zones.seen.iter().filter_map(|zone| zone.place().ok()).map(|place| place.server);
+    let places: Vec<_> = zones.seen.iter().map(ZoneSeen::place).collect();
+    let used = places.iter().filter_map(|place| Some(place.as_ref().ok()?.server));
     let used: std::collections::BTreeSet<_> = used.chain(subject.servers.iter().copied()).collect();
     for uuid in &used {
         match servers.iter().find(|server| server.uuid == *uuid) {
@@ -81,6 +88,8 @@ pub(super) fn running(evidence: &Evidence, subject: &Subject) -> Check {
             Some(_) => {}
         }
     }
+    // `sapi-vmapi` tells of zones that are nowhere.
+    places.iter().filter_map(|place| place.as_ref().err()).for_each(|why| findings.hidden(why));
     findings.or_ok(format!("{} servers run", used.len()))
 }
 
@@ -111,8 +120,18 @@ pub(super) fn disk(evidence: &Evidence, subject: &Subject) -> Check {
     // Log piles up while new peers are restored and writes are blocked.
     let least = (database / 10).max(LEAST_FREE);
     let mut smallest: Option<u64> = None;
+    if let Err(why) = &evidence.zones {
+        findings.blind(why);
+    }
     for peer in &evidence.peers {
-        let Ok(inside) = &peer.inside else { continue };
+        let inside = match &peer.inside {
+            Ok(inside) => inside,
+            // `sitters` tells of zones that are hidden otherwise.
+            Err(why) => {
+                findings.hidden(why);
+                continue;
+            }
+        };
         smallest = Some(smallest.map_or(inside.free_bytes, |free| free.min(inside.free_bytes)));
         if inside.free_bytes < least {
             findings.fail(
@@ -151,25 +170,27 @@ fn well(servers: &[ServerSeen], subject: &Subject, smallest: Option<u64>, databa
 /// The clocks of the zones, and so of their servers, are right.
 pub(super) fn clocks(evidence: &Evidence, _: &Subject) -> Check {
     let mut findings = Findings::new("clocks");
-    let routers = evidence.routers.as_ref().map_or(&[][..], Vec::as_slice);
+    let routers = seen!(findings, look(&evidence.routers));
+    // Without the zones there are no peers to look at.
+    let _ = seen!(findings, look(&evidence.zones));
     let of_routers =
-        routers.iter().filter_map(|seen| Some((&seen.label, seen.probe.as_ref().ok()?.clock)));
+        routers.iter().map(|seen| (&seen.label, seen.probe.as_ref().map(|probe| probe.clock)));
     let of_peers = evidence
         .peers
         .iter()
-        .filter_map(|seen| Some((&seen.label, seen.inside.as_ref().ok()?.clock)));
+        .map(|seen| (&seen.label, seen.inside.as_ref().map(|inside| inside.clock)));
     let mut count = 0;
     for (label, clock) in of_routers.chain(of_peers) {
-        count += 1;
-        judge(label, clock, &mut findings);
+        match clock {
+            Ok(clock) => {
+                count += 1;
+                judge(label, clock, &mut findings);
+            }
+            Err(why) => findings.hidden(why),
+        }
     }
-    if count == 0 {
-        let routers = routers.iter().filter_map(|seen| seen.probe.as_ref().err());
-        let unseen =
-            routers.chain(evidence.peers.iter().filter_map(|seen| seen.inside.as_ref().err()));
-        let mut unseen = unseen;
-        let of_an_api = unseen.find(|unseen| unseen.api().is_some());
-        findings.blind(of_an_api.map_or_else(|| "no zone tells the time".into(), Unseen::clone));
+    if count == 0 && !findings.is_blind() {
+        findings.blind("no zone tells the time");
     }
     findings.or_ok(format!("the clocks of {count} zones are right"))
 }

@@ -6,12 +6,12 @@ use sapi_client::manta::{INDEX_MORAY_SHARDS, MantaApplication};
 use serde_json::Value;
 
 use super::super::evidence::Override;
-use super::{Check, Evidence, Findings, Subject, look, seen, why};
+use super::{Check, Evidence, Findings, SHARD_LIST, Subject, look, seen, why};
 use crate::hint::{Operation, hint};
 
 /// Every zone's configuration can be rendered from the list.
 pub(super) fn well_formed(evidence: &Evidence, _: &Subject) -> Check {
-    let mut findings = Findings::new("shard-list");
+    let mut findings = Findings::new(SHARD_LIST);
     let manta = seen!(findings, look(&evidence.manta));
     let list = value(manta).and_then(Value::as_array);
     let Some(list) = list.filter(|list| !list.is_empty()) else {
@@ -71,7 +71,7 @@ pub(super) fn listed(evidence: &Evidence, subject: &Subject) -> Check {
     let list = match manta.index_shards() {
         Ok(list) => list,
         Err(error) => {
-            findings.blind(why(error));
+            findings.blind(why(error).told_by(SHARD_LIST));
             return findings.or_ok("");
         }
     };
@@ -89,15 +89,18 @@ pub(super) fn listed(evidence: &Evidence, subject: &Subject) -> Check {
         ),
         Some(_) => {}
     }
-    if let Ok(ring) = &evidence.ring {
-        for host in ring.pnodes.iter().filter_map(crate::PnodeFacts::host) {
-            if host != source && list.get(host).is_none() {
-                findings.warn(
-                    format!("{host} is in the ring and not in {INDEX_MORAY_SHARDS}"),
-                    "electric-moray refuses writes to it: add it to the list",
-                );
+    match &evidence.ring {
+        Ok(ring) => {
+            for host in ring.pnodes.iter().filter_map(crate::PnodeFacts::host) {
+                if host != source && list.get(host).is_none() {
+                    findings.warn(
+                        format!("{host} is in the ring and not in {INDEX_MORAY_SHARDS}"),
+                        "electric-moray refuses writes to it: add it to the list",
+                    );
+                }
             }
         }
+        Err(why) => findings.blind(why),
     }
     findings.or_ok(format!("{source} is listed and writable"))
 }

@@ -1,5 +1,7 @@
 //! The words of checks about what was seen, and about what could not be seen.
 
+mod hidden;
+
 use serde_json::json;
 
 use super::super::evidence::{OldTransactions, Override, PeerProbe, RouterSeen, ServerSeen, Zones};
@@ -272,7 +274,8 @@ fn disk_is_compared_with_what_is_needed() {
     subject.disk = vec![(uuid::Uuid::from_u128(1).into(), 1000)];
     let verdict = |free| {
         let servers = Ok(vec![server(free)]);
-        let evidence = Evidence { servers, database_bytes: Ok(1), ..blind() };
+        let zones = Ok(zones(Vec::new()));
+        let evidence = Evidence { servers, zones, database_bytes: Ok(1), ..blind() };
         servers::disk(&evidence, &subject).verdict
     };
     assert_eq!(verdict(Some(1000)), Verdict::Ok);

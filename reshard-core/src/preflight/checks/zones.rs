@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use manatee_client::ClusterView;
 use sapi_client::vmapi::{Vm, VmState};
 use serde_json::Value;
 
-use super::super::evidence::{ZoneKind, ZoneSeen};
-use super::{Check, Evidence, Findings, Subject, look, names, seen, why};
+use super::super::evidence::{ZoneKind, ZoneSeen, Zones};
+use super::{Check, Evidence, Findings, SHARD_LIST, Subject, look, names, seen, why};
 use crate::hint::{Hint, Operation, hint};
 use crate::zones::plan_of;
 
@@ -43,43 +44,45 @@ pub(super) fn agree(evidence: &Evidence, subject: &Subject) -> Check {
             );
         }
     }
-    if let Ok(view) = &evidence.view {
-        let postgres = || zones.seen.iter().filter(|zone| zone.kind == ZoneKind::Postgres);
-        for (role, peer) in view.state.peers() {
-            let zone =
-                postgres().find(|zone| zone.instance.uuid.to_string() == peer.zone_id.as_str());
-            let ip = zone.and_then(|zone| zone.vm.as_ref().ok()?.as_ref()?.primary_ip());
-            if zone.is_none() {
-                findings.fail(
-                    format!("the {role} {} is in the zone {}, which is no postgres instance of the shard in SAPI", peer.ip, peer.zone_id),
-                    "see SERVICE_NAME of the instance, or `manatee-adm reap` the peer if its zone is gone",
-                );
-            } else if ip.is_some_and(|ip| ip != peer.ip) {
-                findings.fail(
-                    format!(
-                        "the {role} announces the address {}, VMAPI has {}",
-                        peer.ip,
-                        ip.unwrap_or_default()
-                    ),
-                    "the zone's address was changed: restart its sitter",
-                );
-            }
-        }
-        for zone in postgres() {
-            let uuid = zone.instance.uuid.to_string();
-            let in_state = view.state.peers().any(|(_, peer)| peer.zone_id.as_str() == uuid);
-            if !in_state {
-                findings.fail(
-                    format!(
-                        "{} is a postgres instance of the shard, but no peer of it",
-                        zone.label()
-                    ),
-                    "start its sitter, or remove the instance",
-                );
-            }
-        }
+    match &evidence.view {
+        Ok(view) => are_peers(view, zones, &mut findings),
+        Err(why) => findings.blind(why),
     }
     findings.or_ok(format!("{} zones", zones.seen.len()))
+}
+
+/// The peers of the state are the shard's postgres instances.
+fn are_peers(view: &ClusterView, zones: &Zones, findings: &mut Findings) {
+    let postgres = || zones.seen.iter().filter(|zone| zone.kind == ZoneKind::Postgres);
+    for (role, peer) in view.state.peers() {
+        let zone = postgres().find(|zone| zone.instance.uuid.to_string() == peer.zone_id.as_str());
+        let ip = zone.and_then(|zone| zone.vm.as_ref().ok()?.as_ref()?.primary_ip());
+        if zone.is_none() {
+            findings.fail(
+                format!("the {role} {} is in the zone {}, which is no postgres instance of the shard in SAPI", peer.ip, peer.zone_id),
+                "see SERVICE_NAME of the instance, or `manatee-adm reap` the peer if its zone is gone",
+            );
+        } else if ip.is_some_and(|ip| ip != peer.ip) {
+            findings.fail(
+                format!(
+                    "the {role} announces the address {}, VMAPI has {}",
+                    peer.ip,
+                    ip.unwrap_or_default()
+                ),
+                "the zone's address was changed: restart its sitter",
+            );
+        }
+    }
+    for zone in postgres() {
+        let uuid = zone.instance.uuid.to_string();
+        let in_state = view.state.peers().any(|(_, peer)| peer.zone_id.as_str() == uuid);
+        if !in_state {
+            findings.fail(
+                format!("{} is a postgres instance of the shard, but no peer of it", zone.label()),
+                "start its sitter, or remove the instance",
+            );
+        }
+    }
 }
 
 fn compare(zone: &ZoneSeen, vm: &Vm, stale: &mut Vec<String>, findings: &mut Findings) {
@@ -159,7 +162,7 @@ pub(super) fn names_free(evidence: &Evidence, subject: &Subject) -> Check {
     let listed = match manta.index_shards() {
         Ok(listed) => listed,
         Err(error) => {
-            findings.blind(why(error));
+            findings.blind(why(error).told_by(SHARD_LIST));
             return findings.or_ok("");
         }
     };

@@ -21,7 +21,7 @@ pub(super) use self::shard::{OldTransactions, PeerProbe};
 pub(super) use self::zones::{Morays, Override, RouterSeen, ZoneKind, ZoneSeen, Zones};
 use super::Subject;
 pub(super) use super::unseen::why;
-use super::unseen::{Api, Unseen};
+use super::unseen::{Api, RING, Unseen};
 use crate::clock::Clock;
 use crate::deployment::{AnyTransport, Deployment};
 use crate::epoch::PLAN_LOCKS;
@@ -127,7 +127,8 @@ pub(super) async fn look(
         async {
             let manta = manta.as_ref().map_err(Unseen::clone)?;
             let read = async { read_ring(deployment, manta, cache).await.map_err(why) };
-            within("the ring", RING_DEADLINE, read).await
+            let read = within("the ring", RING_DEADLINE, read).await;
+            read.map_err(|unseen| unseen.told_by(RING))
         },
         shard::look(deployment, &view, &zones, clock),
     );
