@@ -48,7 +48,11 @@ impl Retryable for SwitchError {
         match self {
             Self::ZooKeeper { source, .. } => source.may_pass(),
             Self::Contended { .. } => true,
-            _ => false,
+            Self::State { .. }
+            | Self::Election { .. }
+            | Self::NotLeading { .. }
+            | Self::LockLost { .. }
+            | _ => false,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use manatee_client::{ClusterState, Coordination, Peer, Shard, Switch, SwitchStanding};
 
 use super::error::CutoverError;
-use super::sessions::{MoraySessions, moray_sessions};
+use super::sessions::{MorayAddresses, MoraySessions, moray_sessions};
 use crate::deployment::Database;
 use crate::guard::{GuardError, Identity, Lease, MoveNumber, Session, bypasses, compare_tables};
 
@@ -28,7 +28,7 @@ pub struct Parties<'a> {
     /// The shard that gets them.
     pub target: &'a Shard,
     /// The addresses of the Moray zones of the moving name.
-    pub morays: &'a BTreeSet<IpAddr>,
+    pub morays: &'a MorayAddresses,
     /// The right to act for the plan.
     pub lease: Lease,
     /// The move.

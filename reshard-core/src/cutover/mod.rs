@@ -37,5 +37,5 @@ pub use self::finish::{Finished, Settling, finish};
 pub use self::looks::Parties;
 pub use self::options::{CutoverOptions, Way};
 pub use self::record::{CutoverRecord, StepRecord, Verdict};
-pub use self::sessions::{MoraySessions, moray_sessions};
+pub use self::sessions::{MorayAddresses, MoraySessions, moray_sessions};
 pub use self::steps::Cutover;

@@ -10,6 +10,9 @@ const DOING: &str = "look at the Morays' sessions";
 const SQL: &str = "SELECT host(client_addr), count(*) FROM pg_catalog.pg_stat_activity \
     WHERE datname = current_database() AND host(client_addr) = ANY ($1) GROUP BY 1";
 
+/// The addresses of Moray zones, from which their sessions with databases come.
+pub type MorayAddresses = BTreeSet<IpAddr>;
+
 /// The sessions of some Morays at source and target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MoraySessions {
@@ -46,7 +49,7 @@ impl fmt::Display for MoraySessions {
 /// [`DatabaseError`]
 pub async fn moray_sessions(
     database: &Database,
-    morays: &BTreeSet<IpAddr>,
+    morays: &MorayAddresses,
 ) -> Result<BTreeMap<IpAddr, u64>, DatabaseError> {
     let addresses: Vec<String> = morays.iter().map(ToString::to_string).collect();
     let rows = database.query(SQL, &[&addresses]).await;

@@ -16,6 +16,7 @@ use super::event::{Event, Observer};
 use super::facts::{ROUND, TURNED};
 use super::lease::Lease;
 use super::stopping::StopHandle;
+use super::wait::{Poll, Wait};
 use crate::causes::without_request_ids;
 use crate::clock::Clock;
 use crate::deployment::Deployment;
@@ -47,24 +48,6 @@ pub struct Context {
     pub(crate) past_pivot: bool,
     /// True if it is undone: then an abort that was asked for is what is going on.
     pub(crate) undoing: bool,
-}
-
-/// A thing that is waited for.
-#[derive(Clone, Debug, Default)]
-pub struct Wait {
-    /// The thing, in words: `the new peers to replay 2C/5A0001F8`.
-    pub what: String,
-    /// Things that the operator can do about it.
-    pub hint: Hint,
-}
-
-/// The progress of something that is waited for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Poll<T> {
-    /// It is there.
-    Ready(T),
-    /// Not yet; with how far it is and anything to say about it.
-    Pending(Option<Progress>, String),
 }
 
 impl Context {

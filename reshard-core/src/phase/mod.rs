@@ -9,11 +9,12 @@ pub(crate) mod facts;
 mod lease;
 mod sequence;
 mod stopping;
+mod wait;
 mod write_block;
 
 use async_trait::async_trait;
 
-pub use self::context::{Context, Poll, Wait};
+pub use self::context::Context;
 pub(crate) use self::epoch_note::EpochNote;
 pub use self::error::{PhaseError, PhaseResultExt};
 pub use self::event::{Event, Observer};
@@ -23,6 +24,7 @@ pub use self::sequence::{
     WriteBlock,
 };
 pub use self::stopping::StopHandle;
+pub use self::wait::{Poll, Wait};
 pub use self::write_block::WriteBlockRecord;
 
 /// One stage of a plan's execution.

@@ -7,8 +7,6 @@
 //! * undo: as long as no new shard has opened, what was begun is taken back
 //! * pause: between two attempts
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,7 +16,8 @@ use super::follow::catch_up;
 use super::moves::{GuardedMove, addresses, lease, moves, primary, switch};
 use crate::causes::Chain;
 use crate::cutover::{
-    Cutover, CutoverOptions, CutoverRecord, Finished, Parties, Settling, Verdict, finish,
+    Cutover, CutoverOptions, CutoverRecord, Finished, MorayAddresses, Parties, Settling, Verdict,
+    finish,
 };
 use crate::guard::{Identity, MoveState, look};
 use crate::hint::{Hint, Operation, hint};
@@ -64,8 +63,8 @@ impl Phase for CutOver {
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         frozen_source(context).await?;
         for one in moves(context.plan()) {
-            if !is_over(context, one, Settling::Forward).await? {
-                cut_over(context, one).await?;
+            if !Box::pin(is_over(context, one, Settling::Forward)).await? {
+                Box::pin(cut_over(context, one)).await?;
             }
         }
         refresh_split_point(context).await
@@ -73,7 +72,7 @@ impl Phase for CutOver {
 
     async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         for one in moves(context.plan()) {
-            if is_over(context, one, Settling::Back).await? {
+            if Box::pin(is_over(context, one, Settling::Back)).await? {
                 return Err(too_late(self));
             }
         }
@@ -86,7 +85,7 @@ struct Known {
     switch: Switch,
     source: Shard,
     target: Shard,
-    morays: BTreeSet<IpAddr>,
+    morays: MorayAddresses,
     identities: [Identity; 2],
 }
 
@@ -148,7 +147,7 @@ async fn is_over(
         let finished = finish(&known.parties(context, one), &options, settling).await;
         finished.or_hold(format!("the cutover to {name} cannot be finished"), unfinished())
     };
-    match context.act(what, finishing).await? {
+    match Box::pin(context.act(what, finishing)).await? {
         Finished::AtSource => Ok(false),
         Finished::AtTarget => {
             context.turn().await?;
@@ -175,7 +174,8 @@ async fn cut_over(context: &Context, one: GuardedMove<'_>) -> Result<(), PhaseEr
             let mut cutover = cutover.or_phase_error(format!("no cutover to {name} can begin"))?;
             Ok(cutover.run().await)
         };
-        match context.act(format!("cut over to {name} (attempt {attempt})"), attempting).await? {
+        let what = format!("cut over to {name} (attempt {attempt})");
+        match Box::pin(context.act(what, attempting)).await? {
             Ok(record) => {
                 remember(context, &record).await?;
                 match &record.verdict {
@@ -201,7 +201,7 @@ async fn cut_over(context: &Context, one: GuardedMove<'_>) -> Result<(), PhaseEr
             Err(error) => {
                 let text = format!("the cutover to {name} did not end: {}", Chain(&error));
                 context.log(EntryKind::Trouble, text).await?;
-                if is_over(context, one, Settling::Forward).await? {
+                if Box::pin(is_over(context, one, Settling::Forward)).await? {
                     return Ok(());
                 }
                 can_open(context, one).await?;

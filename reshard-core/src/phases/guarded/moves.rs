@@ -1,11 +1,10 @@
 //! The moves of a plan as the guard knows them: their numbers, databases, switches and Morays.
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use manatee_client::{ShardName, Switch};
 
+use crate::cutover::MorayAddresses;
 use crate::deployment::Database;
 use crate::guard::{Identity, Lease, MoveNumber, Session};
 use crate::hint::{Operation, hint};
@@ -88,8 +87,8 @@ pub(super) fn morays<'a>(context: &'a Context, target: &Target) -> Vec<Wanted<'a
 pub(super) async fn addresses(
     context: &Context,
     target: &Target,
-) -> Result<BTreeSet<IpAddr>, PhaseError> {
-    let mut addresses = BTreeSet::new();
+) -> Result<MorayAddresses, PhaseError> {
+    let mut addresses = MorayAddresses::new();
     for one in morays(context, target) {
         let made = one.made(context).await?;
         let address = made.address.parse().map_err(|_| {
