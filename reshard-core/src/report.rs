@@ -1,6 +1,7 @@
 //! The outcome of a plan's execution, from its journal.
 
 mod costs;
+mod cutovers;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,8 +12,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::clock::{Reading, elapsed};
+use crate::cutover::CutoverRecord;
 use crate::journal::{Entry, EntryKind, Journal, JournalError, PhaseRecord, PhaseState, PlanState};
-use crate::phase::facts::{ROUTERS_LEFT, WRITE_BLOCKS};
+use crate::phase::facts::{CUTOVERS, ROUTERS_LEFT, WRITE_BLOCKS};
 use crate::phase::{Sequence, WriteBlockRecord};
 use crate::plan::{Balance, PlanUuid};
 
@@ -39,6 +41,8 @@ pub struct Report {
     pub balance: Vec<Balance>,
     /// The write block.
     pub write_block: WriteBlockReport,
+    /// All attempts to cut over, of a guarded plan.
+    pub cutovers: Vec<CutoverRecord>,
     /// Every phase that was begun, in order.
     pub phases: Vec<PhaseReport>,
     /// All facts by their keys: rows counted and deleted, canaries, missed dumps, images.
@@ -153,6 +157,7 @@ impl Report {
                 measured_parts,
                 all,
             },
+            cutovers: store.get(&CUTOVERS).await?.unwrap_or_default(),
             phases: reports,
             facts,
             holds: of_kind(EntryKind::Hold),
@@ -179,29 +184,10 @@ impl Report {
             let took = self.total_seconds.unwrap_or_default();
             writeln!(to, "* from {began:.0} to {ended:.0}: {took:.0} s")?;
         }
-        let block = &self.write_block;
-        writeln!(to, "\n## Write block\n")?;
-        writeln!(to, "| | predicted | measured |\n|---|---:|---:|")?;
-        let measured = block.measured_seconds.map_or_else(|| "-".to_owned(), seconds);
-        writeln!(
-            to,
-            "| writes to the moving vnodes refused | {} | {measured} |",
-            seconds(block.predicted_seconds)
-        )?;
-        writeln!(to)?;
-        for (what, took) in &block.measured_parts {
-            writeln!(to, "* {what}: {}", seconds(*took))?;
-        }
-        let rolled_back = || block.all.iter().filter(|record| !record.moved);
-        let more: f64 = rolled_back()
-            .filter_map(|record| record.time.took())
-            .map(|took| took.as_secs_f64())
-            .sum();
-        let more = format!("which refused writes for {} more", seconds(more));
-        match rolled_back().count() {
-            0 => {}
-            1 => writeln!(to, "* 1 write block was rolled back, {more}")?,
-            count => writeln!(to, "* {count} write blocks were rolled back, {more}")?,
+        if !self.cutovers.is_empty() {
+            cutovers::write(&self.cutovers, self.write_block.predicted_seconds, to)?;
+        } else {
+            self.write_block_markdown(to)?;
         }
         writeln!(to, "\n## Shards\n")?;
         writeln!(
@@ -236,6 +222,34 @@ impl Report {
             for entry in entries {
                 writeln!(to, "* {:.0} {}: {}", entry.at, entry.phase, entry.text)?;
             }
+        }
+        Ok(())
+    }
+
+    fn write_block_markdown(&self, to: &mut String) -> std::fmt::Result {
+        let block = &self.write_block;
+        writeln!(to, "\n## Write block\n")?;
+        writeln!(to, "| | predicted | measured |\n|---|---:|---:|")?;
+        let measured = block.measured_seconds.map_or_else(|| "-".to_owned(), seconds);
+        writeln!(
+            to,
+            "| writes to the moving vnodes refused | {} | {measured} |",
+            seconds(block.predicted_seconds)
+        )?;
+        writeln!(to)?;
+        for (what, took) in &block.measured_parts {
+            writeln!(to, "* {what}: {}", seconds(*took))?;
+        }
+        let rolled_back = || block.all.iter().filter(|record| !record.moved);
+        let more: f64 = rolled_back()
+            .filter_map(|record| record.time.took())
+            .map(|took| took.as_secs_f64())
+            .sum();
+        let more = format!("which refused writes for {} more", seconds(more));
+        match rolled_back().count() {
+            0 => {}
+            1 => writeln!(to, "* 1 write block was rolled back, {more}")?,
+            count => writeln!(to, "* {count} write blocks were rolled back, {more}")?,
         }
         Ok(())
     }

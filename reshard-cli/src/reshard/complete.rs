@@ -37,8 +37,11 @@ pub(super) fn shards() -> ArgValueCandidates {
 /// The phases of a plan.
 pub(super) fn phases() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
-        let sequence = Mode::default().sequence().ok();
-        candidates(sequence.iter().flat_map(Sequence::names))
+        let sequences = [Mode::Guarded, Mode::Rfd103].map(|mode| mode.sequence().ok());
+        let mut names: Vec<_> = sequences.iter().flatten().flat_map(Sequence::names).collect();
+        names.sort_unstable();
+        names.dedup();
+        candidates(names)
     })
 }
 

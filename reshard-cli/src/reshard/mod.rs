@@ -16,6 +16,7 @@ mod lab;
 mod log;
 mod manual;
 mod measure;
+mod mode;
 mod pages;
 mod peers;
 mod phase_list;

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::error::Result;
 use super::format::Format;
+use super::mode::ModeName;
 use crate::output::Output;
 use crate::table::Table;
 
@@ -15,12 +16,15 @@ use crate::table::Table;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   reshard phases
-  reshard phases --long")]
+  reshard phases --mode guarded --long")]
 pub(super) struct PhasesArgs {
+    /// The way in which vnodes move
+    #[arg(long, value_enum, default_value_t)]
+    mode: ModeName,
     /// Tell everything about each
     #[arg(short, long)]
     long: bool,
-    /// Print docs/phases.md
+    /// Print docs/phases.md, or docs/phases-guarded.md
     #[arg(long, conflicts_with = "long")]
     markdown: bool,
     /// Output format
@@ -30,9 +34,9 @@ pub(super) struct PhasesArgs {
 
 impl PhasesArgs {
     pub(super) fn run(self, out: &mut Output) -> Result<()> {
-        let phases = Mode::default().sequence()?;
+        let phases = Mode::from(self.mode).sequence()?;
         if self.markdown {
-            return Ok(write!(out, "{}", page(&phases))?);
+            return Ok(write!(out, "{}", page(self.mode.into(), &phases))?);
         }
         if self.output.is_json() {
             let list = phases.iter().map(|phase| {
@@ -70,9 +74,15 @@ impl PhasesArgs {
     }
 }
 
-/// The page docs/phases.md.
-fn page(sequence: &Sequence) -> String {
-    phases::document(sequence, "`reshard phases --markdown`")
+/// The page docs/phases.md, or docs/phases-guarded.md.
+fn page(mode: Mode, sequence: &Sequence) -> String {
+    let (title, by) = match mode {
+        Mode::Guarded => {
+            ("The phases of a guarded plan", "`reshard phases --mode guarded --markdown`")
+        }
+        _ => ("The phases of a plan as RFD 103 says", "`reshard phases --markdown`"),
+    };
+    phases::document(sequence, title, by)
 }
 
 #[cfg(test)]
@@ -84,11 +94,15 @@ mod tests {
 
     #[test]
     fn the_page_is_what_the_phases_say() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/phases.md");
-        let there = fs::read_to_string(path).unwrap();
-        assert!(
-            there == page(&Mode::Rfd103.sequence().unwrap()),
-            "make it anew: cargo run -p reshard-cli -- phases --markdown > docs/phases.md"
-        );
+        for (mode, name, file) in
+            [(Mode::Rfd103, "rfd103", "phases.md"), (Mode::Guarded, "guarded", "phases-guarded.md")]
+        {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(file);
+            let there = fs::read_to_string(path).unwrap();
+            assert!(
+                there == page(mode, &mode.sequence().unwrap()),
+                "make it anew: cargo run -p reshard-cli -- phases --mode {name} --markdown > docs/{file}"
+            );
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 use reshard_core::quantity::{count, seconds};
-use reshard_core::{Journal, Plan, PlanState, ValidPlan, rolled_back_by_abort};
+use reshard_core::{Journal, Mode, Plan, PlanState, ValidPlan, rolled_back_by_abort};
 use serde_json::json;
 
 use super::complete;
@@ -64,12 +64,16 @@ async fn preview(store: &dyn Journal, plan: &Plan, format: Format, out: &mut Out
 }
 
 fn question(plan: &ValidPlan) -> String {
+    let blocked = seconds(plan.prediction.write_block_seconds);
+    let then = match plan.request.mode {
+        Mode::Guarded => format!("requests for them wait for about {blocked}"),
+        _ => format!("writes to them are refused for about {blocked}"),
+    };
     format!(
-        "{} vnodes of {} move to {}; writes to them are refused for about {}. Carry the plan out?",
+        "{} vnodes of {} move to {}; {then}. Carry the plan out?",
         count(u64::try_from(plan.moving().len()).unwrap_or_default()),
         plan.source(),
         plan.target_names().join(", "),
-        seconds(plan.prediction.write_block_seconds)
     )
 }
 

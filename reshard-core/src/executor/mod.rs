@@ -3,6 +3,7 @@
 mod advice;
 mod begin_anew;
 mod budget;
+mod companions;
 mod guard;
 mod heartbeat;
 mod mirror;

@@ -156,7 +156,7 @@ impl Executor {
             );
             context.log(EntryKind::Stage, text).await?;
         }
-        self.repeat(phase, context).await?;
+        self.accompanied(phase, context, self.repeat(phase, context)).await??;
         if block == WriteBlock::Ends {
             // First, for a phase that is done is not run again, and then nobody would do this.
             self.tell_write_block_ended(context, true).await?;

@@ -240,7 +240,7 @@ impl Executor {
         context.log(EntryKind::Stage, format!("rolling back: {}", phase.about().title)).await?;
         let began = self.clock.monotonic();
         let undone = loop {
-            let undone = phase.undo(context).await;
+            let undone = self.accompanied(phase, context, phase.undo(context)).await?;
             let trouble = match undone.map_err(|trouble| context.or_session_over(trouble)) {
                 Ok(undone) => break undone,
                 Err(trouble @ PhaseError::Transient { .. }) => trouble,

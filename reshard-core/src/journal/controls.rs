@@ -42,6 +42,8 @@ pub struct Tuning {
     /// The time for which clients go on with a Moray that has left the name service, in seconds: as long as they keep its name's
     /// addresses.
     pub name_seconds: u64,
+    /// Rehearsals of a guarded cutover before it is done.
+    pub rehearsals: u32,
     /// The longest that writes may be refused, in seconds; absent for the plan's own budget.
     pub budget_seconds: Option<u64>,
 }
@@ -56,6 +58,7 @@ impl Default for Tuning {
             patience_seconds: 120,
             wait_seconds: 24 * 3600,
             name_seconds: 60,
+            rehearsals: 1,
             budget_seconds: None,
         }
     }
@@ -85,7 +88,7 @@ pub(crate) const BUDGET: &str = "budget_seconds";
 const DAY: u64 = 24 * 3600;
 
 /// All settings, in the order in which they are shown.
-pub static SETTINGS: [Setting; 8] = [
+pub static SETTINGS: [Setting; 9] = [
     Setting {
         name: "router_concurrency",
         unit: "zones",
@@ -148,6 +151,15 @@ pub static SETTINGS: [Setting; 8] = [
         absent: None,
         get: |tuning| Some(tuning.name_seconds),
         set: |tuning, value| tuning.name_seconds = value.unwrap_or_default(),
+    },
+    Setting {
+        name: "rehearsals",
+        unit: "rehearsals",
+        range: 0..=1000,
+        about: "of a guarded cutover before it is done: requests wait each time, and nothing moves",
+        absent: None,
+        get: |tuning| Some(tuning.rehearsals.into()),
+        set: |tuning, value| tuning.rehearsals = small(value),
     },
     Setting {
         name: BUDGET,

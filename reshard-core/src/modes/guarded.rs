@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::phase::{Phase, Sequence, SequenceError};
 use crate::phases::guarded::{
     ArmGuard, CloseTargets, CutOver, FlipRouters, Follow, LeadMorays, NameRing, OpenSwitches,
-    PartPeers, RemoveGuard, SettleMorays,
+    PartPeers, RemoveGuard, SettleMorays, ThawSource,
 };
 use crate::phases::{
     BuildRings, CatchUp, DeleteGhosts, FreezeSource, ListShard, LockDumps, PlantCanaries,
@@ -14,13 +14,11 @@ use crate::phases::{
 };
 
 pub(super) fn sequence() -> Result<Sequence, SequenceError> {
-    let before: [Arc<dyn Phase>; 22] = [
+    let before: [Arc<dyn Phase>; 24] = [
         Arc::new(Preflight),
         Arc::new(ReserveNames),
         Arc::new(PlantCanaries),
         Arc::new(ArmGuard),
-        Arc::new(FreezeSource),
-        Arc::new(LockDumps),
         Arc::new(ProvisionPeers),
         Arc::new(CatchUp),
         Arc::new(OpenSwitches),
@@ -29,21 +27,24 @@ pub(super) fn sequence() -> Result<Sequence, SequenceError> {
         Arc::new(ReserveRing),
         Arc::new(BuildRings),
         Arc::new(StageRings),
+        Arc::new(FreezeSource),
+        Arc::new(LockDumps),
         Arc::new(Recheck),
         Arc::new(PartPeers),
         Arc::new(SplitShard),
         Arc::new(CloseTargets),
+        Arc::new(UnlockDumps),
+        Arc::new(ThawSource),
         Arc::new(Follow),
         Arc::new(ListShard),
         Arc::new(FlipRouters),
         Arc::new(NameRing),
     ];
-    let after: [Arc<dyn Phase>; 9] = [
+    let after: [Arc<dyn Phase>; 8] = [
+        Arc::new(Unfreeze),
         Arc::new(VerifyRouting),
         Arc::new(SettleMorays),
         Arc::new(RemoveGuard),
-        Arc::new(UnlockDumps),
-        Arc::new(Unfreeze),
         Arc::new(ReleaseRing),
         Arc::new(TidyMetadata),
         Arc::new(DeleteGhosts),

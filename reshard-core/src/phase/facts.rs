@@ -1,6 +1,7 @@
 //! The facts of the executor itself. Those that the phases of plans tell each other stand in `phases/facts.rs`.
 
 use super::write_block::WriteBlockRecord;
+use crate::cutover::CutoverRecord;
 use crate::journal::Fact;
 
 /// The number of times that the plan began anew after it had rolled everything back. The executor counts it; phases name what
@@ -21,6 +22,9 @@ pub(crate) const WRITE_BLOCK: Fact<WriteBlockRecord> = Fact::new("write-block");
 
 /// True once a pivot that turns late has left no way back. Written by that phase, read by the executor.
 pub(crate) const TURNED: Fact<bool> = Fact::new("turned");
+
+/// All attempts to cut over. Written by `cut-over`, read by the report.
+pub(crate) const CUTOVERS: Fact<Vec<CutoverRecord>> = Fact::new("cutovers");
 
 /// All write blocks that are over. Written by the executor when one ends, read by the report.
 pub(crate) const WRITE_BLOCKS: Fact<Vec<WriteBlockRecord>> = Fact::new("write-blocks");

@@ -12,6 +12,8 @@ mod stopping;
 mod wait;
 mod write_block;
 
+use std::convert::Infallible;
+
 use async_trait::async_trait;
 
 pub use self::context::Context;
@@ -77,6 +79,17 @@ pub trait Phase: Send + Sync {
     ///
     /// [`PhaseError`] says whether to try again or to ask the operator.
     async fn run(&self, context: &Context) -> Result<(), PhaseError>;
+
+    /// The later phase until which [`Phase::keep_up`] goes on. `None` if what the phase brought about needs nobody.
+    fn kept_up_until(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Keeps up what the phase brought about, beside the later phases that are run or undone. It has no end: troubles are logged, and
+    /// tried again. It may be dropped at any moment.
+    async fn keep_up(&self, _: &Context) -> Infallible {
+        std::future::pending().await
+    }
 
     /// Rolls back whatever the phase did, also if it had only begun. Called again, it finds everything rolled back. Inside the
     /// write block a failure does not keep the original rings from going back: the phase is then run or undone again later.

@@ -16,7 +16,7 @@ use sapi_client::InstanceUuid;
 use super::join_settled::join_settled;
 use super::new_zones::{Kind, wanted};
 use super::provision_peers::not_the_tail;
-use super::source::{frozen_source, primary_is_silent, then_resume};
+use super::source::{followed_source, primary_is_silent, then_resume};
 use crate::hint::{Operation, hint};
 use crate::journal::Progress;
 use crate::peers::{ChainError, PeerProgress, ReplicaState, follow, tail_of};
@@ -98,7 +98,7 @@ async fn look(
     zones: &[InstanceUuid],
     seen: &Mutex<LastSeen>,
 ) -> Result<Poll<Vec<Peer>>, PhaseError> {
-    let state = frozen_source(context).await?;
+    let state = followed_source(context).await?;
     let peers = match tail_of(&state, zones) {
         Ok(peers) => peers,
         Err(error @ ChainError::Missing { .. }) => {

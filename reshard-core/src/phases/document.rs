@@ -5,13 +5,18 @@ use std::fmt::Write;
 use crate::phase::{Sequence, Step, WriteBlock};
 
 /// A sequence of phases as a Markdown document; `printed_by` names what prints it.
-pub fn document(phases: &Sequence, printed_by: &str) -> String {
+pub fn document(phases: &Sequence, title: &str, printed_by: &str) -> String {
     let mut text = format!(
-        "# The phases of a plan\n\n\
+        "# {title}\n\n\
         In this order; {printed_by} prints this page. A phase can be run again from its beginning at any \
-        time: it looks what is there before it changes anything. Between a phase that begins the write block and the one that \
-        ends it, writes to the moving vnodes are refused.\n"
+        time: it looks what is there before it changes anything. "
     );
+    text.push_str(match phases.block_begins() {
+        Some(_) => {
+            "Between a phase that begins the write block and the one that ends it, writes to the moving vnodes are refused.\n"
+        }
+        None => "Writes are never refused.\n",
+    });
     for (number, phase) in (1..).zip(phases) {
         // Writing to a string does not fail.
         describe(&mut text, number, phase).ok();
@@ -28,7 +33,11 @@ fn describe(text: &mut String, number: u32, phase: &Step) -> std::fmt::Result {
         WriteBlock::Inside => " Writes to the moving vnodes are refused meanwhile.",
         WriteBlock::Ends => " In the end writes are accepted again.",
     };
-    let last = if phase.is_pivot() { " From here on there is no way back." } else { "" };
+    let last = match (phase.is_pivot(), phase.turns_late()) {
+        (false, _) => "",
+        (true, false) => " From here on there is no way back.",
+        (true, true) => " Once a new shard is open there is no way back.",
+    };
     if !block.is_empty() || !last.is_empty() {
         writeln!(text, "\n{}", format!("{block}{last}").trim())?;
     }
@@ -58,8 +67,8 @@ mod tests {
 
     #[test]
     fn every_phase_says_everything() {
-        let phases = Mode::Rfd103.sequence().unwrap();
-        for about in phases.iter().map(|phase| phase.about()) {
+        let modes = [Mode::Rfd103, Mode::Guarded].map(|mode| mode.sequence().unwrap());
+        for about in modes.iter().flatten().map(|phase| phase.about()) {
             for said in
                 [about.title, about.reads, about.writes, about.done_when, about.undo, about.pause]
             {

@@ -15,7 +15,6 @@ use super::rollout::{Restarts, Rings};
 use super::split_shard::NewShard;
 use super::sweep::Swept;
 use crate::audit::RouterAudit;
-use crate::cutover::CutoverRecord;
 use crate::dumps::MissedDump;
 use crate::guard::{Armed, Identity};
 use crate::journal::{Fact, FactOf};
@@ -107,9 +106,6 @@ pub(super) const ARMED: Fact<Vec<Armed>> = Fact::new("armed");
 /// The databases of source and new shard when their rows were compared. Written by `follow`, which removes it when it is undone; read
 /// by `cut-over`.
 pub(super) const FOLLOWED: Fact<BTreeMap<ShardName, [Identity; 2]>> = Fact::new("followed");
-
-/// All attempts to cut over. Written by `cut-over`, for the report.
-pub(super) const CUTOVERS: Fact<Vec<CutoverRecord>> = Fact::new("cutovers");
 
 /// The seconds that each step of `split-shard` took. Written by it, for the report.
 pub(super) const SPLIT_STEPS: Fact<Vec<(String, f64)>> = Fact::new("split-steps");

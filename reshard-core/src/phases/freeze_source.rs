@@ -14,6 +14,7 @@ use super::source::source;
 use super::unneeded::new_shards_gone;
 use crate::hint::{Operation, hint};
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::plan::Mode;
 use crate::shards::{freeze_for_plan, unfreeze_for_plan};
 
 /// Freezes the source.
@@ -60,7 +61,10 @@ impl Phase for FreezeSource {
 
     async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         let (shard, plan) = (source(context), context.plan().uuid);
-        new_shards_gone(context, &format!("the shard {} stays frozen", shard.name())).await?;
+        // In the guarded mode nobody can be led to a new shard by then, and its peers have left the source for good.
+        if context.plan().request.mode == Mode::Rfd103 {
+            new_shards_gone(context, &format!("the shard {} stays frozen", shard.name())).await?;
+        }
         let what = format!("lift the plan's freeze of the shard {}", shard.name());
         let unfrozen = context
             .act(what, async {

@@ -19,6 +19,7 @@ use crate::deployment::ZonePlace;
 use crate::dumps::running_dumps;
 use crate::hint::{Operation, hint};
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
+use crate::plan::Mode;
 
 /// Keeps dumps away.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +70,10 @@ impl Phase for LockDumps {
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
-        new_shards_gone(context, "dumps stay locked out").await?;
+        // In the guarded mode dumps are locked out only while the new peers leave.
+        if context.plan().request.mode == Mode::Rfd103 {
+            new_shards_gone(context, "dumps stay locked out").await?;
+        }
         release(context).await?;
         context.forget(&DUMP_LOCK_SINCE).await?;
         context.forget(&TOLD_UNLOCKED).await?;

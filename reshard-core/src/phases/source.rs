@@ -10,6 +10,7 @@ use super::provision_peers::not_the_tail;
 use crate::hint::{Hint, Operation, hint};
 use crate::peers::tail_of;
 use crate::phase::{Context, PhaseError, PhaseResultExt, Poll, Wait};
+use crate::plan::Mode;
 use crate::shards::{freeze_for_plan, frozen_for_plan, primary_ready};
 
 /// A shard, whose writes only this executor may make.
@@ -91,6 +92,14 @@ pub(super) async fn frozen_source(context: &Context) -> Result<ClusterState, Pha
     context.forget(&TOLD_UNFROZEN).await?;
     // Roles may have changed meanwhile: what is read from now on is what counts.
     source_state(context).await
+}
+
+/// The source's state while new peers catch up: frozen by the plan, but in the guarded mode, which freezes it only later.
+pub(super) async fn followed_source(context: &Context) -> Result<ClusterState, PhaseError> {
+    match context.plan().request.mode {
+        Mode::Rfd103 => frozen_source(context).await,
+        Mode::Guarded => source_state(context).await,
+    }
 }
 
 /// The source's state, frozen by the plan, and the new peers, which have to be the end of its chain, in its order.

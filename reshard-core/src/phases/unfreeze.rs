@@ -66,7 +66,7 @@ async fn unfreeze_target(context: &Context, target: &Target) -> Result<(), Phase
     unfreeze(context, &shard).await
 }
 
-async fn unfreeze(context: &Context, shard: &Shard) -> Result<(), PhaseError> {
+pub(super) async fn unfreeze(context: &Context, shard: &Shard) -> Result<(), PhaseError> {
     let lifting = async {
         unfreeze_for_plan(shard, context.plan().uuid).await.or_hold(
             format!("{} cannot be unfrozen", shard.name()),

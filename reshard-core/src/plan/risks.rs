@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::{Layout, Request, Target};
+use super::{Layout, Mode, Request, Target};
 use crate::clock::elapsed;
 use crate::inventory::{Inventory, ShardFacts};
 use crate::rows::LeftAlone;
@@ -19,18 +19,29 @@ pub(super) fn risks(
     targets: &[Target],
     created: Timestamp,
 ) -> Vec<String> {
-    let mut risks = vec![
-        format!(
-            "{} is frozen from the beginning to the end: if its primary dies meanwhile, nobody takes over, and writes to \
-             it fail until the primary is back or the shard is unfrozen",
-            request.source
-        ),
-        "while writes to the moving vnodes are refused, creating and changing buckets and SQL through electric-moray are \
-         refused for all vnodes"
+    let until = match request.mode {
+        Mode::Rfd103 => "from the beginning to the end",
+        Mode::Guarded => "while the new peers leave it, and for the moment of the cutover",
+    };
+    let mut risks = vec![format!(
+        "{} is frozen {until}: if its primary dies meanwhile, nobody takes over, and writes to it fail until the primary is \
+         back or the shard is unfrozen",
+        request.source
+    )];
+    risks.push(match request.mode {
+        Mode::Rfd103 => "while writes to the moving vnodes are refused, creating and changing buckets and SQL through electric-moray \
+                         are refused for all vnodes"
             .to_owned(),
-        "no shard's database is dumped while the dump lock is held; the report lists what was missed".to_owned(),
-        "the rebalancer and other writers that bypass electric-moray must be stopped before the plan starts".to_owned(),
-    ];
+        Mode::Guarded => "until the cutover two names lead to one database: whatever reads the shards of INDEX_MORAY_SHARDS one by one \
+                          (garbage collectors, for example) sees the moving rows twice, and should not run from list-shard to cut-over"
+            .to_owned(),
+    });
+    risks.extend([
+        "no shard's database is dumped while the dump lock is held; the report lists what was missed",
+    ].map(str::to_owned));
+    if request.mode == Mode::Rfd103 {
+        risks.push("the rebalancer and other writers that bypass electric-moray must be stopped before the plan starts".to_owned());
+    }
     if request.layout == Layout::OnePeer {
         risks.push("a new shard with one peer cannot fail over: for laboratories only".to_owned());
     }

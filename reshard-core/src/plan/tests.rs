@@ -272,11 +272,34 @@ fn the_write_block_is_the_sum_of_its_parts() {
     let sum: f64 = plan.prediction.write_block_parts.iter().map(|(_, seconds)| seconds).sum();
     assert!((sum - plan.prediction.write_block_seconds).abs() < 1e-9);
     assert!(plan.prediction.write_block_seconds > 0.0);
-    let phases: Vec<_> = crate::plan::Mode::Rfd103.sequence().unwrap().names().collect();
-    for action in &plan.actions {
-        // Every action is some phase's.
-        assert!(phases.is_empty() || phases.contains(&action.phase.as_str()), "{action:?}");
+}
+
+#[test]
+fn every_phase_is_told_in_the_order_of_the_mode() {
+    for mode in [Mode::Rfd103, Mode::Guarded] {
+        let plan = make(request().with_mode(mode), inventory(2, 1000)).unwrap();
+        let sequence = mode.sequence().unwrap();
+        let mut told: Vec<_> = plan
+            .actions
+            .iter()
+            .map(|action| (action.phase.as_str(), action.in_write_block))
+            .collect();
+        told.dedup();
+        let phases: Vec<_> =
+            sequence.iter().map(|step| (step.name(), step.write_block().touches())).collect();
+        assert_eq!(told, phases);
     }
+}
+
+#[test]
+fn a_guarded_plan_has_requests_wait_for_a_second_at_most() {
+    let plan = make(request().with_mode(Mode::Guarded), inventory(2, 1000)).unwrap();
+    assert_eq!(plan.budget(None), Duration::from_secs(1));
+    assert_eq!(plan.budget(Some(3)), Duration::from_secs(3));
+    assert!(plan.prediction.write_block_seconds < 1.0, "{:?}", plan.prediction);
+    let sum: f64 = plan.prediction.total_parts.iter().map(|(_, seconds)| seconds).sum();
+    assert!((sum - plan.prediction.total_seconds).abs() < 1e-9);
+    assert!(!plan.risks.iter().any(|risk| risk.contains("refused")), "{:?}", plan.risks);
 }
 
 proptest! {

@@ -1,6 +1,7 @@
 //! The costs of the steps as a plan was carried out.
 
 use super::Report;
+use crate::cutover::{CutoverRecord, Verdict};
 use crate::journal::PhaseState;
 use crate::plan::{Costs, ValidPlan, longest_zone, router_rounds};
 
@@ -27,7 +28,15 @@ impl Costs {
         if let [Some(block), Some(hand_over), Some(install)] = flips {
             costs.router_flip = (block + hand_over + install) / 3.0 / rounds / processes;
         }
-        if let Some(publish) = took("publish-ring") {
+        if let Some(flip) = took("flip-routers") {
+            costs.router_flip = flip / rounds / processes;
+        }
+        let waited =
+            |record: &CutoverRecord| record.block().filter(|_| record.verdict == Verdict::Done);
+        if let Some(cutover) = report.cutovers.iter().rev().find_map(waited) {
+            costs.cutover = cutover.as_secs_f64();
+        }
+        if let Some(publish) = took("publish-ring").or_else(|| took("name-ring")) {
             costs.sapi_change = publish;
         }
         if let Some(list) = took("list-shard") {
@@ -95,6 +104,7 @@ mod tests {
                 measured_parts: Vec::new(),
                 all: Vec::new(),
             },
+            cutovers: Vec::new(),
             phases: phases.collect(),
             facts: BTreeMap::new(),
             holds: Vec::new(),

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use reshard_core::{
-    Costs, JournalError, Layout, Mode, Plan, PlanUuid, Request, Selection, SqliteJournal,
-    SystemClock, VnodeSet, gather,
+    Costs, JournalError, Layout, Plan, PlanUuid, Request, Selection, SqliteJournal, SystemClock,
+    VnodeSet, gather,
 };
 use sapi_client::{ImageUuid, ServerUuid};
 
@@ -17,6 +17,7 @@ use crate::progress::spinner;
 use crate::reshard::complete;
 use crate::reshard::error::{Error, Result};
 use crate::reshard::measure::measured;
+use crate::reshard::mode::ModeName;
 use crate::reshard::place::{Cache, Region};
 use crate::reshard::runnable::Runnable;
 use crate::reshard::shard_arg::ShardArg;
@@ -88,25 +89,6 @@ pub(super) struct NewArgs {
     /// Print the plan and do not write it
     #[arg(long)]
     dry_run: bool,
-}
-
-/// The way in which vnodes move.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum ModeName {
-    /// As RFD 103 says, step by step: writes are refused while all routers change rings three times
-    #[default]
-    Rfd103,
-    /// Nothing is refused: requests wait for a fraction of a second, whatever the number of routers
-    Guarded,
-}
-
-impl From<ModeName> for Mode {
-    fn from(name: ModeName) -> Self {
-        match name {
-            ModeName::Rfd103 => Self::Rfd103,
-            ModeName::Guarded => Self::Guarded,
-        }
-    }
 }
 
 /// The choice of vnodes.

@@ -19,6 +19,9 @@ pub(in crate::reshard) struct Rest {
     phases: Vec<Left>,
     /// The time for which writes to the moving vnodes are going to be refused; absent if that is over.
     write_block_seconds: Option<f64>,
+    /// True if the plan refuses writes at some time.
+    #[serde(skip)]
+    blocks: bool,
     total_seconds: f64,
 }
 
@@ -53,12 +56,15 @@ impl Rest {
                 })
                 .collect(),
             write_block_seconds: blocked().next().map(|_| blocked().map(predicted).sum()),
+            blocks: phases.block_begins().is_some(),
             total_seconds: left().map(predicted).sum(),
         }
     }
 
     pub(in crate::reshard) fn show(&self, out: &mut Output) -> Result<()> {
-        out.text("", "What is left to do (* while writes to the moving vnodes are refused):")?;
+        let marks =
+            if self.blocks { " (* while writes to the moving vnodes are refused)" } else { "" };
+        out.text("", format_args!("What is left to do{marks}:"))?;
         for left in &self.phases {
             let (mood, mark) =
                 if left.in_write_block { (Mood::Warning, "* ") } else { (Mood::Plain, "  ") };
@@ -70,7 +76,8 @@ impl Rest {
         writeln!(out)?;
         let blocked = match self.write_block_seconds {
             Some(blocked) => format!("Writes will be refused for about {}", seconds(blocked)),
-            None => "Writes will not be refused any more".to_owned(),
+            None if self.blocks => "Writes will not be refused any more".to_owned(),
+            None => "Writes will not be refused".to_owned(),
         };
         writeln!(out, "{blocked}")?;
         writeln!(out, "All that is left will take about {}", seconds(self.total_seconds))?;

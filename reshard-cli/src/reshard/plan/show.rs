@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 use reshard_core::quantity::{bytes, count, seconds};
-use reshard_core::{Journal, Plan};
+use reshard_core::{Journal, Mode, Plan};
 
 use crate::output::Output;
 use crate::reshard::error::Result;
@@ -41,7 +41,9 @@ pub(in crate::reshard) fn summary(plan: &Plan, out: &mut Output) -> Result<()> {
     writeln!(out, "hash {}\n", plan.hash)?;
     balance(plan, out)?;
     writeln!(out)?;
-    out.text("", "What is going to be done (* while writes to the moving vnodes are refused):")?;
+    let blocked = plan.actions.iter().any(|action| action.in_write_block);
+    let marks = if blocked { " (* while writes to the moving vnodes are refused)" } else { "" };
+    out.text("", format_args!("What is going to be done{marks}:"))?;
     for action in &plan.actions {
         let (mood, mark) =
             if action.in_write_block { (Mood::Warning, "* ") } else { (Mood::Plain, "  ") };
@@ -86,7 +88,12 @@ fn prediction(plan: &Plan, out: &mut Output) -> Result<()> {
         Ok(())
     };
     let blocked = seconds(prediction.write_block_seconds);
-    writeln!(out, "\nWrites will be refused for about {blocked}:")?;
+    match plan.request.mode {
+        Mode::Guarded => {
+            writeln!(out, "\nRequests for the moving vnodes will wait for about {blocked}:")?;
+        }
+        _ => writeln!(out, "\nWrites will be refused for about {blocked}:")?,
+    }
     parts(&prediction.write_block_parts, out)?;
     writeln!(out, "\nEverything will take about {}:", seconds(prediction.total_seconds))?;
     parts(&prediction.total_parts, out)?;

@@ -80,6 +80,7 @@ fn facts(state: PlanState) -> Facts {
                 measured_parts: Vec::new(),
                 all: Vec::new(),
             },
+            cutovers: Vec::new(),
             phases: vec![
                 phase("preflight", PhaseState::Done, 600),
                 phase("block-writes", PhaseState::Begun, 12),

@@ -12,22 +12,26 @@ use std::time::Duration;
 use async_trait::async_trait;
 use manatee_client::{Shard, Switch};
 
-use super::follow::catch_up;
+use super::follow::{catch_up, ends, follow};
+use super::lead_morays::at_source;
 use super::moves::{GuardedMove, addresses, lease, moves, primary, switch};
+use super::open_switches::lead_to;
 use crate::causes::Chain;
 use crate::cutover::{
-    Cutover, CutoverOptions, CutoverRecord, Finished, MorayAddresses, Parties, Settling, Verdict,
-    finish,
+    Cutover, CutoverError, CutoverOptions, CutoverRecord, Finished, MorayAddresses, Parties,
+    Settling, Verdict, finish,
 };
 use crate::guard::{Identity, MoveState, look};
 use crate::hint::{Hint, Operation, hint};
 use crate::journal::EntryKind;
+use crate::phase::facts::CUTOVERS;
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
-use crate::phases::facts::{CUTOVERS, FOLLOWED, SPLIT_POINT};
+use crate::phases::facts::{FOLLOWED, SPLIT_POINT};
 use crate::phases::rollout::too_late;
-use crate::phases::source::{frozen_source, shard};
+use crate::phases::source::{shard, source, source_state};
+use crate::phases::unfreeze::unfreeze;
 use crate::plan::Target;
-use crate::shards::SplitPoint;
+use crate::shards::{SplitPoint, freeze_for_plan};
 
 /// The number of attempts before the operator is asked.
 const ATTEMPTS: u32 = 8;
@@ -61,10 +65,17 @@ impl Phase for CutOver {
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
-        frozen_source(context).await?;
+        freeze(context).await?;
         for one in moves(context.plan()) {
-            if !Box::pin(is_over(context, one, Settling::Forward)).await? {
-                Box::pin(cut_over(context, one)).await?;
+            if Box::pin(is_over(context, one, Settling::Forward)).await? {
+                continue;
+            }
+            if let Err(trouble) = Box::pin(cut_over(context, one)).await {
+                // Nobody takes over at the source while it is frozen, and somebody may have to before this goes on.
+                if let Err(worse) = unfreeze(context, &source(context)).await {
+                    context.note(worse.with_causes()).await?;
+                }
+                return Err(trouble);
             }
         }
         refresh_split_point(context).await
@@ -76,8 +87,25 @@ impl Phase for CutOver {
                 return Err(too_late(self));
             }
         }
+        unfreeze(context, &source(context)).await?;
         Ok(Undone::Completely)
     }
+}
+
+/// Freezes the source for the moment: a takeover in the middle could not be told from none.
+async fn freeze(context: &Context) -> Result<(), PhaseError> {
+    let (shard, plan) = (source(context), context.plan().uuid);
+    let freezing = async {
+        let frozen = freeze_for_plan(&shard, plan, context.now()).await;
+        frozen.or_hold(
+            format!("the shard {} cannot be frozen", shard.name()),
+            hint!(
+                "if somebody else has frozen it, wait until they have unfrozen it; then ",
+                Operation::Resume
+            ),
+        )
+    };
+    context.act(format!("freeze the shard {}", shard.name()), freezing).await.map(drop)
 }
 
 /// The things that a cutover has to know of a move, for as long as [`Parties`] borrow them.
@@ -159,23 +187,24 @@ async fn is_over(
 async fn cut_over(context: &Context, one: GuardedMove<'_>) -> Result<(), PhaseError> {
     let name = &one.target.name;
     can_open(context, one).await?;
+    // A takeover at the source since then changes whom the Morays are led to, and which databases were compared.
+    lead_to(context, &one.target.name, &source_state(context).await?).await?;
+    at_source(context, one.target).await?;
+    let ends = ends(context, name).await?;
+    let followed = context.get(&FOLLOWED).await?.unwrap_or_default();
+    if followed.get(name) != Some(&ends.identities) {
+        context
+            .note(format!("source or new shard {name} have changed: all rows are compared again"))
+            .await?;
+        follow(context, one).await?;
+    }
+    rehearse(context, one).await?;
     let mut last = (String::new(), String::new());
     for attempt in 1..=ATTEMPTS {
         context.checkpoint().await?;
-        let known = Known::of(context, one.target).await?;
-        let source = primary(context, context.plan().source()).await?.endpoint().clone();
-        let target = primary(context, name).await?.endpoint().clone();
-        catch_up(context, one, &source, &target).await?;
-        let options = options(context).await?;
-        let attempting = async {
-            let parties = known.parties(context, one);
-            let hash = &context.plan().inventory.ring.hashing;
-            let cutover = Cutover::connect(parties, hash, options).await;
-            let mut cutover = cutover.or_phase_error(format!("no cutover to {name} can begin"))?;
-            Ok(cutover.run().await)
-        };
+        catch_up(context, one, &ends.source, &ends.target).await?;
         let what = format!("cut over to {name} (attempt {attempt})");
-        match Box::pin(context.act(what, attempting)).await? {
+        match Box::pin(context.act(what, attempt_it(context, one, false))).await? {
             Ok(record) => {
                 remember(context, &record).await?;
                 match &record.verdict {
@@ -223,6 +252,47 @@ async fn cut_over(context: &Context, one: GuardedMove<'_>) -> Result<(), PhaseEr
             ", which rolls everything back"
         ),
     ))
+}
+
+/// Makes one attempt, or a rehearsal of one.
+async fn attempt_it(
+    context: &Context,
+    one: GuardedMove<'_>,
+    is_rehearsal: bool,
+) -> Result<Result<CutoverRecord, CutoverError>, PhaseError> {
+    let known = Known::of(context, one.target).await?;
+    let parties = known.parties(context, one);
+    let hash = &context.plan().inventory.ring.hashing;
+    let cutover = Cutover::connect(parties, hash, options(context).await?).await;
+    let cutover = cutover.or_phase_error(format!("no cutover to {} can begin", one.target.name));
+    let mut cutover = cutover?;
+    Ok(if is_rehearsal { cutover.rehearse().await } else { cutover.run().await })
+}
+
+/// Does as often as the operator wants what a cutover does up to its seal, and takes it back: it tells how long one will take.
+async fn rehearse(context: &Context, one: GuardedMove<'_>) -> Result<(), PhaseError> {
+    let name = &one.target.name;
+    let count = context.tuning().await?.rehearsals;
+    for number in 1..=count {
+        context.checkpoint().await?;
+        let what = format!("rehearse the cutover to {name} ({number} of {count})");
+        let record = Box::pin(context.act(what, attempt_it(context, one, true))).await?;
+        let record = record.or_phase_error(format!("the cutover to {name} cannot be rehearsed"))?;
+        remember(context, &record).await?;
+        let waited = record.block().unwrap_or_default().as_secs_f64() * 1e3;
+        let text = match &record.verdict {
+            Verdict::LetGo { step, why } => {
+                format!(
+                    "the rehearsal let go in the step {step:?}: {why}; requests waited for {waited:.0} ms"
+                )
+            }
+            Verdict::Rehearsed | Verdict::Done => {
+                format!("in the rehearsal requests waited for {waited:.0} ms")
+            }
+        };
+        context.note(text).await?;
+    }
+    Ok(())
 }
 
 /// Holds if the new shard was closed for good, because a cutover was taken back after its seal.

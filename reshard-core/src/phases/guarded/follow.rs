@@ -7,10 +7,12 @@
 //! * undo: nothing: the new shards are destroyed
 //! * pause: between two looks at the log
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::try_join_all;
 use manatee_client::{PgEndpoint, ShardName};
 
 use super::moves::{GuardedMove, identity, lease, moves, primary};
@@ -18,6 +20,7 @@ use crate::guard::{
     Identity, Replay, ReplayOptions, Verified, Verify, VerifyOptions, VerifyPlaces,
 };
 use crate::hint::{Operation, hint};
+use crate::journal::EntryKind;
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
 use crate::phases::facts::FOLLOWED;
 
@@ -47,11 +50,31 @@ impl Phase for Follow {
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
-        let mut followed = Vec::new();
         for one in moves(context.plan()) {
-            followed.push((one.target.name.clone(), follow(context, one).await?));
+            follow(context, one).await?;
         }
-        context.put(&FOLLOWED, &followed.into_iter().collect()).await
+        Ok(())
+    }
+
+    fn kept_up_until(&self) -> Option<&'static str> {
+        Some("cut-over")
+    }
+
+    /// The log is replayed as it grows, so that there is little of it at the cutover.
+    async fn keep_up(&self, context: &Context) -> Infallible {
+        let mut said = String::new();
+        loop {
+            let all = moves(context.plan()).map(|one| Box::pin(replay(context, one)));
+            if let Err(trouble) = try_join_all(all).await {
+                let text = trouble.with_causes();
+                // A journal that cannot be written is noticed with the next change.
+                if text != said && !matches!(trouble, PhaseError::Stopped) {
+                    context.log(EntryKind::Trouble, text.as_str()).await.ok();
+                }
+                said = text;
+            }
+            context.sleep(SLICE).await;
+        }
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
@@ -61,13 +84,13 @@ impl Phase for Follow {
 }
 
 /// The ends of a move as they are now.
-struct Ends {
-    source: PgEndpoint,
-    target: PgEndpoint,
-    identities: [Identity; 2],
+pub(super) struct Ends {
+    pub(super) source: PgEndpoint,
+    pub(super) target: PgEndpoint,
+    pub(super) identities: [Identity; 2],
 }
 
-async fn ends(context: &Context, target: &ShardName) -> Result<Ends, PhaseError> {
+pub(super) async fn ends(context: &Context, target: &ShardName) -> Result<Ends, PhaseError> {
     let source = context.plan().source();
     let (here, there) = (primary(context, source).await?, primary(context, target).await?);
     let identities =
@@ -75,7 +98,8 @@ async fn ends(context: &Context, target: &ShardName) -> Result<Ends, PhaseError>
     Ok(Ends { source: here.endpoint().clone(), target: there.endpoint().clone(), identities })
 }
 
-async fn follow(context: &Context, one: GuardedMove<'_>) -> Result<[Identity; 2], PhaseError> {
+/// Has one new shard follow, and remembers which databases were compared.
+pub(super) async fn follow(context: &Context, one: GuardedMove<'_>) -> Result<(), PhaseError> {
     let name = &one.target.name;
     let ends = ends(context, name).await?;
     catch_up(context, one, &ends.source, &ends.target).await?;
@@ -97,7 +121,23 @@ async fn follow(context: &Context, one: GuardedMove<'_>) -> Result<[Identity; 2]
         .note(format!("{rows} rows of the vnodes that move to {name} are the same at both"))
         .await?;
     catch_up(context, one, &ends.source, &ends.target).await?;
-    Ok(ends.identities)
+    let mut followed = context.get(&FOLLOWED).await?.unwrap_or_default();
+    followed.insert(name.clone(), ends.identities);
+    context.put(&FOLLOWED, &followed).await
+}
+
+/// Replays the log of a move as it grows.
+async fn replay(context: &Context, one: GuardedMove<'_>) -> Result<(), PhaseError> {
+    let name = &one.target.name;
+    let ends = ends(context, name).await?;
+    let hash = &context.plan().inventory.ring.hashing;
+    let failed = format!("{name} does not follow the source");
+    let (lease, options) = (lease(context), ReplayOptions::default());
+    let replay =
+        Replay::connect(lease, one.number, hash, &ends.source, &ends.target, options).await;
+    let mut replay = replay.or_phase_error(&failed)?;
+    let followed = replay.follow(std::future::pending(), &|_| {}).await;
+    followed.map(drop).or_phase_error(failed)
 }
 
 /// Holds if rows differ.

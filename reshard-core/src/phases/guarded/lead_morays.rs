@@ -76,7 +76,7 @@ async fn lead(context: &Context, place: &ZonePlace, path: &str) -> Result<(), Ph
 }
 
 /// Waits until all Morays of a name answer, and PostgreSQL at the source has a session of each.
-async fn at_source(context: &Context, target: &Target) -> Result<(), PhaseError> {
+pub(super) async fn at_source(context: &Context, target: &Target) -> Result<(), PhaseError> {
     let (name, source) = (&target.name, context.plan().source());
     let addresses = addresses(context, target).await?;
     let database = primary(context, source).await?;

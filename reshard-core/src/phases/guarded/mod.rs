@@ -13,6 +13,7 @@ mod open_switches;
 mod part_peers;
 mod remove_guard;
 mod settle_morays;
+mod thaw_source;
 
 pub use self::arm_guard::ArmGuard;
 pub use self::close_targets::CloseTargets;
@@ -25,3 +26,4 @@ pub use self::open_switches::OpenSwitches;
 pub use self::part_peers::PartPeers;
 pub use self::remove_guard::RemoveGuard;
 pub use self::settle_morays::SettleMorays;
+pub use self::thaw_source::ThawSource;

@@ -6,11 +6,19 @@
 //! * undo: they are removed
 //! * pause: before it begins
 
+use std::convert::Infallible;
+use std::time::Duration;
+
 use async_trait::async_trait;
+use manatee_client::{ClusterState, ShardName, SwitchStanding};
 
 use super::moves::switch;
+use crate::journal::EntryKind;
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
-use crate::phases::source::frozen_source;
+use crate::phases::source::source_state;
+
+/// The time between two looks at the source's state.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Makes the paths that the Morays of the new names follow.
 #[derive(Clone, Copy, Debug)]
@@ -35,23 +43,73 @@ impl Phase for OpenSwitches {
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
-        let state = frozen_source(context).await?;
+        let state = source_state(context).await?;
         for target in context.plan().targets() {
-            let switch = switch(context, &target.name);
-            let leading = async {
-                let led = switch.lead_to(&state).await;
-                led.or_phase_error(format!("{} cannot be written", switch.path()))
-            };
-            let what = format!("have {} lead to {}", switch.path(), context.plan().source());
-            context.act(what, leading).await?;
+            lead_to(context, &target.name, &state).await?;
         }
         Ok(())
+    }
+
+    fn kept_up_until(&self) -> Option<&'static str> {
+        Some("cut-over")
+    }
+
+    /// The source is not frozen meanwhile: where another peer takes over there, the paths lead to it.
+    async fn keep_up(&self, context: &Context) -> Infallible {
+        let mut said = String::new();
+        loop {
+            let following = async {
+                let state = source_state(context).await?;
+                for target in context.plan().targets() {
+                    follow(context, &target.name, &state).await?;
+                }
+                Ok::<_, PhaseError>(())
+            };
+            if let Err(trouble) = following.await {
+                let text = trouble.with_causes();
+                // A journal that cannot be written is noticed with the next change.
+                if text != said && !matches!(trouble, PhaseError::Stopped) {
+                    context.log(EntryKind::Trouble, text.as_str()).await.ok();
+                }
+                said = text;
+            }
+            context.sleep(LOOK).await;
+        }
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         remove_switches(context).await?;
         Ok(Undone::Completely)
     }
+}
+
+/// Has the path of a name lead to a cluster whose primary it does not lead to.
+async fn follow(
+    context: &Context,
+    name: &ShardName,
+    state: &ClusterState,
+) -> Result<(), PhaseError> {
+    let switch = switch(context, name);
+    let found = switch.look().await;
+    let found = found.or_phase_error(format!("{} cannot be read", switch.path()))?;
+    let leads_there =
+        matches!(found, SwitchStanding::Leads(primary) if primary.id == state.primary.id);
+    if leads_there { Ok(()) } else { lead_to(context, name, state).await }
+}
+
+/// Has the path of a name lead to a cluster.
+pub(super) async fn lead_to(
+    context: &Context,
+    name: &ShardName,
+    state: &ClusterState,
+) -> Result<(), PhaseError> {
+    let switch = switch(context, name);
+    let leading = async {
+        let led = switch.lead_to(state).await;
+        led.or_phase_error(format!("{} cannot be written", switch.path()))
+    };
+    let to = &state.primary.ip;
+    context.act(format!("have {} lead to {to}", switch.path()), leading).await
 }
 
 /// Removes the paths. Nobody may follow them any more.
