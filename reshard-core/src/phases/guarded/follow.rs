@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
+use tokio::sync::Notify;
 
 use super::leg::{Ends, Leg};
 use super::moves::{GuardedMove, lease, moves};
@@ -102,7 +103,17 @@ pub(super) async fn follow(context: &Context, leg: Leg<'_>) -> Result<(), PhaseE
         let on_progress = |progress: &VerifyProgress| {
             compared.store(progress.rows, Ordering::Relaxed);
         };
-        verify.run(&on_progress).await.or_phase_error(&failed)
+        // What is written meanwhile differs until it is replayed.
+        let mut replay = connect(context, leg, &ends).await?;
+        let over = Notify::new();
+        let verifying = async {
+            let verified = verify.run(&on_progress).await;
+            over.notify_one();
+            verified
+        };
+        let (verified, followed) = tokio::join!(verifying, replay.follow(over.notified(), &|_| {}));
+        followed.or_phase_error(self::failed(leg))?;
+        verified.or_phase_error(&failed)
     };
     let what = format!("compare the rows of the vnodes that move from {from} to {to}");
     judge(leg, &Box::pin(context.act(what, comparing)).await?)?;
