@@ -320,7 +320,8 @@ async fn remember(context: &Context, record: &CutoverRecord) -> Result<(), Phase
 
 fn unfinished() -> Hint {
     hint!(
-        "requests for the moving vnodes may wait or fail until it is: see that the primaries of source and new shard, and          ZooKeeper, answer; then at once ",
+        "requests for the moving vnodes may wait or fail until it is: see that the primaries of source and new shard, and \
+         ZooKeeper, answer; then at once ",
         Operation::Resume
     )
 }

@@ -153,10 +153,16 @@ fn judge(name: &ShardName, verified: &Verified) -> Result<(), PhaseError> {
             "rows of {name} change faster than they can be compared with the source's"
         )));
     }
+    let rows = if count == 1 { "1 row is".to_owned() } else { format!("{count} rows are") };
     Err(PhaseError::hold(
-        format!("{count} rows are not the same at {name} and the source{such}"),
+        format!("{rows} not the same at {name} and the source{such}"),
         hint!(
-            "find out who writes to the new shard, or past the guard; ",
+            format!(
+                "find out who wrote to {name}, or past the guard at the source: delete at {name} what only it has, and "
+            ),
+            "have the other rows written again at the source; then ",
+            Operation::Resume,
+            " compares all of them again, or ",
             Operation::Abort,
             " rolls everything back"
         ),

@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use manatee_client::ShardName;
 
-use super::moves::{morays, moves, primary};
+use super::moves::{moray_zone_remedy, morays, moves, primary};
 use crate::cutover::moray_sessions;
 use crate::deployment::ZoneScript;
 use crate::morays::moray_answers;
@@ -82,7 +82,7 @@ async fn settle(
     let run = async |what: String, script: ZoneScript| {
         let doing = async {
             let done = context.deployment().zones().stdout(&made.place, &script).await;
-            done.or_phase_error(&what)
+            done.or_advise(format!("cannot {what}"), moray_zone_remedy(zone))
         };
         context.act(what.clone(), doing).await.map(drop)
     };
