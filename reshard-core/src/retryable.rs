@@ -55,6 +55,17 @@ impl Retryable for SwitchError {
             | _ => false,
         }
     }
+
+    fn remedy(&self) -> Hint {
+        let Self::ZooKeeper { path, source: ZooKeeperError::NotEmpty { path: full } } = self else {
+            return look();
+        };
+        let text = format!(
+            "nothing but plans writes below {path} in ZooKeeper: find out who did, and remove what is in the way there \
+             (`deleteall {full}` in zkCli.sh); then "
+        );
+        hint!(text, Operation::Resume)
+    }
 }
 
 impl Retryable for ZooKeeperError {

@@ -10,7 +10,9 @@ use super::session::Lease;
 use super::tables::TableDifference;
 use crate::PlanUuid;
 use crate::deployment::DatabaseError;
-use crate::retryable::Retryable;
+use crate::hint::{Hint, Operation, hint};
+use crate::region::how_to_end_at;
+use crate::retryable::{Retryable, look};
 use crate::rows::RowsError;
 
 /// The guard could not be set up, changed or asked, or rows could not follow.
@@ -347,5 +349,18 @@ impl Retryable for GuardError {
             | Self::CopiedByAnother { .. }
             | Self::LogFull { .. } => false,
         }
+    }
+
+    fn remedy(&self) -> Hint {
+        if let Self::Rows(source) = self {
+            return source.remedy();
+        }
+        if let Self::Busy { host, blockers, .. } = self
+            && !blockers.is_empty()
+        {
+            let open = blockers.iter().map(|one| &one.transaction);
+            return hint!(how_to_end_at(open, host), "; then ", Operation::Resume);
+        }
+        look()
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn actions(
     order.flat_map(of_phase).collect()
 }
 
-/// What the words of a plan are about.
+/// The things that the words of a plan are about.
 struct Words<'a> {
     request: &'a Request,
     inventory: &'a Inventory,

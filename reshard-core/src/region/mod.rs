@@ -14,5 +14,5 @@ pub(crate) use self::live::{Server, get_json, is_of_the_moment};
 pub use self::ports::{Databases, Moray, Objects, Routers, Transactions};
 pub use self::router_status::{RouterStatus, StatusShard};
 pub use self::transactions::{Holder, OpenTransaction};
-pub(crate) use self::transactions::{how_to_end, listed};
+pub(crate) use self::transactions::{how_to_end, how_to_end_at, listed};
 pub use self::transport::{AnyBody, AnyTransport};

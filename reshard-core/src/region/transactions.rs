@@ -57,9 +57,9 @@ impl fmt::Display for OpenTransaction {
 }
 
 impl OpenTransaction {
-    /// The command that ends it, for a shell from which the server can be reached.
-    pub fn end_with(&self, at: &PgEndpoint) -> String {
-        let sql = match &self.holder {
+    /// The SQL that ends it, for another session at its server.
+    pub fn sql_to_end(&self) -> String {
+        match &self.holder {
             Holder::Session { pid, .. } => format!("SELECT pg_terminate_backend({pid})"),
             Holder::Prepared { gid, .. } => {
                 // What a shell or SQL would read as something else is not worth the risk.
@@ -67,19 +67,35 @@ impl OpenTransaction {
                 let gid = if gid.chars().all(plain) { gid } else { "GID" };
                 format!("ROLLBACK PREPARED '{gid}'")
             }
-        };
-        let PgEndpoint { host, port, user, .. } = at;
+        }
+    }
+
+    /// The command that ends it, for a shell from which the server can be reached.
+    pub fn end_with(&self, at: &PgEndpoint) -> String {
+        let (sql, PgEndpoint { host, port, user, .. }) = (self.sql_to_end(), at);
         format!("psql -h {host} -p {port} -U {user} -d moray -c \"{sql}\"")
     }
 }
 
 /// The remedy for transactions that do not end, at this server.
 pub(crate) fn how_to_end(open: &[OpenTransaction], at: &PgEndpoint) -> String {
+    ends_with(open.iter().map(|one| one.end_with(at)))
+}
+
+/// The same in SQL, where nothing but the server's host is known.
+pub(crate) fn how_to_end_at<'a>(
+    open: impl Iterator<Item = &'a OpenTransaction>,
+    host: &str,
+) -> String {
+    format!("{} in a session at {host}", ends_with(open.map(OpenTransaction::sql_to_end)))
+}
+
+fn ends_with(all: impl Iterator<Item = String>) -> String {
     const SHOWN: usize = 3;
-    let commands: Vec<String> =
-        open.iter().take(SHOWN).map(|one| format!("`{}`", one.end_with(at))).collect();
-    let more = if open.len() > SHOWN { ", and so on" } else { "" };
-    format!("ask who has it open; what nobody needs ends with {}{more}", commands.join(", "))
+    let mut commands = all.map(|command| format!("`{command}`"));
+    let shown: Vec<String> = commands.by_ref().take(SHOWN).collect();
+    let more = if commands.next().is_some() { ", and so on" } else { "" };
+    format!("ask who has it open; what nobody needs ends with {}{more}", shown.join(", "))
 }
 
 /// All of them in one line.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use lab::Fault;
 use lab::control::ExecRequest;
+use manatee_client::ShardName;
 use reshard_core::shards::alias;
 use reshard_core::tidy::rename;
 use reshard_core::{Journal, PlanUuid, Reservation};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::region::World;
-use super::trouble::{Trouble, Zone};
+use super::trouble::{Trouble, Vnodes, Zone};
 
 /// A ring that nobody has.
 const ANOTHER: &str = "5b0c0de5-0000-4000-8000-000000000001";
@@ -69,7 +70,14 @@ impl World {
             Trouble::DumpLockByHand | Trouble::DumpLockGone => {
                 self.zookeeper(&["delete", "/pg_dump_lock"]).await;
             }
-            Trouble::OnlyCopy => self.plant_row(cause).await,
+            Trouble::OnlyCopy => self.plant_row(&self.source, cause).await,
+            Trouble::StrayRow => self.plant_row(&self.target().await.name, cause).await,
+            Trouble::OpenTransaction(vnodes) if cause => self.hold_open(*vnodes).await,
+            Trouble::OpenTransaction(_) => {
+                let open = self.open.lock().await.take().unwrap();
+                open.batch_execute("rollback").await.unwrap();
+            }
+            Trouble::SwitchCluttered => self.clutter_switch(cause).await,
             // The plan itself writes them again.
             Trouble::CanariesGone if !cause => {}
             Trouble::CanariesGone => self.remove_canaries().await,
@@ -79,7 +87,7 @@ impl World {
 
     /// Reserves the new shard's name for another plan, or takes that away.
     async fn reserve_name(&self, cause: bool) {
-        let name = self.store.plan().await.unwrap().targets()[0].name.clone();
+        let name = self.target().await.name;
         if !cause {
             return self.zookeeper(&["deleteall", &format!("/manta_reshard/shards/{name}")]).await;
         }
@@ -181,25 +189,53 @@ impl World {
         }
     }
 
-    /// Writes a row at the source as something does that bypasses the routers, or deletes it.
-    async fn plant_row(&self, cause: bool) {
-        let moved: Vec<String> = self.store.plan().await.unwrap().targets()[0]
-            .vnodes
-            .iter()
-            .map(|vnode| vnode.number().to_string())
-            .collect();
+    /// Writes a row at a shard as something does that bypasses the routers and whatever guards the tables, or deletes it.
+    async fn plant_row(&self, shard: &ShardName, cause: bool) {
         let sql = if cause {
-            format!(
-                "insert into manta (_key, _value, _etag, _vnode, dirname, name, owner, objectid, type) \
-                 select _key || '-planted', _value, 'PLANTED0', _vnode, dirname, name, owner, objectid, type \
-                 from manta where type = 'object' and _vnode in ({}) limit 1",
-                moved.join(", ")
-            )
+            self.another_row(Vnodes::Moving, "planted").await
         } else {
             "delete from manta where _etag = 'PLANTED0'".to_owned()
         };
         let sql = format!("set session_replication_role = replica; {sql}");
-        let done = self.region.psql(&self.source, &sql).await;
+        let done = self.region.psql(shard, &sql).await;
         assert!(done.ends_with(if cause { "INSERT 0 1" } else { "DELETE 1" }), "{done}");
+    }
+
+    /// Writes a row at the source, and keeps the transaction open.
+    async fn hold_open(&self, vnodes: Vnodes) {
+        let database = self.connect_to_primary().await;
+        let insert = self.another_row(vnodes, "held").await;
+        database.batch_execute(&format!("begin; {insert}")).await.unwrap();
+        *self.open.lock().await = Some(database);
+    }
+
+    /// SQL that writes a row like one that is there, with another key.
+    async fn another_row(&self, vnodes: Vnodes, suffix: &str) -> String {
+        let moved = self.target().await.vnodes;
+        let moved: Vec<String> = moved.iter().map(|vnode| vnode.number().to_string()).collect();
+        let is_in = match vnodes {
+            Vnodes::Moving => "in",
+            Vnodes::Staying => "not in",
+        };
+        format!(
+            "insert into manta (_key, _value, _etag, _vnode, dirname, name, owner, objectid, type) \
+             select _key || '-{suffix}', _value, 'PLANTED0', _vnode, dirname, name, owner, objectid, type \
+             from manta where type = 'object' and _vnode {is_in} ({}) limit 1",
+            moved.join(", ")
+        )
+    }
+
+    /// Puts something below the switch that ZooKeeper does not delete with one node, or removes it.
+    async fn clutter_switch(&self, cause: bool) {
+        let switches = "/manta_reshard/switch";
+        let election = format!("{switches}/{}/election", self.target().await.name);
+        let clutter = format!("{election}/mine");
+        if !cause {
+            return self.zookeeper(&["deleteall", &clutter]).await;
+        }
+        let switch = election.trim_end_matches("/election");
+        for path in [switches, switch, &election, &clutter, &format!("{clutter}/notes")] {
+            self.zookeeper(&["create", path, "me"]).await;
+        }
     }
 }

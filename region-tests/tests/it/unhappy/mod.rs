@@ -3,6 +3,8 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "most troubles are alike to most of the code")]
 
+mod guarded_holding;
+mod guarded_passing;
 mod hands;
 mod holding;
 mod journal;
@@ -11,11 +13,13 @@ mod region;
 mod trouble;
 mod walk;
 
-use super::started::phases;
 use std::collections::BTreeSet;
+
+use reshard_core::Mode;
 
 use self::trouble::Trouble;
 use self::walk::walk;
+use super::started::{guarded, half};
 
 /// A phase, what goes wrong just before it, and what has to come of that.
 #[derive(Debug)]
@@ -38,19 +42,35 @@ pub(super) enum Then {
 
 #[test]
 fn every_phase_has_its_troubles() {
-    let phases: BTreeSet<_> = phases().names().collect();
+    let phases_of = |mode: Mode| mode.sequence().unwrap().names().collect::<BTreeSet<_>>();
+    let rfd103 = phases_of(Mode::Rfd103);
+    // Those that both have meet theirs there.
+    let of_guarded_alone = &phases_of(Mode::Guarded) - &rfd103;
+    let covered = |rows: Vec<Row>| rows.iter().map(|row| row.phase).collect::<BTreeSet<_>>();
     for rows in [passing::rows(), holding::rows()] {
-        let covered: BTreeSet<_> = rows.iter().map(|row| row.phase).collect();
-        assert_eq!(covered, phases);
+        assert_eq!(covered(rows), rfd103);
+    }
+    for rows in [guarded_passing::rows(), guarded_holding::rows()] {
+        assert_eq!(covered(rows), of_guarded_alone);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn troubles_that_pass_are_waited_out() {
-    walk(&passing::rows()).await;
+    walk(half, &passing::rows()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn troubles_that_stay_are_told_and_the_plan_goes_on_without_them() {
-    walk(&holding::rows()).await;
+    walk(half, &holding::rows()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guarded_troubles_that_pass_are_waited_out() {
+    walk(guarded, &guarded_passing::rows()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guarded_troubles_that_stay_are_told_and_the_plan_goes_on_without_them() {
+    walk(guarded, &guarded_holding::rows()).await;
 }

@@ -8,12 +8,13 @@ use manatee_client::{ClusterState, ShardName};
 use reshard_core::zones::MadeZone;
 use reshard_core::{
     Controls, Database, DatabaseError, Deployment, Event, Executor, Journal, Outcome, PlanState,
-    SqliteJournal, Step, ZonePlace,
+    Request, Sequence, SqliteJournal, Step, Target, ZonePlace,
 };
 use serde_json::{Value, json};
+use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 
-use super::super::started::{Region, half, phases};
+use super::super::started::Region;
 use super::trouble::{Trouble, Zone};
 
 /// The longest that something may take to come about.
@@ -23,10 +24,14 @@ pub(super) struct World {
     pub(super) region: Region,
     pub(super) store: Arc<SqliteJournal>,
     pub(super) executor: Executor,
+    /// The phases of the plan.
+    pub(super) sequence: Sequence,
     /// The words that the operator was shown since the last trouble began.
     pub(super) said: Arc<Mutex<Vec<String>>>,
     pub(super) deployment: Deployment,
     pub(super) source: ShardName,
+    /// A connection with a transaction that somebody does not end.
+    pub(super) open: AsyncMutex<Option<Database>>,
 }
 
 /// The way in which a trouble is fixed.
@@ -43,8 +48,10 @@ pub(super) enum Cure {
 
 impl World {
     /// Makes the plan.
-    pub(super) async fn begin(region: Region) -> Self {
-        let store = region.plan("unhappy.plan", half(&region)).await;
+    pub(super) async fn begin(region: Region, request: Request) -> Self {
+        let source = request.source.clone();
+        let store = region.plan("unhappy.plan", request).await;
+        let sequence = store.plan().await.unwrap().sequence().unwrap();
         let said = Arc::new(Mutex::new(Vec::new()));
         let listening = said.clone();
         let executor = region.executor(&store).await;
@@ -57,8 +64,8 @@ impl World {
             listening.lock().unwrap().push(text);
         }));
         let deployment = region.deployment().await;
-        let source = half(&region).source;
-        Self { region, store, executor, said, deployment, source }
+        let open = AsyncMutex::new(None);
+        Self { region, store, executor, sequence, said, deployment, source, open }
     }
 
     pub(super) async fn end(self) {
@@ -67,15 +74,13 @@ impl World {
 
     /// Has everything before a phase done.
     pub(super) async fn done_before(&self, name: &str) {
-        let list = phases();
-        self.done(list.iter().take_while(|phase| phase.name() != name)).await;
+        self.done(self.sequence.iter().take_while(|phase| phase.name() != name)).await;
     }
 
     /// Has everything up to and including a phase done.
     pub(super) async fn done_up_to(&self, name: &str) {
-        let list = phases();
-        let last = list.iter().position(|phase| phase.name() == name).unwrap();
-        self.done(list.iter().take(last + 1)).await;
+        let last = self.sequence.iter().position(|phase| phase.name() == name).unwrap();
+        self.done(self.sequence.iter().take(last + 1)).await;
     }
 
     async fn done(&self, phases: impl Iterator<Item = &Step>) {
@@ -96,6 +101,9 @@ impl World {
             let tuning = &mut controls.tuning;
             (tuning.patience_seconds, tuning.wait_seconds) =
                 if patient { (120, 600) } else { (2, 4) };
+            // One that cannot succeed tells nothing.
+            let can_be_rehearsed = !matches!(trouble, Trouble::OpenTransaction(_));
+            tuning.rehearsals = u32::from(can_be_rehearsed);
             tuning.budget_seconds = match trouble {
                 Trouble::Budget(seconds) => Some(*seconds),
                 _ => None,
@@ -130,8 +138,13 @@ impl World {
         self.store.fact(key).await.unwrap()
     }
 
+    /// The new shard.
+    pub(super) async fn target(&self) -> Target {
+        self.store.plan().await.unwrap().targets()[0].clone()
+    }
+
     pub(super) async fn new_peer(&self) -> ZonePlace {
-        self.made(&self.store.plan().await.unwrap().targets()[0].peers[0].role).await
+        self.made(&self.target().await.peers[0].role).await
     }
 
     async fn state(&self) -> ClusterState {
@@ -144,8 +157,18 @@ impl World {
         match zone {
             Zone::Routers => self.routers(),
             Zone::NewPeer => self.new_peer().await.zone.to_string().parse().unwrap(),
+            Zone::NewMoray => {
+                let made = self.made(&self.target().await.morays[0].role).await;
+                made.zone.to_string().parse().unwrap()
+            }
             Zone::Primary => self.state().await.primary.zone_id.as_str().parse().unwrap(),
         }
+    }
+
+    /// A connection to the source's primary.
+    pub(super) async fn connect_to_primary(&self) -> Database {
+        let endpoint = self.state().await.primary.endpoint().unwrap();
+        Database::connect(&endpoint, Duration::from_secs(30)).await.unwrap()
     }
 
     /// Tells whether the first new peer replays, as its PostgreSQL says.

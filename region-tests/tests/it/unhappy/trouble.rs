@@ -51,6 +51,12 @@ pub(super) enum Trouble {
     CanariesGone,
     /// A row of a moved vnode is written at the source alone.
     OnlyCopy,
+    /// A row of a moved vnode is written at the new shard alone.
+    StrayRow,
+    /// Somebody has written a row at the source, of such a vnode, and does not end the transaction.
+    OpenTransaction(Vnodes),
+    /// Something lies below the switch of the new shard's Morays that only somebody's hand removes.
+    SwitchCluttered,
     /// The write block may last only so many seconds, and a new peer replays nothing.
     Budget(u64),
 }
@@ -64,6 +70,15 @@ pub(super) enum Times {
     Healed,
 }
 
+/// The vnodes that a row may be of.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Vnodes {
+    /// Those that move.
+    Moving,
+    /// Those that stay.
+    Staying,
+}
+
 /// A zone, by what it is for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Zone {
@@ -71,11 +86,18 @@ pub(super) enum Zone {
     Routers,
     /// The first new peer's.
     NewPeer,
+    /// That of the new shard's first Moray.
+    NewMoray,
     /// That of the source's primary.
     Primary,
 }
 
 impl Trouble {
+    /// Tells whether writes may fail while it lasts, whatever the plan does.
+    pub(super) fn is_in_the_way_of_writes(&self) -> bool {
+        matches!(self, Self::Kill(_) | Self::RouterDisabled)
+    }
+
     /// The fault of the lab that it is, if it is one.
     pub(super) async fn fault(&self, world: &World) -> Option<Fault> {
         Some(match self {

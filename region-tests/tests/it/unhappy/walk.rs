@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use lab::{Fault, FaultKind};
-use reshard_core::{Journal, Outcome, PlanState};
+use reshard_core::{Journal, Outcome, PlanState, Request};
 
-use super::super::started::{Region, phases, small};
+use super::super::started::{Region, small};
 use super::region::{Cure, World};
 use super::trouble::{Times, Trouble};
 use super::{Row, Then, journal};
@@ -16,10 +16,12 @@ const DEADLINE: Duration = Duration::from_secs(150);
 const NO_WAY_BACK: [&str; 2] = ["publish-ring", "install-ring"];
 
 /// Carries a plan out. Before each phase its troubles are caused, in the order of the rows.
-pub(super) async fn walk(rows: &[Row]) {
-    let world = World::begin(Region::start(small(), 60.0).await).await;
+pub(super) async fn walk(request: fn(&Region) -> Request, rows: &[Row]) {
+    let region = Region::start(small(), 60.0).await;
+    let request = request(&region);
+    let world = World::begin(region, request).await;
     journal::is_full(&world).await;
-    for phase in &phases() {
+    for phase in &world.sequence {
         for row in rows.iter().filter(|row| row.phase == phase.name()) {
             // What was rolled back because of the row before is done again.
             world.done_before(phase.name()).await;
@@ -60,6 +62,10 @@ async fn meet(world: &World, row: &Row) {
         let Outcome::Held { what, remedy: told, .. } = ended else { panic!("{row:?}: {ended:?}") };
         assert!(what.contains(says), "{row:?}: {what}");
         assert!(told.to_string().contains(remedy), "{row:?}: {told}");
+        let never_refuses = world.sequence.block_begins().is_none();
+        if never_refuses && !row.trouble.is_in_the_way_of_writes() {
+            world.writes_flow().await;
+        }
         world.heal(&cure).await;
         if NO_WAY_BACK.contains(&row.phase) {
             assert!(what.contains("ARE STILL REFUSED"), "{row:?}: {what}");

@@ -158,12 +158,18 @@ fn judge(leg: Leg<'_>, verified: &Verified) -> Result<(), PhaseError> {
             "rows of {to} change faster than they can be compared with those of {from}"
         )));
     }
-    let what = format!("{count} rows are not the same at {to} and {from}{such}");
+    let rows = if count == 1 { "1 row is".to_owned() } else { format!("{count} rows are") };
+    let what = format!("{rows} not the same at {to} and {from}{such}");
     let remedy = if leg.is_back() {
         hint!("find out who writes there, past the guard; then ", Operation::Resume)
     } else {
         hint!(
-            "find out who writes to the new shard, or past the guard; ",
+            format!(
+                "find out who wrote to {to}, or past the guard at {from}: delete at {to} what only it has, and have the other rows written \
+                 again at {from}; then "
+            ),
+            Operation::Resume,
+            " compares all of them again, or ",
             Operation::Abort,
             " rolls everything back"
         )

@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use manatee_client::ShardName;
 
-use super::moves::{addresses, moves, primary, switch};
+use super::moves::{addresses, moray_zone_remedy, morays, moves, primary, switch};
 use crate::cutover::moray_sessions;
 use crate::deployment::{ZonePlace, ZoneScript};
 use crate::morays::moray_answers;
@@ -51,7 +51,7 @@ impl Phase for LeadMorays {
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         for one in moves(context.plan()) {
             let path = switch(context, &one.target.name).path().to_owned();
-            let led = super::moves::morays(context, one.target).into_iter().map(|moray| {
+            let led = morays(context, one.target).into_iter().map(|moray| {
                 let path = &path;
                 async move { lead(context, &moray.made(context).await?.place, path).await }
             });
@@ -75,7 +75,8 @@ pub(super) async fn lead(
     let script = ZoneScript::new("lead-moray", LEAD).with("path", path).within(LIMIT);
     let leading = async {
         let done = context.deployment().zones().stdout(place, &script).await;
-        done.or_phase_error(format!("Moray in {zone} does not follow {path}"))
+        let failed = format!("Moray in {zone} does not follow {path}");
+        done.or_advise(failed, moray_zone_remedy(zone))
     };
     context.act(format!("have Moray in {zone} follow {path}"), leading).await.map(drop)
 }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use manatee_client::{ShardName, Switch};
+use sapi_client::InstanceUuid;
 
 use crate::cutover::MorayAddresses;
 use crate::deployment::Database;
 use crate::guard::{Identity, Lease, MoveNumber, Session};
-use crate::hint::{Operation, hint};
+use crate::hint::{Hint, Operation, hint};
 use crate::phase::{Context, PhaseError, PhaseResultExt};
 use crate::phases::new_zones::{Kind, Wanted, wanted};
 use crate::phases::source::shard;
@@ -45,7 +46,13 @@ pub(super) fn lease(context: &Context) -> Lease {
 /// The primary of a shard.
 pub(super) async fn primary(context: &Context, name: &ShardName) -> Result<Database, PhaseError> {
     let primary = connect_primary(context.deployment(), name, STATEMENT_TIMEOUT).await;
-    primary.or_phase_error(format!("the primary of {name} cannot be reached"))
+    let remedy = hint!(
+        format!("see that the primary of {name} runs and takes writes ("),
+        Operation::ShowPeers,
+        " tells which it is): start its zone if that is down, or see the sitter's log in it; then ",
+        Operation::Resume
+    );
+    primary.or_advise(format!("the primary of {name} cannot be reached"), remedy)
 }
 
 /// A session at the primary of a shard that acts for the plan. The guard has to be installed there.
@@ -81,6 +88,15 @@ pub(super) fn switch(context: &Context, name: &ShardName) -> Switch {
 pub(super) fn morays<'a>(context: &'a Context, target: &Target) -> Vec<Wanted<'a>> {
     let all = wanted(context.plan(), Kind::Moray);
     all.into_iter().filter(|one| one.target.name == target.name).collect()
+}
+
+/// The remedy if nothing can be done in a Moray's zone.
+pub(super) fn moray_zone_remedy(zone: InstanceUuid) -> Hint {
+    let text = format!(
+        "see that CNAPI answers, and that the zone {zone} runs (`sdc-vmapi /vms/{zone}` shows it): start the zone if it is down, \
+         or see `svcs -xv` in it; then "
+    );
+    hint!(text, Operation::Resume)
 }
 
 /// The addresses of the Moray zones of a new shard, from which their sessions with databases come.

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use manatee_client::ShardName;
 
 use super::lead_morays::lead;
-use super::moves::{morays, moves, primary, switch};
+use super::moves::{moray_zone_remedy, morays, moves, primary, switch};
 use super::open_switches::lead_to;
 use crate::cutover::moray_sessions;
 use crate::deployment::ZoneScript;
@@ -105,7 +105,7 @@ async fn restart(
     let run = async |what: String, script: ZoneScript| {
         let doing = async {
             let done = context.deployment().zones().stdout(&made.place, &script).await;
-            done.or_phase_error(&what)
+            done.or_advise(format!("cannot {what}"), moray_zone_remedy(zone))
         };
         context.act(what.clone(), doing).await.map(drop)
     };
