@@ -1,6 +1,6 @@
 //! The journal of a Moray: whose database it serves out of, for the proof of what became of writes.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -29,9 +29,6 @@ impl Journal {
     /// # Errors
     /// The journal cannot be written.
     pub(super) fn serves(&self, primary: SocketAddr) -> io::Result<()> {
-        if let Some(directory) = self.file.parent() {
-            fs::create_dir_all(directory)?;
-        }
         let line = serde_json::to_string(&ServedFrom::now(&self.name, &self.path, primary))?;
         let mut file = OpenOptions::new().create(true).append(true).open(&self.file)?;
         // In one piece, after a newline: half a line of a full disk spoils no other.

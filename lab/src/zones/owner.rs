@@ -90,10 +90,11 @@ impl Zones {
         let zones = Mutex::default();
         let inner = Arc::new(Inner { directory, layout, account, settings, zones });
         inner.make_servers()?;
-        // The routers of all zones write there.
-        let rings = inner.directory.rings();
-        fs::create_dir_all(&rings).map_err(ZoneError::file("make", rings.clone()))?;
-        inner.own(&rings)?;
+        // Routers and Morays of all zones write there.
+        for journals in [inner.directory.rings(), inner.directory.databases()] {
+            fs::create_dir_all(&journals).map_err(ZoneError::file("make", journals.clone()))?;
+            inner.own(&journals)?;
+        }
         for (spec, state, enabled) in inner.recorded()? {
             let uuid = spec.uuid;
             kill_all(&belonging(&inner, uuid))

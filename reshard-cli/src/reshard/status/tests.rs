@@ -165,7 +165,7 @@ fn every_situation_has_its_name_and_the_commands_that_make_sense() {
     let nobody = |facts| executed(facts, Liveness::Nobody);
     let mut final_block = blocked(running());
     final_block.no_way_back = Some("publish-ring".to_owned());
-    for (facts, situation, can) in [
+    let cases = vec![
         (
             nobody(facts(PlanState::Planned)),
             Situation::Planned,
@@ -189,7 +189,8 @@ fn every_situation_has_its_name_and_the_commands_that_make_sense() {
             Situation::Done,
             vec![report, "reshard rows verify split.plan"],
         ),
-    ] {
+    ];
+    for (facts, situation, can) in cases {
         let view = View::of(&facts);
         assert_eq!(view.situation, situation, "{facts:?}");
         assert_eq!(commands(&facts), can, "{situation:?} {:?}", facts.report.state);
