@@ -158,9 +158,9 @@ fn judge(name: &ShardName, verified: &Verified) -> Result<(), PhaseError> {
         format!("{rows} not the same at {name} and the source{such}"),
         hint!(
             format!(
-                "find out who wrote to {name}, or past the guard at the source: delete at {name} what only it has, and "
+                "find out who wrote to {name}, or past the guard at the source: delete at {name} what only it has (with `SET \
+                 session_replication_role = replica`, as it refuses writes), and have the other rows written again at the source; then "
             ),
-            "have the other rows written again at the source; then ",
             Operation::Resume,
             " compares all of them again, or ",
             Operation::Abort,
