@@ -143,7 +143,7 @@ impl Executor {
         if block == WriteBlock::Begins && self.open_write_block().await?.is_none() {
             context.check_budget().await?;
         }
-        context.past_pivot |= phase.is_pivot() && !phase.turns_late();
+        context.past_pivot |= phase.is_pivot();
         let record = self.begin(phase, context).await?;
         if block == WriteBlock::Begins && self.begin_write_block().await? {
             let allowed = context.budget().await?;

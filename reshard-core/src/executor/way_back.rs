@@ -1,8 +1,7 @@
 //! The way back: whether a plan can be rolled back, and what that rolls back.
 
 use super::ExecutorError;
-use crate::journal::{Journal, JournalError, PhaseState, PlanState};
-use crate::phase::facts::TURNED;
+use crate::journal::{Journal, JournalError, PlanState};
 use crate::phase::{Sequence, Step};
 
 /// The phases that an abort rolls back, in its order. Nothing is changed.
@@ -47,7 +46,7 @@ pub async fn refuse_if_over(store: &dyn Journal) -> Result<(), ExecutorError> {
     Err(ExecutorError::Over { plan: store.plan().await?.uuid, how })
 }
 
-/// The phase from which on there is no way back, if it has got that far.
+/// The phase from which on there is no way back, if it has begun.
 ///
 /// # Errors
 ///
@@ -56,14 +55,10 @@ pub async fn past_pivot(
     store: &dyn Journal,
     sequence: &Sequence,
 ) -> Result<Option<&'static str>, JournalError> {
-    let Some(pivot) = sequence.pivot() else { return Ok(None) };
-    let state = store.phases().await?.get(pivot.name()).map(|record| record.state);
-    let turned = match state {
-        Some(PhaseState::Done) => true,
-        Some(state) if state.may_have_effects() => {
-            !pivot.turns_late() || store.get(&TURNED).await?.unwrap_or(false)
-        }
-        Some(_) | None => false,
-    };
-    Ok(turned.then(|| pivot.name()))
+    let records = store.phases().await?;
+    let begun = sequence.pivot().filter(|phase| {
+        let record = records.get(phase.name());
+        record.is_some_and(|record| record.state.may_have_effects())
+    });
+    Ok(begun.map(|phase| phase.name()))
 }

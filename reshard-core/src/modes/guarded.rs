@@ -14,7 +14,7 @@ use crate::phases::{
 };
 
 pub(super) fn sequence() -> Result<Sequence, SequenceError> {
-    let before: [Arc<dyn Phase>; 24] = [
+    let before: [Arc<dyn Phase>; 28] = [
         Arc::new(Preflight),
         Arc::new(ReserveNames),
         Arc::new(PlantCanaries),
@@ -39,18 +39,18 @@ pub(super) fn sequence() -> Result<Sequence, SequenceError> {
         Arc::new(ListShard),
         Arc::new(FlipRouters),
         Arc::new(NameRing),
-    ];
-    let after: [Arc<dyn Phase>; 8] = [
+        Arc::new(CutOver),
         Arc::new(Unfreeze),
         Arc::new(VerifyRouting),
         Arc::new(SettleMorays),
-        Arc::new(RemoveGuard),
+    ];
+    let after: [Arc<dyn Phase>; 4] = [
         Arc::new(ReleaseRing),
         Arc::new(TidyMetadata),
         Arc::new(DeleteGhosts),
         Arc::new(RemoveCanaries),
     ];
-    Sequence::open(before).pivot(Arc::new(CutOver)).open(after)
+    Sequence::open(before).pivot(Arc::new(RemoveGuard)).open(after)
 }
 
 #[cfg(test)]
@@ -58,9 +58,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_writes_are_refused_and_the_cutover_is_the_pivot() {
+    fn no_writes_are_refused_and_there_is_a_way_back_until_the_guard_goes() {
         let sequence = sequence().unwrap();
         assert!(sequence.block_begins().is_none());
-        assert_eq!(sequence.pivot().map(|step| step.name()), Some("cut-over"));
+        assert_eq!(sequence.pivot().map(|step| step.name()), Some("remove-guard"));
     }
 }

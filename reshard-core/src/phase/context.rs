@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::PhaseError;
 use super::epoch_note::EpochNote;
 use super::event::{Event, Observer};
-use super::facts::{ROUND, TURNED};
+use super::facts::ROUND;
 use super::lease::Lease;
 use super::stopping::StopHandle;
 use super::wait::{Poll, Wait};
@@ -132,15 +132,6 @@ impl Context {
     /// [`PhaseError::Journal`]
     pub async fn round(&self) -> Result<u32, PhaseError> {
         Ok(self.get(&ROUND).await?.unwrap_or(0))
-    }
-
-    /// Notes that there is no way back any more: for a pivot that [turns late](super::Phase::turns_late).
-    ///
-    /// # Errors
-    ///
-    /// [`PhaseError::Journal`]
-    pub async fn turn(&self) -> Result<(), PhaseError> {
-        self.put(&TURNED, &true).await
     }
 
     /// The settings as they are now.

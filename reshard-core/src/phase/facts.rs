@@ -20,9 +20,6 @@ pub(crate) const PHASE_SEQUENCE: Fact<Vec<String>> = Fact::new("phase-sequence")
 /// which tells ZooKeeper, and by those who only look.
 pub(crate) const WRITE_BLOCK: Fact<WriteBlockRecord> = Fact::new("write-block");
 
-/// True once a pivot that turns late has left no way back. Written by that phase, read by the executor.
-pub(crate) const TURNED: Fact<bool> = Fact::new("turned");
-
 /// All attempts to cut over. Written by `cut-over`, read by the report.
 pub(crate) const CUTOVERS: Fact<Vec<CutoverRecord>> = Fact::new("cutovers");
 

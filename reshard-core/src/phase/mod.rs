@@ -68,11 +68,6 @@ pub trait Phase: Send + Sync {
         false
     }
 
-    /// Tells of a pivot whether it can be rolled back while it has only begun, until it calls [`Context::turn`].
-    fn turns_late(&self) -> bool {
-        false
-    }
-
     /// Brings about what the phase is for. Called again, it goes on where it was, or finds everything done.
     ///
     /// # Errors

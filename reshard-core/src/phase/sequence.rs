@@ -56,8 +56,7 @@ impl Step {
         self.write_block
     }
 
-    /// Tells whether rolling back is impossible once this phase has begun, or, if it [turns late](Phase::turns_late), once it has
-    /// said so: from then on the plan can only go on to its end.
+    /// Tells whether rolling back is impossible once this phase has begun: from then on the plan can only go on to its end.
     pub fn is_pivot(&self) -> bool {
         self.is_pivot
     }

@@ -33,11 +33,7 @@ fn describe(text: &mut String, number: u32, phase: &Step) -> std::fmt::Result {
         WriteBlock::Inside => " Writes to the moving vnodes are refused meanwhile.",
         WriteBlock::Ends => " In the end writes are accepted again.",
     };
-    let last = match (phase.is_pivot(), phase.turns_late()) {
-        (false, _) => "",
-        (true, false) => " From here on there is no way back.",
-        (true, true) => " Once a new shard is open there is no way back.",
-    };
+    let last = if phase.is_pivot() { " From here on there is no way back." } else { "" };
     if !block.is_empty() || !last.is_empty() {
         writeln!(text, "\n{}", format!("{block}{last}").trim())?;
     }

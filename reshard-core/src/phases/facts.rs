@@ -107,6 +107,13 @@ pub(super) const ARMED: Fact<Vec<Armed>> = Fact::new("armed");
 /// by `cut-over`.
 pub(super) const FOLLOWED: Fact<BTreeMap<ShardName, [Identity; 2]>> = Fact::new("followed");
 
+/// The same for the way back. Written and read by undoing `cut-over`.
+pub(super) const FOLLOWED_BACK: Fact<BTreeMap<ShardName, [Identity; 2]>> =
+    Fact::new("followed-back");
+
+/// The new shards whose vnodes go back to the source, or have. Written and read by `cut-over`.
+pub(super) const GOING_BACK: Fact<BTreeSet<ShardName>> = Fact::new("going-back");
+
 /// The seconds that each step of `split-shard` took. Written by it, for the report.
 pub(super) const SPLIT_STEPS: Fact<Vec<(String, f64)>> = Fact::new("split-steps");
 

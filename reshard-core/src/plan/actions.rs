@@ -163,8 +163,7 @@ impl Words<'_> {
             }
             "install-ring" => format!("the new ring in {routers}: writes are accepted again"),
             "cut-over" => format!(
-                "have requests for {new_shards} wait, replay the last writes there, and let them go on there; from here on there \
-                 is no way back"
+                "have requests for {new_shards} wait, replay the last writes there, and let them go on there"
             ),
             "verify-routing" => {
                 "follow the canaries, and compare every router with the new ring".to_owned()
@@ -174,7 +173,9 @@ impl Words<'_> {
                     "give the Morays of {new_shards} their regular configuration, one after the other"
                 )
             }
-            "remove-guard" => format!("remove the triggers from {source} and {new_shards}"),
+            "remove-guard" => format!(
+                "remove the triggers from {source} and {new_shards}; from here on there is no way back"
+            ),
             "release-ring" => "remove what the ring change left over".to_owned(),
             "tidy-metadata" => "put aliases and other metadata right".to_owned(),
             "unlock-dumps" => {

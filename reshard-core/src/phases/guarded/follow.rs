@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use manatee_client::{PgEndpoint, ShardName};
+use tokio::sync::Notify;
 
-use super::moves::{GuardedMove, identity, lease, moves, primary};
+use super::leg::{Ends, Leg};
+use super::moves::{GuardedMove, lease, moves};
 use crate::guard::{
-    Identity, Replay, ReplayOptions, Verified, Verify, VerifyOptions, VerifyPlaces,
+    Replay, ReplayOptions, Verified, Verify, VerifyOptions, VerifyPlaces, VerifyProgress,
 };
 use crate::hint::{Operation, hint};
 use crate::journal::EntryKind;
@@ -51,7 +52,7 @@ impl Phase for Follow {
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         for one in moves(context.plan()) {
-            follow(context, one).await?;
+            follow(context, Leg::forth(context, one)).await?;
         }
         Ok(())
     }
@@ -62,6 +63,10 @@ impl Phase for Follow {
 
     /// The log is replayed as it grows, so that there is little of it at the cutover.
     async fn keep_up(&self, context: &Context) -> Infallible {
+        if context.undoing {
+            // Nobody goes on to the cutover.
+            return std::future::pending().await;
+        }
         let mut said = String::new();
         loop {
             let all = moves(context.plan()).map(|one| Box::pin(replay(context, one)));
@@ -83,117 +88,116 @@ impl Phase for Follow {
     }
 }
 
-/// The ends of a move as they are now.
-pub(super) struct Ends {
-    pub(super) source: PgEndpoint,
-    pub(super) target: PgEndpoint,
-    pub(super) identities: [Identity; 2],
-}
-
-pub(super) async fn ends(context: &Context, target: &ShardName) -> Result<Ends, PhaseError> {
-    let source = context.plan().source();
-    let (here, there) = (primary(context, source).await?, primary(context, target).await?);
-    let identities =
-        [identity(context, source, &here).await?, identity(context, target, &there).await?];
-    Ok(Ends { source: here.endpoint().clone(), target: there.endpoint().clone(), identities })
-}
-
-/// Has one new shard follow, and remembers which databases were compared.
-pub(super) async fn follow(context: &Context, one: GuardedMove<'_>) -> Result<(), PhaseError> {
-    let name = &one.target.name;
-    let ends = ends(context, name).await?;
-    catch_up(context, one, &ends.source, &ends.target).await?;
-    let places = VerifyPlaces::primaries(&ends.source, &ends.target);
+/// Has one shard follow, and remembers which databases were compared.
+pub(super) async fn follow(context: &Context, leg: Leg<'_>) -> Result<(), PhaseError> {
+    let (from, to) = (leg.from, leg.to);
+    let ends = leg.ends(context).await?;
+    catch_up(context, leg, &ends).await?;
+    let places = VerifyPlaces::primaries(&ends.from, &ends.to);
     let hash = &context.plan().inventory.ring.hashing;
-    let failed = format!("the rows of {name} cannot be compared with the source's");
-    let verify = Verify::connect(one.number, hash, &places, VerifyOptions::default()).await;
+    let failed = format!("the rows of {to} cannot be compared with those of {from}");
+    let verify = Verify::connect(leg.one.number, hash, &places, VerifyOptions::default()).await;
     let verify = verify.or_phase_error(&failed)?;
     let compared = AtomicU64::new(0);
     let comparing = async {
-        let verified =
-            verify.run(&|progress| compared.store(progress.rows, Ordering::Relaxed)).await;
+        let on_progress = |progress: &VerifyProgress| {
+            compared.store(progress.rows, Ordering::Relaxed);
+        };
+        // What is written meanwhile differs until it is replayed.
+        let mut replay = connect(context, leg, &ends).await?;
+        let over = Notify::new();
+        let verifying = async {
+            let verified = verify.run(&on_progress).await;
+            over.notify_one();
+            verified
+        };
+        let (verified, followed) = tokio::join!(verifying, replay.follow(over.notified(), &|_| {}));
+        followed.or_phase_error(self::failed(leg))?;
         verified.or_phase_error(&failed)
     };
-    let what = format!("compare the rows of the vnodes that move to {name}");
-    judge(name, &context.act(what, comparing).await?)?;
+    let what = format!("compare the rows of the vnodes that move from {from} to {to}");
+    judge(leg, &Box::pin(context.act(what, comparing)).await?)?;
     let rows = compared.load(Ordering::Relaxed);
-    context
-        .note(format!("{rows} rows of the vnodes that move to {name} are the same at both"))
-        .await?;
-    catch_up(context, one, &ends.source, &ends.target).await?;
-    let mut followed = context.get(&FOLLOWED).await?.unwrap_or_default();
-    followed.insert(name.clone(), ends.identities);
-    context.put(&FOLLOWED, &followed).await
+    let same =
+        format!("{rows} rows of the vnodes that move from {from} to {to} are the same at both");
+    context.note(same).await?;
+    catch_up(context, leg, &ends).await?;
+    leg.remember(context, &ends).await
 }
 
 /// Replays the log of a move as it grows.
 async fn replay(context: &Context, one: GuardedMove<'_>) -> Result<(), PhaseError> {
-    let name = &one.target.name;
-    let ends = ends(context, name).await?;
-    let hash = &context.plan().inventory.ring.hashing;
-    let failed = format!("{name} does not follow the source");
-    let (lease, options) = (lease(context), ReplayOptions::default());
-    let replay =
-        Replay::connect(lease, one.number, hash, &ends.source, &ends.target, options).await;
-    let mut replay = replay.or_phase_error(&failed)?;
+    let leg = Leg::forth(context, one);
+    let mut replay = connect(context, leg, &leg.ends(context).await?).await?;
     let followed = replay.follow(std::future::pending(), &|_| {}).await;
-    followed.map(drop).or_phase_error(failed)
+    followed.map(drop).or_phase_error(failed(leg))
+}
+
+async fn connect(context: &Context, leg: Leg<'_>, ends: &Ends) -> Result<Replay, PhaseError> {
+    let hash = &context.plan().inventory.ring.hashing;
+    let (lease, options) = (lease(context), ReplayOptions::default());
+    let replay = Replay::connect(lease, leg.one.number, hash, &ends.from, &ends.to, options).await;
+    replay.or_phase_error(failed(leg))
+}
+
+fn failed(leg: Leg<'_>) -> String {
+    format!("{} does not follow {}", leg.to, leg.from)
 }
 
 /// Holds if rows differ.
-fn judge(name: &ShardName, verified: &Verified) -> Result<(), PhaseError> {
+fn judge(leg: Leg<'_>, verified: &Verified) -> Result<(), PhaseError> {
     if verified.is_sound() {
         return Ok(());
     }
+    let (from, to) = (leg.from, leg.to);
     let (count, first) = (verified.differences.len(), verified.differences.first());
     let such =
         first.map(|one| format!(", such as {} {:?}", one.bucket, one.key)).unwrap_or_default();
     if count == 0 {
         return Err(PhaseError::transient(format!(
-            "rows of {name} change faster than they can be compared with the source's"
+            "rows of {to} change faster than they can be compared with those of {from}"
         )));
     }
     let rows = if count == 1 { "1 row is".to_owned() } else { format!("{count} rows are") };
-    Err(PhaseError::hold(
-        format!("{rows} not the same at {name} and the source{such}"),
+    let what = format!("{rows} not the same at {to} and {from}{such}");
+    let remedy = if leg.is_back() {
+        hint!("find out who writes there, past the guard; then ", Operation::Resume)
+    } else {
         hint!(
             format!(
-                "find out who wrote to {name}, or past the guard at the source: delete at {name} what only it has (with `SET \
-                 session_replication_role = replica`, as it refuses writes), and have the other rows written again at the source; then "
+                "find out who wrote to {to}, or past the guard at {from}: delete at {to} what only it has (with `SET \
+                 session_replication_role = replica`, as it refuses writes), and have the other rows written again at {from}; then "
             ),
             Operation::Resume,
             " compares all of them again, or ",
             Operation::Abort,
             " rolls everything back"
-        ),
-    ))
+        )
+    };
+    Err(PhaseError::hold(what, remedy))
 }
 
 /// Replays the log until it is empty for a moment.
 pub(super) async fn catch_up(
     context: &Context,
-    one: GuardedMove<'_>,
-    source: &PgEndpoint,
-    target: &PgEndpoint,
+    leg: Leg<'_>,
+    ends: &Ends,
 ) -> Result<(), PhaseError> {
-    let name = &one.target.name;
-    let hash = &context.plan().inventory.ring.hashing;
-    let failed = format!("{name} cannot follow the source");
-    let options = ReplayOptions::default();
-    let replay = Replay::connect(lease(context), one.number, hash, source, target, options).await;
-    let replay = tokio::sync::Mutex::new(replay.or_phase_error(&failed)?);
+    let (from, to) = (leg.from, leg.to);
+    let replay = tokio::sync::Mutex::new(connect(context, leg, ends).await?);
     let entries = AtomicU64::new(0);
     let waiting = Wait {
-        what: format!("{name} to have what was written since it parted from the source"),
-        hint: "if the log grows faster than it is replayed: see what keeps the new primary's disk, or its sync, busy".into(),
+        what: format!("{to} to have what was written at {from} since they parted"),
+        hint: "if the log grows faster than it is replayed: see what keeps the disk of the primary that follows, or its sync, busy"
+            .into(),
     };
     let look = || async {
-        let drained = replay.lock().await.drain(SLICE).await.or_phase_error(&failed)?;
+        let drained = replay.lock().await.drain(SLICE).await.or_phase_error(failed(leg))?;
         let all = entries.fetch_add(drained.entries, Ordering::Relaxed) + drained.entries;
         let pending = Poll::Pending(None, format!("{all} entries of the log replayed"));
         Ok(if drained.is_empty { Poll::Ready(all) } else { pending })
     };
     let patience = Duration::from_secs(context.tuning().await?.wait_seconds);
-    let replaying = context.wait(waiting, patience, look).await?;
-    context.note(format!("{replaying} entries of the log were replayed at {name}")).await
+    let replayed = context.wait(waiting, patience, look).await?;
+    context.note(format!("{replayed} entries of the log were replayed at {to}")).await
 }

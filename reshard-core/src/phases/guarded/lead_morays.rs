@@ -10,6 +10,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use manatee_client::ShardName;
 
 use super::moves::{addresses, moray_zone_remedy, morays, moves, primary, switch};
 use crate::cutover::moray_sessions;
@@ -55,7 +56,7 @@ impl Phase for LeadMorays {
                 async move { lead(context, &moray.made(context).await?.place, path).await }
             });
             join_settled(led).await?;
-            at_source(context, one.target).await?;
+            come_to(context, one.target, context.plan().source()).await?;
         }
         Ok(())
     }
@@ -65,7 +66,11 @@ impl Phase for LeadMorays {
     }
 }
 
-async fn lead(context: &Context, place: &ZonePlace, path: &str) -> Result<(), PhaseError> {
+pub(super) async fn lead(
+    context: &Context,
+    place: &ZonePlace,
+    path: &str,
+) -> Result<(), PhaseError> {
     let zone = place.zone;
     let script = ZoneScript::new("lead-moray", LEAD).with("path", path).within(LIMIT);
     let leading = async {
@@ -76,13 +81,17 @@ async fn lead(context: &Context, place: &ZonePlace, path: &str) -> Result<(), Ph
     context.act(format!("have Moray in {zone} follow {path}"), leading).await.map(drop)
 }
 
-/// Waits until all Morays of a name answer, and PostgreSQL at the source has a session of each.
-pub(super) async fn at_source(context: &Context, target: &Target) -> Result<(), PhaseError> {
-    let (name, source) = (&target.name, context.plan().source());
+/// Waits until all Morays of a name answer, and PostgreSQL at a shard's primary has a session of each.
+pub(super) async fn come_to(
+    context: &Context,
+    target: &Target,
+    shard: &ShardName,
+) -> Result<(), PhaseError> {
+    let name = &target.name;
     let addresses = addresses(context, target).await?;
-    let database = primary(context, source).await?;
+    let database = primary(context, shard).await?;
     let waiting = Wait {
-        what: format!("the Morays of {name} to come to the primary of {source}"),
+        what: format!("the Morays of {name} to come to the primary of {shard}"),
         hint: "look at `svcs -xv` and Moray's log in their zones".into(),
     };
     let look = || async {
@@ -93,7 +102,7 @@ pub(super) async fn at_source(context: &Context, target: &Target) -> Result<(), 
             }
         }
         let there = moray_sessions(&database, &addresses).await;
-        let there = there.or_phase_error(format!("the primary of {source} cannot be asked"))?;
+        let there = there.or_phase_error(format!("the primary of {shard} cannot be asked"))?;
         let missing: Vec<String> = addresses
             .iter()
             .filter(|address| !there.contains_key(address))

@@ -2,11 +2,13 @@
 //! routers are led to it at leisure, and then the cutover moves what is behind the name. See `docs/guarded.md`.
 
 mod arm_guard;
+mod attempts;
 mod close_targets;
 mod cut_over;
 mod flip_routers;
 mod follow;
 mod lead_morays;
+mod leg;
 mod moves;
 mod name_ring;
 mod open_switches;

@@ -5,7 +5,7 @@
 //! * writes: in each new Moray zone, registrar is disabled for a while, config-agent is enabled and renders Moray's configuration,
 //!   and Moray is restarted
 //! * done when: each is registered, answers, and has a session with its own primary
-//! * undo: none: the new shards have the vnodes
+//! * undo: they follow their switches again, one zone after the other as well
 //! * pause: between two zones
 
 use std::time::Duration;
@@ -13,12 +13,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use manatee_client::ShardName;
 
-use super::moves::{moray_zone_remedy, morays, moves, primary};
+use super::lead_morays::lead;
+use super::moves::{moray_zone_remedy, morays, moves, primary, switch};
+use super::open_switches::lead_to;
 use crate::cutover::moray_sessions;
 use crate::deployment::ZoneScript;
 use crate::morays::moray_answers;
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
-use crate::phases::rollout::too_late;
+use crate::phases::source::shard;
 use crate::shards::registration_path;
 use crate::zones::MadeZone;
 
@@ -49,7 +51,7 @@ impl Phase for SettleMorays {
             reads: "what is registered of the new names in ZooKeeper, sessions of the new primaries",
             writes: "in each new Moray zone: registrar is disabled for a while, config-agent is enabled, Moray is restarted",
             done_when: "each is registered, answers, and has a session with its own primary",
-            undo: "none: the new shards have the vnodes",
+            undo: "they follow their switches again, one after the other as well",
             pause: "between two zones",
         }
     }
@@ -60,23 +62,44 @@ impl Phase for SettleMorays {
             for moray in &all {
                 context.checkpoint().await?;
                 let made = moray.made(context).await?;
-                settle(context, &one.target.name, &made, all.len() > 1).await?;
+                restart(context, &one.target.name, &made, all.len() > 1, To::OwnPath).await?;
             }
         }
         Ok(())
     }
 
-    async fn undo(&self, _context: &Context) -> Result<Undone, PhaseError> {
-        Err(too_late(self))
+    async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
+        for one in moves(context.plan()) {
+            let name = &one.target.name;
+            let state = shard(context, name).read_existing().await;
+            let state = state.or_phase_error(format!("the state of {name} cannot be read"))?.state;
+            lead_to(context, name, &state).await?;
+            let all = morays(context, one.target);
+            for moray in &all {
+                let made = moray.made(context).await?;
+                restart(context, name, &made, all.len() > 1, To::Switch).await?;
+            }
+        }
+        Ok(Undone::Completely)
     }
 }
 
-/// Restarts a Moray. The only one of its name cannot leave the name service without requests failing for longer.
-async fn settle(
+/// The path that a Moray gets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum To {
+    /// That of its own shard, in the regular configuration.
+    OwnPath,
+    /// The switch's, which can lead back to the source.
+    Switch,
+}
+
+/// Restarts a Moray with another path. The only one of its name cannot leave the name service without requests failing for longer.
+async fn restart(
     context: &Context,
     name: &ShardName,
     made: &MadeZone,
     has_others: bool,
+    to: To,
 ) -> Result<(), PhaseError> {
     let zone = made.place.zone;
     let run = async |what: String, script: ZoneScript| {
@@ -93,9 +116,14 @@ async fn settle(
         let grace = Duration::from_secs(context.tuning().await?.name_seconds);
         context.sleep(grace).await;
     }
-    let path = format!("/manatee/{name}");
-    let settle = ZoneScript::new("settle-moray", SETTLE).with("path", path).within(LIMIT);
-    run(format!("give Moray in {zone} its regular configuration"), settle).await?;
+    match to {
+        To::OwnPath => {
+            let path = format!("/manatee/{name}");
+            let settle = ZoneScript::new("settle-moray", SETTLE).with("path", path).within(LIMIT);
+            run(format!("give Moray in {zone} its regular configuration"), settle).await?;
+        }
+        To::Switch => lead(context, &made.place, switch(context, name).path()).await?,
+    }
     comes_up(context, name, made).await?;
     let join = ZoneScript::new("join-names", JOIN).within(LIMIT);
     run(format!("put Moray in {zone} into the name service"), join).await?;
