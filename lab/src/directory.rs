@@ -54,6 +54,11 @@ impl LabDirectory {
         self.0.join("triton").join(name)
     }
 
+    /// The directory in which Morays write down whose database they serve out of, and when.
+    pub fn databases(&self) -> PathBuf {
+        self.0.join("databases")
+    }
+
     /// The directory in which routers write down which rings they serve, and when.
     pub fn rings(&self) -> PathBuf {
         self.0.join("rings")

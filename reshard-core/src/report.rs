@@ -184,10 +184,10 @@ impl Report {
             let took = self.total_seconds.unwrap_or_default();
             writeln!(to, "* from {began:.0} to {ended:.0}: {took:.0} s")?;
         }
-        if !self.cutovers.is_empty() {
-            cutovers::write(&self.cutovers, self.write_block.predicted_seconds, to)?;
-        } else {
+        if self.cutovers.is_empty() {
             self.write_block_markdown(to)?;
+        } else {
+            cutovers::write(&self.cutovers, self.write_block.predicted_seconds, to)?;
         }
         writeln!(to, "\n## Shards\n")?;
         writeln!(

@@ -33,6 +33,7 @@
 mod block;
 mod check;
 mod counts;
+mod databases;
 mod ghosts;
 mod history;
 mod object;
@@ -50,6 +51,8 @@ mod world;
 
 pub use block::WriteBlock;
 pub use check::{CheckError, check};
+pub(crate) use databases::ServedFrom;
+pub use databases::{Databases, DatabasesError};
 pub use history::History;
 pub use options::{CheckOptions, Ghosts};
 pub use outages::{Outages, VnodeOutages};

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use fash::{HashOutOfRange, Pnode, Ring, Vnode};
 
+use super::databases::Databases;
+
 /// The text that electric-moray makes of a bucket and a key before it hashes it.
 type Transform = dyn Fn(&str, &str) -> String + Send + Sync;
 
@@ -25,12 +27,13 @@ pub struct RingInForce {
 #[derive(Clone)]
 pub struct Rings {
     transform: Arc<Transform>,
-    rings: Vec<RingInForce>,
+    in_force: Vec<RingInForce>,
+    databases: Databases,
 }
 
 impl fmt::Debug for Rings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rings").field("rings", &self.rings.len()).finish_non_exhaustive()
+        f.debug_struct("Rings").field("rings", &self.in_force.len()).finish_non_exhaustive()
     }
 }
 
@@ -41,7 +44,7 @@ impl Rings {
         rings: Vec<RingInForce>,
         transform: impl Fn(&str, &str) -> String + Send + Sync + 'static,
     ) -> Self {
-        Self { transform: Arc::new(transform), rings }
+        Self { transform: Arc::new(transform), in_force: rings, databases: Databases::default() }
     }
 
     /// One ring all the time.
@@ -52,15 +55,29 @@ impl Rings {
         Self::new(vec![RingInForce { ring: ring.into(), from: 0, until: u64::MAX }], transform)
     }
 
+    /// The same, where names may have been aliases of other shards for a while.
+    #[must_use]
+    pub fn with_databases(self, databases: Databases) -> Self {
+        Self { databases, ..self }
+    }
+
+    /// The shard in whose database a request of these times to a shard was carried out. `None` if that cannot be told.
+    pub(super) fn database(&self, pnode: &str, start: u64, end: u64) -> Option<String> {
+        let name = pnode.trim_start_matches("tcp://");
+        let name = name.split(':').next().unwrap_or(name);
+        let behind = self.databases.behind(name, start, end)?;
+        Some(pnode.replacen(name, behind, 1))
+    }
+
     /// The rings.
     pub fn rings(&self) -> &[RingInForce] {
-        &self.rings
+        &self.in_force
     }
 
     /// Tells whether a ring that names a shard is still used.
     pub(crate) fn is_in_force(&self, pnode: &Pnode) -> bool {
         let names = |ring: &Ring| ring.pnodes().contains(pnode);
-        self.rings.iter().any(|in_force| in_force.until == u64::MAX && names(&in_force.ring))
+        self.in_force.iter().any(|in_force| in_force.until == u64::MAX && names(&in_force.ring))
     }
 
     /// The text of a key that is hashed.
@@ -70,7 +87,7 @@ impl Rings {
 
     /// The vnode of a text that [`Self::hashed`] gives. `None` if there is no ring.
     pub(super) fn vnode(&self, hashed: &str) -> Result<Option<u32>, HashOutOfRange> {
-        let Some(first) = self.rings.first() else { return Ok(None) };
+        let Some(first) = self.in_force.first() else { return Ok(None) };
         first.ring.vnode_of(hashed.as_bytes()).map(|vnode| Some(vnode.number()))
     }
 
@@ -78,7 +95,7 @@ impl Rings {
     /// repetitions. The newest is the last.
     pub(super) fn owners(&self, vnode: u32, from: u64, until: u64) -> Vec<&Pnode> {
         let mut owners: Vec<&Pnode> = Vec::new();
-        for in_force in &self.rings {
+        for in_force in &self.in_force {
             if in_force.from <= until
                 && from <= in_force.until
                 && let Ok(node) = in_force.ring.node(Vnode::new(vnode))
@@ -93,7 +110,7 @@ impl Rings {
     /// The owners that a vnode had, one after another.
     pub(super) fn succession(&self, vnode: u32) -> Vec<&Pnode> {
         let mut owners: Vec<&Pnode> = Vec::new();
-        for pnode in self.rings.iter().filter_map(|in_force| in_force.owner(vnode)) {
+        for pnode in self.in_force.iter().filter_map(|in_force| in_force.owner(vnode)) {
             if owners.last() != Some(&pnode) {
                 owners.push(pnode);
             }
@@ -103,7 +120,7 @@ impl Rings {
 
     /// The vnodes that have had more than one owner.
     pub(super) fn moved(&self) -> BTreeSet<u32> {
-        let Some((first, rest)) = self.rings.split_first() else { return BTreeSet::new() };
+        let Some((first, rest)) = self.in_force.split_first() else { return BTreeSet::new() };
         let count = first.ring.vnode_count();
         let moved =
             |vnode: &u32| rest.iter().any(|in_force| in_force.owner(*vnode) != first.owner(*vnode));
@@ -113,7 +130,7 @@ impl Rings {
     /// The pairs of shards of which the first gave a vnode to the second.
     pub(super) fn handovers(&self) -> BTreeSet<(String, String)> {
         let mut pairs = BTreeSet::new();
-        for (older, newer) in self.rings.iter().zip(self.rings.iter().skip(1)) {
+        for (older, newer) in self.in_force.iter().zip(self.in_force.iter().skip(1)) {
             for vnode in 0..older.ring.vnode_count() {
                 if let (Some(from), Some(to)) = (older.owner(vnode), newer.owner(vnode))
                     && from != to
@@ -129,7 +146,7 @@ impl Rings {
     pub(super) fn are_alike(&self) -> bool {
         let shape =
             |in_force: &RingInForce| (in_force.ring.vnode_count(), in_force.ring.algorithm());
-        self.rings.windows(2).all(|pair| match pair {
+        self.in_force.windows(2).all(|pair| match pair {
             [older, newer] => shape(older) == shape(newer),
             _ => true,
         })

@@ -12,7 +12,7 @@ use crate::load::log::Outcome;
 impl Check<'_> {
     /// Judges where writes were acknowledged.
     pub(super) fn routing(&mut self, vnodes: &[u32]) {
-        let mut pnodes: Vec<&str> = Vec::new();
+        let mut pnodes: Vec<String> = Vec::new();
         let mut by_vnode: BTreeMap<u32, Vec<Acknowledged>> = BTreeMap::new();
         for (index, attempt) in self.history.attempts.iter().enumerate() {
             let Some(&vnode) = vnodes.get(attempt.object) else { continue };
@@ -34,9 +34,10 @@ impl Check<'_> {
                 );
                 self.add_attempt(ViolationKind::Misrouted, attempt, vnode, &node.pnode, text);
             }
-            let known = pnodes.iter().position(|pnode| *pnode == node.pnode);
+            let Some(database) = self.rings.database(&node.pnode, start, end) else { continue };
+            let known = pnodes.iter().position(|pnode| *pnode == database);
             let pnode = known.unwrap_or_else(|| {
-                pnodes.push(&node.pnode);
+                pnodes.push(database);
                 pnodes.len() - 1
             });
             let write = Acknowledged { start, end, pnode, attempt: index };
@@ -48,13 +49,13 @@ impl Check<'_> {
     }
 
     /// Judges whether two shards took writes of a vnode in turns. Every two of its shards are looked at by themselves.
-    fn single_writer(&mut self, vnode: u32, writes: &[Acknowledged], pnodes: &[&str]) {
+    fn single_writer(&mut self, vnode: u32, writes: &[Acknowledged], pnodes: &[String]) {
         let shards: BTreeSet<usize> = writes.iter().map(|write| write.pnode).collect();
         let succession = self.rings.succession(vnode);
         for (first, second) in
             shards.iter().flat_map(|a| shards.range(a + 1..).map(move |b| (*a, *b)))
         {
-            let name = |shard: usize| pnodes.get(shard).copied().unwrap_or_default();
+            let name = |shard: usize| pnodes.get(shard).map_or("", String::as_str);
             let mut of_both: Vec<_> = succession
                 .iter()
                 .map(|owner| owner.as_str())

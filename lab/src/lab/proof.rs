@@ -7,7 +7,8 @@ use thiserror::Error;
 use super::error::LabError;
 use super::primary;
 use crate::checker::{
-    CheckError, CheckOptions, History, Report, Rings, ShardAddress, WorldError, check, read_world,
+    CheckError, CheckOptions, Databases, DatabasesError, History, Report, Rings, ShardAddress,
+    WorldError, check, read_world,
 };
 use crate::directory::LabDirectory;
 use crate::electric_moray::key::hashed;
@@ -23,6 +24,9 @@ pub enum ProofError {
     /// It is not known which rings the routers have served.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// It is not known whose databases Morays have served out of.
+    #[error(transparent)]
+    Databases(#[from] DatabasesError),
     /// A shard that the ring names is not one of the lab's.
     #[error(transparent)]
     Lab(#[from] LabError),
@@ -42,7 +46,8 @@ pub enum ProofError {
 /// # Errors
 /// No router has served any, or what they wrote cannot be read.
 pub fn rings_served(directory: &LabDirectory) -> Result<Rings, ProofError> {
-    Ok(Rings::new(Journals::new(directory.rings()).read()?, hashed))
+    let rings = Rings::new(Journals::new(directory.rings()).read()?, hashed);
+    Ok(rings.with_databases(Databases::read(&directory.databases())?))
 }
 
 /// Proves from the logs of loads and from the lab's shards what became of every write, and of the objects that the lab
@@ -90,7 +95,8 @@ pub async fn prove<P: AsRef<Path>>(
     for log in logs {
         history.add_log(log.as_ref())?;
     }
-    // Again: routers may have changed to another ring since.
+    // Again: routers may have changed to another ring since, and Morays to another database.
     let rings = Rings::new(journals.read()?, hashed);
+    let rings = rings.with_databases(Databases::read(&directory.databases())?);
     Ok(check(&history, &world, &rings, options)?)
 }

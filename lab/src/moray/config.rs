@@ -37,6 +37,8 @@ impl ZooKeeperConfig {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Config {
     pub(super) manatee: Database,
+    /// The name that it is registered under: `1.moray.lab.example.net`.
+    pub(super) service_name: String,
 }
 
 /// The database: where it is, and the sessions with it.

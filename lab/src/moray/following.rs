@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::config::ZooKeeperConfig;
+use super::journal::Journal;
 use super::primary::{Nobody, Shard};
 use crate::zookeeper::{
     ClientError, children_and_watch, read, wait_for_change, watch as watch_node,
@@ -31,6 +32,7 @@ enum Interruption {
 struct Following<'a> {
     path: &'a str,
     shard: Mutex<Shard>,
+    journal: &'a Journal,
     primary: &'a watch::Sender<Option<SocketAddr>>,
 }
 
@@ -39,9 +41,10 @@ struct Following<'a> {
 pub(super) async fn follow(
     config: &ZooKeeperConfig,
     path: &str,
+    journal: &Journal,
     primary: &watch::Sender<Option<SocketAddr>>,
 ) -> Nobody {
-    let following = Following { path, shard: Mutex::default(), primary };
+    let following = Following { path, shard: Mutex::default(), journal, primary };
     loop {
         match following.session(config).await {
             Ok(()) => tracing::warn!(path, "the session is over; trying again"),
@@ -111,7 +114,14 @@ impl Following<'_> {
         let mut shard = self.shard.lock().unwrap_or_else(PoisonError::into_inner);
         look(&mut shard)?;
         let found = shard.primary();
-        let changed = |known: &mut Option<SocketAddr>| std::mem::replace(known, found) != found;
+        let changed = |known: &mut Option<SocketAddr>| {
+            if let Some(primary) = found.filter(|_| *known != found)
+                && let Err(error) = self.journal.serves(primary)
+            {
+                tracing::error!(%error, "it cannot be written down whose database is served");
+            }
+            std::mem::replace(known, found) != found
+        };
         if self.primary.send_if_modified(changed) {
             tracing::info!(path = self.path, primary = ?found, "the shard's primary");
         }

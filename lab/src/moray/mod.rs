@@ -14,6 +14,7 @@ pub(crate) mod etag;
 mod filter;
 mod following;
 mod handler;
+mod journal;
 mod kang;
 mod keeper;
 mod many;
@@ -48,10 +49,11 @@ pub(crate) const KANG_PORT: u16 = PORT + 1000;
 pub(crate) async fn run(context: ServiceContext) -> Result<(), ServiceError> {
     let directory = context.directory();
     let path = directory.in_zone(context.zone, "/opt/smartdc/moray/etc/config.json");
-    let config::Config { manatee: config::Database { manatee: cluster, pg } } =
+    let config::Config { manatee: config::Database { manatee: cluster, pg }, service_name } =
         config::read(&path).await?;
     let ZoneSpec { address, .. } = config::read(&directory.zone_spec(context.zone)).await?;
     let (zookeeper, path) = (cluster.zookeeper(), cluster.path);
+    let journal = journal::Journal::new(&directory.databases(), context.zone, &service_name, &path);
     let (sender, primary) = watch::channel(None);
     let connector = session::Connector { source: address };
     let requests = Arc::new(kang::Requests::default());
@@ -69,7 +71,7 @@ pub(crate) async fn run(context: ServiceContext) -> Result<(), ServiceError> {
     };
     tokio::select! {
         result = serve => result,
-        nobody = following::follow(&zookeeper, &path, &sender) => Err(nobody.into()),
+        nobody = following::follow(&zookeeper, &path, &journal, &sender) => Err(nobody.into()),
         error = monitor => Err(error.into()),
         result = terminated() => Ok(result?),
     }

@@ -95,6 +95,7 @@ enum Command {
     Resume(run::RunArgs),
     Status(status::StatusArgs),
     Pause(control::PauseArgs),
+    #[command(visible_alias = "rollback")]
     Abort(run::AbortArgs),
     Tune(tune::TuneArgs),
     Log(log::LogArgs),

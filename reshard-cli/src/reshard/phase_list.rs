@@ -80,7 +80,7 @@ fn page(mode: Mode, sequence: &Sequence) -> String {
         Mode::Guarded => {
             ("The phases of a guarded plan", "`reshard phases --mode guarded --markdown`")
         }
-        _ => ("The phases of a plan as RFD 103 says", "`reshard phases --markdown`"),
+        Mode::Rfd103 | _ => ("The phases of a plan as RFD 103 says", "`reshard phases --markdown`"),
     };
     phases::document(sequence, title, by)
 }

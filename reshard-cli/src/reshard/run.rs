@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use reshard_core::quantity::{count, seconds};
 use reshard_core::{Journal, Mode, Plan, PlanState, ValidPlan, rolled_back_by_abort};
 use serde_json::json;
@@ -28,9 +28,34 @@ pub(super) struct RunArgs {
     /// Stop before this phase; `reshard phases` lists them
     #[arg(long, value_name = "PHASE", add = complete::phases())]
     pause_before: Option<String>,
+    /// Stop at a good place of a guarded plan
+    #[arg(long, value_name = "PLACE", value_enum, conflicts_with = "pause_before")]
+    hold_at: Option<HoldAt>,
     /// Print every single change
     #[arg(short, long)]
     verbose: bool,
+}
+
+/// A good place of a guarded plan to stop at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum HoldAt {
+    /// The new shards follow the source, and nobody has noticed anything
+    Ready,
+    /// All routers are led to the new names, which lead to the source still
+    Routed,
+    /// The vnodes are at the new shards, and the way back is open
+    Moved,
+}
+
+impl HoldAt {
+    /// The phase before which that is.
+    fn before(self) -> &'static str {
+        match self {
+            Self::Ready => "list-shard",
+            Self::Routed => "cut-over",
+            Self::Moved => "remove-guard",
+        }
+    }
 }
 
 impl RunArgs {
@@ -44,7 +69,9 @@ impl RunArgs {
         if store.state().await? == PlanState::Planned {
             self.on.confirm.ask(&question(&plan))?;
         }
-        if let Some(phase) = self.pause_before {
+        if let Some(phase) =
+            self.pause_before.or(self.hold_at.map(|place| place.before().to_owned()))
+        {
             super::control::check_phase(&store, &phase).await?;
             store
                 .update_controls(&mut |controls| controls.pause_before = Some(phase.clone()))
@@ -67,7 +94,7 @@ fn question(plan: &ValidPlan) -> String {
     let blocked = seconds(plan.prediction.write_block_seconds);
     let then = match plan.request.mode {
         Mode::Guarded => format!("requests for them wait for about {blocked}"),
-        _ => format!("writes to them are refused for about {blocked}"),
+        Mode::Rfd103 | _ => format!("writes to them are refused for about {blocked}"),
     };
     format!(
         "{} vnodes of {} move to {}; {then}. Carry the plan out?",
@@ -79,7 +106,8 @@ fn question(plan: &ValidPlan) -> String {
 
 /// Roll back everything that a plan did
 ///
-/// Possible until the new ring is published; afterwards the plan can only go on.
+/// Possible until the new ring is published, and in the guarded mode until the guard is removed, also after the cutover: what was
+/// written at the new shards goes back with the vnodes. Afterwards the plan can only go on.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   reshard abort split.plan --dry-run

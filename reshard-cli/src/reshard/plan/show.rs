@@ -92,7 +92,7 @@ fn prediction(plan: &Plan, out: &mut Output) -> Result<()> {
         Mode::Guarded => {
             writeln!(out, "\nRequests for the moving vnodes will wait for about {blocked}:")?;
         }
-        _ => writeln!(out, "\nWrites will be refused for about {blocked}:")?,
+        Mode::Rfd103 | _ => writeln!(out, "\nWrites will be refused for about {blocked}:")?,
     }
     parts(&prediction.write_block_parts, out)?;
     writeln!(out, "\nEverything will take about {}:", seconds(prediction.total_seconds))?;
