@@ -10,9 +10,6 @@ use super::session::Lease;
 use super::tables::TableDifference;
 use crate::PlanUuid;
 use crate::deployment::DatabaseError;
-use crate::hint::{Hint, Operation, hint};
-use crate::region::how_to_end_at;
-use crate::retryable::{Retryable, look};
 use crate::rows::RowsError;
 
 /// The guard could not be set up, changed or asked, or rows could not follow.
@@ -311,56 +308,4 @@ fn in_one_line(all: &[impl ToString]) -> String {
 /// Tells whether the guard has refused a write.
 pub(super) fn is_refused(error: &DatabaseError) -> bool {
     error.code().is_some_and(|code| code.starts_with("RS"))
-}
-
-impl Retryable for GuardError {
-    fn may_pass(&self) -> bool {
-        match self {
-            Self::Database(source) | Self::Canary { source, .. } => source.may_pass(),
-            Self::Rows(source) => source.may_pass(),
-            // What is there has to be looked at first, an earlier entry has to be replayed, or others have to end; then it can be
-            // done again.
-            Self::Commit(_)
-            | Self::Busy { .. }
-            | Self::LogNotEmpty { .. }
-            | Self::Occupied { .. }
-            | Self::NoPeace { .. } => true,
-            Self::LeaseLost { .. }
-            | Self::SchemaVersion { .. }
-            | Self::State { .. }
-            | Self::Unsafe { .. }
-            | Self::Tables { .. }
-            | Self::OtherPlan { .. }
-            | Self::OtherSet { .. }
-            | Self::VnodeTaken { .. }
-            | Self::CanaryNotLogged { .. }
-            | Self::Off { .. }
-            | Self::LostTrack { .. }
-            | Self::NotCaptured { .. }
-            | Self::NotCopied { .. }
-            | Self::TooLate { .. }
-            | Self::NotACopy { .. }
-            | Self::NoSequence { .. }
-            | Self::Identity(_)
-            | Self::OtherHash { .. }
-            | Self::OtherVnodes { .. }
-            | Self::Columns(_)
-            | Self::UnknownBucket { .. }
-            | Self::CopiedByAnother { .. }
-            | Self::LogFull { .. } => false,
-        }
-    }
-
-    fn remedy(&self) -> Hint {
-        if let Self::Rows(source) = self {
-            return source.remedy();
-        }
-        if let Self::Busy { host, blockers, .. } = self
-            && !blockers.is_empty()
-        {
-            let open = blockers.iter().map(|one| &one.transaction);
-            return hint!(how_to_end_at(open, host), "; then ", Operation::Resume);
-        }
-        look()
-    }
 }

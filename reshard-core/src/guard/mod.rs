@@ -30,6 +30,7 @@ mod patience;
 mod preflight;
 mod remove;
 mod replay;
+mod retryable;
 mod schema;
 mod seal;
 mod sequences;

@@ -62,9 +62,11 @@ async fn meet(world: &World, row: &Row) {
         let Outcome::Held { what, remedy: told, .. } = ended else { panic!("{row:?}: {ended:?}") };
         assert!(what.contains(says), "{row:?}: {what}");
         assert!(told.to_string().contains(remedy), "{row:?}: {told}");
-        let never_refuses = world.sequence.block_begins().is_none();
-        if never_refuses && !row.trouble.is_in_the_way_of_writes() {
-            world.writes_flow().await;
+        if world.sequence.block_begins().is_none() {
+            assert!(!what.contains("REFUSED"), "{row:?}: {what}");
+            if !row.trouble.is_in_the_way_of_writes() {
+                world.writes_flow().await;
+            }
         }
         world.heal(&cure).await;
         if NO_WAY_BACK.contains(&row.phase) {

@@ -165,8 +165,8 @@ fn judge(leg: Leg<'_>, verified: &Verified) -> Result<(), PhaseError> {
     } else {
         hint!(
             format!(
-                "find out who wrote to {to}, or past the guard at {from}: delete at {to} what only it has, and have the other rows written \
-                 again at {from}; then "
+                "find out who wrote to {to}, or past the guard at {from}: delete at {to} what only it has (with `SET \
+                 session_replication_role = replica`, as it refuses writes), and have the other rows written again at {from}; then "
             ),
             Operation::Resume,
             " compares all of them again, or ",
