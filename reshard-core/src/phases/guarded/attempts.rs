@@ -26,6 +26,9 @@ const ATTEMPTS: u32 = 8;
 /// The pause after the first attempt that was given up; it grows with each.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// The longest that the log may take to be replayed while shards are frozen.
+const FROZEN: Duration = Duration::from_secs(30);
+
 /// The things that a cutover has to know of a move, for as long as [`Parties`] borrow them.
 struct Known {
     switch: Switch,
@@ -88,8 +91,9 @@ pub(super) async fn is_over(
     Ok(finished == Finished::AtTarget)
 }
 
-/// Cuts over. Both shards are frozen.
-pub(super) async fn cut_over(context: &Context, leg: Leg<'_>) -> Result<(), PhaseError> {
+/// Sees that a cutover can begin, while neither shard is frozen yet: the Morays are where the vnodes are, all rows were compared, and
+/// little is left to be replayed.
+pub(super) async fn prepare(context: &Context, leg: Leg<'_>) -> Result<(), PhaseError> {
     let (name, to) = (&leg.one.target.name, leg.to);
     can_open(context, leg).await?;
     // A takeover since then changes whom the Morays are led to, and which databases were compared.
@@ -106,11 +110,23 @@ pub(super) async fn cut_over(context: &Context, leg: Leg<'_>) -> Result<(), Phas
         }
         follow(context, leg).await?;
     }
+    let patience = Duration::from_secs(context.tuning().await?.wait_seconds);
+    catch_up(context, leg, &ends, patience).await
+}
+
+/// Cuts over. Everything is prepared, and both shards are frozen: nobody takes over there meanwhile, so nothing here may last.
+pub(super) async fn cut_over(context: &Context, leg: Leg<'_>) -> Result<(), PhaseError> {
+    let to = leg.to;
+    let ends = leg.ends(context).await?;
+    if leg.followed(context).await? != Some(ends.identities) {
+        let what = format!("{} or {to} has changed just before it was frozen", leg.from);
+        return Err(PhaseError::transient(what));
+    }
     rehearse(context, leg).await?;
     let mut last = (String::new(), String::new());
     for attempt in 1..=ATTEMPTS {
         context.checkpoint().await?;
-        catch_up(context, leg, &ends).await?;
+        catch_up(context, leg, &ends, FROZEN).await?;
         let what = format!("cut over to {to} (attempt {attempt})");
         last = match Box::pin(context.act(what, attempt_it(context, leg, false))).await? {
             Ok(record) => {

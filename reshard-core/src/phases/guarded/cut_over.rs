@@ -10,7 +10,7 @@
 use async_trait::async_trait;
 use manatee_client::ShardName;
 
-use super::attempts::{cut_over, is_over};
+use super::attempts::{cut_over, is_over, prepare};
 use super::leg::Leg;
 use super::moves::{GuardedMove, moves, primary, session};
 use crate::cutover::Settling;
@@ -45,11 +45,15 @@ impl Phase for CutOver {
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
-        freeze(context, context.plan().source()).await?;
+        let mut left = Vec::new();
         for one in moves(context.plan()) {
-            if is_at_target(context, one).await? {
-                continue;
+            if !is_at_target(context, one).await? {
+                prepare(context, Leg::forth(context, one)).await?;
+                left.push(one);
             }
+        }
+        for one in left {
+            freeze(context, context.plan().source()).await?;
             if let Err(trouble) = Box::pin(cut_over(context, Leg::forth(context, one))).await {
                 // Nobody takes over at the source while it is frozen, and somebody may have to before this goes on.
                 if let Err(worse) = unfreeze(context, &source(context)).await {
@@ -122,9 +126,6 @@ async fn bring_back(context: &Context, one: GuardedMove<'_>) -> Result<(), Phase
         context.put(&GOING_BACK, &going).await?;
     }
     let back = Leg::back(context, one);
-    for shard in [source, name] {
-        freeze(context, shard).await?;
-    }
     let at_source = look(&primary(context, source).await?, one.number).await;
     let at_source =
         at_source.or_phase_error(format!("{source} cannot be asked how its move stands"))?;
@@ -139,6 +140,10 @@ async fn bring_back(context: &Context, one: GuardedMove<'_>) -> Result<(), Phase
     }
     if Box::pin(is_over(context, back, Settling::Forward)).await? {
         return Ok(());
+    }
+    prepare(context, back).await?;
+    for shard in [source, name] {
+        freeze(context, shard).await?;
     }
     Box::pin(cut_over(context, back)).await
 }

@@ -92,7 +92,8 @@ impl Phase for Follow {
 pub(super) async fn follow(context: &Context, leg: Leg<'_>) -> Result<(), PhaseError> {
     let (from, to) = (leg.from, leg.to);
     let ends = leg.ends(context).await?;
-    catch_up(context, leg, &ends).await?;
+    let patience = Duration::from_secs(context.tuning().await?.wait_seconds);
+    catch_up(context, leg, &ends, patience).await?;
     let places = VerifyPlaces::primaries(&ends.from, &ends.to);
     let hash = &context.plan().inventory.ring.hashing;
     let failed = format!("the rows of {to} cannot be compared with those of {from}");
@@ -121,7 +122,7 @@ pub(super) async fn follow(context: &Context, leg: Leg<'_>) -> Result<(), PhaseE
     let same =
         format!("{rows} rows of the vnodes that move from {from} to {to} are the same at both");
     context.note(same).await?;
-    catch_up(context, leg, &ends).await?;
+    catch_up(context, leg, &ends, patience).await?;
     leg.remember(context, &ends).await
 }
 
@@ -182,6 +183,7 @@ pub(super) async fn catch_up(
     context: &Context,
     leg: Leg<'_>,
     ends: &Ends,
+    patience: Duration,
 ) -> Result<(), PhaseError> {
     let (from, to) = (leg.from, leg.to);
     let replay = tokio::sync::Mutex::new(connect(context, leg, ends).await?);
@@ -197,7 +199,6 @@ pub(super) async fn catch_up(
         let pending = Poll::Pending(None, format!("{all} entries of the log replayed"));
         Ok(if drained.is_empty { Poll::Ready(all) } else { pending })
     };
-    let patience = Duration::from_secs(context.tuning().await?.wait_seconds);
     let replayed = context.wait(waiting, patience, look).await?;
     context.note(format!("{replayed} entries of the log were replayed at {to}")).await
 }
