@@ -53,14 +53,8 @@ impl Phase for CutOver {
             }
         }
         for one in left {
-            freeze(context, context.plan().source()).await?;
-            if let Err(trouble) = Box::pin(cut_over(context, Leg::forth(context, one))).await {
-                // Nobody takes over at the source while it is frozen, and somebody may have to before this goes on.
-                if let Err(worse) = unfreeze(context, &source(context)).await {
-                    context.note(worse.with_causes()).await?;
-                }
-                return Err(trouble);
-            }
+            let leg = Leg::forth(context, one);
+            cut_over_frozen(context, leg, &[context.plan().source()]).await?;
         }
         refresh_split_point(context).await
     }
@@ -93,6 +87,47 @@ async fn freeze(context: &Context, name: &ShardName) -> Result<(), PhaseError> {
         )
     };
     context.act(format!("freeze the shard {name}"), freezing).await
+}
+
+/// Cuts over between shards that are frozen. If that fails they are unfrozen, for somebody may have to take over before it goes on;
+/// but not once the vnodes' owner is sealed, for that can be finished forward only as long as nobody has taken over.
+async fn cut_over_frozen(
+    context: &Context,
+    leg: Leg<'_>,
+    frozen: &[&ShardName],
+) -> Result<(), PhaseError> {
+    for name in frozen {
+        freeze(context, name).await?;
+    }
+    let Err(trouble) = Box::pin(cut_over(context, leg)).await else { return Ok(()) };
+    if let Err(worse) = thaw_unless_sealed(context, leg, frozen).await {
+        context.note(worse.with_causes()).await?;
+    }
+    Err(trouble)
+}
+
+async fn thaw_unless_sealed(
+    context: &Context,
+    leg: Leg<'_>,
+    frozen: &[&ShardName],
+) -> Result<(), PhaseError> {
+    let (from, to) = (leg.from, leg.to);
+    let found = look(&primary(context, from).await?, leg.one.number).await;
+    let found = found.or_phase_error(format!("{from} cannot be asked how its move stands"))?;
+    if let Some(MoveState::Sealed | MoveState::Moved) = found.map(|found| found.state) {
+        return context
+            .note(format!("{from} stays frozen: the cutover to {to} is not at its end"))
+            .await;
+    }
+    for name in frozen {
+        let shard = shard(context, name);
+        let stored = shard.read_existing().await;
+        let state = stored.or_phase_error(format!("the state of {name} cannot be read"))?.state;
+        if !state.one_node_write_mode {
+            unfreeze(context, &shard).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Tells whether the vnodes of a move are at the new shard, after whatever was begun is at its end.
@@ -142,10 +177,7 @@ async fn bring_back(context: &Context, one: GuardedMove<'_>) -> Result<(), Phase
         return Ok(());
     }
     prepare(context, back).await?;
-    for shard in [source, name] {
-        freeze(context, shard).await?;
-    }
-    Box::pin(cut_over(context, back)).await
+    cut_over_frozen(context, back, &[source, name]).await
 }
 
 /// Moves the split point up to now: all that the source has of the moving vnodes their new shards have had, for the log was empty
