@@ -37,7 +37,8 @@ impl ZooKeeperConfig {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Config {
     pub(super) manatee: Database,
-    /// The name that it is registered under: `1.moray.lab.example.net`.
+    /// The name that it is registered under: `1.moray.lab.example.net`. Default: none.
+    #[serde(default)]
     pub(super) service_name: String,
 }
 
