@@ -45,22 +45,28 @@ say "'reshard resume' goes on."
 "$RESHARD" resume --yes "$work/split.plan" 2>&1 </dev/null | tee "$work/run" | cut -c1-118
 
 say "The clients stop, and the checker proves from their log what became of every write."
-stop_load_and_check --cleaned
+stop_load_and_check --cleaned >"$work/guarded.check" || { cat "$work/guarded.check" && exit 1; }
+cat "$work/guarded.check"
 
 say "The report."
 "$RESHARD" report "$work/split.plan" | tee "${report:-$work/report}"
 
-say "The same as RFD 103 says: a quarter for a new shard 4, under load again."
-rm "$work/load.log"
-start_load 500 500
-"$RESHARD" plan new 2 "$work/rfd103.plan" --mode rfd103 --by rows --costs scripts/lab-costs.json --budget 120 >"$work/plan"
-"$RESHARD" run --yes "$work/rfd103.plan" >"$work/run" 2>&1 </dev/null
-stop_load_and_check --cleaned >"$work/check"
-measured() { "$RESHARD" report "$1" | sed -nE "s/^\\| $2 \\| [^|]* \\| ([^|]*) \\|$/\\1/p"; }
-printf '\nguarded: requests for the moving vnodes waited for %s, and none was refused\n' \
-    "$(measured "$work/split.plan" 'requests for the moving vnodes waited')"
-printf 'rfd103:  writes to the moving vnodes were refused for %s\n' \
-    "$(measured "$work/rfd103.plan" 'writes to the moving vnodes refused')"
+compare_with_rfd103() {
+    say "The same as RFD 103 says: a quarter for a new shard 4, under load again."
+    rm "$work/load.log"
+    start_load 500 500
+    "$RESHARD" plan new 2 "$work/rfd103.plan" --mode rfd103 --by rows --costs scripts/lab-costs.json --budget 120 >"$work/plan"
+    "$RESHARD" run --yes "$work/rfd103.plan" >"$work/run" 2>&1 </dev/null
+    stop_load_and_check --cleaned >"$work/check"
+    measured() { "$RESHARD" report "$1" | sed -nE "s/^\\| $2 \\| [^|]* \\| ([^|]*) \\|$/\\1/p"; }
+    failed() { sed -nE 's/^moved vnodes: writes +//p' "$1"; }
+    printf '\nguarded: requests for the moving vnodes waited for %s; writes of them, routers restarting included: %s\n' \
+        "$(measured "$work/split.plan" 'requests for the moving vnodes waited')" "$(failed "$work/guarded.check")"
+    printf 'rfd103:  writes to the moving vnodes were refused for %s; writes of them: %s\n' \
+        "$(measured "$work/rfd103.plan" 'writes to the moving vnodes refused')" "$(failed "$work/check")"
+}
+# In continuous integration, where the rehearsal does it beside this, it would only take time.
+if [[ -z ${CI:-} ]]; then compare_with_rfd103; fi
 
 stop_lab
-say "Done: the shard is three, every acknowledged write is where it belongs, and nothing of the lab is left."
+say "Done: the shard is split, every acknowledged write is where it belongs, and nothing of the lab is left."
