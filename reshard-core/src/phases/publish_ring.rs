@@ -34,13 +34,18 @@ impl Phase for PublishRing {
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
-        keep_reserved(context).await?;
-        let Rings { base, target, .. } = Rings::of(context).await?;
-        let publish = async { Ok(rings::publish_ring(context.deployment(), base, target).await?) };
-        context.act(format!("set HASH_RING_IMAGE to {target}"), publish).await.map(drop)
+        publish(context).await
     }
 
     async fn undo(&self, _context: &Context) -> Result<Undone, PhaseError> {
         Err(too_late(self))
     }
+}
+
+/// Makes SAPI name the new ring in place of the one before.
+pub(super) async fn publish(context: &Context) -> Result<(), PhaseError> {
+    keep_reserved(context).await?;
+    let Rings { base, target, .. } = Rings::of(context).await?;
+    let publish = async { Ok(rings::publish_ring(context.deployment(), base, target).await?) };
+    context.act(format!("set HASH_RING_IMAGE to {target}"), publish).await.map(drop)
 }

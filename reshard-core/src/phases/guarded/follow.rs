@@ -16,12 +16,11 @@ use futures_util::future::try_join_all;
 use tokio::sync::Notify;
 
 use super::leg::{Ends, Leg};
-use super::moves::{GuardedMove, lease, moves};
+use super::moves::{GuardedMove, lease, moves, say_once};
 use crate::guard::{
     Replay, ReplayOptions, Verified, Verify, VerifyOptions, VerifyPlaces, VerifyProgress,
 };
 use crate::hint::{Operation, hint};
-use crate::journal::EntryKind;
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
 use crate::phases::facts::FOLLOWED;
 
@@ -71,12 +70,7 @@ impl Phase for Follow {
         loop {
             let all = moves(context.plan()).map(|one| Box::pin(replay(context, one)));
             if let Err(trouble) = try_join_all(all).await {
-                let text = trouble.with_causes();
-                // A journal that cannot be written is noticed with the next change.
-                if text != said && !matches!(trouble, PhaseError::Stopped) {
-                    context.log(EntryKind::Trouble, text.as_str()).await.ok();
-                }
-                said = text;
+                say_once(context, &trouble, &mut said).await;
             }
             context.sleep(SLICE).await;
         }

@@ -9,6 +9,7 @@ use crate::cutover::MorayAddresses;
 use crate::deployment::Database;
 use crate::guard::{Identity, Lease, MoveNumber, Session};
 use crate::hint::{Hint, Operation, hint};
+use crate::journal::EntryKind;
 use crate::phase::{Context, PhaseError, PhaseResultExt};
 use crate::phases::new_zones::{Kind, Wanted, wanted};
 use crate::phases::source::shard;
@@ -41,6 +42,16 @@ pub(super) fn moves(plan: &ValidPlan) -> impl Iterator<Item = GuardedMove<'_>> {
 pub(super) fn lease(context: &Context) -> Lease {
     let epoch = i64::try_from(context.lock().token()).unwrap_or(i64::MAX);
     Lease { plan: context.plan().uuid, epoch }
+}
+
+/// Logs a trouble of what is kept up, unless it is the one that was said last. A stop that is asked for is none.
+pub(super) async fn say_once(context: &Context, trouble: &PhaseError, said: &mut String) {
+    let text = trouble.with_causes();
+    if text != *said && !matches!(trouble, PhaseError::Stopped) {
+        // A journal that cannot be written is noticed with the next change.
+        context.log(EntryKind::Trouble, text.as_str()).await.ok();
+    }
+    *said = text;
 }
 
 /// The primary of a shard.

@@ -9,7 +9,8 @@
 use async_trait::async_trait;
 
 use crate::phase::{About, Context, Phase, PhaseError, Undone};
-use crate::phases::rollout::{Rings, keep_reserved};
+use crate::phases::publish_ring::publish;
+use crate::phases::rollout::Rings;
 use crate::rings;
 
 /// Makes SAPI name the new ring, with a way back.
@@ -35,10 +36,7 @@ impl Phase for NameRing {
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
-        keep_reserved(context).await?;
-        let Rings { base, target, .. } = Rings::of(context).await?;
-        let naming = async { Ok(rings::publish_ring(context.deployment(), base, target).await?) };
-        context.act(format!("set HASH_RING_IMAGE to {target}"), naming).await.map(drop)
+        publish(context).await
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {

@@ -12,8 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use manatee_client::{ClusterState, ShardName, SwitchStanding};
 
-use super::moves::switch;
-use crate::journal::EntryKind;
+use super::moves::{say_once, switch};
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::phases::source::source_state;
 
@@ -66,12 +65,7 @@ impl Phase for OpenSwitches {
                 Ok::<_, PhaseError>(())
             };
             if let Err(trouble) = following.await {
-                let text = trouble.with_causes();
-                // A journal that cannot be written is noticed with the next change.
-                if text != said && !matches!(trouble, PhaseError::Stopped) {
-                    context.log(EntryKind::Trouble, text.as_str()).await.ok();
-                }
-                said = text;
+                say_once(context, &trouble, &mut said).await;
             }
             context.sleep(LOOK).await;
         }
