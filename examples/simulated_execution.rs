@@ -99,6 +99,7 @@ async fn region(clock: Arc<VirtualClock>) -> Result<Deployment, Box<dyn Error>> 
         dns_domain: "example.net".to_owned(),
         zookeeper: "memory:2181".to_owned(),
         session_timeout_seconds: 8,
+        name_seconds: 60,
         routers: Vec::new(),
         datacenters: BTreeMap::new(),
     };

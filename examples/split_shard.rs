@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         SqliteJournal::open(file)?
     } else {
         let plan = plan(&deployment, source, file).await?;
-        println!("writes will be refused for about {:.0} s", plan.prediction.write_block_seconds);
+        println!("requests will wait for about {:.1} s", plan.prediction.write_block_seconds);
         SqliteJournal::create(file, &plan)?
     };
     let executor = Executor::new(Arc::new(journal), deployment).await?.observed_by(Arc::new(

@@ -18,10 +18,8 @@ start_load 500 500
 
 say "A guarded plan: half of the vnodes of shard 2 for a new shard 3. Nothing is changed yet."
 # Predicted by what steps took in labs before; the budget is for machines that have much else to do.
-"$RESHARD" plan new 2.moray.lab.example.net "$work/split.plan" --mode guarded --by rows --costs scripts/lab-costs.json \
+"$RESHARD" plan new 2.moray.lab.example.net "$work/split.plan" --by rows --costs scripts/lab-costs.json \
     --budget 4 >"$work/plan"
-# In the lab, who leaves the name service is left at once.
-"$RESHARD" tune "$work/split.plan" name_seconds=0 2>/dev/null
 # What is done for each server or vnode is left out, with the lines that it goes on in.
 awk '/^[* ] (provision|delete)/ { skip = 1; next } /^[* ] [a-z-]+ |^[^ ]|^$/ { skip = 0 } !skip' "$work/plan"
 

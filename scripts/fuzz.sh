@@ -1,8 +1,8 @@
 #!/bin/bash
-# Runs every fuzz target for some seconds.
+# Runs every fuzz target for some seconds, two at a time.
 #   usage: fuzz.sh SECONDS
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-for target in fuzz/fuzz_targets/*.rs; do
-    fuzz/run.sh "$(basename "$target" .rs)" "${1:?usage: fuzz.sh SECONDS}"
-done
+seconds=${1:?usage: fuzz.sh SECONDS}
+fuzz/build.sh
+printf '%s\n' fuzz/fuzz_targets/*.rs | xargs -n 1 basename -s .rs | xargs -n 1 -P 2 -I TARGET fuzz/run.sh TARGET "$seconds"

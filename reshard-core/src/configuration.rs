@@ -39,6 +39,10 @@ pub struct Configuration {
     /// then; on the other hand, an executor whose machine stands still for longer loses its plan. Default: 8.
     #[serde(default = "default_session_timeout")]
     pub session_timeout_seconds: u64,
+    /// The number of seconds for which clients go on with an address that the name service does not give any more: as long as
+    /// they keep what it gave. Default: 60.
+    #[serde(default = "default_name_seconds")]
+    pub name_seconds: u64,
     /// Addresses of electric-moray for canaries and audits, `host:port`.
     pub routers: Vec<String>,
     /// The region's datacenters by name, as in the instances' metadata `DATACENTER`.
@@ -148,6 +152,12 @@ impl ConfigurationError {
 
 /// The default of [`Configuration::session_timeout_seconds`].
 pub(crate) const DEFAULT_SESSION_TIMEOUT: u64 = 8;
+
+pub(crate) const DEFAULT_NAME_SECONDS: u64 = 60;
+
+fn default_name_seconds() -> u64 {
+    DEFAULT_NAME_SECONDS
+}
 
 fn default_session_timeout() -> u64 {
     DEFAULT_SESSION_TIMEOUT

@@ -10,7 +10,9 @@ use sapi_client::vmapi::Vmapi;
 use sapi_client::{BaseUrl, HttpTransport, InvalidBaseUrl, Settings, TransportSetupError};
 use serde::Deserialize;
 
-use crate::configuration::{Configuration, DEFAULT_SESSION_TIMEOUT, DatacenterUrls};
+use crate::configuration::{
+    Configuration, DEFAULT_NAME_SECONDS, DEFAULT_SESSION_TIMEOUT, DatacenterUrls,
+};
 use crate::deployment::AnyTransport;
 
 /// The file in which Manta's deployment zone has its configuration.
@@ -189,6 +191,7 @@ impl Configuration {
             dns_domain: manta.dns_domain()?.to_owned(),
             zookeeper: zookeeper.collect::<Vec<_>>().join(","),
             session_timeout_seconds: DEFAULT_SESSION_TIMEOUT,
+            name_seconds: DEFAULT_NAME_SECONDS,
             routers: routers(&manta, &instances, &datacenters, &http).await?,
             datacenters,
         })
@@ -203,6 +206,7 @@ impl Configuration {
             format!("dns_domain = {}", text(&self.dns_domain)),
             format!("zookeeper = {}", text(&self.zookeeper)),
             format!("session_timeout_seconds = {}", self.session_timeout_seconds),
+            format!("name_seconds = {}", self.name_seconds),
             format!("routers = [{}]", routers.join(", ")),
         ];
         for (name, urls) in &self.datacenters {
@@ -335,6 +339,7 @@ mod tests {
             dns_domain: "joyent.us".to_owned(),
             zookeeper: "172.25.3.11:2181,172.25.3.12:2181".to_owned(),
             session_timeout_seconds: 5,
+            name_seconds: 7,
             routers: vec!["172.25.3.20:2020".to_owned()],
             datacenters: ["coal \"1\"", "b"]
                 .map(|name| {

@@ -16,6 +16,10 @@ pub enum Operation {
     Resume,
     /// Rolls back everything that the plan did.
     Abort,
+    /// Stops the plan where that is safe.
+    Pause,
+    /// Approves of what clients may notice.
+    Approve,
     /// Shows how far the plan is.
     ShowStatus,
     /// Shows what the plan is going to do.
@@ -90,6 +94,8 @@ impl fmt::Display for Operation {
         match self {
             Self::Resume => f.write_str("resume the plan"),
             Self::Abort => f.write_str("abort the plan"),
+            Self::Pause => f.write_str("pause the plan"),
+            Self::Approve => f.write_str("approve the plan"),
             Self::ShowStatus => f.write_str("show the status of the plan"),
             Self::ShowPlan => f.write_str("show the plan"),
             Self::Tune { setting, value: Some(value) } => write!(f, "tune {setting} to {value}"),

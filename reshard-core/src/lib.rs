@@ -16,6 +16,7 @@ mod hint;
 mod inventory;
 mod journal;
 mod keys;
+pub mod maintenance;
 mod measure;
 mod modes;
 pub mod morays;
@@ -67,9 +68,9 @@ pub use inventory::{
 #[cfg(feature = "sim")]
 pub use journal::MemoryJournal;
 pub use journal::{
-    Activity, Controls, ControlsChange, Entry, EntryKind, Fact, FactOf, Journal, JournalError,
-    Liveness, PhaseRecord, PhaseState, PlanState, Presence, Progress, SETTINGS, Setting,
-    SettingError, SqliteJournal, Tuning,
+    Activity, Approval, Controls, ControlsChange, Entry, EntryKind, Fact, FactOf, Journal,
+    JournalError, Liveness, PhaseRecord, PhaseState, PlanState, Presence, Progress, SETTINGS,
+    Setting, SettingError, SqliteJournal, Tuning,
 };
 pub use keys::{KeyHash, RowVnodeError, hashed_part};
 pub use measure::{

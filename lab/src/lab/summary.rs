@@ -53,6 +53,8 @@ pub(super) fn configuration(layout: &Layout) -> String {
          dns_domain = \"{dns_domain}\"\n\
          zookeeper = \"{zookeeper}\"\n\
          session_timeout_seconds = {session_timeout}\n\
+         # Who leaves the name service is left at once.\n\
+         name_seconds = 0\n\
          routers = [{routers}]\n\n\
          [datacenters.{datacenter}]\n\
          sapi = \"http://{sapi}\"\n\

@@ -25,14 +25,6 @@ async fn one_shard_becomes_two_by_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_shard_becomes_four_by_count() {
-    let region = Region::start(small(), 100.0).await;
-    let request = half(&region).with_new_shards(3);
-    split(&region, request).await;
-    region.end_without_ghosts().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn one_shard_becomes_four_by_rows() {
     let region = Region::start(small(), 100.0).await;
     let request = half(&region).with_new_shards(3).with_selection(Selection::Rows);

@@ -13,7 +13,7 @@ use manatee_client::ShardName;
 use moray_client::{Client, ClientOptions, DeleteOptions, PutOptions};
 use reshard_core::rows::connect_last;
 use reshard_core::{
-    Clock, Configuration, Costs, Deployment, Executor, Journal, Layout, MeasureOptions, Mode, Plan,
+    Clock, Configuration, Costs, Deployment, Executor, Layout, MeasureOptions, Mode, Plan,
     PlanUuid, Request, Sequence, SqliteJournal, SystemClock, gather, measure,
 };
 use serde_json::json;
@@ -70,12 +70,15 @@ pub(super) fn small() -> Options {
 /// Half of the vnodes of shard 2 for one new shard of one peer.
 pub(super) fn half(region: &Region) -> Request {
     let source = region.lab.layout().shard_name(2).parse().unwrap();
-    Request::new(source).with_layout(Layout::OnePeer).with_budget_seconds(300)
+    Request::new(source)
+        .with_mode(Mode::Rfd103)
+        .with_layout(Layout::OnePeer)
+        .with_budget_seconds(300)
 }
 
 /// The same in the guarded mode, with Morays that leave the name service one after the other.
 pub(super) fn guarded(region: &Region) -> Request {
-    half(region).with_mode(Mode::Guarded).with_morays(2)
+    half(region).with_mode(Mode::Guarded)
 }
 
 impl Region {
@@ -119,10 +122,7 @@ impl Region {
         let now = jiff::Timestamp::now();
         let plan =
             Plan::make(PlanUuid::random(), now, request, inventory, &Costs::default()).unwrap();
-        let store = Arc::new(SqliteJournal::create(&self.file(name), &plan).unwrap());
-        // Here, who leaves the name service is left at once.
-        store.update_controls(&mut |controls| controls.tuning.name_seconds = 0).await.unwrap();
-        store
+        Arc::new(SqliteJournal::create(&self.file(name), &plan).unwrap())
     }
 
     /// An executor with a session of its own.

@@ -45,6 +45,8 @@ pub(super) enum Work {
     Abort,
     /// One phase.
     Step(&'static str),
+    /// To rehearse one phase.
+    Rehearse(&'static str),
 }
 
 impl ExecuteArgs {
@@ -104,6 +106,7 @@ impl ExecuteArgs {
                 Work::Run => executor.run().await,
                 Work::Abort => executor.abort().await,
                 Work::Step(phase) => executor.step(phase).await,
+                Work::Rehearse(phase) => executor.rehearse(phase).await,
             }
         };
         tokio::pin!(working);
@@ -187,7 +190,7 @@ async fn leaves(executor: &Executor, work: Work, file: &str) -> String {
 fn goes_on(work: Work, file: &str) -> String {
     match work {
         Work::Abort => format!("`reshard abort {file}` goes on"),
-        Work::Run | Work::Step(_) => format!("`reshard resume {file}` goes on"),
+        Work::Run | Work::Step(_) | Work::Rehearse(_) => format!("`reshard resume {file}` goes on"),
     }
 }
 
@@ -224,6 +227,9 @@ pub(super) fn told(ended: &Outcome, work: Work, file: &str) -> (String, u8) {
         // A step ends before the next phase; in its own it was stopped.
         Outcome::Paused { phase } if matches!(work, Work::Step(step) if step != phase) => {
             (format!("Next: {phase}."), exit::SUCCESS)
+        }
+        Outcome::Paused { phase } if work == Work::Rehearse("cut-over") && phase == "cut-over" => {
+            (format!("Nothing has moved. {}.", goes_on(work, file)), exit::SUCCESS)
         }
         Outcome::Paused { phase } => (
             format!("Stopped before or in {phase}, as asked. {}.", goes_on(work, file)),

@@ -4,6 +4,7 @@ mod by_hand;
 mod complete;
 mod confirm;
 mod control;
+mod cutover;
 mod doctor;
 mod dumps;
 mod entry;
@@ -19,6 +20,7 @@ mod measure;
 mod mode;
 mod pages;
 mod peers;
+mod permission;
 mod phase_list;
 mod place;
 mod plan;
@@ -95,6 +97,8 @@ enum Command {
     Resume(run::RunArgs),
     Status(status::StatusArgs),
     Pause(control::PauseArgs),
+    Approve(permission::ApproveArgs),
+    Cutover(cutover::CutoverArgs),
     #[command(visible_alias = "rollback")]
     Abort(run::AbortArgs),
     Tune(tune::TuneArgs),
@@ -177,6 +181,7 @@ impl Command {
                 Self::Plan(args) => return args.run(out).await,
                 Self::Run(args) | Self::Resume(args) => return args.run(out).await,
                 Self::Abort(args) => return args.run(out).await,
+                Self::Cutover(args) => return args.run(out).await,
                 Self::Canary(verb) => return by_hand::run(verb, out).await,
                 Self::Peers(command) => return command.run(out).await,
                 Self::Shard(command) => return command.run(out).await,
@@ -196,6 +201,7 @@ impl Command {
                 Self::Man(args) => args.run(out),
                 Self::Status(args) => args.run(out).await,
                 Self::Pause(args) => args.run().await,
+                Self::Approve(args) => args.run().await,
                 Self::Tune(args) => args.run(out).await,
                 Self::Log(args) => args.run(out).await,
                 Self::Report(args) => args.run(out).await,
@@ -221,6 +227,8 @@ mod tests {
             "resume",
             "abort",
             "pause",
+            "approve",
+            "cutover",
             "status",
             "tune",
             "log",

@@ -7,9 +7,9 @@ use reshard_core::Mode;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum ModeName {
     /// As RFD 103 says, step by step: writes are refused while all routers change rings three times
-    #[default]
     Rfd103,
     /// Nothing is refused: requests wait for a fraction of a second, whatever the number of routers
+    #[default]
     Guarded,
 }
 

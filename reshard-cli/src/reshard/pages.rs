@@ -28,7 +28,8 @@ Exit status:
 pub(super) const RUN: &str = exit_status!(
     "Examples:
   reshard run split.plan
-  reshard run split.plan --yes --pause-before block-writes"
+  reshard run split.plan --yes --hold-at ready
+  reshard run split.plan --needs-approval --window 'Mon-Fri 01:00-04:00 Europe/Berlin'"
 );
 
 /// Below the help of `reshard resume`.
@@ -69,7 +70,7 @@ fn by_hand<Verbs: Verb + Subcommand>(command: Command, group: &str) -> Command {
     let verbs = Verbs::augment_subcommands(Command::new("verbs"));
     let names: Vec<String> =
         verbs.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
-    let Ok(phases) = Mode::default().sequence() else { return command };
+    let Ok(phases) = Mode::Rfd103.sequence() else { return command };
     command.mut_subcommand(group, |mut of_group| {
         for (verb, name) in names.iter().zip(Verbs::PHASES) {
             let Some(phase) = phases.get(name) else { continue };

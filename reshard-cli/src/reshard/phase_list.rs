@@ -16,7 +16,7 @@ use crate::table::Table;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   reshard phases
-  reshard phases --mode guarded --long")]
+  reshard phases --mode rfd103 --long")]
 pub(super) struct PhasesArgs {
     /// The way in which vnodes move
     #[arg(long, value_enum, default_value_t)]
@@ -77,10 +77,10 @@ impl PhasesArgs {
 /// The page docs/phases.md, or docs/phases-guarded.md.
 fn page(mode: Mode, sequence: &Sequence) -> String {
     let (title, by) = match mode {
-        Mode::Guarded => {
-            ("The phases of a guarded plan", "`reshard phases --mode guarded --markdown`")
+        Mode::Guarded => ("The phases of a guarded plan", "`reshard phases --markdown`"),
+        Mode::Rfd103 | _ => {
+            ("The phases of a plan as RFD 103 says", "`reshard phases --mode rfd103 --markdown`")
         }
-        Mode::Rfd103 | _ => ("The phases of a plan as RFD 103 says", "`reshard phases --markdown`"),
     };
     phases::document(sequence, title, by)
 }

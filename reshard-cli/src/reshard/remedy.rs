@@ -16,6 +16,8 @@ pub(super) fn command(operation: &Operation, file: Option<&str>) -> String {
     let words = match operation {
         Operation::Resume => about("resume"),
         Operation::Abort => about("abort"),
+        Operation::Pause => about("pause"),
+        Operation::Approve => about("approve"),
         Operation::ShowStatus => about("status"),
         Operation::ShowPlan => about("plan show"),
         Operation::Tune { setting, value } => {
@@ -83,7 +85,9 @@ mod tests {
     fn after(operation: &Operation) -> Option<Operation> {
         Some(match operation {
             Operation::Resume => Operation::Abort,
-            Operation::Abort => Operation::ShowStatus,
+            Operation::Abort => Operation::Pause,
+            Operation::Pause => Operation::Approve,
+            Operation::Approve => Operation::ShowStatus,
             Operation::ShowStatus => Operation::ShowPlan,
             Operation::ShowPlan => {
                 Operation::Tune { setting: "budget_seconds".to_owned(), value: Some(9) }

@@ -11,6 +11,7 @@ use super::complete;
 use super::error::Result;
 use super::execute::{ExecuteArgs, Work};
 use super::format::Format;
+use super::permission::PermissionArgs;
 use super::plan::{Rest, head, summary};
 use super::signal::{listener, when};
 use crate::exit;
@@ -31,6 +32,8 @@ pub(super) struct RunArgs {
     /// Stop at a good place of a guarded plan
     #[arg(long, value_name = "PLACE", value_enum, conflicts_with = "pause_before")]
     hold_at: Option<HoldAt>,
+    #[command(flatten)]
+    permission: PermissionArgs,
     /// Print every single change
     #[arg(short, long)]
     verbose: bool,
@@ -69,6 +72,7 @@ impl RunArgs {
         if store.state().await? == PlanState::Planned {
             self.on.confirm.ask(&question(&plan))?;
         }
+        self.permission.write_down(&store).await?;
         if let Some(phase) =
             self.pause_before.or(self.hold_at.map(|place| place.before().to_owned()))
         {

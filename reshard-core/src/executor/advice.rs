@@ -37,7 +37,9 @@ impl ExecutorError {
             | Self::SessionOver
             | Self::NotYet { .. }
             | Self::NoPhase { .. }
-            | Self::Over { .. } => None,
+            | Self::Over { .. }
+            | Self::IsDone { .. }
+            | Self::NoRehearsal { .. } => None,
         }
     }
 }

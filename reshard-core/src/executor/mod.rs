@@ -195,6 +195,18 @@ pub enum ExecutorError {
         /// The first phase before it that is not done.
         missing: &'static str,
     },
+    /// The phase that was to be rehearsed is done.
+    #[error("{phase} is done: there is nothing left to be rehearsed")]
+    IsDone {
+        /// The phase.
+        phase: String,
+    },
+    /// The phase cannot be rehearsed.
+    #[error("{phase} cannot be rehearsed")]
+    NoRehearsal {
+        /// The phase.
+        phase: String,
+    },
     /// There is no such phase.
     #[error("the plan has no phase {name}")]
     NoPhase {

@@ -27,6 +27,8 @@ pub(super) enum Work<'a> {
     Run,
     /// The phase of this name.
     Step(&'a str),
+    /// To rehearse the phase of this name.
+    Rehearse(&'a str),
     Abort,
     /// To end the write block that this one has left.
     Rescue(&'a Gone),
@@ -75,6 +77,7 @@ impl Executor {
             let ended = match work {
                 Work::Run => self.run_leased(&lease).await,
                 Work::Step(name) => self.step_leased(&lease, name).await,
+                Work::Rehearse(name) => self.rehearse_leased(&lease, name).await,
                 Work::Abort => self.abort_leased(&lease).await,
                 Work::Rescue(gone) => self.rescue_leased(&lease, gone).await,
             };

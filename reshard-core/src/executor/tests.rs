@@ -282,6 +282,7 @@ pub(crate) async fn deployment_over(
         dns_domain: "example.net".to_owned(),
         zookeeper: "memory:2181".to_owned(),
         session_timeout_seconds: 8,
+        name_seconds: 60,
         routers: ROUTERS.map(str::to_owned).into(),
         datacenters: [("lab-1".to_owned(), urls)].into(),
     };

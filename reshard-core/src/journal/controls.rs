@@ -2,8 +2,11 @@
 
 use std::ops::RangeInclusive;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::host;
+use crate::maintenance::Maintenance;
 use crate::plan::ROUTER_CONCURRENCY;
 
 /// A change of the operator's wishes, made while nobody else changes them.
@@ -19,8 +22,37 @@ pub struct Controls {
     pub pause_before: Option<String>,
     /// Roll everything back.
     pub abort: bool,
+    /// The approval that is waited for before clients notice anything.
+    pub approval: Approval,
+    /// The times at which clients may notice anything.
+    pub maintenance: Maintenance,
     /// Live settings.
     pub tuning: Tuning,
+}
+
+/// An approval by somebody, before clients notice anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "approval", rename_all = "kebab-case")]
+pub enum Approval {
+    /// Nobody is asked.
+    #[default]
+    NotNeeded,
+    /// The plan waits for it.
+    Needed,
+    /// It is given.
+    Given {
+        /// The user and host.
+        by: String,
+        /// The time.
+        at: Timestamp,
+    },
+}
+
+impl Approval {
+    /// The approval by a user of this machine.
+    pub fn by(user: &str, at: Timestamp) -> Self {
+        Self::Given { by: format!("{user}@{}", host()), at }
+    }
 }
 
 /// Settings that may be changed while a plan runs. [`SETTINGS`] has their units and ranges.
@@ -39,12 +71,13 @@ pub struct Tuning {
     pub patience_seconds: u64,
     /// The time to wait for what others have to finish (restores, replication, dumps), in seconds, before the plan holds.
     pub wait_seconds: u64,
-    /// The time for which clients go on with a Moray that has left the name service, in seconds: as long as they keep its name's
-    /// addresses.
-    pub name_seconds: u64,
+    /// The time for which clients go on with a Moray that has left the name service, in seconds; absent for the region's own, which
+    /// its configuration has.
+    pub name_seconds: Option<u64>,
     /// Rehearsals of a guarded cutover before it is done.
     pub rehearsals: u32,
-    /// The longest that writes may be refused, in seconds; absent for the plan's own budget.
+    /// The longest that requests may wait at the cutover, or in the mode `rfd103` that writes may be refused, in seconds; absent
+    /// for the plan's own budget.
     pub budget_seconds: Option<u64>,
 }
 
@@ -57,7 +90,7 @@ impl Default for Tuning {
             delete_max_lag_bytes: 16 << 20,
             patience_seconds: 120,
             wait_seconds: 24 * 3600,
-            name_seconds: 60,
+            name_seconds: None,
             rehearsals: 1,
             budget_seconds: None,
         }
@@ -148,9 +181,9 @@ pub static SETTINGS: [Setting; 9] = [
         unit: "s",
         range: 0..=3600,
         about: "how long clients go on with a Moray that has left the name service",
-        absent: None,
-        get: |tuning| Some(tuning.name_seconds),
-        set: |tuning, value| tuning.name_seconds = value.unwrap_or_default(),
+        absent: Some("the region's own"),
+        get: |tuning| tuning.name_seconds,
+        set: |tuning, value| tuning.name_seconds = value,
     },
     Setting {
         name: "rehearsals",
@@ -165,7 +198,7 @@ pub static SETTINGS: [Setting; 9] = [
         name: BUDGET,
         unit: "s",
         range: 1..=DAY,
-        about: "how long writes may be refused",
+        about: "how long requests may wait at the cutover, or writes be refused",
         absent: Some("the plan's own"),
         get: |tuning| tuning.budget_seconds,
         set: |tuning, value| tuning.budget_seconds = value,

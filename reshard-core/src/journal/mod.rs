@@ -21,7 +21,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use self::controls::BUDGET;
-pub use self::controls::{Controls, ControlsChange, SETTINGS, Setting, SettingError, Tuning};
+pub use self::controls::{
+    Approval, Controls, ControlsChange, SETTINGS, Setting, SettingError, Tuning,
+};
 pub use self::error::JournalError;
 pub use self::fact::{Fact, FactOf};
 #[cfg(feature = "sim")]

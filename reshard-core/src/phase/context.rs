@@ -21,7 +21,7 @@ use crate::causes::without_request_ids;
 use crate::clock::Clock;
 use crate::deployment::Deployment;
 use crate::hint::Hint;
-use crate::journal::{Activity, Entry, EntryKind, Fact, Journal, Progress, Tuning};
+use crate::journal::{Activity, Controls, Entry, EntryKind, Fact, Journal, Progress, Tuning};
 use crate::plan::ValidPlan;
 use crate::quantity::duration;
 
@@ -132,6 +132,11 @@ impl Context {
     /// [`PhaseError::Journal`]
     pub async fn round(&self) -> Result<u32, PhaseError> {
         Ok(self.get(&ROUND).await?.unwrap_or(0))
+    }
+
+    /// The operator's wishes as they are now.
+    pub(super) async fn controls(&self) -> Result<Controls, PhaseError> {
+        Ok(self.store.controls().await?)
     }
 
     /// The settings as they are now.

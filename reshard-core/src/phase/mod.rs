@@ -7,6 +7,7 @@ mod error;
 mod event;
 pub(crate) mod facts;
 mod lease;
+mod permission;
 mod sequence;
 mod stopping;
 mod wait;
@@ -74,6 +75,16 @@ pub trait Phase: Send + Sync {
     ///
     /// [`PhaseError`] says whether to try again or to ask the operator.
     async fn run(&self, context: &Context) -> Result<(), PhaseError>;
+
+    /// Does what the phase would do as far as it can be taken back, takes it back, and notes what it found. Returns whether this phase
+    /// can do that.
+    ///
+    /// # Errors
+    ///
+    /// [`PhaseError`], as for [`Phase::run`].
+    async fn rehearse(&self, _: &Context) -> Result<bool, PhaseError> {
+        Ok(false)
+    }
 
     /// The later phase until which [`Phase::keep_up`] goes on. `None` if what the phase brought about needs nobody.
     fn kept_up_until(&self) -> Option<&'static str> {

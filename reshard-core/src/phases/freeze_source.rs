@@ -40,6 +40,10 @@ impl Phase for FreezeSource {
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
+        if context.plan().request.mode == Mode::Rfd103 {
+            // From here on nobody takes over until the plan is over: no time to wait for anything.
+            context.permission(context.plan().prediction.write_block()).await?;
+        }
         let (shard, plan) = (source(context), context.plan().uuid);
         let what = format!("freeze the shard {}", shard.name());
         let frozen = context

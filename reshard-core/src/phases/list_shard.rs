@@ -7,6 +7,8 @@
 //! * Undo: takes the new shards out of the list and of the configurations.
 //! * Pause: never; writes are refused.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::reserve_ring::Base;
@@ -39,6 +41,9 @@ impl Phase for ListShard {
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
+        if !context.in_write_block() {
+            context.permission(Duration::ZERO).await?;
+        }
         keep_reserved(context).await?;
         let rings = Rings::of(context).await?;
         let (plan, deployment) = (context.plan(), context.deployment());

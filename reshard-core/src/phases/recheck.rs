@@ -21,6 +21,7 @@ use super::source::frozen_tail;
 use super::transactions::{Primary, TRANSACTIONS};
 use crate::inventory::Expected;
 use crate::phase::{About, Context, Phase, PhaseError, Undone};
+use crate::plan::Mode;
 use crate::preflight::{OLD_TRANSACTION, Subject, own_zones};
 
 /// Looks once more before writes are refused.
@@ -59,6 +60,10 @@ impl Phase for Recheck {
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
         context.check_budget().await?;
+        if context.plan().request.mode == Mode::Rfd103 {
+            // Next is the write block, which must not wait, and begins with what is looked at here.
+            context.permission(context.plan().prediction.write_block()).await?;
+        }
         let (state, _) = frozen_tail(context).await?;
         still_locked(context).await?;
         settled(context, &state).await?;

@@ -24,6 +24,11 @@ pub(crate) fn way_back(rounds: u32, round: Duration) -> Duration {
 }
 
 impl Prediction {
+    /// The time for which writes are refused.
+    pub fn write_block(&self) -> Duration {
+        Duration::from_secs_f64(self.write_block_seconds.clamp(0.0, DAY))
+    }
+
     /// The time that a round over all electric-morays takes.
     pub fn router_round(&self) -> Duration {
         // Plans of before this was written down have three rounds in their write block.
@@ -33,7 +38,7 @@ impl Prediction {
 
     /// The least budget, in whole seconds: as long as the write block is predicted to take, and the longest way back.
     pub fn least_budget(&self) -> Duration {
-        let predicted = Duration::from_secs_f64(self.write_block_seconds.clamp(0.0, DAY));
+        let predicted = self.write_block();
         if self.router_round_seconds == Some(0.0) {
             // No router is changed while requests wait, and whatever was begun ends by itself.
             return predicted.max(CUTOVER);

@@ -17,7 +17,7 @@ use crate::VnodeSet;
 /// let request = Request::new("2.moray.example.com".parse()?)
 ///     .with_new_shards(3)
 ///     .with_selection(Selection::Rows)
-///     .with_budget_seconds(60);
+///     .with_budget_seconds(2);
 /// assert_eq!(request.layout, Layout::ThreePeers);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -43,11 +43,12 @@ pub struct Request {
     pub postgres_image: Option<ImageUuid>,
     /// The image of new Moray zones, if not the one of the source's.
     pub moray_image: Option<ImageUuid>,
-    /// Moray zones of each new shard.
-    pub morays: u32,
+    /// Moray zones of each new shard; absent for the [fewest](Mode::fewest_morays) of the mode.
+    pub morays: Option<u32>,
     /// Split the source though it is the storage or the Marlin shard.
     pub allow_storage_shard: bool,
-    /// The longest that writes may be refused, in seconds; absent for twice the prediction.
+    /// The longest that requests may wait for a guarded cutover, in seconds; absent for one. In the mode `rfd103` the longest that
+    /// writes may be refused; absent for twice the prediction.
     pub budget_seconds: Option<u64>,
 }
 
@@ -64,7 +65,7 @@ impl Request {
             servers: Vec::new(),
             postgres_image: None,
             moray_image: None,
-            morays: 1,
+            morays: None,
             allow_storage_shard: false,
             budget_seconds: None,
         }
@@ -121,7 +122,7 @@ impl Request {
     /// Chooses the number of Moray zones of each new shard.
     #[must_use]
     pub fn with_morays(self, morays: u32) -> Self {
-        Self { morays, ..self }
+        Self { morays: Some(morays), ..self }
     }
 
     /// Allows the source to be the storage or the Marlin shard.
@@ -130,7 +131,7 @@ impl Request {
         Self { allow_storage_shard: true, ..self }
     }
 
-    /// Limits for how long writes may be refused, in seconds.
+    /// Limits for how long requests may wait, or writes be refused, in seconds.
     #[must_use]
     pub fn with_budget_seconds(self, seconds: u64) -> Self {
         Self { budget_seconds: Some(seconds), ..self }

@@ -12,6 +12,9 @@ use crate::rows::LeftAlone;
 /// A measurement that is older than this says little about today, in seconds.
 const OLD: u64 = 7 * 24 * 3600;
 
+/// The longest that a request waits in Moray for a connection to its database, in seconds.
+const WAITS: u64 = 5;
+
 pub(super) fn risks(
     request: &Request,
     inventory: &Inventory,
@@ -41,6 +44,13 @@ pub(super) fn risks(
     ].map(str::to_owned));
     if request.mode == Mode::Rfd103 {
         risks.push("the rebalancer and other writers that bypass electric-moray must be stopped before the plan starts".to_owned());
+    }
+    if request.mode == Mode::Guarded
+        && let Some(seconds) = request.budget_seconds.filter(|seconds| *seconds > WAITS)
+    {
+        risks.push(format!(
+            "an attempt at the cutover may last {seconds} s, but a request waits in Moray for {WAITS} s or so, and then fails"
+        ));
     }
     if request.layout == Layout::OnePeer {
         risks.push("a new shard with one peer cannot fail over: for laboratories only".to_owned());

@@ -116,7 +116,7 @@ pub(crate) fn source(inventory: &mut Inventory) -> &mut ShardFacts {
 }
 
 pub(crate) fn request() -> Request {
-    Request::new("2.moray.lab.example.net".parse().unwrap())
+    Request::new("2.moray.lab.example.net".parse().unwrap()).with_mode(Mode::Rfd103)
 }
 
 /// A plan for tests of other things.

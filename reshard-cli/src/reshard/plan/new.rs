@@ -66,10 +66,11 @@ pub(super) struct NewArgs {
     /// The image of new Moray zones [default: that of the source's]
     #[arg(long, value_name = "UUID")]
     moray_image: Option<ImageUuid>,
-    /// Moray zones of each new shard [default: 1, in the guarded mode 2]
+    /// Moray zones of each new shard [default: 2, in the mode rfd103 1]
     #[arg(long)]
     morays: Option<u32>,
-    /// Seconds for which writes may be refused, the way back included [default: twice the prediction]
+    /// Seconds for which requests may wait at the cutover [default: 1]; in the mode rfd103, for which writes may be refused,
+    /// the way back included [default: twice the prediction]
     #[arg(long, value_name = "SECONDS")]
     budget: Option<u64>,
     /// Split the shard though it is the storage or Marlin shard
@@ -174,11 +175,8 @@ impl NewArgs {
                 LayoutName::OnePeer => Layout::OnePeer,
             })
             .with_servers(self.servers.iter().copied())
-            .with_mode(self.mode.into())
-            .with_morays(self.morays.unwrap_or(match self.mode {
-                ModeName::Rfd103 => 1,
-                ModeName::Guarded => 2,
-            }));
+            .with_mode(self.mode.into());
+        request.morays = self.morays;
         request.postgres_image = self.postgres_image;
         request.moray_image = self.moray_image;
         request.allow_storage_shard = self.allow_storage_shard;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reshard_core::{Activity, Entry, Liveness, PhaseState, PlanState, PlanUuid, Progress};
+use reshard_core::{
+    Activity, Approval, Entry, Liveness, PhaseState, PlanState, PlanUuid, Progress,
+};
 use serde::Serialize;
 
 use super::commands::{Suggestion, suggestions};
@@ -248,7 +250,27 @@ fn asked(facts: &Facts) -> Vec<String> {
     if let Some(phase) = &controls.pause_before {
         asked.push(format!("stop before {phase}"));
     }
+    match &controls.approval {
+        Approval::NotNeeded => {}
+        Approval::Needed => {
+            asked.push("wait for an approval before clients notice anything".to_owned());
+        }
+        Approval::Given { by, at } => {
+            asked.push(format!("approved by {by} at {}", at.strftime("%Y-%m-%d %H:%M:%S UTC")));
+        }
+    }
+    let maintenance = &controls.maintenance;
+    if !maintenance.windows.is_empty() {
+        asked.push(format!("only at {}", listed(&maintenance.windows)));
+    }
+    if !maintenance.blackouts.is_empty() {
+        asked.push(format!("not on {}", listed(&maintenance.blackouts)));
+    }
     asked
+}
+
+fn listed<T: ToString>(items: &[T]) -> String {
+    items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn phases(facts: &Facts) -> Vec<PhaseView> {

@@ -122,7 +122,7 @@ pub(super) async fn cut_over(context: &Context, leg: Leg<'_>) -> Result<(), Phas
         let what = format!("{} or {to} has changed just before it was frozen", leg.from);
         return Err(PhaseError::transient(what));
     }
-    rehearse(context, leg).await?;
+    rehearse(context, leg, context.tuning().await?.rehearsals).await?;
     let mut last = (String::new(), String::new());
     for attempt in 1..=ATTEMPTS {
         context.checkpoint().await?;
@@ -198,10 +198,13 @@ async fn attempt_it(
     Ok(if is_rehearsal { cutover.rehearse().await } else { cutover.run().await })
 }
 
-/// Does as often as the operator wants what a cutover does up to its seal, and takes it back: it tells how long one will take.
-async fn rehearse(context: &Context, leg: Leg<'_>) -> Result<(), PhaseError> {
+/// Does so many times what a cutover does up to its seal, and takes it back: it tells how long one will take.
+pub(super) async fn rehearse(
+    context: &Context,
+    leg: Leg<'_>,
+    count: u32,
+) -> Result<(), PhaseError> {
     let to = leg.to;
-    let count = context.tuning().await?.rehearsals;
     for number in 1..=count {
         context.checkpoint().await?;
         let what = format!("rehearse the cutover to {to} ({number} of {count})");

@@ -7,10 +7,12 @@
 //! * undo: the same the other way round: what was written at a new shard is replayed at the source, and the vnodes are cut over to it
 //! * pause: between two attempts
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use manatee_client::ShardName;
 
-use super::attempts::{cut_over, is_over, prepare};
+use super::attempts::{cut_over, is_over, prepare, rehearse};
 use super::leg::Leg;
 use super::moves::{GuardedMove, moves, primary, session};
 use crate::cutover::Settling;
@@ -48,15 +50,37 @@ impl Phase for CutOver {
         let mut left = Vec::new();
         for one in moves(context.plan()) {
             if !is_at_target(context, one).await? {
-                prepare(context, Leg::forth(context, one)).await?;
                 left.push(one);
             }
         }
+        if !left.is_empty() {
+            // Comparing may take hours, and it is to be of today: a window is waited for before it, and again if it is over then.
+            context.permission(Duration::ZERO).await?;
+            for &one in &left {
+                prepare(context, Leg::forth(context, one)).await?;
+            }
+            context.permission(Duration::ZERO).await?;
+        }
         for one in left {
             let leg = Leg::forth(context, one);
-            cut_over_frozen(context, leg, &[context.plan().source()]).await?;
+            let source = [context.plan().source()];
+            while_frozen(context, leg, &source, Box::pin(cut_over(context, leg))).await?;
         }
         refresh_split_point(context).await
+    }
+
+    async fn rehearse(&self, context: &Context) -> Result<bool, PhaseError> {
+        for one in moves(context.plan()) {
+            if is_at_target(context, one).await? {
+                continue;
+            }
+            let leg = Leg::forth(context, one);
+            prepare(context, leg).await?;
+            let source = [context.plan().source()];
+            while_frozen(context, leg, &source, Box::pin(rehearse(context, leg, 1))).await?;
+            thaw_unless_sealed(context, leg, &source).await?;
+        }
+        Ok(true)
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
@@ -89,17 +113,18 @@ async fn freeze(context: &Context, name: &ShardName) -> Result<(), PhaseError> {
     context.act(format!("freeze the shard {name}"), freezing).await
 }
 
-/// Cuts over between shards that are frozen. If that fails they are unfrozen, for somebody may have to take over before it goes on;
-/// but not once the vnodes' owner is sealed, for that can be finished forward only as long as nobody has taken over.
-async fn cut_over_frozen(
+/// Does something between shards that are frozen. If that fails they are unfrozen, for somebody may have to take over before it goes
+/// on; but not once the vnodes' owner is sealed, for that can be finished forward only as long as nobody has taken over.
+async fn while_frozen(
     context: &Context,
     leg: Leg<'_>,
     frozen: &[&ShardName],
+    doing: impl Future<Output = Result<(), PhaseError>>,
 ) -> Result<(), PhaseError> {
     for name in frozen {
         freeze(context, name).await?;
     }
-    let Err(trouble) = Box::pin(cut_over(context, leg)).await else { return Ok(()) };
+    let Err(trouble) = doing.await else { return Ok(()) };
     if let Err(worse) = thaw_unless_sealed(context, leg, frozen).await {
         context.note(worse.with_causes()).await?;
     }
@@ -177,7 +202,7 @@ async fn bring_back(context: &Context, one: GuardedMove<'_>) -> Result<(), Phase
         return Ok(());
     }
     prepare(context, back).await?;
-    cut_over_frozen(context, back, &[source, name]).await
+    while_frozen(context, back, &[source, name], Box::pin(cut_over(context, back))).await
 }
 
 /// Moves the split point up to now: all that the source has of the moving vnodes their new shards have had, for the log was empty

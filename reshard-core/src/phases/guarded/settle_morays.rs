@@ -113,8 +113,9 @@ async fn restart(
         let leave = ZoneScript::new("leave-names", LEAVE).within(LIMIT);
         run(format!("take Moray in {zone} out of the name service"), leave).await?;
         registered(context, name, made, false).await?;
-        let grace = Duration::from_secs(context.tuning().await?.name_seconds);
-        context.sleep(grace).await;
+        let regular = context.deployment().configuration().name_seconds;
+        let grace = context.tuning().await?.name_seconds.unwrap_or(regular);
+        context.sleep(Duration::from_secs(grace)).await;
     }
     match to {
         To::OwnPath => {
