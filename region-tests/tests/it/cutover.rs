@@ -125,9 +125,9 @@ async fn dies_now(mut dying: Command, step: &str) -> u64 {
 
 /// Waits until the plan holds with these words, and nobody's takeover is in the way.
 async fn rescued(region: &Region, store: &SqliteJournal, words: &str) {
-    let held = region.until("the watchdog", async || match store.state().await.unwrap() {
-        PlanState::Held { what, .. } => Some(what),
-        _ => None,
+    let held = region.until("the watchdog", async || {
+        let state = store.state().await.unwrap();
+        if let PlanState::Held { what, .. } = state { Some(what) } else { None }
     });
     let what = held.await;
     println!("{what}");

@@ -77,7 +77,6 @@ impl Region {
         let (mut begun, mut requests) = (BTreeMap::new(), Vec::new());
         for line in lines {
             match line.unwrap() {
-                Line::Header(_) => {}
                 Line::Intent(intent) => {
                     let change = intent.changes.iter().find(|change| change.bucket == "manta");
                     let of_objects = change.map(|change| (intent.start, directory(&change.key)));
@@ -106,7 +105,7 @@ impl Region {
                     let directory = directory(&read.key);
                     requests.push(Request { directory, start, end, failed, pnode });
                 }
-                Line::Read(_) => {}
+                Line::Header(_) | Line::Read(_) => {}
             }
         }
         requests
