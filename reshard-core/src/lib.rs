@@ -56,7 +56,7 @@ pub use discover::{DEPLOYMENT_ZONE_CONFIGURATION, DeploymentZone, DiscoverError}
 pub use epoch::{Epoch, EpochError, KnownPlan, Standing, epoch_of, known_plans};
 pub use executor::{
     Executor, ExecutorError, Gone, Guard, OpenWriteBlock, Outcome, past_pivot, phase_sequence,
-    refuse_if_over, rolled_back_by_abort,
+    refuse_if_over, rolled_back_by_abort, urgent_phase,
 };
 pub use hint::{Hint, Operation};
 pub use inventory::{

@@ -8,10 +8,12 @@
 
 mod aborts;
 mod crashes;
+mod cutover;
 mod field;
 mod guarded;
 mod pairs;
 mod programs;
+mod served;
 mod splits;
 mod started;
 mod unhappy;

@@ -1,5 +1,6 @@
 //! A lab with a load on it, plans in it, and the proof at the end.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Output;
 use std::sync::Arc;
@@ -132,7 +133,12 @@ impl Region {
 
     /// The command, about this region.
     pub(super) fn reshard(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program("reshard"));
+        self.command(program("reshard"), arguments)
+    }
+
+    /// A program that takes the command's place.
+    pub(super) fn command(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(arguments).env("RESHARD_CONFIG", self.lab.configuration()).kill_on_drop(true);
         // Other labs may run on this machine.
         command.env("RESHARD_LAB", self.lab.layout().block.number().to_string());

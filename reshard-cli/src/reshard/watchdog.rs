@@ -1,4 +1,4 @@
-//! `reshard watchdog`: stands by while writes are refused, and ends the write block of an executor that is gone.
+//! `reshard watchdog`: stands by while writes are refused or a cutover goes on, and ends what an executor has left that is gone.
 //!
 //! Its standard input is a pipe that only the executor writes: its end says that the executor is gone. What this process says goes
 //! to the log that the executor has opened for it.
@@ -97,7 +97,7 @@ impl FromStr for Message {
     }
 }
 
-/// Stand by for an executor, and put the original rings back if it is gone
+/// Stand by for an executor, and end its write block or cutover if it is gone
 #[derive(Args, Debug)]
 #[command(after_help = "Example, as `reshard run` starts it:
   reshard watchdog split.plan --config reshard.toml")]
@@ -125,7 +125,7 @@ impl WatchdogArgs {
             }
         };
         let rescuer = Executor::new(store, deployment).await?.observed_by(Arc::new(log));
-        let watchdog = Watchdog { rescuer, file, executor, silence, session: None, refused: true };
+        let watchdog = Watchdog { rescuer, file, executor, silence, session: None, urgent: true };
         note(format_args!("process {} stands by for {executor}", std::process::id()));
         writeln!(out, "{READY}")?;
         out.flush()?;
@@ -135,7 +135,7 @@ impl WatchdogArgs {
 }
 
 struct Watchdog {
-    /// The executor that ends the write block.
+    /// The executor that ends what was left.
     rescuer: Executor,
     /// The plan's file, as it is typed.
     file: String,
@@ -145,8 +145,8 @@ struct Watchdog {
     silence: Duration,
     /// The executor's session with ZooKeeper.
     session: Option<i64>,
-    /// True if writes are about to be refused, as the executor tells, or were when the journal could be read last.
-    refused: bool,
+    /// True if something is about to begin that must not be left, as the executor tells, or had when the journal could be read last.
+    urgent: bool,
 }
 
 impl Watchdog {
@@ -159,7 +159,7 @@ impl Watchdog {
                     heard = Instant::now();
                     match line.parse() {
                         Ok(Message::Session(session)) => {
-                            (self.session, self.refused) = (Some(session), true);
+                            (self.session, self.urgent) = (Some(session), true);
                         }
                         Ok(Message::Left) => return self.after_it_left().await,
                         Ok(Message::Alive) => self.look().await,
@@ -168,10 +168,10 @@ impl Watchdog {
                 }
                 Ok(Ok(None) | Err(_)) => break,
                 Err(_) if heard.elapsed() < self.silence => {}
-                Err(_) => match self.block().await {
-                    Ok(None) => {}
-                    Err(JournalError::Locked { .. }) if self.refused => self.end_executor(),
-                    Ok(Some(_)) | Err(_) => {
+                Err(_) => match self.rescuer.needs_rescue().await {
+                    Ok(false) => {}
+                    Err(JournalError::Locked { .. }) if self.urgent => self.end_executor(),
+                    Ok(true) | Err(_) => {
                         if self.rescue(&self.gone("has been silent since", heard, None)).await {
                             return;
                         }
@@ -212,7 +212,7 @@ impl Watchdog {
         self.insist(&Gone { words, session: None }).await;
     }
 
-    /// Rescues until writes are accepted again, or somebody else has the plan.
+    /// Rescues until nothing is left to do, or somebody else has the plan.
     async fn insist(&self, gone: &Gone) {
         for pause in PAUSES.build() {
             if self.rescue(gone).await {
@@ -222,10 +222,10 @@ impl Watchdog {
         }
     }
 
-    /// Ends the write block, and tells whether there is nothing more to do.
+    /// Ends what was left, and tells whether there is nothing more to do.
     async fn rescue(&self, gone: &Gone) -> bool {
         match self.rescuer.rescue(gone).await {
-            Ok(None) => note("writes are not refused: nothing to do"),
+            Ok(None) => note("writes are not refused, and no cutover goes on: nothing to do"),
             Ok(Some(ended)) => {
                 let (told, _) = told(&ended.in_words(Some(&self.file)), Work::Run, &self.file);
                 note(format_args!("{}: {}", gone.words, told.replace('\n', ". ")));
@@ -241,13 +241,13 @@ impl Watchdog {
                 note(format_args!("{}: {told}", gone.words));
             }
         }
-        matches!(self.block().await, Ok(None))
+        matches!(self.rescuer.needs_rescue().await, Ok(false))
     }
 
-    /// Looks whether writes are refused, as long as the journal can be read.
+    /// Looks whether anything must not be left, as long as the journal can be read.
     async fn look(&mut self) {
-        if let Ok(block) = self.block().await {
-            self.refused = block.is_some();
+        if let Ok(urgent) = self.rescuer.needs_rescue().await {
+            self.urgent = urgent;
         }
     }
 

@@ -38,14 +38,13 @@ pub async fn finish(
     options: &CutoverOptions,
     settling: Settling,
 ) -> Result<Finished, CutoverError> {
-    let (mut source, mut target) =
-        (parties.connect(parties.source).await?, parties.connect(parties.target).await?);
+    let mut source = parties.connect(parties.source).await?;
     let number = parties.number;
     let found = look(source.session.database(), number).await?;
     let state = found.map(|found| found.state);
     match state {
         Some(MoveState::Sealed | MoveState::Moved) => {}
-        // Up to the seal nobody may open the target.
+        // Up to the seal nobody may open the target, so it need not even be there.
         Some(MoveState::Open | MoveState::Fenced) | None => {
             if state == Some(MoveState::Fenced) {
                 unfence(&mut source.session, number).await?;
@@ -59,6 +58,7 @@ pub async fn finish(
             return Err(GuardError::State { number, host, found, expected }.into());
         }
     }
+    let mut target = parties.connect(parties.target).await?;
     match look_at_target(&mut target.session, number).await? {
         TargetStanding::Open(opened) => at_target(parties, options, source, target, opened).await,
         TargetStanding::Aborted(never) => at_source(parties, source, never).await,

@@ -296,8 +296,9 @@ impl Log {
         Self { began: Instant::now(), record: CutoverRecord::new(way) }
     }
 
-    /// Takes a step, and notes how long that took, whatever comes of it.
+    /// Takes a step, and notes how long that took, whatever comes of it. That it begins can be traced.
     async fn step<T>(&mut self, name: &'static str, step: impl Future<Output = T>) -> T {
+        tracing::debug!(step = name, "a step of the cutover begins");
         let began = self.began.elapsed();
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let began_micros = micros(began);

@@ -28,7 +28,7 @@ use manatee_client::{HeldLock, LockError};
 pub use self::guard::Guard;
 use self::mirror::Mirror;
 pub use self::present_block::OpenWriteBlock;
-pub use self::rescue::Gone;
+pub use self::rescue::{Gone, urgent_phase};
 pub use self::sequence::phase_sequence;
 pub use self::way_back::{past_pivot, refuse_if_over, rolled_back_by_abort};
 use crate::clock::{Clock, SystemClock};

@@ -133,7 +133,7 @@ impl Executor {
     ) -> Result<(), PhaseError> {
         let block = phase.write_block();
         context.in_write_block = block.touches();
-        if block.touches() {
+        if block.touches() || phase.is_urgent() {
             self.stand_by(context).await?;
         }
         context.past_pivot = past_pivot(&*self.store, &self.sequence).await?.is_some();

@@ -4,6 +4,7 @@ mod copies;
 mod endings;
 mod journal;
 mod trace;
+mod urgent;
 mod write_block;
 
 use std::collections::BTreeMap;
@@ -315,6 +316,7 @@ fn executions() {
     runtime.block_on(write_block::all(&deployment));
     runtime.block_on(journal::all(&deployment));
     runtime.block_on(endings::all(&deployment));
+    runtime.block_on(urgent::all(&deployment));
     runtime.block_on(no_abort_after_publication(&deployment));
 
     let config =

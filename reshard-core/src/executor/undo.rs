@@ -16,7 +16,7 @@ use crate::quantity::duration;
 use crate::retryable::look;
 
 /// The pause between attempts to undo a phase.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 /// The longest time between the beginning of the phase that blocks writes and that of the write block.
 const SINCE_ITS_FIRST_PHASE: Duration = Duration::from_secs(1);
 
@@ -234,6 +234,9 @@ impl Executor {
         record: PhaseRecord,
         patience: Option<Duration>,
     ) -> Result<Undone, PhaseError> {
+        if phase.is_urgent() {
+            self.stand_by(context).await?;
+        }
         let (state, time) = (PhaseState::Undoing, record.time.reopened());
         let undoing = PhaseRecord { state, time, ..record };
         self.store.set_phase(phase.name(), &undoing).await?;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use postgres_protocol::escape::escape_identifier;
+
 use super::blockers::{Blocker, WEAK_LOCKS, holders_of_tables, open_for};
 use super::error::GuardError;
 use crate::deployment::{Database, DatabaseError};
@@ -24,6 +26,9 @@ pub enum GuardFinding {
         /// Its major version: 902, 1200.
         major: u32,
     },
+    /// The language of the guard's functions is not there.
+    #[error("the database has no language plpgsql, in which the guard is written")]
+    NoLanguage,
     /// A transaction is prepared: its writes may become visible at any time.
     #[error("a transaction is prepared: {0}")]
     PreparedTransaction(OpenTransaction),
@@ -69,6 +74,7 @@ impl GuardFinding {
     pub fn lets_writes_past(&self) -> bool {
         match self {
             Self::Version { .. }
+            | Self::NoLanguage
             | Self::PreparedTransaction(_)
             | Self::PreparedTransactionsAllowed { .. }
             | Self::Setting { .. }
@@ -87,6 +93,23 @@ pub struct SettingScope {
     pub role: Option<String>,
     /// Those in a database, or in all.
     pub database: Option<String>,
+}
+
+impl SettingScope {
+    /// The statement that takes a setting of this scope away.
+    pub fn reset(&self, name: &str) -> String {
+        let quoted = |name: &Option<String>| name.as_deref().map(escape_identifier);
+        match (quoted(&self.role), quoted(&self.database)) {
+            (Some(role), Some(database)) => {
+                format!("ALTER ROLE {role} IN DATABASE {database} RESET {name}")
+            }
+            (Some(role), None) => format!("ALTER ROLE {role} RESET {name}"),
+            (None, Some(database)) => format!("ALTER DATABASE {database} RESET {name}"),
+            (None, None) => {
+                format!("ALTER SYSTEM RESET {name}; SELECT pg_reload_conf()")
+            }
+        }
+    }
 }
 
 impl fmt::Display for SettingScope {
@@ -113,6 +136,11 @@ pub async fn preflight(
     long: Duration,
 ) -> Result<Vec<GuardFinding>, GuardError> {
     let mut findings = bypasses(database).await?;
+    let doing = "ask for the language plpgsql";
+    let sql = "SELECT EXISTS (SELECT FROM pg_language WHERE lanname = 'plpgsql')";
+    if !database.value::<bool>(doing, sql, &[]).await? {
+        findings.push(GuardFinding::NoLanguage);
+    }
     let tables = list_tables(database).await?;
     let unguardable = tables.left_alone.into_iter().filter(|table| table.is_bucket);
     findings.extend(unguardable.map(GuardFinding::Unguardable));

@@ -97,6 +97,22 @@ pub trait Phase: Send + Sync {
         std::future::pending().await
     }
 
+    /// Tells whether something of it must not be left half done: then somebody stands by while it is run or undone, and has
+    /// [`Phase::rescue`] called if the executor is gone.
+    fn is_urgent(&self) -> bool {
+        false
+    }
+
+    /// Brings what an executor that is gone has left half done to the nearest end that can last. The phase is run or undone again
+    /// later. Returns that end in words.
+    ///
+    /// # Errors
+    ///
+    /// [`PhaseError`], as for [`Phase::run`].
+    async fn rescue(&self, _: &Context) -> Result<String, PhaseError> {
+        Ok(String::new())
+    }
+
     /// Rolls back whatever the phase did, also if it had only begun. Called again, it finds everything rolled back. Inside the
     /// write block a failure does not keep the original rings from going back: the phase is then run or undone again later.
     ///

@@ -48,12 +48,7 @@ impl<'a> Placing<'a> {
     ) -> Result<(Vec<NewZone>, Vec<NewZone>), PlanError> {
         let (postgres, moray) = (self.postgres_image, self.moray_image);
         let peers = self.place("postgres", number, request.layout.peers(), postgres)?;
-        let morays = self.place(
-            "moray",
-            number,
-            request.morays.unwrap_or_else(|| request.mode.fewest_morays()).max(1) as usize,
-            moray,
-        )?;
+        let morays = self.place("moray", number, request.morays_of_each() as usize, moray)?;
         Ok((peers, morays))
     }
 

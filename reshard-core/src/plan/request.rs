@@ -119,6 +119,11 @@ impl Request {
         Self { moray_image: Some(image), ..self }
     }
 
+    /// The number of Moray zones that each new shard gets.
+    pub fn morays_of_each(&self) -> u32 {
+        self.morays.unwrap_or_else(|| self.mode.fewest_morays()).max(1)
+    }
+
     /// Chooses the number of Moray zones of each new shard.
     #[must_use]
     pub fn with_morays(self, morays: u32) -> Self {

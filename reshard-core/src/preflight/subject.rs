@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use manatee_client::ShardName;
 use sapi_client::{ImageUuid, InstanceUuid, ServerUuid};
 
-use crate::plan::{Request, Target, ValidPlan};
+use crate::plan::{Mode, Request, Target, ValidPlan};
 
 /// The subject of the checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,10 @@ pub struct Subject {
     pub servers: BTreeSet<ServerUuid>,
     /// Disk that is needed on servers, in bytes; empty where nobody has computed it.
     pub disk: Vec<(ServerUuid, u64)>,
+    /// The mode, where it is known.
+    pub mode: Option<Mode>,
+    /// The number of new Moray zones.
+    pub morays: u32,
     /// True if the storage shard may be split.
     pub allow_storage_shard: bool,
     /// The plan's UUID, as it is written into freezes and locks, where there is a plan.
@@ -49,6 +53,8 @@ impl Subject {
             images: BTreeSet::new(),
             servers: BTreeSet::new(),
             disk: Vec::new(),
+            mode: None,
+            morays: Mode::default().fewest_morays(),
             allow_storage_shard: false,
             plan: None,
             stage: Stage::Before,
@@ -64,6 +70,8 @@ impl Subject {
             targets: request.numbers.iter().filter_map(name).collect(),
             images: images.into_iter().flatten().collect(),
             servers: request.servers.iter().copied().collect(),
+            mode: Some(request.mode),
+            morays: request.morays_of_each().saturating_mul(request.new_shards),
             allow_storage_shard: request.allow_storage_shard,
             ..Self::shard(request.source.clone())
         }
@@ -77,6 +85,11 @@ impl Subject {
             images: zones().map(|zone| zone.image).collect(),
             servers: zones().map(|zone| zone.server).collect(),
             disk: plan.prediction.disk.clone(),
+            morays: plan
+                .targets()
+                .iter()
+                .map(|target| target.morays.len())
+                .fold(0, |all, each| all.saturating_add(u32::try_from(each).unwrap_or(u32::MAX))),
             plan: Some(plan.uuid.to_string()),
             ..Self::request(&plan.request)
         }

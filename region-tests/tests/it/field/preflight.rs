@@ -106,18 +106,23 @@ async fn doctor_finds_what_would_fail_later(region: &Region) {
     let names = [
         "open-transactions",
         "prepared-transactions",
+        "guard",
+        "connections",
         "sapi-overrides",
         "ring",
         "routers-config-agent",
         "routers-lock",
         "moray-requests",
     ];
+    let_rows_get_past_a_guard(region, &source, true).await;
     let report = doctor(Stage::Before).await;
     assert_eq!(
         verdicts(&report, &names),
         [
             ("open-transactions", Warning),
             ("prepared-transactions", Well),
+            ("guard", Warning),
+            ("connections", Well),
             ("sapi-overrides", Failed),
             ("ring", Failed),
             ("routers-config-agent", Failed),
@@ -135,9 +140,15 @@ async fn doctor_finds_what_would_fail_later(region: &Region) {
     };
     let line = remedy("sapi-overrides");
     assert!(line.starts_with(&format!("sdc-sapi /services/{service} -X PUT -d '{{")), "{line}");
+    let found = report.checks.iter().find(|check| check.name == "guard").unwrap();
+    let place = format!("for the role \"backfill\" at the primary of {source}");
+    assert!(found.found.contains(&place) && found.found.contains("\"mine\""), "{found:?}");
+    assert_eq!(remedy("guard"), "ALTER ROLE \"backfill\" RESET session_replication_role");
     assert_eq!(remedy("routers-lock"), format!("zlogin {routers} rm -rf /var/reshard"));
     // The remedies themselves mend it.
     sh(&remedy("open-transactions")).await;
+    region.psql(&source, &remedy("guard")).await;
+    let_rows_get_past_a_guard(region, &source, false).await;
     transaction.end().await;
     run(region, routers, "rm -rf /var/reshard; svcadm enable -s config-agent").await;
     let change = Change::delete().metadata(overriding);
@@ -154,6 +165,19 @@ async fn doctor_finds_what_would_fail_later(region: &Region) {
         verdicts(&doctor(Stage::Before).await, &["routers-lock"]),
         [("routers-lock", Warning)]
     );
+}
+
+/// Has somebody's role and a subscription write past triggers, or takes both away.
+async fn let_rows_get_past_a_guard(region: &Region, source: &ShardName, cause: bool) {
+    let all = if cause {
+        "CREATE ROLE backfill; ALTER ROLE backfill SET session_replication_role = replica; \
+         CREATE SUBSCRIPTION mine CONNECTION 'host=nowhere' PUBLICATION theirs WITH (connect = false)"
+    } else {
+        "ALTER SUBSCRIPTION mine SET (slot_name = NONE); DROP SUBSCRIPTION mine; DROP ROLE backfill"
+    };
+    for sql in all.split(';') {
+        region.psql(source, sql).await;
+    }
 }
 
 async fn run(region: &Region, zone: Uuid, script: &str) {

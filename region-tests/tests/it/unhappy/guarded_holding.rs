@@ -8,8 +8,8 @@ use super::Row;
 use super::Then::Holds;
 use super::trouble::Times::Healed;
 use super::trouble::Trouble::{
-    AnotherRing, Api, FrozenByOther, Kill, OpenTransaction, RingEdited, RouterDisabled, StrayRow,
-    SwitchCluttered,
+    AnotherRing, Api, FrozenByOther, Kill, KillAt, OpenTransaction, RingEdited, RouterDisabled,
+    StrayRow, SwitchCluttered,
 };
 use super::trouble::Vnodes::{Moving, Staying};
 use super::trouble::Zone::{NewMoray, NewPeer, Primary};
@@ -39,6 +39,8 @@ pub(super) fn rows() -> Vec<Row> {
         ("name-ring", RingEdited, Holds("HASH_RING_IMAGE is", "put the old value back")),
         ("cut-over", FrozenByOther, Holds("maintenance", "until they have unfrozen it")),
         ("cut-over", OpenTransaction(Moving), Holds(let_go, "tries again")),
+        ("cut-over", KillAt("drain", NewPeer), Holds("cannot be reached", START_PEER)),
+        ("cut-over", KillAt("check", NewPeer), Holds("cannot be finished", "then at once")),
         ("settle-morays", Kill(NewMoray), Holds("out of the name service", START_MORAY)),
         ("remove-guard", Kill(NewPeer), Holds("cannot be reached", START_PEER)),
         ("remove-guard", OpenTransaction(Staying), Holds("in the way: process", END)),

@@ -77,6 +77,13 @@ impl World {
                 let open = self.open.lock().await.take().unwrap();
                 open.batch_execute("rollback").await.unwrap();
             }
+            Trouble::KillAt(step, zone) if cause => self.kill_at(step, self.zone(*zone).await),
+            Trouble::KillAt(_, zone) => {
+                self.region.control.heal(None).await.unwrap();
+                if matches!(zone, Zone::Primary) {
+                    self.rebuild_deposed().await;
+                }
+            }
             Trouble::SwitchCluttered => self.clutter_switch(cause).await,
             // The plan itself writes them again.
             Trouble::CanariesGone if !cause => {}

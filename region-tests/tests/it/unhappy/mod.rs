@@ -3,6 +3,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "most troubles are alike to most of the code")]
 
+mod failover;
 mod guarded_holding;
 mod guarded_passing;
 mod hands;

@@ -102,10 +102,13 @@ impl World {
             (tuning.patience_seconds, tuning.wait_seconds) =
                 if patient { (120, 600) } else { (2, 4) };
             // One that cannot succeed tells nothing.
-            let can_be_rehearsed = !matches!(trouble, Trouble::OpenTransaction(_));
+            let can_be_rehearsed =
+                !matches!(trouble, Trouble::OpenTransaction(_) | Trouble::KillAt(..));
             tuning.rehearsals = u32::from(can_be_rehearsed);
             tuning.budget_seconds = match trouble {
                 Trouble::Budget(seconds) => Some(*seconds),
+                // So long a fence lasts if whoever takes over has it.
+                Trouble::KillAt(..) => Some(2),
                 _ => None,
             };
         };
@@ -147,7 +150,7 @@ impl World {
         self.made(&self.target().await.peers[0].role).await
     }
 
-    async fn state(&self) -> ClusterState {
+    pub(super) async fn state(&self) -> ClusterState {
         // The session of before may have ended with ZooKeeper's.
         let deployment = self.region.deployment().await;
         deployment.shard(self.source.clone()).read_existing().await.unwrap().state

@@ -17,6 +17,8 @@ pub(super) enum Trouble {
     ZooKeeperRestarted,
     /// A zone is killed.
     Kill(Zone),
+    /// A zone is killed when a cutover begins this step.
+    KillAt(&'static str, Zone),
     /// A zone cannot write files.
     DiskFull(Zone),
     /// The image of the read-only ring is corrupt.
@@ -95,7 +97,12 @@ pub(super) enum Zone {
 impl Trouble {
     /// Tells whether writes may fail while it lasts, whatever the plan does.
     pub(super) fn is_in_the_way_of_writes(&self) -> bool {
-        matches!(self, Self::Kill(_) | Self::RouterDisabled)
+        matches!(self, Self::Kill(_) | Self::RouterDisabled) || self.seals_the_source()
+    }
+
+    /// Tells whether the source stays sealed until the plan goes on: the seal comes before the check.
+    pub(super) fn seals_the_source(&self) -> bool {
+        matches!(self, Self::KillAt("check", _))
     }
 
     /// The fault of the lab that it is, if it is one.

@@ -6,6 +6,7 @@ use lab::{Fault, FaultKind};
 use reshard_core::{Journal, Outcome, PlanState, Request};
 
 use super::super::started::{Region, small};
+use super::failover::was_killed;
 use super::region::{Cure, World};
 use super::trouble::{Times, Trouble};
 use super::{Row, Then, journal};
@@ -62,16 +63,21 @@ async fn meet(world: &World, row: &Row) {
         let Outcome::Held { what, remedy: told, .. } = ended else { panic!("{row:?}: {ended:?}") };
         assert!(what.contains(says), "{row:?}: {what}");
         assert!(told.to_string().contains(remedy), "{row:?}: {told}");
+        if let Trouble::KillAt(..) = row.trouble {
+            assert!(was_killed(), "{row:?}");
+        }
         if world.sequence.block_begins().is_none() {
             assert!(!what.contains("REFUSED"), "{row:?}: {what}");
             if !row.trouble.is_in_the_way_of_writes() {
+                let held = std::time::Instant::now();
                 world.writes_flow().await;
+                println!("{row:?}: writes flow {:?} after the hold", held.elapsed());
             }
         }
         world.heal(&cure).await;
         if NO_WAY_BACK.contains(&row.phase) {
             assert!(what.contains("ARE STILL REFUSED"), "{row:?}: {what}");
-        } else {
+        } else if !row.trouble.seals_the_source() {
             world.writes_flow().await;
         }
         return;

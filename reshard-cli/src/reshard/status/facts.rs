@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reshard_core::{
     Activity, Controls, Entry, EntryKind, Journal, JournalError, Liveness, OpenWriteBlock, Phase,
-    Plan, Report, Sequence, SystemClock, past_pivot,
+    Plan, Report, Sequence, SystemClock, past_pivot, urgent_phase,
 };
 
 use super::copy::FileCopy;
@@ -23,8 +23,10 @@ pub(super) struct Facts {
     pub(super) no_way_back: Option<String>,
     /// While writes are refused.
     pub(super) block: Option<OpenWriteBlock>,
+    /// The phase that goes on and must not be left half done.
+    pub(super) urgent: Option<String>,
     pub(super) executor: Liveness,
-    /// True if a watchdog stands by that ends a write block.
+    /// True if a watchdog stands by that ends a write block or an urgent phase.
     pub(super) watchdog: bool,
     pub(super) activity: Option<Activity>,
     /// The last thing that went wrong.
@@ -62,6 +64,7 @@ impl Facts {
             no_way_back: no_way_back.map(str::to_owned),
             phases: phases.iter().map(|phase| Step::of(&**phase, plan)).collect(),
             block: OpenWriteBlock::of(store, plan, phases, &SystemClock).await?,
+            urgent: urgent_phase(store, phases).await?.map(|phase| phase.name().to_owned()),
             executor: Liveness::of(store, now).await?,
             watchdog: watchdog::stands_by(&store.work_directory()),
             activity: store.activity().await?,

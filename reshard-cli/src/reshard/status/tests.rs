@@ -93,6 +93,7 @@ fn facts(state: PlanState) -> Facts {
         phases: vec![step("preflight", 3), step("block-writes", 20), step("drain", 100)],
         no_way_back: None,
         block: None,
+        urgent: None,
         watchdog: false,
         executor: Liveness::Alive(presence()),
         activity: None,

@@ -90,7 +90,11 @@ pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Lines {
 /// The one line of a pipe, without what changes all the time.
 pub(super) fn summary(view: &View) -> String {
     let (_, state) = state(view);
-    let writes = if view.writes.refused { "; WRITES TO THE MOVING VNODES ARE REFUSED" } else { "" };
+    let writes = match &view.left {
+        Some(phase) => format!("; {} WAS LEFT HALF DONE", phase.to_uppercase()),
+        None if view.writes.refused => "; WRITES TO THE MOVING VNODES ARE REFUSED".to_owned(),
+        None => String::new(),
+    };
     match &view.now {
         Some(now) => format!("{state}: {}: {}{writes}", now.phase, now.what),
         None => format!("{state}{writes}"),
@@ -119,6 +123,15 @@ impl Text {
 
 /// Tells first of all whether writes are refused.
 fn alarm(view: &View, now: Timestamp, text: &mut Text) {
+    if let Some(phase) = &view.left {
+        let head = format!(
+            "{} WAS LEFT HALF DONE: REQUESTS FOR THE MOVING VNODES MAY FAIL, AND NOBODY TAKES OVER AT SHARDS THAT ARE FROZEN",
+            phase.to_uppercase()
+        );
+        left_alone(view, now, &head, text);
+        text.blank();
+        return;
+    }
     if !view.writes.refused {
         return;
     }
@@ -139,32 +152,7 @@ fn alarm(view: &View, now: Timestamp, text: &mut Text) {
         Situation::Aborting => {
             text.add(Mood::Bad, "", &format!("{head}, until the original rings are back."));
         }
-        Situation::Abandoned | Situation::NotResponding if view.watchdog => {
-            let when = if view.situation == Situation::NotResponding {
-                "as soon as ZooKeeper has given up the executor's session"
-            } else {
-                "now"
-            };
-            let who = executor(view, now).1;
-            let told = format!("{}.work/watchdog.log tells what it does", view.file);
-            text.add(
-                Mood::Bad,
-                "",
-                &format!("{head}, and the watchdog ends that {when}: {who}; {told}."),
-            );
-        }
-        Situation::Abandoned | Situation::NotResponding => {
-            text.add(
-                Mood::Bad,
-                "",
-                &format!("{head}, and nobody ends that: {}.", executor(view, now).1),
-            );
-            if let Some(first) = view.commands.iter().find(|it| it.command.starts_with("reshard "))
-            {
-                text.add(Mood::Bad, "", "Type now:");
-                text.lines.push(format!("    {}", first.command));
-            }
-        }
+        Situation::Abandoned | Situation::NotResponding => left_alone(view, now, &head, text),
         Situation::Held
         | Situation::Paused
         | Situation::Planned
@@ -181,6 +169,27 @@ fn alarm(view: &View, now: Timestamp, text: &mut Text) {
         }
     }
     text.blank();
+}
+
+/// Tells who ends what its executor has left, or what to type.
+fn left_alone(view: &View, now: Timestamp, head: &str, text: &mut Text) {
+    let who = executor(view, now).1;
+    if view.watchdog {
+        let when = if view.situation == Situation::NotResponding {
+            "as soon as ZooKeeper has given up the executor's session"
+        } else {
+            "now"
+        };
+        let told = format!("{}.work/watchdog.log tells what it does", view.file);
+        let ends = format!("{head}, and the watchdog ends that {when}: {who}; {told}.");
+        text.add(Mood::Bad, "", &ends);
+        return;
+    }
+    text.add(Mood::Bad, "", &format!("{head}, and nobody ends that: {who}."));
+    if let Some(first) = view.commands.iter().find(|it| it.command.starts_with("reshard ")) {
+        text.add(Mood::Bad, "", "Type now:");
+        text.lines.push(format!("    {}", first.command));
+    }
 }
 
 fn state(view: &View) -> (Mood, String) {

@@ -29,6 +29,8 @@ pub(super) struct View {
     /// The meaning of that, with who is there to do it.
     pub(super) situation: Situation,
     pub(super) writes: Writes,
+    /// The phase that is half done and must not be left so, if nobody executes it.
+    pub(super) left: Option<String>,
     pub(super) executor: Liveness,
     #[serde(flatten)]
     pub(super) copy: FileCopy,
@@ -149,6 +151,10 @@ impl View {
             state: report.state.clone().in_words(file),
             situation,
             writes: writes(facts, situation),
+            left: facts
+                .urgent
+                .clone()
+                .filter(|_| matches!(situation, Situation::Abandoned | Situation::NotResponding)),
             executor: facts.executor.clone(),
             copy: facts.copy.clone().in_words(file),
             watchdog: facts.watchdog,

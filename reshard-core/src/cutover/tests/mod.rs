@@ -1,12 +1,15 @@
 //! Cutovers between real databases, with a real ZooKeeper, while clients write.
 
+mod load;
+mod refuse;
 mod scene;
 
 use std::time::Duration;
 
 use manatee_client::{ClusterState, ShardError, SwitchStanding};
 
-use self::scene::{Scene, key_of};
+use self::load::key_of;
+use self::scene::Scene;
 use super::*;
 use crate::deployment::Database;
 use crate::guard::tests::fixture::{hash, put};

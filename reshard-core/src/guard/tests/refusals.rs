@@ -1,10 +1,14 @@
 //! Refused writes, the words for that, and the log of the others (rules R1, R2, R17 and R20).
 
-use super::super::{GuardFinding, bypasses, fence, preflight, unfence};
+use std::time::Duration;
+
+use manatee_client::PgEndpoint;
+
+use super::super::{Connections, GuardFinding, bypasses, fence, preflight, unfence};
 use super::fixture::{keys, put, vnode};
 use super::scene::{NUMBER, Scene, long_fence, refusal};
+use crate::deployment::Database;
 use crate::region::Holder;
-use std::time::Duration;
 
 #[tokio::test]
 async fn r1_the_guards_functions_are_volatile_and_have_a_fixed_path() {
@@ -105,6 +109,32 @@ async fn r2_what_lets_writes_past_is_found_and_stops_a_fence() {
     let error = fence(&mut scene.session, NUMBER, &long_fence()).await.unwrap_err();
     assert!(error.to_string().contains("would not hold: default_transaction_isolation"), "{error}");
     assert_eq!(scene.state().await, "open");
+}
+
+#[tokio::test]
+async fn r2_subscriptions_and_a_missing_language_are_found_and_connections_are_counted() {
+    let scene = Scene::open().await;
+    let before = Connections::read(&scene.admin).await.unwrap();
+    let endpoint: PgEndpoint = scene.shard.chain.urls()[0].parse().unwrap();
+    let endpoint = PgEndpoint { user: "moray".to_owned(), ..endpoint };
+    let connect = || Database::connect(&endpoint, Duration::from_secs(30));
+    let of_moray = [connect().await.unwrap(), connect().await.unwrap()];
+    let now = Connections::read(&scene.admin).await.unwrap();
+    assert_eq!(now.used, before.used + 2, "{now:?} after {before:?}");
+    assert_eq!(now.free(), before.free() - 2);
+    assert_eq!((before.of_one_moray, now.of_one_moray), (0, 2));
+    drop(of_moray);
+    let sql = "CREATE SUBSCRIPTION mine CONNECTION 'host=nowhere' PUBLICATION theirs WITH (connect = false)";
+    scene.admin.batch_execute(sql).await.unwrap();
+    let found = bypasses(&scene.admin).await.unwrap();
+    assert_eq!(found, [GuardFinding::Subscription { name: "mine".to_owned() }]);
+    let sql = "ALTER SUBSCRIPTION mine SET (slot_name = NONE); DROP SUBSCRIPTION mine";
+    for sql in sql.split(';') {
+        scene.admin.batch_execute(sql).await.unwrap();
+    }
+    scene.admin.batch_execute("DROP EXTENSION plpgsql CASCADE").await.unwrap();
+    let found = preflight(&scene.admin, Duration::from_mins(1)).await.unwrap();
+    assert_eq!(found, [GuardFinding::NoLanguage]);
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ pub(super) async fn is_over(
     let options = options(context).await?;
     let finishing = async {
         let finished = finish(&known.parties(context, leg), &options, settling).await;
-        finished.or_hold(format!("the cutover to {} cannot be finished", leg.to), unfinished())
+        finished.or_advise(format!("the cutover to {} cannot be finished", leg.to), unfinished())
     };
     let what = format!("bring a cutover to {} that was begun to its end", leg.to);
     let finished = Box::pin(context.act(what, finishing)).await?;

@@ -22,7 +22,7 @@ use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::phases::facts::{GOING_BACK, SPLIT_POINT};
 use crate::phases::source::{shard, source};
 use crate::phases::unfreeze::unfreeze;
-use crate::shards::{SplitPoint, freeze_for_plan};
+use crate::shards::{SplitPoint, freeze_for_plan, frozen_for_plan};
 
 /// Moves what is behind the new names.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,15 @@ impl Phase for CutOver {
             undo: "the vnodes are cut over to the source again, with all that was written since",
             pause: "between two attempts",
         }
+    }
+
+    /// Source and new shard are frozen meanwhile, and the source may be sealed.
+    fn is_urgent(&self) -> bool {
+        true
+    }
+
+    async fn rescue(&self, context: &Context) -> Result<String, PhaseError> {
+        settle_all(context).await
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
@@ -125,43 +134,83 @@ async fn while_frozen(
         freeze(context, name).await?;
     }
     let Err(trouble) = doing.await else { return Ok(()) };
-    if let Err(worse) = thaw_unless_sealed(context, leg, frozen).await {
-        context.note(worse.with_causes()).await?;
-    }
+    thaw_unless_sealed(context, leg, frozen).await?;
     Err(trouble)
 }
 
+/// Brings what was begun of a cutover to its end. Tells whether the vnodes are where they were to go. If that fails, somebody may have
+/// to take over at the shard that has them.
+async fn settle(context: &Context, leg: Leg<'_>, settling: Settling) -> Result<bool, PhaseError> {
+    let settled = Box::pin(is_over(context, leg, settling)).await;
+    if settled.is_err() {
+        thaw_unless_sealed(context, leg, &[leg.from]).await?;
+    }
+    settled
+}
+
+/// Unfreezes shards after a trouble, unless the owner of the vnodes says that it is sealed. One that does not answer does not stay
+/// frozen, for nobody would take over there: whoever does has the seal, if it was confirmed, and finishes it backward at worst.
 async fn thaw_unless_sealed(
     context: &Context,
     leg: Leg<'_>,
     frozen: &[&ShardName],
 ) -> Result<(), PhaseError> {
     let (from, to) = (leg.from, leg.to);
-    let found = look(&primary(context, from).await?, leg.one.number).await;
-    let found = found.or_phase_error(format!("{from} cannot be asked how its move stands"))?;
+    let found = match primary(context, from).await {
+        Ok(database) => look(&database, leg.one.number).await.ok().flatten(),
+        Err(_) => None,
+    };
     if let Some(MoveState::Sealed | MoveState::Moved) = found.map(|found| found.state) {
-        return context
-            .note(format!("{from} stays frozen: the cutover to {to} is not at its end"))
-            .await;
+        let stays = format!("{from} stays frozen: the cutover to {to} is not at its end");
+        return context.note(stays).await;
     }
     for name in frozen {
-        let shard = shard(context, name);
-        let stored = shard.read_existing().await;
-        let state = stored.or_phase_error(format!("the state of {name} cannot be read"))?.state;
-        if !state.one_node_write_mode {
-            unfreeze(context, &shard).await?;
+        if let Err(worse) = thaw(context, name).await {
+            context.note(worse.with_causes()).await?;
         }
     }
     Ok(())
+}
+
+/// Unfreezes a shard, but for the freeze that belongs to one peer alone.
+async fn thaw(context: &Context, name: &ShardName) -> Result<(), PhaseError> {
+    let shard = shard(context, name);
+    let stored = shard.read_existing().await;
+    let state = stored.or_phase_error(format!("the state of {name} cannot be read"))?.state;
+    if frozen_for_plan(&state, context.plan().uuid) && !state.one_node_write_mode {
+        unfreeze(context, &shard).await?;
+    }
+    Ok(())
+}
+
+/// Brings every cutover that was begun to its end, in the direction in which the plan goes, and unfreezes whoever serves the vnodes.
+/// Says where they are.
+async fn settle_all(context: &Context) -> Result<String, PhaseError> {
+    let source = context.plan().source();
+    let mut at = Vec::new();
+    for one in moves(context.plan()) {
+        let name = &one.target.name;
+        let is_back = is_going_back(context, name).await?;
+        let leg = if is_back { Leg::back(context, one) } else { Leg::forth(context, one) };
+        let settling = if context.undoing && !is_back { Settling::Back } else { Settling::Forward };
+        let is_there = settle(context, leg, settling).await?;
+        let owner = if is_there { leg.to } else { leg.from };
+        if owner == name {
+            thaw(context, name).await?;
+        }
+        at.push(format!("the vnodes of {name} are at {owner}"));
+    }
+    thaw(context, source).await?;
+    Ok(at.join(", "))
 }
 
 /// Tells whether the vnodes of a move are at the new shard, after whatever was begun is at its end.
 async fn is_at_target(context: &Context, one: GuardedMove<'_>) -> Result<bool, PhaseError> {
     let name = &one.target.name;
     if !is_going_back(context, name).await? {
-        return Box::pin(is_over(context, Leg::forth(context, one), Settling::Forward)).await;
+        return settle(context, Leg::forth(context, one), Settling::Forward).await;
     }
-    if Box::pin(is_over(context, Leg::back(context, one), Settling::Back)).await? {
+    if settle(context, Leg::back(context, one), Settling::Back).await? {
         return Err(PhaseError::hold(
             format!("the vnodes of {name} are at {} again", context.plan().source()),
             hint!(Operation::Abort, " rolls back the rest"),
@@ -178,7 +227,7 @@ async fn is_going_back(context: &Context, name: &ShardName) -> Result<bool, Phas
 async fn bring_back(context: &Context, one: GuardedMove<'_>) -> Result<(), PhaseError> {
     let (name, source) = (&one.target.name, context.plan().source());
     if !is_going_back(context, name).await? {
-        if !Box::pin(is_over(context, Leg::forth(context, one), Settling::Back)).await? {
+        if !settle(context, Leg::forth(context, one), Settling::Back).await? {
             return Ok(());
         }
         let mut going = context.get(&GOING_BACK).await?.unwrap_or_default();
@@ -198,7 +247,7 @@ async fn bring_back(context: &Context, one: GuardedMove<'_>) -> Result<(), Phase
         };
         context.act(format!("make {source} follow {name}"), closing).await?;
     }
-    if Box::pin(is_over(context, back, Settling::Forward)).await? {
+    if settle(context, back, Settling::Forward).await? {
         return Ok(());
     }
     prepare(context, back).await?;

@@ -1,5 +1,6 @@
 //! The checks: each judges what was seen, and knows nothing of how.
 
+mod guard;
 mod locks;
 mod morays;
 mod ring;
@@ -34,6 +35,8 @@ pub(super) const ALL: &[CheckFn] = &[
     shard::versions,
     shard::sitters,
     tables::buckets,
+    guard::holds,
+    guard::connections,
     locks::freeze,
     locks::dump_lock,
     locks::dumps,

@@ -34,6 +34,8 @@ pub(super) fn blind() -> Evidence {
         database_bytes: nothing(),
         tables: nothing(),
         transactions: nothing(),
+        guard: nothing(),
+        connections: nothing(),
         peers: Vec::<PeerProbe>::new(),
         dump_lock: nothing(),
         dumps: nothing(),

@@ -25,6 +25,7 @@ use super::unseen::{Api, RING, Unseen};
 use crate::clock::Clock;
 use crate::deployment::{AnyTransport, Deployment};
 use crate::epoch::PLAN_LOCKS;
+use crate::guard::{Connections, GuardFinding};
 use crate::inventory::{RingFacts, free_bytes, read_ring};
 use crate::reservation::{Reservation, reserved_names};
 use crate::rows::Tables;
@@ -54,6 +55,10 @@ pub(super) struct Evidence {
     pub(super) database_bytes: Found<u64>,
     pub(super) tables: Found<Tables>,
     pub(super) transactions: Found<OldTransactions>,
+    /// Whatever speaks against a guard at the primary.
+    pub(super) guard: Found<Vec<GuardFinding>>,
+    /// The primary's connections.
+    pub(super) connections: Found<Connections>,
     pub(super) peers: Vec<PeerProbe>,
     pub(super) dump_lock: Found<DumpLockState>,
     pub(super) dumps: Found<Vec<(String, Found<RunningDump>)>>,
@@ -143,6 +148,8 @@ pub(super) async fn look(
         database_bytes,
         tables,
         transactions,
+        guard,
+        connections,
         peers,
         dumps,
     } = of_peers;
@@ -157,6 +164,8 @@ pub(super) async fn look(
         database_bytes,
         tables,
         transactions,
+        guard,
+        connections,
         peers,
         dump_lock,
         dumps,

@@ -9,6 +9,7 @@ use super::zones::{ZoneKind, ZoneSeen, Zones};
 use super::{DEADLINE, Found, Unseen, why, within};
 use crate::clock::Clock;
 use crate::deployment::{Deployment, ZonePlace, ZoneScript};
+use crate::guard::{Connections, GuardFinding, preflight};
 use crate::inventory::ClockReading;
 use crate::preflight::OLD_TRANSACTION;
 use crate::region::OpenTransaction;
@@ -24,6 +25,8 @@ pub(super) struct OfPeers {
     pub(super) database_bytes: Found<u64>,
     pub(super) tables: Found<Tables>,
     pub(super) transactions: Found<OldTransactions>,
+    pub(super) guard: Found<Vec<GuardFinding>>,
+    pub(super) connections: Found<Connections>,
     pub(super) peers: Vec<PeerProbe>,
     pub(super) dumps: Found<Vec<(String, Found<RunningDump>)>>,
 }
@@ -68,7 +71,16 @@ pub(super) async fn look(
         .as_ref()
         .map_err(Unseen::clone)
         .and_then(|chain| chain.first().copied().ok_or_else(|| "the shard has no primary".into()));
-    let (versions, writability, database_bytes, tables, transactions, peers, dumps) = tokio::join!(
+    let (
+        versions,
+        writability,
+        database_bytes,
+        tables,
+        transactions,
+        (guard, connections),
+        peers,
+        dumps,
+    ) = tokio::join!(
         async {
             let asking = chain
                 .clone()?
@@ -85,6 +97,7 @@ pub(super) async fn look(
         within("the primary", DEADLINE, async {
             old_transactions(deployment, primary.clone()?).await
         }),
+        of_guard(deployment, &primary),
         look_into_zones(deployment, zones, clock),
         async {
             let peers = view.as_ref().map_err(Unseen::clone)?.state.peers();
@@ -102,7 +115,36 @@ pub(super) async fn look(
             Ok(join_all(asking).await)
         },
     );
-    OfPeers { versions, writability, database_bytes, tables, transactions, peers, dumps }
+    OfPeers {
+        versions,
+        writability,
+        database_bytes,
+        tables,
+        transactions,
+        guard,
+        connections,
+        peers,
+        dumps,
+    }
+}
+
+/// The things that speak against a guard, and the connections.
+async fn of_guard(
+    deployment: &Deployment,
+    primary: &Found<&Peer>,
+) -> (Found<Vec<GuardFinding>>, Found<Connections>) {
+    let connect = async {
+        let endpoint = primary.clone()?.endpoint().map_err(why)?;
+        deployment.databases().connect(&endpoint, PEER).await.map_err(why)
+    };
+    let database = match within("the primary", DEADLINE, connect).await {
+        Ok(database) => database,
+        Err(unseen) => return (Err(unseen.clone()), Err(unseen)),
+    };
+    (
+        preflight(&database, OLD_TRANSACTION).await.map_err(why),
+        Connections::read(&database).await.map_err(why),
+    )
 }
 
 async fn version(deployment: &Deployment, peer: &Peer) -> Found<String> {

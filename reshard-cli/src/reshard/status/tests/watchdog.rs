@@ -29,3 +29,20 @@ fn a_watchdog_that_ends_the_write_block_is_told_of() {
         )
     );
 }
+
+#[test]
+fn a_cutover_that_its_executor_has_left_is_told_first_of_all() {
+    let shown = |watchdog, by| {
+        let mut facts = executed(facts(PlanState::Running), by);
+        (facts.urgent, facts.watchdog) = (Some("cut-over".to_owned()), watchdog);
+        flat(&screen(&facts))
+    };
+    let alarm = "CUT-OVER WAS LEFT HALF DONE: REQUESTS FOR THE MOVING VNODES MAY FAIL, AND NOBODY TAKES OVER AT SHARDS THAT ARE FROZEN";
+    let alone = shown(false, dead());
+    assert!(alone.starts_with(&format!("{alarm}, and nobody ends that: the executor")), "{alone}");
+    assert!(alone.contains("Type now: reshard resume split.plan"), "{alone}");
+    let watched = shown(true, dead());
+    assert!(watched.starts_with(&format!("{alarm}, and the watchdog ends that now")), "{watched}");
+    let alive = shown(true, Liveness::Alive(presence()));
+    assert!(!alive.contains("HALF DONE"), "{alive}");
+}
