@@ -12,7 +12,7 @@ ifneq ($(RING_2014),)
 export FASH_PRODUCTION_RING ?= $(RING_2014)
 endif
 
-.PHONY: help demo ring-demo test test-versions versions bench fuzz setup setup-demo check publish-check
+.PHONY: help demo ring-demo test test-versions versions bench bench-cutover fuzz setup setup-demo check publish-check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ bench: setup ## the benchmarks, and the table of goals beside node-fash
 	cargo bench --locked --package benches
 	cargo build --locked --release --package reshard-cli --package benches
 	scripts/bench-table.py
+
+bench-cutover: setup-demo ## many cutovers in a lab under load: make bench-cutover OPTIONS='--writes 2000 --zones 20'
+	cargo build --locked --workspace --bin reshard-lab --example cutover
+	$(or $(CARGO_TARGET_DIR),target)/debug/examples/cutover $(OPTIONS)
 
 fuzz: ## every fuzz target for a minute: make fuzz SECONDS=60
 	@scripts/fuzz.sh $(or $(SECONDS),60)

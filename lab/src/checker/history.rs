@@ -21,6 +21,8 @@ pub struct History {
     pub(super) prefixes: Vec<String>,
     pub(super) began: Option<u64>,
     pub(super) reads: u64,
+    /// Writes and reads that were tried at more than one router.
+    pub(super) retried: (u64, u64),
     buckets: Vec<Arc<str>>,
 }
 
@@ -183,7 +185,8 @@ impl<'a> Adding<'a> {
     }
 
     fn outcome(&mut self, line: OutcomeLine) {
-        let OutcomeLine { id, end, outcome } = line;
+        let OutcomeLine { id, end, outcome, retries } = line;
+        self.history.retried.0 += u64::from(retries > 0);
         let Some(index) = self.open.remove(&id) else { return };
         let Some(attempt) = self.history.attempts.get_mut(index) else { return };
         attempt.end = Some(self.epoch + end);
@@ -191,9 +194,10 @@ impl<'a> Adding<'a> {
     }
 
     fn read(&mut self, line: ReadLine) {
-        let ReadLine { due, start, end, bucket, key, result } = line;
+        let ReadLine { due, start, end, bucket, key, result, retries } = line;
         let (due, start, end) = (self.epoch + due, self.epoch + start, self.epoch + end);
         self.history.reads += 1;
+        self.history.retried.1 += u64::from(retries > 0);
         let object = self.history.object(&bucket, &key);
         if let Some(object) = self.history.objects.get_mut(object) {
             object.reads.push(Read { due, start, end, result });

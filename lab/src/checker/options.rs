@@ -8,6 +8,9 @@ use std::time::Duration;
 pub struct CheckOptions {
     /// The vnodes that were moved. Default: none given; those whose owner differs between the rings.
     pub moved: Option<BTreeSet<u32>>,
+    /// The times that vnodes changed their owner beside those that the rings tell of: cutovers behind a name, back and there again.
+    /// Default: 0.
+    pub more_handovers: usize,
     /// The places where there may be ghost rows. Default: [`Ghosts::OfMoved`].
     pub ghosts: Ghosts,
     /// True if reads may see what is out of date, or otherwise wrong. They are counted anyway. Default: false.
@@ -44,6 +47,7 @@ impl Default for CheckOptions {
     fn default() -> Self {
         Self {
             moved: None,
+            more_handovers: 0,
             ghosts: Ghosts::default(),
             allow_wrong_reads: false,
             allow_failed_reads: true,

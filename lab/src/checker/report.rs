@@ -57,8 +57,14 @@ pub struct Checked {
     pub unknown: u64,
     /// Under way.
     pub open: u64,
+    /// Of the writes: those that went on to another router, because they could not be sent to one.
+    #[serde(default)]
+    pub retried_writes: u64,
     /// Reads.
     pub reads: u64,
+    /// Of these: those that went on to another router, because they could not be sent to one or their connection broke.
+    #[serde(default)]
+    pub retried_reads: u64,
     /// Reads that saw what cannot have been there, or did not see what must.
     pub wrong_reads: u64,
 }

@@ -16,6 +16,8 @@ impl Check<'_> {
         let history = self.history;
         let mut latencies = Latencies::default();
         let mut samples = Vec::new();
+        let (writes, reads) = history.retried;
+        (self.found.checked.retried_writes, self.found.checked.retried_reads) = (writes, reads);
         for attempt in &history.attempts {
             let checked = &mut self.found.checked;
             checked.writes += 1;

@@ -62,7 +62,10 @@ impl Check<'_> {
                 .filter(|owner| [name(first), name(second)].contains(owner))
                 .collect();
             of_both.dedup();
-            let allowed = of_both.len().saturating_sub(1);
+            let of_rings = of_both.len().saturating_sub(1);
+            // What never moved has no more either.
+            let more = if of_rings > 0 { self.options.more_handovers } else { 0 };
+            let allowed = of_rings + more;
             let writes: Vec<_> =
                 writes.iter().filter(|it| [first, second].contains(&it.pnode)).copied().collect();
             let Some(excess) = one_change_too_many(&writes, allowed) else { continue };
@@ -73,7 +76,7 @@ impl Check<'_> {
                 .filter(|write| write.pnode == other && write.end <= excess.end)
                 .max_by_key(|write| write.end);
             let text = format!(
-                "a write of {} was acknowledged by {} after one of {} by {}; the rings allow {allowed} changes of owner",
+                "a write of {} was acknowledged by {} after one of {} by {}; there were {allowed} changes of owner",
                 between(self.history, excess.start, Some(excess.end)),
                 name(excess.pnode),
                 before.map_or_else(String::new, |it| between(self.history, it.start, Some(it.end))),

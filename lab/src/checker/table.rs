@@ -52,8 +52,14 @@ fn facts(report: &Report) -> String {
     if c.unknown + c.open > 0 {
         fact("", format!("{} of unknown outcome, {} under way", c.unknown, c.open));
     }
+    if c.retried_writes > 0 {
+        fact("  retried", format!("{} at another router", c.retried_writes));
+    }
     fact("  latency", report.write_latency.to_string());
     fact("reads", with(c.reads, &[(report.reads.failed, "failed"), (c.wrong_reads, "wrong")]));
+    if c.retried_reads > 0 {
+        fact("  retried", format!("{} at another router", c.retried_reads));
+    }
     fact("  latency", report.read_latency.to_string());
     let ghosts = with(report.ghosts.values().sum(), &[(c.ghosts_of_moved, "of moved vnodes")]);
     fact("ghost rows", format!("{ghosts} of {} vnodes", report.ghosts.len()));

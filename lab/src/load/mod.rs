@@ -19,6 +19,7 @@
 //! ```
 
 mod attempt;
+mod balancer;
 mod clock;
 mod keys;
 pub mod log;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use moray_client::{Client, GetOptions};
+use moray_client::GetOptions;
 
 use super::attempt;
+use super::balancer::{Balancer, was_cut_off};
 use super::log::{Line, ReadLine, ReadResult};
 use super::possible::{Possible, Seen};
 use super::schedule::Schedule;
@@ -15,27 +16,34 @@ use super::value::write_in;
 pub(super) async fn run(shared: Arc<Shared>, worker: usize, mut schedule: Schedule) {
     let mut random =
         fastrand::Rng::with_seed(shared.options.seed.rotate_left(17) ^ !(worker as u64));
-    let clients = shared.clients(worker);
+    let mut routers = shared.routers(worker);
     let mut stopping = shared.stopping.subscribe();
-    for client in clients.iter().cycle() {
+    loop {
         let (due, left_out) = schedule.next(tokio::time::Instant::now());
         shared.counters().left_out(0, left_out);
         if !shared.wait(&mut stopping, due).await {
             return;
         }
         let index = shared.choose_read(&mut random);
-        let line = read(&shared, client, index, shared.clock.at(due)).await;
+        let line = read(&shared, &mut routers, index, shared.clock.at(due)).await;
         if !shared.check_log(shared.log.add(&Line::Read(line))) {
             return;
         }
     }
 }
 
-async fn read(shared: &Shared, client: &Client, index: usize, due: u64) -> ReadLine {
+async fn read(shared: &Shared, routers: &mut Balancer, index: usize, due: u64) -> ReadLine {
     let key = shared.keys.names(index).key;
     let start = shared.clock.now();
     let watch = shared.object(index, |possible| possible.watch());
-    let answer = client.get_object("manta", &key, &GetOptions::default()).await;
+    let options = GetOptions::default();
+    let mut tries = routers.tries();
+    let answer = loop {
+        match routers.next().get_object("manta", &key, &options).await {
+            Err(error) if was_cut_off(&error) && tries.another().await => {}
+            answer => break answer,
+        }
+    };
     let end = shared.clock.now();
     let result = match answer {
         Ok(object) => ReadResult::Found {
@@ -61,7 +69,8 @@ async fn read(shared: &Shared, client: &Client, index: usize, due: u64) -> ReadL
         }
         None => shared.counters().read_failed(),
     }
-    ReadLine { due, start, end, bucket: "manta".to_owned(), key, result }
+    let (bucket, retries) = ("manta".to_owned(), tries.retries);
+    ReadLine { due, start, end, bucket, key, result, retries }
 }
 
 /// The state that was seen, if the read did not fail.

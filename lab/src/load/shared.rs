@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::LoadOptions;
+use super::balancer::Balancer;
 use super::clock::Clock;
 use super::keys::Keys;
 use super::log::{LogWriter, WriteId};
@@ -116,21 +117,22 @@ impl Shared {
         }
     }
 
-    /// Clients of all routers, for one worker: it begins with one router, and has connections of its own.
-    pub(super) fn clients(&self, worker: usize) -> Vec<Client> {
+    /// All routers, for one worker: it begins with one of them, and has connections of its own.
+    pub(super) fn routers(&self, worker: usize) -> Balancer {
         let LoadOptions { addresses, request_timeout, connect_timeout, .. } = &self.options;
         let options = ClientOptions {
             connections: std::num::NonZeroUsize::MIN,
             request_timeout: *request_timeout,
             connect_timeout: *connect_timeout,
-            // The next request takes the next router.
+            // Another router is taken then.
             connect_patience: std::time::Duration::ZERO,
             backoff_max: std::time::Duration::from_millis(500),
             ..ClientOptions::default()
         };
         let count = addresses.len().max(1);
         let in_turn = addresses.iter().cycle().skip(worker % count).take(addresses.len());
-        in_turn.map(|address| Client::new(address.to_string(), options.clone())).collect()
+        let clients = in_turn.map(|address| Client::new(address.to_string(), options.clone()));
+        Balancer::new(clients.collect(), *request_timeout)
     }
 
     /// Waits until then. False if the load stops before.

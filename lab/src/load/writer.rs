@@ -7,6 +7,7 @@ use moray_client::{
 };
 
 use super::attempt;
+use super::balancer::{Balancer, was_not_sent};
 use super::keys::Names;
 use super::log::{Action, Change, Condition, Intent, Line, Outcome, OutcomeLine, WriteId};
 use super::possible::{Ending, State};
@@ -28,16 +29,16 @@ struct Choice {
 /// Writes until the load stops.
 pub(super) async fn run(shared: Arc<Shared>, worker: usize, mut schedule: Schedule) {
     let mut random = fastrand::Rng::with_seed(shared.options.seed ^ worker as u64);
-    let clients = shared.clients(worker);
+    let mut routers = shared.routers(worker);
     let mut stopping = shared.stopping.subscribe();
-    for client in clients.iter().cycle() {
+    loop {
         let (due, left_out) = schedule.next(tokio::time::Instant::now());
         shared.counters().left_out(left_out, 0);
         if !shared.wait(&mut stopping, due).await {
             return;
         }
         let choice = choose(&shared, worker, &mut random);
-        if !write(&shared, client, &choice, shared.clock.at(due)).await {
+        if !write(&shared, &mut routers, &choice, shared.clock.at(due)).await {
             return;
         }
     }
@@ -75,7 +76,7 @@ fn choose(shared: &Shared, worker: usize, random: &mut fastrand::Rng) -> Choice 
 }
 
 /// Makes one write. False if the log cannot be written.
-async fn write(shared: &Shared, client: &Client, choice: &Choice, due: u64) -> bool {
+async fn write(shared: &Shared, routers: &mut Balancer, choice: &Choice, due: u64) -> bool {
     let Choice { index, action, condition, batch } = choice;
     let names = shared.keys.names(*index);
     let (write, id) = (shared.new_write(), shared.new_attempt());
@@ -102,12 +103,19 @@ async fn write(shared: &Shared, client: &Client, choice: &Choice, due: u64) -> b
     if !shared.check_log(shared.log.intent(intent)) {
         return false;
     }
-    let result = send(client, &names, &sent, *batch).await;
+    let mut tries = routers.tries();
+    let result = loop {
+        match send(routers.next(), &names, &sent, *batch).await {
+            Err(error) if was_not_sent(&error) && tries.another().await => {}
+            result => break result,
+        }
+    };
+    let retries = tries.retries;
     let end = shared.clock.now();
     let outcome = result.unwrap_or_else(|error| attempt::failed_write(&error));
     count(shared, &outcome, due, end);
     ended(shared, *index, write, &outcome, end);
-    shared.check_log(shared.log.add(&Line::Outcome(OutcomeLine { id, end, outcome })))
+    shared.check_log(shared.log.add(&Line::Outcome(OutcomeLine { id, end, outcome, retries })))
 }
 
 async fn send(

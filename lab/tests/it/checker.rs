@@ -73,7 +73,7 @@ impl Script {
         let changes = vec![Change { bucket, key, action, write, condition }];
         self.lines.push(Line::Intent(Intent { id, due: start, start, batch: false, changes }));
         if let Some(outcome) = outcome {
-            self.lines.push(Line::Outcome(OutcomeLine { id, end, outcome }));
+            self.lines.push(Line::Outcome(OutcomeLine { id, end, outcome, retries: 0 }));
         }
         write
     }
@@ -257,7 +257,7 @@ fn reads_that_fail_are_counted_with_their_outages() {
     let last = script.by(110, 120, 1, vnode);
     let read = |start, result| {
         let (bucket, key) = (String::from("manta"), KEY.to_owned());
-        Line::Read(ReadLine { due: start, start, end: start + 5, bucket, key, result })
+        Line::Read(ReadLine { due: start, start, end: start + 5, bucket, key, result, retries: 0 })
     };
     let failed = || ReadResult::Failed { error: "timed out".into() };
     script.lines.extend([read(130, failed()), read(150, failed())]);

@@ -13,7 +13,7 @@ struct Setup {
     tier: Tier,
     options: LoadOptions,
     directory: TempDir,
-    _servers: Vec<moray_client::Server>,
+    servers: Vec<moray_client::Server>,
 }
 
 impl Setup {
@@ -30,7 +30,7 @@ impl Setup {
             request_timeout: Duration::from_millis(300),
             ..LoadOptions::new(addresses, directory.path().join("log"))
         };
-        Self { tier, options, directory, _servers: servers }
+        Self { tier, options, directory, servers }
     }
 
     fn check(&self) -> Report {
@@ -101,6 +101,25 @@ async fn a_right_tier_in_trouble_is_green() {
     }
     // The load goes on though some requests take long; those that had to wait count as long.
     assert!(summary.writes.latency.max > 100.0, "{summary}");
+}
+
+#[tokio::test]
+async fn requests_go_on_to_another_router() {
+    let mut setup = Setup::new(Tier::new(|_| None), 40).await;
+    let load = Load::start(setup.options.clone()).unwrap();
+    until(&load, 100).await;
+    setup.servers.pop();
+    until(&load, 400).await;
+    let summary = load.stop().await.unwrap();
+    let report = setup.check();
+    assert!(report.is_green(), "{report}");
+    let checked = &report.checked;
+    assert!(checked.retried_writes > 0 && checked.retried_reads > 0, "{report}");
+    assert_eq!((summary.reads.failed, summary.reads.wrong), (0, 0), "{summary}");
+    // A write that was under way when its router went may have been done.
+    let errors = report.untouched_writes.errors.keys();
+    assert!(errors.clone().all(|error| error == "connection broke"), "{errors:?}");
+    assert!(report.to_string().contains("at another router"), "{report}");
 }
 
 #[tokio::test]

@@ -200,7 +200,8 @@ impl Tier {
                 let Reading { key, start, result } = self.readings.remove(&id).unwrap();
                 let (bucket, end) = (String::from("manta"), self.now);
                 let key_text = self.keys[key].clone();
-                let line = ReadLine { due: start, start, end, bucket, key: key_text, result };
+                let line =
+                    ReadLine { due: start, start, end, bucket, key: key_text, result, retries: 0 };
                 self.lines.push(Line::Read(line));
                 if self.now < self.until {
                     let next = self.now + self.random.u64(0..60);
@@ -331,7 +332,7 @@ impl Tier {
             // So is the only writer of the key.
             return;
         }
-        self.lines.push(Line::Outcome(OutcomeLine { id, end: self.now, outcome }));
+        self.lines.push(Line::Outcome(OutcomeLine { id, end: self.now, outcome, retries: 0 }));
         if self.now < self.until {
             let next = self.now + self.random.u64(0..80);
             self.at(next, Event::Start(key));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::options::Way;
@@ -39,6 +40,8 @@ pub struct StepRecord {
 pub struct CutoverRecord {
     /// The fate of requests meanwhile.
     pub way: Way,
+    /// The time at which it began.
+    pub began: Timestamp,
     /// The end.
     #[serde(flatten)]
     pub verdict: Verdict,
@@ -56,6 +59,7 @@ impl CutoverRecord {
     pub(super) fn new(way: Way) -> Self {
         Self {
             way,
+            began: Timestamp::now(),
             verdict: Verdict::Done,
             steps: Vec::new(),
             drained: 0,

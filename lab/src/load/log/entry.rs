@@ -104,6 +104,9 @@ pub struct OutcomeLine {
     pub end: u64,
     /// The outcome.
     pub outcome: Outcome,
+    /// The times that it went on to another router, because it could not be sent to one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
 }
 
 /// The outcome of an attempt to write.
@@ -154,6 +157,14 @@ pub struct ReadLine {
     pub key: String,
     /// The result.
     pub result: ReadResult,
+    /// The times that it went on to another router, because it could not be sent to one or the connection broke.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The result of a read.

@@ -7,14 +7,14 @@ use manatee_client::{Shard, Switch};
 use super::follow::{catch_up, follow};
 use super::lead_morays::come_to;
 use super::leg::Leg;
-use super::moves::{addresses, lease, primary, switch};
+use super::moves::{addresses, lease, primary, session, switch};
 use super::open_switches::lead_to;
 use crate::causes::Chain;
 use crate::cutover::{
     Cutover, CutoverError, CutoverOptions, CutoverRecord, Finished, MorayAddresses, Parties,
     Settling, Verdict, finish,
 };
-use crate::guard::{Identity, MoveState, look};
+use crate::guard::{ArmOptions, Identity, MoveState, close_target, look};
 use crate::hint::{Hint, Operation, hint};
 use crate::journal::EntryKind;
 use crate::phase::facts::CUTOVERS;
@@ -96,6 +96,7 @@ pub(super) async fn is_over(
 pub(super) async fn prepare(context: &Context, leg: Leg<'_>) -> Result<(), PhaseError> {
     let (name, to) = (&leg.one.target.name, leg.to);
     can_open(context, leg).await?;
+    close_if_left(context, leg).await?;
     // A takeover since then changes whom the Morays are led to, and which databases were compared.
     let state = shard(context, leg.from).read_existing().await;
     let state = state.or_phase_error(format!("the state of {} cannot be read", leg.from))?.state;
@@ -225,12 +226,32 @@ pub(super) async fn rehearse(
     Ok(())
 }
 
+/// The state of the move at the shard that gets the vnodes.
+async fn state_at_target(context: &Context, leg: Leg<'_>) -> Result<Option<MoveState>, PhaseError> {
+    let found = look(&primary(context, leg.to).await?, leg.one.number).await;
+    let found = found.or_phase_error(format!("{} cannot be asked how its move stands", leg.to))?;
+    Ok(found.map(|found| found.state))
+}
+
+/// Has the shard that gets the vnodes follow the other one, if they have left it before.
+async fn close_if_left(context: &Context, leg: Leg<'_>) -> Result<(), PhaseError> {
+    let (one, from, to) = (leg.one, leg.from, leg.to);
+    if state_at_target(context, leg).await? != Some(MoveState::Moved) {
+        return Ok(());
+    }
+    let closing = async {
+        let mut session = session(context, to).await?;
+        let (vnodes, options) = (&one.target.vnodes, ArmOptions::default());
+        let closed = close_target(&mut session, one.number, vnodes, &[], &options).await;
+        closed.or_phase_error(format!("{to} cannot be made to follow {from}"))
+    };
+    context.act(format!("make {to} follow {from}"), closing).await
+}
+
 /// Holds if the shard was closed for good, because a cutover was taken back after its seal.
 async fn can_open(context: &Context, leg: Leg<'_>) -> Result<(), PhaseError> {
     let to = leg.to;
-    let found = look(&primary(context, to).await?, leg.one.number).await;
-    let found = found.or_phase_error(format!("{to} cannot be asked how its move stands"))?;
-    if !found.is_some_and(|found| found.state == MoveState::Aborted) {
+    if state_at_target(context, leg).await? != Some(MoveState::Aborted) {
         return Ok(());
     }
     let what = format!(

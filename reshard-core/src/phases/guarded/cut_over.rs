@@ -14,9 +14,9 @@ use manatee_client::ShardName;
 
 use super::attempts::{cut_over, is_over, prepare, rehearse};
 use super::leg::Leg;
-use super::moves::{GuardedMove, moves, primary, session};
+use super::moves::{GuardedMove, moves, primary};
 use crate::cutover::Settling;
-use crate::guard::{ArmOptions, MoveState, close_target, look};
+use crate::guard::{MoveState, look};
 use crate::hint::{Operation, hint};
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::phases::facts::{GOING_BACK, SPLIT_POINT};
@@ -93,11 +93,35 @@ impl Phase for CutOver {
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
+        self.back(context).await?;
+        unfreeze(context, &source(context)).await?;
+        Ok(Undone::Completely)
+    }
+}
+
+impl CutOver {
+    /// Brings the vnodes back to the source, with all that was written since. Undoing does that, and unfreezes the source.
+    ///
+    /// # Errors
+    ///
+    /// [`PhaseError`], as for [`Phase::run`].
+    pub async fn back(&self, context: &Context) -> Result<(), PhaseError> {
         for one in moves(context.plan()) {
             bring_back(context, one).await?;
         }
-        unfreeze(context, &source(context)).await?;
-        Ok(Undone::Completely)
+        Ok(())
+    }
+
+    /// Moves the vnodes to the new shards once more after [`CutOver::back`].
+    ///
+    /// # Errors
+    ///
+    /// [`PhaseError`], as for [`Phase::run`].
+    pub async fn again(&self, context: &Context) -> Result<(), PhaseError> {
+        // What was begun of the way back is ended first.
+        self.back(context).await?;
+        context.forget(&GOING_BACK).await?;
+        self.run(context).await
     }
 }
 
@@ -235,18 +259,6 @@ async fn bring_back(context: &Context, one: GuardedMove<'_>) -> Result<(), Phase
         context.put(&GOING_BACK, &going).await?;
     }
     let back = Leg::back(context, one);
-    let at_source = look(&primary(context, source).await?, one.number).await;
-    let at_source =
-        at_source.or_phase_error(format!("{source} cannot be asked how its move stands"))?;
-    if at_source.is_some_and(|found| found.state == MoveState::Moved) {
-        let closing = async {
-            let mut session = session(context, source).await?;
-            let (vnodes, options) = (&one.target.vnodes, ArmOptions::default());
-            let closed = close_target(&mut session, one.number, vnodes, &[], &options).await;
-            closed.or_phase_error(format!("{source} cannot be made to follow {name}"))
-        };
-        context.act(format!("make {source} follow {name}"), closing).await?;
-    }
     if settle(context, back, Settling::Forward).await? {
         return Ok(());
     }
