@@ -29,7 +29,8 @@ pub(super) const RUN: &str = exit_status!(
     "Examples:
   reshard run split.plan
   reshard run split.plan --yes --hold-at ready
-  reshard run split.plan --needs-approval --window 'Mon-Fri 01:00-04:00 Europe/Berlin'"
+  reshard run split.plan --needs-approval
+  reshard run split.plan --window 'Mon-Fri 01:00-04:00 America/New_York'"
 );
 
 /// Below the help of `reshard resume`.
@@ -149,7 +150,7 @@ mod tests {
 
     #[test]
     fn pages_of_steps_by_hand_say_what_they_read_and_change_and_how_it_is_rolled_back() {
-        let phases = Mode::default().sequence().unwrap();
+        let phases = Mode::Rfd103.sequence().unwrap();
         let all = all_pages();
         let page =
             |path: &str| all.iter().find(|page| page.0 == path).unwrap().1.replace('\n', " ");
