@@ -12,7 +12,7 @@ ifneq ($(RING_2014),)
 export FASH_PRODUCTION_RING ?= $(RING_2014)
 endif
 
-.PHONY: help demo ring-demo test test-versions versions bench bench-cutover fuzz setup setup-demo check publish-check
+.PHONY: help demo ring-demo test test-versions versions bench bench-cutover campaign fuzz setup setup-demo check publish-check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: setup versions ## every check there is; installs what is missing first
 
 test-versions: versions ## what meets a server, on PostgreSQL 10, 12 and 17 and on ZooKeeper 3.4.6
 	@scripts/test-versions.sh
+
+campaign: setup ## all tests, with those that `make test` leaves out because they take minutes: failovers again and again
+	cargo nextest run --workspace --locked --profile campaign
 
 check: ## formatting, lints, licences: the quick part of `make test`
 	@scripts/test.sh check

@@ -1,12 +1,17 @@
 //! The permission for what clients notice: somebody's approval, and a time at which it may be done.
 
+use std::iter::successors;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Context, PhaseError, Poll, Wait};
 use crate::hint::{Operation, hint};
 use crate::journal::{Approval, Controls};
+use crate::maintenance::Opening;
+
+/// The time in which a window is looked for.
+const YEAR: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 impl Context {
     /// Waits, for days if need be, until somebody has approved, if that was asked for, and until something that takes so long fits into
@@ -42,21 +47,19 @@ fn missing(controls: &Controls, now: Timestamp, takes: Duration) -> Option<Strin
         return Some("nobody has approved yet".to_owned());
     }
     // From one to the next, as long as what is left of one is too short.
-    let mut from = now;
-    loop {
-        let Some(opening) = controls.maintenance.next(from) else {
-            return Some("no maintenance window opens within a year".to_owned());
-        };
-        let begins = opening.from.max(now);
-        if opening.until.duration_since(begins).unsigned_abs() >= takes {
-            let opens = opening.from.strftime("%Y-%m-%d %H:%M UTC");
-            return (begins > now).then(|| format!("the maintenance window opens at {opens}"));
-        }
-        if opening.until <= from {
-            return Some("no maintenance window is long enough".to_owned());
-        }
-        from = opening.until;
-    }
+    let later = |before: &Opening| {
+        let next = controls.maintenance.next(before.until)?;
+        (next.until > before.until && next.from.duration_since(now) < YEAR).then_some(next)
+    };
+    let mut openings = successors(controls.maintenance.next(now), later);
+    let fits = |opening: &Opening| {
+        opening.until.duration_since(opening.from.max(now)).unsigned_abs() >= takes
+    };
+    let Some(opening) = openings.find(fits) else {
+        return Some("no maintenance window that is long enough opens within a year".to_owned());
+    };
+    let opens = opening.from.strftime("%Y-%m-%d %H:%M UTC");
+    (opening.from > now).then(|| format!("the maintenance window opens at {opens}"))
 }
 
 #[cfg(test)]
@@ -99,7 +102,7 @@ mod tests {
         );
         assert_eq!(
             missing("2026-12-01T00:00:00Z", 121).unwrap(),
-            "no maintenance window opens within a year"
+            "no maintenance window that is long enough opens within a year"
         );
     }
 }
