@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use manatee_client::MemoryCoordination;
 use reshard_core::{
     About, AnyTransport, Clock, Configuration, Context, Costs, Deployment, Event, Executor,
-    Inventory, KeyHash, MemoryJournal, Outcome, Phase, PhaseError, Plan, PnodeFacts, Request,
+    Inventory, KeyHash, MemoryJournal, Mode, Outcome, Phase, PhaseError, Plan, PnodeFacts, Request,
     Sequence, Undone, VirtualClock,
 };
 use sapi_client::HttpTransport;
@@ -88,7 +88,8 @@ fn plan(now: Timestamp) -> Result<Plan, Box<dyn Error>> {
         inventory.shard_names.push(shard.parse()?);
     }
     let uuid = "00000000-0000-4000-8000-000000000007".parse()?;
-    let request = Request::new("2.moray.lab.example.net".parse()?);
+    // Of the modes this is the one in which writes are refused for a while.
+    let request = Request::new("2.moray.lab.example.net".parse()?).with_mode(Mode::Rfd103);
     Ok(Plan::make(uuid, now, request, inventory, &Costs::default())?)
 }
 
