@@ -23,12 +23,11 @@ impl Context {
     pub async fn permission(&self, takes: Duration) -> Result<(), PhaseError> {
         let waiting = Wait {
             what: "permission to do what clients may notice".to_owned(),
-            hint: hint!(
-                Operation::Approve,
-                ", or ",
-                Operation::Pause,
-                ", and go on with other windows"
-            ),
+            hint: if self.controls().await?.approval == Approval::Needed {
+                hint!(Operation::Approve)
+            } else {
+                hint!(Operation::Pause, ", and go on with other windows")
+            },
         };
         let look = || async {
             let controls = self.controls().await?;
