@@ -4,7 +4,6 @@ use clap::Args;
 
 use super::error::Result;
 use super::execute::{ExecuteArgs, Work};
-use super::format::Format;
 use crate::exit;
 use crate::output::{Output, say};
 
@@ -48,7 +47,7 @@ impl CutoverArgs {
             )
         };
         if self.on.dry_run {
-            if self.on.output == Format::Json {
+            if self.on.output.is_json() {
                 out.json(&serde_json::json!({ "phase": PHASE, "rehearsal": self.rehearse }))?;
             } else {
                 say(does);

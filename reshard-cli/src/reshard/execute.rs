@@ -228,7 +228,7 @@ pub(super) fn told(ended: &Outcome, work: Work, file: &str) -> (String, u8) {
         Outcome::Paused { phase } if matches!(work, Work::Step(step) if step != phase) => {
             (format!("Next: {phase}."), exit::SUCCESS)
         }
-        Outcome::Paused { phase } if work == Work::Rehearse("cut-over") && phase == "cut-over" => {
+        Outcome::Paused { phase } if matches!(work, Work::Rehearse(step) if step == phase) => {
             (format!("Nothing has moved. {}.", goes_on(work, file)), exit::SUCCESS)
         }
         Outcome::Paused { phase } => (
