@@ -10,6 +10,7 @@ use super::complete;
 use super::error::{Error, Result};
 use super::format::Format;
 use super::in_words::InWords;
+use super::mode::ModeName;
 use super::place::{Cache, Region};
 use super::runnable::Runnable;
 use super::shard_arg::ShardArg;
@@ -24,11 +25,15 @@ use crate::table::Table;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   reshard doctor 2.moray.coal.joyent.us
+  reshard doctor 2 --mode rfd103
   reshard doctor --plan split.plan")]
 pub(super) struct DoctorArgs {
     /// The shard; its number is enough
     #[arg(add = complete::shards(), required_unless_present = "plan")]
     shard: Option<ShardArg>,
+    /// The mode of the plan that will be made
+    #[arg(long, value_enum, default_value_t, conflicts_with = "plan")]
+    mode: ModeName,
     #[command(flatten)]
     region: Region,
     /// Check for this plan, and so the shard whose vnodes it moves: its servers, images, disk and new names too
@@ -57,7 +62,9 @@ impl DoctorArgs {
         let deployment = self.region.connect().await?;
         let subject = match (&plan, &self.shard) {
             (Some(plan), _) => Subject::plan(plan),
-            (None, Some(shard)) => Subject::shard(shard.resolve(&deployment).await?),
+            (None, Some(shard)) => {
+                Subject::shard(shard.resolve(&deployment).await?).in_mode(self.mode.into())
+            }
             // clap has seen to that.
             (None, None) => return Ok(exit::FAILURE),
         };

@@ -67,13 +67,13 @@ fn read(rows: &[Row]) -> Result<Vec<Blocker>, tokio_postgres::Error> {
 /// SQL for those who hold the locks of `pg_locks` under a condition.
 fn holders(condition: &str) -> String {
     format!(
-        "SELECT {COLUMNS} FROM (SELECT DISTINCT pid, virtualtransaction FROM pg_locks \
+        "SELECT {COLUMNS}, coalesce(a.xact_start, p.prepared) AS since \
+         FROM (SELECT DISTINCT pid, virtualtransaction FROM pg_locks \
          WHERE granted AND pid IS DISTINCT FROM pg_backend_pid() AND ({condition})) AS l \
          LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid \
          LEFT JOIN pg_locks AS o ON l.pid IS NULL AND o.pid IS NULL AND o.locktype = 'transactionid' \
          AND o.granted AND o.virtualtransaction = l.virtualtransaction \
-         LEFT JOIN pg_prepared_xacts AS p ON p.transaction = o.transactionid \
-         ORDER BY coalesce(a.xact_start, p.prepared)"
+         LEFT JOIN pg_prepared_xacts AS p ON p.transaction = o.transactionid ORDER BY since"
     )
 }
 
@@ -105,13 +105,20 @@ const OF_TABLES: &str = "locktype = 'relation' AND mode <> ALL ($2::text[]) \
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
     AND relation IN (SELECT to_regclass(name)::oid FROM unnest($1::text[]) AS name)";
 
-/// Those who hold locks of tables, asked without a transaction.
-pub(super) async fn holders_of_tables(
+/// Those who hold locks of tables in transactions that have been open for longer than `age`, asked without a transaction. Every
+/// write holds such a lock for a moment.
+pub(super) async fn lasting_holders_of(
     database: &Database,
     tables: &[String],
     harmless: &[&str],
+    age: Duration,
 ) -> Result<Vec<Blocker>, DatabaseError> {
-    let rows = database.query(&holders(OF_TABLES), &[&tables, &harmless]).await;
+    let sql = format!(
+        "SELECT * FROM ({}) AS h (pid, usename, application, client, state, seconds, query, gid, owner, since) \
+         WHERE since < clock_timestamp() - $3 * interval '1 second' ORDER BY since",
+        holders(OF_TABLES)
+    );
+    let rows = database.query(&sql, &[&tables, &harmless, &age.as_secs_f64()]).await;
     rows.and_then(|rows| read(&rows)).map_err(|source| database.error(DOING, source))
 }
 

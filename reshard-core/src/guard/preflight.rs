@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use postgres_protocol::escape::escape_identifier;
 
-use super::blockers::{Blocker, WEAK_LOCKS, holders_of_tables, open_for};
+use super::blockers::{Blocker, WEAK_LOCKS, lasting_holders_of, open_for};
 use super::error::GuardError;
 use crate::deployment::{Database, DatabaseError};
 use crate::region::{Holder, OpenTransaction};
@@ -64,7 +64,7 @@ pub enum GuardFinding {
     /// written something.
     #[error("a transaction is open for long: {0}")]
     LongTransaction(Blocker),
-    /// A lock is held that keeps triggers from being made.
+    /// A lock that keeps triggers from being made has been held for long.
     #[error("a sharded bucket is locked: {0}")]
     Locked(Blocker),
 }
@@ -126,7 +126,7 @@ impl fmt::Display for SettingScope {
 }
 
 /// Lists everything that speaks against a guard in a database: what [`bypasses`] lists, transactions that have been open for
-/// longer than `long`, and those that have locked a sharded bucket.
+/// longer than `long`, and those of them that have locked a sharded bucket: every write has for a moment.
 ///
 /// # Errors
 ///
@@ -150,7 +150,7 @@ pub async fn preflight(
     let old = open_for(database, long).await?;
     findings.extend(old.into_iter().map(GuardFinding::LongTransaction));
     let names: Vec<String> = tables.sharded.iter().map(Table::sql).collect();
-    let holders = holders_of_tables(database, &names, &WEAK_LOCKS).await?;
+    let holders = lasting_holders_of(database, &names, &WEAK_LOCKS, long).await?;
     findings.extend(holders.into_iter().map(GuardFinding::Locked));
     Ok(findings)
 }

@@ -20,8 +20,8 @@ pub struct Subject {
     pub servers: BTreeSet<ServerUuid>,
     /// Disk that is needed on servers, in bytes; empty where nobody has computed it.
     pub disk: Vec<(ServerUuid, u64)>,
-    /// The mode, where it is known.
-    pub mode: Option<Mode>,
+    /// The mode of the plan that there is or will be.
+    pub mode: Mode,
     /// The number of new Moray zones.
     pub morays: u32,
     /// True if the storage shard may be split.
@@ -45,7 +45,7 @@ pub enum Stage {
 }
 
 impl Subject {
-    /// The wish to split a shard, as far as nothing more is known.
+    /// The wish to split a shard in the default mode, as far as nothing more is known.
     pub fn shard(source: ShardName) -> Self {
         Self {
             source,
@@ -53,12 +53,18 @@ impl Subject {
             images: BTreeSet::new(),
             servers: BTreeSet::new(),
             disk: Vec::new(),
-            mode: None,
+            mode: Mode::default(),
             morays: Mode::default().fewest_morays(),
             allow_storage_shard: false,
             plan: None,
             stage: Stage::Before,
         }
+    }
+
+    /// The same in another mode.
+    #[must_use]
+    pub fn in_mode(self, mode: Mode) -> Self {
+        Self { mode, morays: mode.fewest_morays(), ..self }
     }
 
     /// The request of an operator.
@@ -70,7 +76,7 @@ impl Subject {
             targets: request.numbers.iter().filter_map(name).collect(),
             images: images.into_iter().flatten().collect(),
             servers: request.servers.iter().copied().collect(),
-            mode: Some(request.mode),
+            mode: request.mode,
             morays: request.morays_of_each().saturating_mul(request.new_shards),
             allow_storage_shard: request.allow_storage_shard,
             ..Self::shard(request.source.clone())

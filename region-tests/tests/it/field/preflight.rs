@@ -121,7 +121,7 @@ async fn doctor_finds_what_would_fail_later(region: &Region) {
         [
             ("open-transactions", Warning),
             ("prepared-transactions", Well),
-            ("guard", Warning),
+            ("guard", Failed),
             ("connections", Well),
             ("sapi-overrides", Failed),
             ("ring", Failed),

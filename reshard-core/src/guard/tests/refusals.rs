@@ -192,7 +192,9 @@ async fn r10_long_transactions_and_locks_are_found_before_the_arm() {
     assert_eq!(old.transaction.holder, lock.transaction.holder);
     assert!(old.query.contains("INSERT INTO manta"), "{old}");
     assert!(!found.iter().any(GuardFinding::lets_writes_past));
-    assert_eq!(preflight(&scene.admin, Duration::from_mins(1)).await.unwrap().len(), 1);
+    // A write that has only begun is in nobody's way, though it has locked the table as well.
+    let found = preflight(&scene.admin, Duration::from_mins(1)).await.unwrap();
+    assert_eq!(found, []);
 }
 
 #[tokio::test]

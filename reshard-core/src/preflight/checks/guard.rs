@@ -14,15 +14,14 @@ const OWN: i64 = 24;
 /// Nothing writes past a guard or keeps it from being put up.
 pub(super) fn holds(evidence: &Evidence, subject: &Subject) -> Check {
     let findings = Findings::new("guard");
-    if subject.mode == Some(Mode::Rfd103) {
+    if subject.mode == Mode::Rfd103 {
         return findings.skipped("the mode rfd103 puts no guard up");
     }
     let mut findings = findings;
     let guard = seen!(findings, look(&evidence.guard));
-    // Who has not asked for that mode is told as well.
-    let bad = if subject.mode.is_some() { Verdict::Failed } else { Verdict::Warning };
     for finding in guard {
-        let verdict = if finding.lets_writes_past() { bad } else { Verdict::Warning };
+        let verdict =
+            if finding.lets_writes_past() { Verdict::Failed } else { Verdict::Warning };
         if let Some(remedy) = remedy(finding) {
             let at = finding_at(finding, &subject.source.to_string());
             findings.add(verdict, at, remedy);
@@ -34,7 +33,7 @@ pub(super) fn holds(evidence: &Evidence, subject: &Subject) -> Check {
 /// There are connections for the plan and for the new Morays, which are at the source until the cutover.
 pub(super) fn connections(evidence: &Evidence, subject: &Subject) -> Check {
     let findings = Findings::new("connections");
-    if subject.mode == Some(Mode::Rfd103) {
+    if subject.mode == Mode::Rfd103 {
         return findings.skipped("the mode rfd103 leads no new Moray to the source");
     }
     let mut findings = findings;
@@ -96,29 +95,28 @@ mod tests {
     use super::*;
     use crate::guard::{Connections, SettingScope};
 
-    fn verdict(finding: GuardFinding, mode: Option<Mode>) -> (Verdict, String) {
+    fn verdict(finding: GuardFinding, mode: Mode) -> (Verdict, String) {
         let evidence = Evidence { guard: Ok(vec![finding]), ..blind() };
         let check = holds(&evidence, &Subject { mode, ..subject() });
         (check.verdict, check.remedy.to_string())
     }
 
     #[test]
-    fn ways_past_a_guard_fail_a_guarded_plan_and_are_told_to_others() {
+    fn ways_past_a_guard_fail_a_guarded_plan() {
         let scope = SettingScope { role: Some("back \"fill".to_owned()), database: None };
         let (name, value) = ("session_replication_role".to_owned(), "replica".to_owned());
         let setting = GuardFinding::Setting { name, value, scope };
-        let (failed, remedy) = verdict(setting.clone(), Some(Mode::Guarded));
+        let (failed, remedy) = verdict(setting.clone(), Mode::Guarded);
         assert_eq!(failed, Verdict::Failed);
         assert!(
             remedy.starts_with("`ALTER ROLE \"back \"\"fill\" RESET session_replication_role`"),
             "{remedy}"
         );
-        assert_eq!(verdict(setting.clone(), None).0, Verdict::Warning);
-        assert_eq!(verdict(setting, Some(Mode::Rfd103)).0, Verdict::Skipped);
+        assert_eq!(verdict(setting, Mode::Rfd103).0, Verdict::Skipped);
         let allowed = GuardFinding::PreparedTransactionsAllowed { most: 2 };
-        assert_eq!(verdict(allowed, Some(Mode::Guarded)).0, Verdict::Failed);
+        assert_eq!(verdict(allowed, Mode::Guarded).0, Verdict::Failed);
         // The check of the tables tells of that.
-        assert_eq!(verdict(GuardFinding::NoTables, Some(Mode::Guarded)).0, Verdict::Ok);
+        assert_eq!(verdict(GuardFinding::NoTables, Mode::Guarded).0, Verdict::Ok);
     }
 
     #[test]
@@ -126,7 +124,7 @@ mod tests {
         let checked = |used| {
             let seen = Connections { most: 97, used, of_one_moray: 16 };
             let evidence = Evidence { connections: Ok(seen), ..blind() };
-            connections(&evidence, &Subject { mode: Some(Mode::Guarded), morays: 2, ..subject() })
+            connections(&evidence, &Subject { mode: Mode::Guarded, morays: 2, ..subject() })
         };
         assert_eq!(checked(41).verdict, Verdict::Ok);
         let few = checked(42);
