@@ -80,7 +80,7 @@ pub use measure::{
 pub use phase::{
     About, BlockedPart, ClosedPart, Context, Event, Observer, OpenPart, Phase, PhaseError,
     PhaseResultExt, PivotedPart, Poll, Sequence, SequenceError, Step, StopHandle, TurnedPart,
-    Undone, Wait, WriteBlock, WriteBlockRecord,
+    Undone, Wait, Withheld, WriteBlock, WriteBlockRecord, withheld,
 };
 pub use plan::{
     Action, Balance, Costs, InvalidPlan, InvalidPlanUuid, Layout, Mode, Move, NewShard, NewZone,

@@ -108,7 +108,7 @@ async fn the_status_tells_what_the_present_phase_does() {
     begin(&store, "stage-rings", PhaseState::Done).await;
     assert_eq!(now(), None);
     begin(&store, "recheck", PhaseState::Begun).await;
-    let title = "recheck: check once more before writes are refused, for ";
+    let title = "recheck: check everything once more, for ";
     assert!(now().unwrap().starts_with(title), "{:?}", now());
     begin(&store, "recheck", PhaseState::Undoing).await;
     assert_eq!(now(), None);

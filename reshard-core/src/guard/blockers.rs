@@ -64,7 +64,7 @@ fn read(rows: &[Row]) -> Result<Vec<Blocker>, tokio_postgres::Error> {
     rows.iter().map(blocker).collect()
 }
 
-/// SQL for those who hold the locks of `pg_locks` under a condition.
+/// SQL for those who hold the locks of `pg_locks` under a condition. Who is idle has let go of them since these were read.
 fn holders(condition: &str) -> String {
     format!(
         "SELECT {COLUMNS}, coalesce(a.xact_start, p.prepared) AS since \
@@ -73,7 +73,8 @@ fn holders(condition: &str) -> String {
          LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid \
          LEFT JOIN pg_locks AS o ON l.pid IS NULL AND o.pid IS NULL AND o.locktype = 'transactionid' \
          AND o.granted AND o.virtualtransaction = l.virtualtransaction \
-         LEFT JOIN pg_prepared_xacts AS p ON p.transaction = o.transactionid ORDER BY since"
+         LEFT JOIN pg_prepared_xacts AS p ON p.transaction = o.transactionid \
+         WHERE a.state IS DISTINCT FROM 'idle' ORDER BY since"
     )
 }
 

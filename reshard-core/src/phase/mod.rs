@@ -11,6 +11,7 @@ mod permission;
 mod sequence;
 mod stopping;
 mod wait;
+mod withheld;
 mod write_block;
 
 use std::convert::Infallible;
@@ -28,6 +29,7 @@ pub use self::sequence::{
 };
 pub use self::stopping::StopHandle;
 pub use self::wait::{Poll, Wait};
+pub use self::withheld::{Withheld, withheld};
 pub use self::write_block::WriteBlockRecord;
 
 /// One stage of a plan's execution.
@@ -95,6 +97,16 @@ pub trait Phase: Send + Sync {
     /// tried again. It may be dropped at any moment.
     async fn keep_up(&self, _: &Context) -> Infallible {
         std::future::pending().await
+    }
+
+    /// The things that others cannot have from the beginning of this phase on.
+    fn withholds(&self) -> &'static [Withheld] {
+        &[]
+    }
+
+    /// The things that they have again at its end.
+    fn gives_back(&self) -> &'static [Withheld] {
+        &[]
     }
 
     /// Tells whether something of it must not be left half done: then somebody stands by while it is run or undone, and has

@@ -13,7 +13,7 @@ use super::facts::TOLD_UNFROZEN;
 use super::source::source;
 use super::unneeded::new_shards_gone;
 use crate::hint::{Operation, hint};
-use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone, Withheld};
 use crate::plan::Mode;
 use crate::shards::{freeze_for_plan, unfreeze_for_plan};
 
@@ -37,6 +37,10 @@ impl Phase for FreezeSource {
             undo: "lifts the plan's freeze",
             pause: "before",
         }
+    }
+
+    fn withholds(&self) -> &'static [Withheld] {
+        &[Withheld::Takeovers]
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {

@@ -18,7 +18,9 @@ use super::unneeded::new_shards_gone;
 use crate::deployment::ZonePlace;
 use crate::dumps::running_dumps;
 use crate::hint::{Operation, hint};
-use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
+use crate::phase::{
+    About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait, Withheld,
+};
 use crate::plan::Mode;
 
 /// Keeps dumps away.
@@ -41,6 +43,10 @@ impl Phase for LockDumps {
             undo: "releases the plan's hold",
             pause: "while waiting for a dump",
         }
+    }
+
+    fn withholds(&self) -> &'static [Withheld] {
+        &[Withheld::Dumps]
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {

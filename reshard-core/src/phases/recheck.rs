@@ -1,4 +1,4 @@
-//! Looks once more, now that everything is prepared: from here on writes will be refused.
+//! Looks once more, now that everything is prepared: in the mode `rfd103` writes will be refused from here on.
 //!
 //! The findings must not be older than the execution that goes on from them: done before, it is done again.
 //!
@@ -44,7 +44,7 @@ impl Phase for Recheck {
 
     fn about(&self) -> About {
         About {
-            title: "check once more before writes are refused",
+            title: "check everything once more",
             rfd103: "",
             reads: "what preflight reads",
             writes: "nothing; the freeze and the lock on dumps again, if somebody has removed them and the operator goes on",

@@ -13,7 +13,7 @@ use super::reserve_names::release_names;
 use super::reserve_ring::give_back;
 use super::rollout::{Rings, find_routers, in_each, reserve_again, too_late};
 use super::unneeded::images_unneeded;
-use crate::phase::{About, Context, Phase, PhaseError, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, Undone, Withheld};
 use crate::reservation::Reservation;
 use crate::rings;
 use crate::routers::{self, Router};
@@ -37,6 +37,10 @@ impl Phase for ReleaseRing {
             undo: "none: from publish-ring on there is no way back",
             pause: "before it begins",
         }
+    }
+
+    fn gives_back(&self) -> &'static [Withheld] {
+        &[Withheld::RingChanges]
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {

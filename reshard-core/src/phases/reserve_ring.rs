@@ -22,7 +22,9 @@ use super::unneeded::new_shards_unused;
 use crate::hint::{Hint, Operation, hint};
 use crate::inventory::{RingFacts, read_ring};
 use crate::owner::Owner;
-use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
+use crate::phase::{
+    About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait, Withheld,
+};
 use crate::reservation::Reservation;
 use crate::rings::RingError;
 
@@ -83,6 +85,10 @@ impl Phase for ReserveRing {
             undo: "the lock is given back",
             pause: "while waiting for another plan",
         }
+    }
+
+    fn withholds(&self) -> &'static [Withheld] {
+        &[Withheld::RingChanges]
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {

@@ -13,7 +13,7 @@ use manatee_client::Shard;
 
 use super::source::{shard, source, takes_writes};
 use crate::hint::{Operation, hint};
-use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone, Withheld};
 use crate::plan::Target;
 use crate::shards::unfreeze_for_plan;
 
@@ -40,6 +40,15 @@ impl Phase for Unfreeze {
             undo: "nothing",
             pause: "while waiting for a new shard",
         }
+    }
+
+    /// As long as it is not done, be it the plan's own or the cutover's.
+    fn withholds(&self) -> &'static [Withheld] {
+        &[Withheld::Takeovers]
+    }
+
+    fn gives_back(&self) -> &'static [Withheld] {
+        &[Withheld::Takeovers]
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {

@@ -13,7 +13,7 @@ use super::facts::{DUMP_LOCK_SINCE, MISSED_DUMPS};
 use super::lock_dumps::release;
 use crate::deployment::ZonePlace;
 use crate::dumps::{Schedule, find_schedules, missed_dumps};
-use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone, Withheld};
 
 /// Lets dumps begin again.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,10 @@ impl Phase for UnlockDumps {
             undo: "nothing",
             pause: "before",
         }
+    }
+
+    fn gives_back(&self) -> &'static [Withheld] {
+        &[Withheld::Dumps]
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {

@@ -154,7 +154,7 @@ impl Words<'_> {
                 format!("a ring with the {moved} vnodes at {new_shards}, read-only, in {routers}")
             }
             "flip-routers" => format!(
-                "the new ring in {routers}: {new_shards} lead to the database of {source} still"
+                "put the new ring in place in {routers}: behind {new_shards} is the database of {source} still"
             ),
             "name-ring" => "make the new ring SAPI's HASH_RING_IMAGE".to_owned(),
             "publish-ring" => {

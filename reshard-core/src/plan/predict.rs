@@ -40,9 +40,11 @@ pub(crate) fn predict(
     let database = source.database_bytes as f64;
     let ghost_rows = ghost_rows(inventory, targets);
     let ring_build = costs.ring_build * f64::from(inventory.ring.vnode_count) / 1e6;
-    let before = match mode {
-        Mode::Rfd103 => parts(&[]),
-        Mode::Guarded => parts(&[(START, costs.shard_start), (LIST, list), (ROUTE, flips)]),
+    let (before, turn) = match mode {
+        Mode::Rfd103 => (parts(&[]), BLOCK),
+        Mode::Guarded => {
+            (parts(&[(START, costs.shard_start), (LIST, list), (ROUTE, flips)]), CUTOVER)
+        }
     };
     let mut total_parts = parts(&[
         (PEERS, peers as f64 * costs.provision),
@@ -50,7 +52,7 @@ pub(crate) fn predict(
         (MORAYS, morays as f64 * costs.provision),
         (BUILD, ring_build.max(2.0)),
         (STAGE, rounds * 2.0 * costs.ring_stage),
-        (BLOCK, write_block_seconds),
+        (turn, write_block_seconds),
         (DELETE, ghost_rows.unwrap_or(0) as f64 / costs.delete_rows),
     ]);
     let block = total_parts.len().saturating_sub(2);

@@ -21,6 +21,10 @@ pub(super) fn suggestions(facts: &Facts, situation: Situation) -> Vec<Suggestion
     let blocked = facts.block.is_some();
     let way_back = facts.no_way_back.is_none();
     let mut list = List(Vec::new());
+    let goes_on = match &facts.pivot_is_next {
+        Some(pivot) => format!("goes on with {pivot}: from there on there is no way back"),
+        None => "goes on".to_owned(),
+    };
     let resume = |why| (line.in_region("resume", ""), why);
     let abort = (line.in_region("abort", ""), "rolls everything back");
     let rest = (line.about("resume", " --dry-run"), "shows what is left to do");
@@ -55,7 +59,7 @@ pub(super) fn suggestions(facts: &Facts, situation: Situation) -> Vec<Suggestion
                     "goes on when that is fixed: only then are writes accepted again"
                 }
                 (Situation::Held, false) => "goes on when that is fixed",
-                _ => "goes on",
+                _ => goes_on.as_str(),
             }));
             list.add(rest);
             if way_back && !abort_first {

@@ -1,11 +1,13 @@
 //! The facts that a plan's status is made of, gathered from its file.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use reshard_core::{
     Activity, Controls, Entry, EntryKind, Journal, JournalError, Liveness, OpenWriteBlock, Phase,
-    Plan, Report, Sequence, SystemClock, past_pivot, urgent_phase,
+    PhaseState, Plan, Report, Sequence, Step as PlanPhase, SystemClock, Withheld, past_pivot,
+    urgent_phase, withheld,
 };
 
 use super::copy::FileCopy;
@@ -21,8 +23,12 @@ pub(super) struct Facts {
     pub(super) phases: Vec<Step>,
     /// The phase from which on there is no way back, if it has begun.
     pub(super) no_way_back: Option<String>,
+    /// That phase, if it is the next: what can still be rolled back can no longer when the plan goes on.
+    pub(super) pivot_is_next: Option<String>,
     /// While writes are refused.
     pub(super) block: Option<OpenWriteBlock>,
+    /// The things that the plan keeps from others now.
+    pub(super) withheld: BTreeSet<Withheld>,
     /// The phase that goes on and must not be left half done.
     pub(super) urgent: Option<String>,
     pub(super) executor: Liveness,
@@ -62,9 +68,11 @@ impl Facts {
         Ok(Self {
             now,
             no_way_back: no_way_back.map(str::to_owned),
+            pivot_is_next: pivot_is_next(store, phases).await?,
             phases: phases.iter().map(|phase| Step::of(&**phase, plan)).collect(),
             block: OpenWriteBlock::of(store, plan, phases, &SystemClock).await?,
             urgent: urgent_phase(store, phases).await?.map(|phase| phase.name().to_owned()),
+            withheld: withheld(store, phases).await?,
             executor: Liveness::of(store, now).await?,
             watchdog: watchdog::stands_by(&store.work_directory()),
             activity: store.activity().await?,
@@ -75,6 +83,18 @@ impl Facts {
             runnable: runnable.clone(),
         })
     }
+}
+
+async fn pivot_is_next(
+    store: &dyn Journal,
+    phases: &Sequence,
+) -> Result<Option<String>, JournalError> {
+    let records = store.phases().await?;
+    let is_done = |phase: &&PlanPhase| {
+        records.get(phase.name()).is_some_and(|record| record.state == PhaseState::Done)
+    };
+    let next = phases.iter().find(|phase| !is_done(phase));
+    Ok(next.filter(|phase| phase.is_pivot()).map(|phase| phase.name().to_owned()))
 }
 
 impl Step {

@@ -4,13 +4,14 @@ mod asked;
 mod held;
 mod watchdog;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reshard_core::{
     Activity, Controls, Entry, EntryKind, Epoch, Hint, Liveness, OpenWriteBlock, Operation,
-    PhaseReport, PhaseState, PlanState, PlanUuid, Presence, Progress, Report, WriteBlockReport,
+    PhaseReport, PhaseState, PlanState, PlanUuid, Presence, Progress, Report, Withheld,
+    WriteBlockReport,
 };
 use serde_json::{Value, json};
 
@@ -92,6 +93,8 @@ fn facts(state: PlanState) -> Facts {
         },
         phases: vec![step("preflight", 3), step("block-writes", 20), step("drain", 100)],
         no_way_back: None,
+        pivot_is_next: None,
+        withheld: BTreeSet::new(),
         block: None,
         urgent: None,
         watchdog: false,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reshard_core::quantity::{bytes, count, duration, per_second, rate, seconds};
-use reshard_core::{EntryKind, Liveness, PhaseState, PlanState, Progress};
+use reshard_core::{EntryKind, Liveness, PhaseState, PlanState, Progress, Withheld};
 
 use super::copy::FileCopy;
 use super::lines::Lines;
@@ -41,6 +41,7 @@ pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Lines {
     }
     let (mood, executor) = executor(view, now);
     text.item(mood, "executor", executor.strip_prefix(EXECUTOR).unwrap_or(&executor));
+    keeps(view, &mut text);
     for asked in &view.asked {
         text.item(Mood::Plain, "asked", asked);
     }
@@ -85,6 +86,27 @@ pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Lines {
     let phases = std::mem::take(&mut text.lines);
     commands(view, &mut text);
     Lines { standing, details, phases, commands: text.lines }
+}
+
+/// Tells what nobody else can have meanwhile: whoever leaves a plan as it is leaves that too.
+fn keeps(view: &View, text: &mut Text) {
+    let things: Vec<String> = view
+        .withheld
+        .iter()
+        .map(|thing| match thing {
+            Withheld::Takeovers => {
+                format!("{} frozen: nobody takes over if its primary dies", view.source)
+            }
+            Withheld::Dumps => "the dump lock: no shard is dumped".to_owned(),
+            Withheld::RingChanges => "the ring: other plans wait for it".to_owned(),
+            _ => format!("{thing:?}"),
+        })
+        .collect();
+    if !things.is_empty() {
+        let is_left = !matches!(view.situation, Situation::Running | Situation::Aborting);
+        let mood = if is_left { Mood::Warning } else { Mood::Plain };
+        text.item(mood, "keeps", &things.join("; "));
+    }
 }
 
 /// The one line of a pipe, without what changes all the time.

@@ -1,10 +1,11 @@
 //! A plan's status as it is shown: made of facts alone. `reshard status -o json` prints it as it is.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use reshard_core::{
-    Activity, Approval, Entry, Liveness, PhaseState, PlanState, PlanUuid, Progress,
+    Activity, Approval, Entry, Liveness, PhaseState, PlanState, PlanUuid, Progress, Withheld,
 };
 use serde::Serialize;
 
@@ -29,6 +30,8 @@ pub(super) struct View {
     /// The meaning of that, with who is there to do it.
     pub(super) situation: Situation,
     pub(super) writes: Writes,
+    /// The things that the plan keeps from others now.
+    pub(super) withheld: BTreeSet<Withheld>,
     /// The phase that is half done and must not be left so, if nobody executes it.
     pub(super) left: Option<String>,
     pub(super) executor: Liveness,
@@ -155,6 +158,7 @@ impl View {
                 .urgent
                 .clone()
                 .filter(|_| matches!(situation, Situation::Abandoned | Situation::NotResponding)),
+            withheld: facts.withheld.clone(),
             executor: facts.executor.clone(),
             copy: facts.copy.clone().in_words(file),
             watchdog: facts.watchdog,

@@ -86,7 +86,7 @@ pub(super) async fn is_over(
         let finished = finish(&known.parties(context, leg), &options, settling).await;
         finished.or_advise(format!("the cutover to {} cannot be finished", leg.to), unfinished())
     };
-    let what = format!("bring a cutover to {} that was begun to its end", leg.to);
+    let what = format!("see that no cutover to {} was left half done", leg.to);
     let finished = Box::pin(context.act(what, finishing)).await?;
     Ok(finished == Finished::AtTarget)
 }

@@ -8,7 +8,7 @@
 
 use async_trait::async_trait;
 
-use crate::phase::{About, Context, Phase, PhaseError, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, Undone, Withheld};
 use crate::phases::source::source;
 use crate::phases::unfreeze::unfreeze;
 
@@ -32,6 +32,10 @@ impl Phase for ThawSource {
             undo: "nothing",
             pause: "before it begins",
         }
+    }
+
+    fn gives_back(&self) -> &'static [Withheld] {
+        &[Withheld::Takeovers]
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {

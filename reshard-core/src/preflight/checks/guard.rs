@@ -20,8 +20,7 @@ pub(super) fn holds(evidence: &Evidence, subject: &Subject) -> Check {
     let mut findings = findings;
     let guard = seen!(findings, look(&evidence.guard));
     for finding in guard {
-        let verdict =
-            if finding.lets_writes_past() { Verdict::Failed } else { Verdict::Warning };
+        let verdict = if finding.lets_writes_past() { Verdict::Failed } else { Verdict::Warning };
         if let Some(remedy) = remedy(finding) {
             let at = finding_at(finding, &subject.source.to_string());
             findings.add(verdict, at, remedy);

@@ -33,3 +33,23 @@ fn a_hold_that_only_an_abort_gets_over_has_the_abort_first() {
     facts.no_way_back = Some("publish-ring".to_owned());
     assert_eq!(commands(&facts), [resume, rest]);
 }
+
+#[test]
+fn what_a_plan_keeps_from_others_is_told() {
+    let mut facts = executed(facts(PlanState::Paused), Liveness::Nobody);
+    assert!(!flat(&screen(&facts)).contains("keeps"));
+    facts.withheld = BTreeSet::from([Withheld::Takeovers, Withheld::Dumps]);
+    let shown = flat(&screen(&facts));
+    let keeps = "keeps 2.moray.lab.example.net frozen: nobody takes over if its primary dies; the dump lock: no shard is dumped";
+    assert!(shown.contains(keeps), "{shown}");
+}
+
+#[test]
+fn whoever_goes_on_past_the_way_back_is_told_so() {
+    let mut facts = executed(facts(PlanState::Paused), Liveness::Nobody);
+    assert!(!flat(&screen(&facts)).contains("no way back"));
+    facts.pivot_is_next = Some("remove-guard".to_owned());
+    let shown = flat(&screen(&facts));
+    let told = "goes on with remove-guard: from there on there is no way back";
+    assert!(shown.contains(told), "{shown}");
+}
