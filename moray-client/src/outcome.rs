@@ -61,6 +61,7 @@ impl Outcome {
             | ErrorName::FastProtocol
             | ErrorName::FastRequest
             | ErrorName::Timeout => Self::Unknown,
+            ErrorName::Other(_) if error.is_of_read_only_transaction() => Self::NotNow,
             ErrorName::Other(name) => Self::in_words(name, &error.message),
         }
     }
@@ -118,6 +119,8 @@ mod tests {
             assert_eq!(of("batch", name, message), Outcome::Refused, "{name}: {message}");
         }
         assert_eq!(of("putObject", "Error", "connect ECONNREFUSED"), Outcome::NotNow);
+        let new_primary = "cannot execute SELECT FOR UPDATE in a read-only transaction";
+        assert_eq!(of("putObject", "error", new_primary), Outcome::NotNow);
         assert_eq!(of("putObject", "QueryTimeoutError", "query timeout: x"), Outcome::NotNow);
         assert_eq!(of("sql", "QueryTimeoutError", "query timeout: x"), Outcome::Unknown);
     }

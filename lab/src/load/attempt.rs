@@ -1,6 +1,6 @@
 //! The meaning of the answer to a request for what was asked.
 
-use moray_client::{Error, NodeInfo};
+use moray_client::{Error, NodeInfo, ServerError};
 
 use super::log::{Node, Outcome};
 
@@ -19,13 +19,8 @@ pub(super) fn failed_write(error: &Error) -> Outcome {
     }
 }
 
-/// PostgreSQL's error 25006, `read_only_sql_transaction`: so it answers in the read-only window of a new primary. Moray
-/// does not pass the SQLSTATE on, only the words.
 fn is_read_only(error: &Error) -> bool {
-    error.server_error().is_some_and(|error| {
-        let words = &error.message;
-        words.starts_with("cannot execute ") && words.ends_with(" in a read-only transaction")
-    })
+    error.server_error().is_some_and(ServerError::is_of_read_only_transaction)
 }
 
 fn is_of_guard(error: &Error) -> bool {
@@ -58,7 +53,7 @@ pub(super) fn node(info: Option<NodeInfo>) -> Option<Node> {
 
 #[cfg(test)]
 mod tests {
-    use moray_client::{ErrorName, ServerError};
+    use moray_client::ErrorName;
 
     use super::*;
 

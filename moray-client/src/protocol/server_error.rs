@@ -43,6 +43,13 @@ impl ServerError {
         Self { context: Some(Box::new(context)), ..self }
     }
 
+    /// Tells whether PostgreSQL refused a write in a read-only transaction, its error 25006: a new primary does until its sync
+    /// follows. Moray does not pass the SQLSTATE on, only the words.
+    pub fn is_of_read_only_transaction(&self) -> bool {
+        self.message.starts_with("cannot execute ")
+            && self.message.ends_with(" in a read-only transaction")
+    }
+
     /// The answer of a server that does not have the method, such as electric-moray asked for `ping`.
     pub fn unsupported_method(method: &str) -> Self {
         Self::new(ErrorName::Fast, format!("unsupported RPC method: \"{method}\""))

@@ -8,7 +8,7 @@ use lab::control::{ControlClient, ExecRequest};
 use lab::{Fault, Options};
 use manatee_client::{ClusterState, ShardName};
 use region_tests::at_every_step;
-use reshard_core::{Event, Journal, Outcome};
+use reshard_core::{Event, Journal, Layout, Outcome, PlanState};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 use uuid::Uuid;
@@ -43,14 +43,14 @@ impl World {
     }
 
     /// Tells whether a primary was replaced, and is not back yet.
-    pub(super) async fn has_failed_over(&self) -> bool {
-        !self.state().await.deposed.is_empty()
+    pub(super) async fn has_failed_over(&self, shard: &ShardName) -> bool {
+        !self.state_of(shard).await.deposed.is_empty()
     }
 
     /// Brings a primary back that was replaced: it is rebuilt, and streams from the others.
-    pub(super) async fn rebuild_deposed(&self) {
-        self.eventually("somebody takes over", async || self.has_failed_over().await).await;
-        let deposed: Uuid = self.state().await.deposed[0].zone_id.as_str().parse().unwrap();
+    pub(super) async fn rebuild_deposed(&self, shard: &ShardName) {
+        self.eventually("somebody takes over", async || self.has_failed_over(shard).await).await;
+        let deposed = self.state_of(shard).await.deposed[0].zone_id.as_str().parse().unwrap();
         let rebuild =
             ExecRequest { stdin: "manatee-adm rebuild -y".to_owned(), ..ExecRequest::default() };
         // Its sitter has to know it first.
@@ -60,11 +60,12 @@ impl World {
         })
         .await;
         let is_whole = |state: &ClusterState| state.deposed.is_empty() && !state.asyncs.is_empty();
-        self.eventually("three peers are there", async || is_whole(&self.state().await)).await;
+        self.eventually("three peers are there", async || is_whole(&self.state_of(shard).await))
+            .await;
         let verify =
             ExecRequest { stdin: "manatee-adm verify".to_owned(), ..ExecRequest::default() };
         self.eventually("all of them stream", async || {
-            let primary = self.state().await.primary.zone_id.as_str().parse().unwrap();
+            let primary = self.state_of(shard).await.primary.zone_id.as_str().parse().unwrap();
             let done = self.region.control.exec(primary, &verify).await;
             done.is_ok_and(|done| done.exit_code == 0)
         })
@@ -101,8 +102,8 @@ async fn the_source_fails_over_at_steps_of_the_cutover() {
     let names = plan.targets().iter().map(|target| target.name.clone());
     let names: Vec<ShardName> = names.collect();
     for (name, step) in names.iter().zip(STEPS) {
-        if world.has_failed_over().await {
-            world.rebuild_deposed().await;
+        if world.has_failed_over(&world.source).await {
+            world.rebuild_deposed(&world.source).await;
         }
         world.kill_at(step, world.zone(Zone::Primary).await);
         let ended = world.cut_over_one(name).await;
@@ -118,13 +119,60 @@ async fn the_source_fails_over_at_steps_of_the_cutover() {
             assert!(matches!(ended, Outcome::Paused { .. }), "{step}: {ended:?}");
         }
         world.region.control.heal(None).await.unwrap();
-        world.rebuild_deposed().await;
+        world.rebuild_deposed(&world.source).await;
     }
     assert_eq!(world.executor.abort().await.unwrap(), Outcome::Aborted);
     world.region.end().await;
 }
 
+/// The source's primary dies when all follow and nobody has noticed anything, and when the routers are led to the new name; those of
+/// both shards die after the cutover, which until then the new one is frozen for: somebody takes over, requests are served, and the
+/// plan gets to its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_shards_fail_over_before_and_after_the_cutover() {
+    let options = Options { session_timeout: Duration::from_secs(6), ..small() };
+    let region = Region::start(options, 40.0).await;
+    let request = guarded(&region).with_layout(Layout::ThreePeers).with_budget_seconds(2);
+    let world = World::begin(region, request).await;
+    let (source, target) = (world.source.clone(), world.target().await.name.clone());
+    for (phase, shard) in [
+        ("list-shard", &source),
+        ("flip-routers", &source),
+        ("verify-routing", &target),
+        ("settle-morays", &source),
+        ("settle-morays", &target),
+    ] {
+        world.done_before(phase).await;
+        println!("{phase}: the primary of {shard} dies");
+        world.fail_over_during(phase, shard).await;
+    }
+    world.done_up_to("remove-canaries").await;
+    assert_eq!(world.store.state().await.unwrap(), PlanState::Done);
+    world.end().await;
+}
+
 impl World {
+    /// Kills a shard's primary and has a phase carried out meanwhile.
+    async fn fail_over_during(&self, phase: &str, shard: &ShardName) {
+        self.be_patient(true, &Trouble::ZooKeeperRestarted).await;
+        let zone = self.state_of(shard).await.primary.zone_id.as_str().parse().unwrap();
+        let killed = now();
+        let fault = self.region.control.cause(&Fault::Kill { zone }).await.unwrap();
+        let step = self.executor.step(phase);
+        let taken_over = async {
+            self.eventually("somebody takes over", async || self.has_failed_over(shard).await)
+                .await;
+            self.region.served(std::slice::from_ref(shard), killed).await
+        };
+        let (ended, took) = tokio::join!(step, taken_over);
+        assert!(took < SAFE, "{phase}, {shard}: {took:?}");
+        let ended = ended.unwrap();
+        println!("{phase}, {shard}: {ended:?}");
+        assert!(matches!(ended, Outcome::Paused { .. }), "{phase}, {shard}: {ended:?}");
+        self.region.control.heal(Some(fault.id)).await.unwrap();
+        self.rebuild_deposed(shard).await;
+    }
+
     /// Goes on until the vnodes of a new shard are there, and stops before the next.
     async fn cut_over_one(&self, name: &ShardName) -> Outcome {
         let executor = self.region.executor(&self.store).await;

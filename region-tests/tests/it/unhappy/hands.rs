@@ -81,7 +81,7 @@ impl World {
             Trouble::KillAt(_, zone) => {
                 self.region.control.heal(None).await.unwrap();
                 if matches!(zone, Zone::Primary) {
-                    self.rebuild_deposed().await;
+                    self.rebuild_deposed(&self.source).await;
                 }
             }
             Trouble::SwitchCluttered => self.clutter_switch(cause).await,

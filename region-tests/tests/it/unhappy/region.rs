@@ -151,9 +151,13 @@ impl World {
     }
 
     pub(super) async fn state(&self) -> ClusterState {
+        self.state_of(&self.source).await
+    }
+
+    pub(super) async fn state_of(&self, shard: &ShardName) -> ClusterState {
         // The session of before may have ended with ZooKeeper's.
         let deployment = self.region.deployment().await;
-        deployment.shard(self.source.clone()).read_existing().await.unwrap().state
+        deployment.shard(shard.clone()).read_existing().await.unwrap().state
     }
 
     pub(super) async fn zone(&self, zone: Zone) -> Uuid {

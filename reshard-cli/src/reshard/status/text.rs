@@ -90,20 +90,27 @@ pub(super) fn lines(view: &View, now: Timestamp, screen: Screen) -> Lines {
 
 /// Tells what nobody else can have meanwhile: whoever leaves a plan as it is leaves that too.
 fn keeps(view: &View, text: &mut Text) {
+    let names: Vec<&str> = view.targets.iter().map(|(shard, _)| shard.as_str()).collect();
+    let names = names.join(", ");
+    let is_left = !matches!(view.situation, Situation::Running | Situation::Aborting);
     let things: Vec<String> = view
         .withheld
         .iter()
+        // Whoever goes on leads them.
+        .filter(|thing| is_left || **thing != Withheld::NewNames)
         .map(|thing| match thing {
             Withheld::Takeovers => {
                 format!("{} frozen: nobody takes over if its primary dies", view.source)
             }
             Withheld::Dumps => "the dump lock: no shard is dumped".to_owned(),
             Withheld::RingChanges => "the ring: other plans wait for it".to_owned(),
+            Withheld::NewNames => {
+                format!("the way to {names}: after a takeover requests for them wait until the plan goes on")
+            }
             _ => format!("{thing:?}"),
         })
         .collect();
     if !things.is_empty() {
-        let is_left = !matches!(view.situation, Situation::Running | Situation::Aborting);
         let mood = if is_left { Mood::Warning } else { Mood::Plain };
         text.item(mood, "keeps", &things.join("; "));
     }

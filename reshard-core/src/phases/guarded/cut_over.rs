@@ -7,6 +7,7 @@
 //! * undo: the same the other way round: what was written at a new shard is replayed at the source, and the vnodes are cut over to it
 //! * pause: between two attempts
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ use manatee_client::ShardName;
 use super::attempts::{cut_over, is_over, prepare, rehearse};
 use super::leg::Leg;
 use super::moves::{GuardedMove, moves, primary};
+use super::open_switches::{Behind, keep_leading};
 use crate::cutover::Settling;
 use crate::guard::{MoveState, look};
 use crate::hint::{Operation, hint};
@@ -76,6 +78,16 @@ impl Phase for CutOver {
             while_frozen(context, leg, &source, Box::pin(cut_over(context, leg))).await?;
         }
         refresh_split_point(context).await
+    }
+
+    /// The new names' Morays have their own paths then.
+    fn kept_up_until(&self) -> Option<&'static str> {
+        Some("remove-guard")
+    }
+
+    /// The new shards are unfrozen soon: where another peer takes over there, the paths lead to it.
+    async fn keep_up(&self, context: &Context) -> Infallible {
+        keep_leading(context, Behind::NewShards).await
     }
 
     async fn rehearse(&self, context: &Context) -> Result<bool, PhaseError> {

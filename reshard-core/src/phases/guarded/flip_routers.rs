@@ -10,7 +10,7 @@
 
 use async_trait::async_trait;
 
-use crate::phase::{About, Context, Phase, PhaseError, Undone};
+use crate::phase::{About, Context, Phase, PhaseError, Undone, Withheld};
 use crate::phases::facts::ROUTERS_TOUCHED;
 use crate::phases::rollout::{Rings, find_routers, keep_reserved, put_back, put_in_place};
 use crate::phases::unneeded::base_is_named;
@@ -36,6 +36,10 @@ impl Phase for FlipRouters {
             undo: "the original rings go back, also in instances that do not run",
             pause: "before it begins",
         }
+    }
+
+    fn withholds(&self) -> &'static [Withheld] {
+        &[Withheld::NewNames]
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {

@@ -14,7 +14,7 @@ use manatee_client::{ClusterState, ShardName, SwitchStanding};
 
 use super::moves::{say_once, switch};
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
-use crate::phases::source::source_state;
+use crate::phases::source::{shard, source_state};
 
 /// The time between two looks at the source's state.
 const LOOK: Duration = Duration::from_millis(250);
@@ -55,26 +55,46 @@ impl Phase for OpenSwitches {
 
     /// The source is not frozen meanwhile: where another peer takes over there, the paths lead to it.
     async fn keep_up(&self, context: &Context) -> Infallible {
-        let mut said = String::new();
-        loop {
-            let following = async {
-                let state = source_state(context).await?;
-                for target in context.plan().targets() {
-                    follow(context, &target.name, &state).await?;
-                }
-                Ok::<_, PhaseError>(())
-            };
-            if let Err(trouble) = following.await {
-                say_once(context, &trouble, &mut said).await;
-            }
-            context.sleep(LOOK).await;
-        }
+        keep_leading(context, Behind::Source).await
     }
 
     async fn undo(&self, context: &Context) -> Result<Undone, PhaseError> {
         remove_switches(context).await?;
         Ok(Undone::Completely)
     }
+}
+
+/// The cluster behind the new names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// The source's.
+    Source,
+    /// That of each new shard itself.
+    NewShards,
+}
+
+/// Has the paths lead to whoever is the primary there, again and again. What fails is said, and tried again.
+pub(super) async fn keep_leading(context: &Context, behind: Behind) -> Infallible {
+    let mut said = String::new();
+    loop {
+        if let Err(trouble) = follow_all(context, behind).await {
+            say_once(context, &trouble, &mut said).await;
+        }
+        context.sleep(LOOK).await;
+    }
+}
+
+async fn follow_all(context: &Context, behind: Behind) -> Result<(), PhaseError> {
+    for target in context.plan().targets() {
+        let name = match behind {
+            Behind::Source => context.plan().source(),
+            Behind::NewShards => &target.name,
+        };
+        let state = shard(context, name).read_existing().await;
+        let state = state.or_phase_error(format!("the state of {name} cannot be read"))?.state;
+        follow(context, &target.name, &state).await?;
+    }
+    Ok(())
 }
 
 /// Has the path of a name lead to a cluster whose primary it does not lead to.

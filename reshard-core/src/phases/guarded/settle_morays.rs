@@ -19,7 +19,9 @@ use super::open_switches::lead_to;
 use crate::cutover::moray_sessions;
 use crate::deployment::ZoneScript;
 use crate::morays::moray_answers;
-use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait};
+use crate::phase::{
+    About, Context, Phase, PhaseError, PhaseResultExt, Poll, Undone, Wait, Withheld,
+};
 use crate::phases::source::shard;
 use crate::shards::registration_path;
 use crate::zones::MadeZone;
@@ -54,6 +56,10 @@ impl Phase for SettleMorays {
             undo: "they follow their switches again, one after the other as well",
             pause: "between two zones",
         }
+    }
+
+    fn gives_back(&self) -> &'static [Withheld] {
+        &[Withheld::NewNames]
     }
 
     async fn run(&self, context: &Context) -> Result<(), PhaseError> {
