@@ -11,6 +11,7 @@ mod crashes;
 mod cutover;
 mod field;
 mod guarded;
+mod old_router;
 mod pairs;
 mod programs;
 mod served;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lab::checker::{CheckOptions, Ghosts};
 use lab::control::ControlClient;
-use lab::load::{Load, LoadOptions};
+use lab::load::{Load, LoadOptions, LoadSummary};
 use lab::{Lab, Options};
 use manatee_client::ShardName;
 use moray_client::{Client, ClientOptions, DeleteOptions, PutOptions};
@@ -36,6 +36,8 @@ pub(super) struct Region {
     pub(super) lab: Lab,
     pub(super) control: ControlClient,
     load: Option<Load>,
+    /// The summary of a load that has ended.
+    ended: Option<LoadSummary>,
     files: TempDir,
 }
 
@@ -94,7 +96,7 @@ impl Region {
             reads_per_second: rate,
             ..LoadOptions::new(lab.routers(), files.path().join("load.log"))
         });
-        Self { load: Some(load.unwrap()), lab, control, files }
+        Self { load: Some(load.unwrap()), ended: None, lab, control, files }
     }
 
     /// The path of a file of the tests.
@@ -200,6 +202,13 @@ impl Region {
         }
     }
 
+    /// Ends the load, if it has not ended yet.
+    pub(super) async fn end_load(&mut self) {
+        if let Some(load) = self.load.take() {
+            self.ended = Some(load.stop().await.unwrap());
+        }
+    }
+
     /// Ends the load, proves that nothing was lost, and stops the lab.
     pub(super) async fn end(self) {
         self.end_with(Ghosts::OfSplits).await;
@@ -211,7 +220,8 @@ impl Region {
     }
 
     async fn end_with(mut self, ghosts: Ghosts) {
-        let summary = self.load.take().unwrap().stop().await.unwrap();
+        self.end_load().await;
+        let summary = self.ended.take().unwrap();
         println!("{summary}");
         assert_eq!(summary.reads.wrong, 0, "{summary}");
         let options = CheckOptions { ghosts, ..CheckOptions::default() };

@@ -1,9 +1,10 @@
 //! Makes the rings of the plan, proves them, and puts them into IMGAPI.
 //!
 //! * Reads: the image of the present ring.
-//! * Writes: three images in IMGAPI, tagged with the plan; files in the plan's work directory.
-//! * Done when: all are active. `read-only` is the present ring with the moving vnodes marked `ro`, `target` the present
-//!   ring with them at their new owners, `handover` the target with them marked `ro`; they differ in nothing else.
+//! * Writes: images in IMGAPI, tagged with the plan; files in the plan's work directory.
+//! * Done when: all are active. `target` is the present ring with the moving vnodes at their new owners; a plan that refuses writes
+//!   also has `read-only`, the present ring with them marked `ro`, and `handover`, the target with them marked `ro`. They differ in
+//!   nothing else.
 //! * Undo: deletes the images and the files.
 //! * Pause: between the images.
 
@@ -16,6 +17,7 @@ use super::rollout::{Rings, keep_reserved};
 use super::unneeded::images_unneeded;
 use crate::hint::{Operation, hint};
 use crate::phase::{About, Context, Phase, PhaseError, Undone};
+use crate::plan::Mode;
 use crate::rings::{self, NewRingImage, delete_ring_image, ensure_ring_image};
 
 /// Makes the rings of the plan, proves them, and puts them into IMGAPI.
@@ -36,10 +38,10 @@ impl Phase for BuildRings {
 
     fn about(&self) -> About {
         About {
-            title: "make the rings in between and the new ring, prove them, and upload them",
+            title: "make the new ring, and those in between if writes are refused, prove them, and upload them",
             rfd103: "8",
             reads: "the image of the present ring",
-            writes: "three images in IMGAPI, tagged with the plan; files in the plan's work directory",
+            writes: "images in IMGAPI, tagged with the plan; files in the plan's work directory",
             done_when: "all images are active and differ from the present ring exactly as planned",
             undo: "the images and the files are deleted",
             pause: "between the images",
@@ -72,16 +74,15 @@ impl Phase for BuildRings {
         let dated = RING_DATE.of([&context.round().await?]);
         let date = context.decided(&dated, async || Ok(context.now())).await?;
         let owner = plan.inventory.poseidon;
-        let mut sha1s = Vec::new();
-        for (image, transition, ring) in [
-            (read_only, "read-only", &made.read_only),
-            (handover, "handover", &made.handover),
-            (target, "target", &made.target),
-        ] {
+        let mut sha1s = vec![(base, fetched.sha1)];
+        let in_between =
+            [(read_only, "read-only", &made.read_only), (handover, "handover", &made.handover)];
+        let in_between = in_between.into_iter().filter(|_| plan.request.mode == Mode::Rfd103);
+        for (image, transition, ring) in in_between.chain([(target, "target", &made.target)]) {
             let new = NewRingImage { image, owner, plan: plan.uuid, transition, date };
             let ensure = async { Ok(ensure_ring_image(&imgapi, &new, ring, &directory).await?) };
             let what = format!("upload the {transition} ring as the image {image}");
-            sha1s.push(context.act(what, ensure).await?);
+            sha1s.push((image, context.act(what, ensure).await?));
         }
         context
             .note(format!(
@@ -89,15 +90,13 @@ impl Phase for BuildRings {
                 plan.moving().len()
             ))
             .await?;
-        let [read_only_sha1, handover_sha1, target_sha1] =
-            sha1s.try_into().map_err(|_| PhaseError::transient("not all rings were uploaded"))?;
         let rings = Rings {
             base,
             read_only,
             handover,
             target,
             base_is_stamped: fetched.stamp.is_some(),
-            sha1s: [fetched.sha1, read_only_sha1, handover_sha1, target_sha1],
+            sha1s,
         };
         context.put(&RINGS, &rings).await
     }

@@ -39,8 +39,8 @@ pub(super) struct Rings {
     pub(super) target: ImageUuid,
     /// True if the ring before has a stamp.
     pub(super) base_is_stamped: bool,
-    /// The SHA-1s of the images' files, in this order.
-    pub(super) sha1s: [Sha1Hex; 4],
+    /// The images that are there, and the SHA-1s of their files. The guarded mode makes none but the target.
+    pub(super) sha1s: Vec<(ImageUuid, Sha1Hex)>,
 }
 
 impl Rings {
@@ -60,23 +60,20 @@ impl Rings {
         (!self.base_is_stamped).then_some(self.base)
     }
 
-    fn sha1(&self, image: ImageUuid) -> &Sha1Hex {
-        let [base, read_only, handover, target] = &self.sha1s;
-        match image {
-            image if image == self.target => target,
-            image if image == self.handover => handover,
-            image if image == self.read_only => read_only,
-            _ => base,
-        }
-    }
-
     /// Those that the plan made.
-    pub(super) fn new_ones(&self) -> [ImageUuid; 3] {
-        [self.read_only, self.handover, self.target]
+    pub(super) fn new_ones(&self) -> Vec<ImageUuid> {
+        self.sha1s.iter().map(|(image, _)| *image).filter(|image| *image != self.base).collect()
     }
 
-    pub(super) fn staged(&self, image: ImageUuid) -> StagedImage {
-        StagedImage { image, sha1: self.sha1(image).clone() }
+    pub(super) fn staged(&self, image: ImageUuid) -> Result<StagedImage, PhaseError> {
+        let built = self.sha1s.iter().find(|(built, _)| *built == image);
+        let (_, sha1) = built.ok_or_else(|| {
+            PhaseError::hold(
+                format!("the ring {image} was not built"),
+                "run the phase build-rings before this one",
+            )
+        })?;
+        Ok(StagedImage { image, sha1: sha1.clone() })
     }
 
     /// The next command to the routers.
@@ -210,7 +207,7 @@ async fn flip_all(
             rings.command(context).await?,
             rings.command(context).await?,
         ],
-        staged: rings.staged(flip.to),
+        staged: rings.staged(flip.to)?,
         flip,
         restarted: &restarted,
     };

@@ -40,7 +40,8 @@ impl Phase for StageRings {
         let rings = Rings::of(context).await?;
         let routers = find_routers(context).await?;
         let imgapi = rings::ring_imgapi(context.deployment()).await?.client().base().to_string();
-        let images = rings.new_ones().map(|image| rings.staged(image));
+        let images = rings.new_ones().into_iter().map(|image| rings.staged(image));
+        let images = images.collect::<Result<Vec<_>, _>>()?;
         let command = rings.command(context).await?;
         let what = format!("stage the new rings in {} electric-moray zones", routers.len());
         let stage = async {

@@ -131,11 +131,24 @@ impl Words<'_> {
                 format!("have the Morays of {new_shards} serve out of the database of {source}")
             }
             "reserve-ring" => "keep other plans from changing the ring".to_owned(),
-            "build-rings" => format!(
-                "make of the ring {} one with {moved} vnodes read-only, one with them moved, and one with both",
-                self.inventory.ring.image
-            ),
-            "stage-rings" => format!("put the three rings beside the live one of {routers}"),
+            "build-rings" => {
+                let base = self.inventory.ring.image;
+                match self.request.mode {
+                    Mode::Guarded => {
+                        format!("make of the ring {base} one with {moved} vnodes moved")
+                    }
+                    Mode::Rfd103 => format!(
+                        "make of the ring {base} one with {moved} vnodes read-only, one with them moved, and one with both"
+                    ),
+                }
+            }
+            "stage-rings" => {
+                let rings = match self.request.mode {
+                    Mode::Guarded => "ring",
+                    Mode::Rfd103 => "three rings",
+                };
+                format!("put the {rings} beside the live one of {routers}")
+            }
             "recheck" => "check everything again".to_owned(),
             "block-writes" => {
                 format!("refuse writes to {moved} vnodes: the read-only ring in {routers}")

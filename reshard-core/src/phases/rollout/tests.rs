@@ -257,7 +257,9 @@ async fn prepared(region: &Region) -> Fixture {
         handover: image("handover"),
         target: image("target"),
         base_is_stamped: true,
-        sha1s: ["1", "2", "3", "4"].map(|digit| digit.repeat(40).parse().unwrap()),
+        sha1s: RINGS_BY_NAME
+            .map(|(name, digit)| (image(name), digit.to_string().repeat(40).parse().unwrap()))
+            .into(),
     };
     let (sha1, index_shards) = ("1".repeat(40), json!([]));
     fixture.put(&BASE, &Base { image: rings.base, sha1, index_shards }).await;
