@@ -17,7 +17,7 @@ endif
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup-demo ## a region on loopback: a shard is split under load, with a crash in the middle
+demo: setup-demo ## a region on loopback: a shard is split under load, with a crash, a rollback, and again
 	@scripts/demo.sh
 
 ring-demo: ## a million-vnode ring: create, split, audit, pack, unpack
