@@ -58,7 +58,7 @@ async fn write_by_the_old_router(region: &Region, plan: &ValidPlan) {
     let (hash, moving) = (&plan.inventory.ring.hashing, plan.moving());
     let moves =
         |number: &u32| moving.contains(hash.vnode_of_directory(&directory(*number)).unwrap());
-    let staying = (0..).find(|number| !moves(number)).unwrap();
+    let staying = (0..u32::MAX).find(|number| !moves(number)).unwrap();
     region.until("the old router to answer", async || write(client, staying).await.ok()).await;
     let (refused, taken) = (AtomicU32::new(0), AtomicU32::new(0));
     let numbers: Vec<u32> = (0..).filter(moves).take(TRIES as usize).collect();
