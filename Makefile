@@ -44,8 +44,8 @@ bench: setup ## the benchmarks, and the table of goals beside node-fash
 	scripts/bench-table.py
 
 bench-cutover: setup-demo ## many cutovers in a lab under load: make bench-cutover OPTIONS='--writes 2000 --zones 20'
-	cargo build --locked --workspace --bin reshard-lab --example cutover
-	$(or $(CARGO_TARGET_DIR),target)/debug/examples/cutover $(OPTIONS)
+	cargo build --locked --profile figures --workspace --bin reshard-lab --example cutover
+	$(or $(CARGO_TARGET_DIR),target)/figures/examples/cutover $(OPTIONS)
 
 fuzz: ## every fuzz target for a minute: make fuzz SECONDS=60
 	@scripts/fuzz.sh $(or $(SECONDS),60)

@@ -26,6 +26,8 @@ pub(super) struct Load {
     longest: Arc<AtomicU64>,
     /// The number of writes that the guard has refused.
     refused: Arc<AtomicU64>,
+    /// The number of writes of each client that were acknowledged.
+    acknowledged: Arc<[AtomicU64]>,
     clients: Vec<JoinHandle<Result<u64, String>>>,
     followers: Vec<JoinHandle<()>>,
 }
@@ -49,17 +51,21 @@ impl Scene {
         }
         let stop = Arc::new(AtomicBool::new(false));
         let (longest, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let acknowledged: Arc<[AtomicU64]> = (0..clients).map(|_| AtomicU64::new(0)).collect();
         let clients = (0..clients).map(|client| {
-            let (from, leads_to, _) = &morays[usize::try_from(client).unwrap() % MORAYS.len()];
+            let number = usize::try_from(client).unwrap();
+            let (from, leads_to, _) = &morays[number % MORAYS.len()];
             let (from, key) = (*from, key_of(client));
             let (stop, longest, refused) = (stop.clone(), longest.clone(), refused.clone());
-            let client = Writer { key, from, is_patient, stop, longest, refused };
+            let acknowledged = acknowledged.clone();
+            let client =
+                Writer { key, from, is_patient, stop, longest, refused, acknowledged, number };
             let writes = client.write(leads_to.clone());
             tokio::spawn(async move { writes.await.inspect_err(|error| println!("{error}")) })
         });
         let clients = clients.collect();
         let followers = morays.into_iter().map(|(_, _, follower)| follower).collect();
-        Load { stop, longest, refused, clients, followers }
+        Load { stop, longest, refused, acknowledged, clients, followers }
     }
 }
 
@@ -67,6 +73,18 @@ impl Load {
     /// The number of writes that were refused so far.
     pub(super) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Waits until each client was acknowledged another write: whatever it was answered before is counted by then.
+    pub(super) async fn each_writes_again(&self) {
+        let counts = || self.acknowledged.iter().map(|count| count.load(Ordering::Relaxed));
+        let before: Vec<u64> = counts().collect();
+        let again = async {
+            while counts().zip(&before).any(|(now, before)| now <= *before) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), again).await.unwrap();
     }
 
     /// Ends it. The number of writes of each client's key that were acknowledged, or the first failure; and the longest request.
@@ -117,6 +135,8 @@ struct Writer {
     stop: Arc<AtomicBool>,
     longest: Arc<AtomicU64>,
     refused: Arc<AtomicU64>,
+    acknowledged: Arc<[AtomicU64]>,
+    number: usize,
 }
 
 /// The outcome of a request that was not answered.
@@ -156,6 +176,7 @@ impl Writer {
                 Ok(counted) => {
                     self.check(counted, written + 1, unknown)?;
                     (written, unknown) = (counted, 0);
+                    self.acknowledged[self.number].fetch_add(1, Ordering::Relaxed);
                     self.took(began);
                     None
                 }

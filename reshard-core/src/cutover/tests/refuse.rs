@@ -29,9 +29,10 @@ async fn writes_are_refused_for_a_moment_and_reads_go_on_there_and_back() {
     let steps = "look fence drain compare seal check sequences switch confirm open note";
     assert_eq!(names(&record).join(" "), steps);
     drop(cutover);
+    load.each_writes_again().await;
     let refused = load.refused();
     assert!(refused > 0, "clients have written all the while");
-    write_for_a_while().await;
+    load.each_writes_again().await;
     assert_eq!(load.refused(), refused, "nothing is refused once the target is open");
 
     scene.prepare_the_way_back().await;

@@ -12,7 +12,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use manatee_client::{ClusterState, ShardName, SwitchStanding};
 
-use super::moves::{say_once, switch};
+use super::moves::{GuardedMove, moves, primary, say_once, switch};
+use crate::guard::{MoveState, look};
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::phases::source::{shard, source_state};
 
@@ -85,30 +86,42 @@ pub(super) async fn keep_leading(context: &Context, behind: Behind) -> Infallibl
 }
 
 async fn follow_all(context: &Context, behind: Behind) -> Result<(), PhaseError> {
-    for target in context.plan().targets() {
+    for one in moves(context.plan()) {
         let name = match behind {
             Behind::Source => context.plan().source(),
-            Behind::NewShards => &target.name,
+            Behind::NewShards => &one.target.name,
         };
         let state = shard(context, name).read_existing().await;
         let state = state.or_phase_error(format!("the state of {name} cannot be read"))?.state;
-        follow(context, &target.name, &state).await?;
+        if leads_to(context, &one.target.name, &state).await? {
+            continue;
+        }
+        // Whoever brings the vnodes back to the source leads the path there.
+        if behind == Behind::Source || are_at_new_shard(context, one).await? {
+            lead_to(context, &one.target.name, &state).await?;
+        }
     }
     Ok(())
 }
 
-/// Has the path of a name lead to a cluster whose primary it does not lead to.
-async fn follow(
+/// Tells whether the path of a name leads to the primary of a cluster.
+async fn leads_to(
     context: &Context,
     name: &ShardName,
     state: &ClusterState,
-) -> Result<(), PhaseError> {
+) -> Result<bool, PhaseError> {
     let switch = switch(context, name);
     let found = switch.look().await;
     let found = found.or_phase_error(format!("{} cannot be read", switch.path()))?;
-    let leads_there =
-        matches!(found, SwitchStanding::Leads(primary) if primary.id == state.primary.id);
-    if leads_there { Ok(()) } else { lead_to(context, name, state).await }
+    Ok(matches!(found, SwitchStanding::Leads(primary) if primary.id == state.primary.id))
+}
+
+/// Tells whether the vnodes of a move are at its new shard, as the guard there has it.
+async fn are_at_new_shard(context: &Context, one: GuardedMove<'_>) -> Result<bool, PhaseError> {
+    let name = &one.target.name;
+    let found = look(&primary(context, name).await?, one.number).await;
+    let found = found.or_phase_error(format!("the guard of {name} cannot be looked at"))?;
+    Ok(found.is_some_and(|found| found.state == MoveState::Open))
 }
 
 /// Has the path of a name lead to a cluster.
