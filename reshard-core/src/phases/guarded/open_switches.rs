@@ -93,7 +93,7 @@ async fn follow_all(context: &Context, behind: Behind) -> Result<(), PhaseError>
         };
         let state = shard(context, name).read_existing().await;
         let state = state.or_phase_error(format!("the state of {name} cannot be read"))?.state;
-        if leads_to(context, &one.target.name, &state).await? {
+        if is_well_led(context, &one.target.name, &state).await? {
             continue;
         }
         // Whoever brings the vnodes back to the source leads the path there.
@@ -104,8 +104,9 @@ async fn follow_all(context: &Context, behind: Behind) -> Result<(), PhaseError>
     Ok(())
 }
 
-/// Tells whether the path of a name leads to the primary of a cluster.
-async fn leads_to(
+/// Tells whether the path of a name leads to the primary of a cluster, or is shut: that is a cutover's, which opens it again, and else it
+/// opens by itself.
+async fn is_well_led(
     context: &Context,
     name: &ShardName,
     state: &ClusterState,
@@ -113,7 +114,11 @@ async fn leads_to(
     let switch = switch(context, name);
     let found = switch.look().await;
     let found = found.or_phase_error(format!("{} cannot be read", switch.path()))?;
-    Ok(matches!(found, SwitchStanding::Leads(primary) if primary.id == state.primary.id))
+    Ok(match found {
+        SwitchStanding::Leads(primary) => primary.id == state.primary.id,
+        SwitchStanding::Shut { .. } => true,
+        SwitchStanding::Fallback(_) | SwitchStanding::Absent => false,
+    })
 }
 
 /// Tells whether the vnodes of a move are at its new shard, as the guard there has it.
