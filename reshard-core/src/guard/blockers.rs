@@ -64,17 +64,20 @@ fn read(rows: &[Row]) -> Result<Vec<Blocker>, tokio_postgres::Error> {
     rows.iter().map(blocker).collect()
 }
 
-/// SQL for those who hold the locks of `pg_locks` under a condition. Who is idle has let go of them since these were read.
-fn holders(condition: &str) -> String {
+/// The beginning of a transaction, of sessions `a` and prepared transactions `p`.
+const SINCE: &str = "coalesce(a.xact_start, p.prepared)";
+
+/// SQL for those who hold the locks of `pg_locks` under a condition, of whom another one is true. Who is idle has let go of them
+/// since these were read.
+fn holders(locks: &str, whom: &str) -> String {
     format!(
-        "SELECT {COLUMNS}, coalesce(a.xact_start, p.prepared) AS since \
-         FROM (SELECT DISTINCT pid, virtualtransaction FROM pg_locks \
-         WHERE granted AND pid IS DISTINCT FROM pg_backend_pid() AND ({condition})) AS l \
+        "SELECT {COLUMNS} FROM (SELECT DISTINCT pid, virtualtransaction FROM pg_locks \
+         WHERE granted AND pid IS DISTINCT FROM pg_backend_pid() AND ({locks})) AS l \
          LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid \
          LEFT JOIN pg_locks AS o ON l.pid IS NULL AND o.pid IS NULL AND o.locktype = 'transactionid' \
          AND o.granted AND o.virtualtransaction = l.virtualtransaction \
          LEFT JOIN pg_prepared_xacts AS p ON p.transaction = o.transactionid \
-         WHERE a.state IS DISTINCT FROM 'idle' ORDER BY since"
+         WHERE a.state IS DISTINCT FROM 'idle' AND ({whom}) ORDER BY {SINCE}"
     )
 }
 
@@ -86,6 +89,7 @@ pub(super) async fn writers_of(
     let sql = holders(
         "locktype = 'advisory' AND classid = 1919251304 AND objid = $1::integer::oid AND objsubid = 2 \
          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        "true",
     );
     ask(transaction, &sql, &[&number.number()]).await
 }
@@ -99,7 +103,7 @@ pub(super) async fn holders_of(
     tables: &[String],
     harmless: &[&str],
 ) -> Result<Vec<Blocker>, DatabaseError> {
-    ask(transaction, &holders(OF_TABLES), &[&tables, &harmless]).await
+    ask(transaction, &holders(OF_TABLES, "true"), &[&tables, &harmless]).await
 }
 
 const OF_TABLES: &str = "locktype = 'relation' AND mode <> ALL ($2::text[]) \
@@ -114,11 +118,8 @@ pub(super) async fn lasting_holders_of(
     harmless: &[&str],
     age: Duration,
 ) -> Result<Vec<Blocker>, DatabaseError> {
-    let sql = format!(
-        "SELECT * FROM ({}) AS h (pid, usename, application, client, state, seconds, query, gid, owner, since) \
-         WHERE since < clock_timestamp() - $3 * interval '1 second' ORDER BY since",
-        holders(OF_TABLES)
-    );
+    let sql =
+        holders(OF_TABLES, &format!("{SINCE} < clock_timestamp() - $3 * interval '1 second'"));
     let rows = database.query(&sql, &[&tables, &harmless, &age.as_secs_f64()]).await;
     rows.and_then(|rows| read(&rows)).map_err(|source| database.error(DOING, source))
 }

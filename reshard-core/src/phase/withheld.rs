@@ -10,7 +10,6 @@ use crate::journal::{Journal, JournalError, PhaseRecord, PhaseState};
 /// A thing that a plan keeps from others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum Withheld {
     /// Takeovers at the source, which is frozen.
     Takeovers,

@@ -6,8 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reshard_core::{
     Activity, Controls, Entry, EntryKind, Journal, JournalError, Liveness, OpenWriteBlock, Phase,
-    PhaseState, Plan, Report, Sequence, Step as PlanPhase, SystemClock, Withheld, past_pivot,
-    urgent_phase, withheld,
+    PhaseState, Plan, Report, Sequence, SystemClock, Withheld, past_pivot, urgent_phase, withheld,
 };
 
 use super::copy::FileCopy;
@@ -68,7 +67,7 @@ impl Facts {
         Ok(Self {
             now,
             no_way_back: no_way_back.map(str::to_owned),
-            pivot_is_next: pivot_is_next(store, phases).await?,
+            pivot_is_next: pivot_is_next(&report, phases),
             phases: phases.iter().map(|phase| Step::of(&**phase, plan)).collect(),
             block: OpenWriteBlock::of(store, plan, phases, &SystemClock).await?,
             urgent: urgent_phase(store, phases).await?.map(|phase| phase.name().to_owned()),
@@ -85,16 +84,11 @@ impl Facts {
     }
 }
 
-async fn pivot_is_next(
-    store: &dyn Journal,
-    phases: &Sequence,
-) -> Result<Option<String>, JournalError> {
-    let records = store.phases().await?;
-    let is_done = |phase: &&PlanPhase| {
-        records.get(phase.name()).is_some_and(|record| record.state == PhaseState::Done)
-    };
-    let next = phases.iter().find(|phase| !is_done(phase));
-    Ok(next.filter(|phase| phase.is_pivot()).map(|phase| phase.name().to_owned()))
+fn pivot_is_next(report: &Report, phases: &Sequence) -> Option<String> {
+    let is_done =
+        |name| report.phases.iter().any(|it| it.name == name && it.state == PhaseState::Done);
+    let next = phases.iter().find(|phase| !is_done(phase.name()));
+    next.filter(|phase| phase.is_pivot()).map(|phase| phase.name().to_owned())
 }
 
 impl Step {

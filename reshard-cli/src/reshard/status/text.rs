@@ -107,7 +107,6 @@ fn keeps(view: &View, text: &mut Text) {
             Withheld::NewNames => {
                 format!("the way to {names}: after a takeover requests for them wait until the plan goes on")
             }
-            _ => format!("{thing:?}"),
         })
         .collect();
     if !things.is_empty() {

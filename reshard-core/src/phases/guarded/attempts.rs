@@ -7,14 +7,14 @@ use manatee_client::{Shard, Switch};
 use super::follow::{catch_up, follow};
 use super::lead_morays::come_to;
 use super::leg::Leg;
-use super::moves::{addresses, lease, primary, session, switch};
+use super::moves::{addresses, lease, session, switch};
 use super::open_switches::lead_to;
 use crate::causes::Chain;
 use crate::cutover::{
     Cutover, CutoverError, CutoverOptions, CutoverRecord, Finished, MorayAddresses, Parties,
     Settling, Verdict, finish,
 };
-use crate::guard::{ArmOptions, Identity, MoveState, close_target, look};
+use crate::guard::{ArmOptions, Identity, MoveState, close_target};
 use crate::hint::{Hint, Operation, hint};
 use crate::journal::EntryKind;
 use crate::phase::facts::CUTOVERS;
@@ -226,17 +226,10 @@ pub(super) async fn rehearse(
     Ok(())
 }
 
-/// The state of the move at the shard that gets the vnodes.
-async fn state_at_target(context: &Context, leg: Leg<'_>) -> Result<Option<MoveState>, PhaseError> {
-    let found = look(&primary(context, leg.to).await?, leg.one.number).await;
-    let found = found.or_phase_error(format!("{} cannot be asked how its move stands", leg.to))?;
-    Ok(found.map(|found| found.state))
-}
-
 /// Has the shard that gets the vnodes follow the other one, if they have left it before.
 async fn close_if_left(context: &Context, leg: Leg<'_>) -> Result<(), PhaseError> {
     let (one, from, to) = (leg.one, leg.from, leg.to);
-    if state_at_target(context, leg).await? != Some(MoveState::Moved) {
+    if leg.state_at_target(context).await? != Some(MoveState::Moved) {
         return Ok(());
     }
     let closing = async {
@@ -251,7 +244,7 @@ async fn close_if_left(context: &Context, leg: Leg<'_>) -> Result<(), PhaseError
 /// Holds if the shard was closed for good, because a cutover was taken back after its seal.
 async fn can_open(context: &Context, leg: Leg<'_>) -> Result<(), PhaseError> {
     let to = leg.to;
-    if state_at_target(context, leg).await? != Some(MoveState::Aborted) {
+    if leg.state_at_target(context).await? != Some(MoveState::Aborted) {
         return Ok(());
     }
     let what = format!(

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use manatee_client::{PgEndpoint, ShardName};
 
 use super::moves::{GuardedMove, identity, primary};
-use crate::guard::Identity;
+use crate::guard::{Identity, MoveState, look};
 use crate::journal::Fact;
-use crate::phase::{Context, PhaseError};
+use crate::phase::{Context, PhaseError, PhaseResultExt};
 use crate::phases::facts::{FOLLOWED, FOLLOWED_BACK};
 
 /// A cutover of a move.
@@ -62,6 +62,16 @@ impl<'a> Leg<'a> {
         let mut followed = context.get(&self.fact()).await?.unwrap_or_default();
         followed.insert(self.one.target.name.clone(), ends.identities);
         context.put(&self.fact(), &followed).await
+    }
+
+    /// The state of the move at the shard that gets the vnodes.
+    pub(super) async fn state_at_target(
+        self,
+        context: &Context,
+    ) -> Result<Option<MoveState>, PhaseError> {
+        let found = look(&primary(context, self.to).await?, self.one.number).await;
+        let failed = format!("{} cannot be asked how its move stands", self.to);
+        Ok(found.or_phase_error(failed)?.map(|found| found.state))
     }
 
     /// The ends as they are now.

@@ -12,8 +12,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use manatee_client::{ClusterState, ShardName, SwitchStanding};
 
-use super::moves::{GuardedMove, moves, primary, say_once, switch};
-use crate::guard::{MoveState, look};
+use super::leg::Leg;
+use super::moves::{moves, say_once, switch};
+use crate::guard::MoveState;
 use crate::phase::{About, Context, Phase, PhaseError, PhaseResultExt, Undone};
 use crate::phases::source::{shard, source_state};
 
@@ -86,19 +87,29 @@ pub(super) async fn keep_leading(context: &Context, behind: Behind) -> Infallibl
 }
 
 async fn follow_all(context: &Context, behind: Behind) -> Result<(), PhaseError> {
-    for one in moves(context.plan()) {
-        let name = match behind {
-            Behind::Source => context.plan().source(),
-            Behind::NewShards => &one.target.name,
-        };
-        let state = shard(context, name).read_existing().await;
-        let state = state.or_phase_error(format!("the state of {name} cannot be read"))?.state;
-        if is_well_led(context, &one.target.name, &state).await? {
-            continue;
+    match behind {
+        Behind::Source => {
+            let state = source_state(context).await?;
+            for target in context.plan().targets() {
+                if !is_well_led(context, &target.name, &state).await? {
+                    lead_to(context, &target.name, &state).await?;
+                }
+            }
         }
-        // Whoever brings the vnodes back to the source leads the path there.
-        if behind == Behind::Source || are_at_new_shard(context, one).await? {
-            lead_to(context, &one.target.name, &state).await?;
+        Behind::NewShards => {
+            for one in moves(context.plan()) {
+                let name = &one.target.name;
+                let state = shard(context, name).read_existing().await;
+                let state =
+                    state.or_phase_error(format!("the state of {name} cannot be read"))?.state;
+                // Whoever brings the vnodes back to the source leads the path there.
+                if !is_well_led(context, name, &state).await?
+                    && Leg::forth(context, one).state_at_target(context).await?
+                        == Some(MoveState::Open)
+                {
+                    lead_to(context, name, &state).await?;
+                }
+            }
         }
     }
     Ok(())
@@ -119,14 +130,6 @@ async fn is_well_led(
         SwitchStanding::Shut { .. } => true,
         SwitchStanding::Fallback(_) | SwitchStanding::Absent => false,
     })
-}
-
-/// Tells whether the vnodes of a move are at its new shard, as the guard there has it.
-async fn are_at_new_shard(context: &Context, one: GuardedMove<'_>) -> Result<bool, PhaseError> {
-    let name = &one.target.name;
-    let found = look(&primary(context, name).await?, one.number).await;
-    let found = found.or_phase_error(format!("the guard of {name} cannot be looked at"))?;
-    Ok(found.is_some_and(|found| found.state == MoveState::Open))
 }
 
 /// Has the path of a name lead to a cluster.
